@@ -1,0 +1,1 @@
+"""Pinecone Backup: rules, use cases and adapters shared by the five functions."""

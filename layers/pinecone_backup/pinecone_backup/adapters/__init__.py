@@ -1,0 +1,1 @@
+"""Adapters: each hides one outside system and raises only errors of ``errors.py``."""

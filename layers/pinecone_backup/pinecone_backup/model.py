@@ -1,0 +1,197 @@
+"""The values that rules and use cases speak of: slim, frozen, with aware UTC times.
+
+Wire shapes (Pinecone's JSON, DynamoDB items, events) are turned into these at the edge and
+nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class Status(StrEnum):
+    """What a backup's status text means to us."""
+
+    READY = "ready"
+    UNDER_WAY = "under way"
+    """``Initializing``."""
+    PLANNED = "planned"
+    """A native schedule's run that has not started (rule G5)."""
+    FAILED = "failed"
+    """``Failed`` and ``InitializationFailed``."""
+    UNKNOWN = "unknown"
+    """Any other text: kept, counts for nothing, under way for C2 (rule G3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One backup as Pinecone lists it.
+
+    Attributes:
+        index_id: The incarnation it was taken from (``source_index_id``).
+        status_text: The status as Pinecone spelt it.
+        created_at: UTC, microseconds; None when absent or unparsable (never deletable).
+        record_count: None until Ready, or when Pinecone does not say.
+        index_deleted_at: Set when the source index is deleted: the backup is an orphan.
+    """
+
+    backup_id: str
+    index_name: str
+    index_id: str
+    status: Status
+    status_text: str
+    created_at: datetime | None
+    name: str | None = None
+    description: str | None = None
+    record_count: int | None = None
+    namespace_count: int | None = None
+    size_bytes: int | None = None
+    cloud: str = ""
+    region: str = ""
+    index_deleted_at: datetime | None = None
+    tags: Mapping[str, str] | None = None
+
+
+class IndexKind(StrEnum):
+    """Which kind of index it is, as far as backing it up goes."""
+
+    SERVERLESS = "serverless"
+    POD = "pod"
+    BYOC = "byoc"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One active index as ``GET /indexes`` lists it; it carries no id (rule I1)."""
+
+    name: str
+    kind: IndexKind
+    state: str
+    ready: bool
+    host: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    deletion_protection: bool = False
+    source_backup_id: str | None = None
+    encrypted_with_own_key: bool = False
+    """CMEK: such an index cannot be backed up."""
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSchedule:
+    """One of Pinecone's own backup schedules."""
+
+    schedule_id: str
+    name: str
+    index_id: str
+    frequency: str
+    expire_after_days: int
+    enabled: bool
+    next_run_at: datetime | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NativeRun:
+    """One entry of a native schedule's history; ``scheduled_at`` is its age (rule G5)."""
+
+    backup_id: str
+    index_id: str
+    name: str | None
+    status: Status
+    status_text: str
+    created_at: datetime | None
+    scheduled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreJob:
+    """One restore job as Pinecone tells it. ``status``: Pending, Completed, Failed, Cancelled."""
+
+    job_id: str
+    backup_id: str
+    target_index_name: str
+    target_index_id: str
+    status: str
+    created_at: datetime | None
+    completed_at: datetime | None = None
+    percent_complete: int | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the job may still read its backup; an unknown status counts as unfinished."""
+        return self.status not in {"Completed", "Failed", "Cancelled"}
+
+
+class TriggerKind(StrEnum):
+    """What set a run off."""
+
+    SCHEDULE = "schedule"
+    """EventBridge Scheduler, or a classic scheduled rule."""
+    BUS = "bus"
+    """A request event on our bus."""
+    API = "api"
+    DIRECT = "direct"
+    """A plain JSON object, as from ``sam local invoke``."""
+
+
+class RunKind(StrEnum):
+    """Which use case a run executes."""
+
+    CREATE = "create"
+    PRUNE = "prune"
+    AUDIT = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The two times of a run (rules T1 and T2).
+
+    Attributes:
+        now: Selects slots and retention buckets: the trigger's time, else the clock's.
+        clock: The real clock: expiry of holds, approvals, claims and leases goes by it.
+    """
+
+    now: datetime
+    clock: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """Who runs what, when and why; given to every use case.
+
+    Attributes:
+        owner: The deployment id that our markers carry (rule I2).
+        actor: The IAM principal of a person or program, or ``schedule``.
+    """
+
+    run_id: str
+    kind: RunKind
+    project: str
+    owner: str
+    moment: Moment
+    trigger: TriggerKind
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class DomainEvent:
+    """Something that happened, recorded first and announced after.
+
+    Attributes:
+        event_id: Stable across repeated announcements; consumers dedupe by it.
+        type: Dot-separated, for example ``backup.created`` or ``finding.opened``.
+        data: JSON-ready values only; never a secret.
+    """
+
+    event_id: str
+    type: str
+    project: str
+    occurred_at: datetime
+    data: Mapping[str, Any]

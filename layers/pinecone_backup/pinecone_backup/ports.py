@@ -1,0 +1,261 @@
+"""What the use cases need from the outside, as protocols; ``adapters`` implements them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from pinecone_backup.model import (
+        Backup,
+        DomainEvent,
+        Index,
+        NativeRun,
+        NativeSchedule,
+        RestoreJob,
+        RunKind,
+    )
+    from pinecone_backup.records import (
+        BackupRecord,
+        Claim,
+        Finding,
+        Hold,
+        IndexRecord,
+        PlanRecord,
+        RestoreRecord,
+        Run,
+        ScheduleRecord,
+    )
+    from pinecone_backup.rules.policy import PolicyDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Page[T]:
+    """One page of an upstream listing; ``next_token`` is None on the last one."""
+
+    items: Sequence[T]
+    next_token: str | None
+
+
+class ControlPlane(Protocol):
+    """Pinecone's control plane for one project, with one API key.
+
+    Every method raises errors of the ``PineconeError`` branch only. Iterators yield rows as
+    pages arrive and raise ``ListingIncomplete`` when the walk cannot be trusted: a page failed,
+    a token repeated, or a page was not understood. Rows may repeat (rule N2).
+    """
+
+    def list_indexes(self) -> Sequence[Index]: ...
+
+    def describe_index(self, name: str) -> Index: ...
+
+    def project_backups(self) -> Iterator[Backup]: ...
+
+    def index_backups(self, name: str, *, include_deleted: bool = False) -> Iterator[Backup]: ...
+
+    def project_backups_page(self, *, limit: int, token: str | None) -> Page[Backup]: ...
+
+    def index_backups_page(
+        self, name: str, *, limit: int, token: str | None, include_deleted: bool = False
+    ) -> Page[Backup]: ...
+
+    def describe_backup(self, backup_id: str) -> Backup: ...
+
+    def create_backup(self, index_name: str, *, name: str, description: str) -> Backup:
+        """POST once, never blindly again; raises ``OutcomeUnknown`` when it may have happened."""
+        ...
+
+    def delete_backup(self, backup_id: str) -> None:
+        """Ask for deletion; raises ``NotFound``, ``PreconditionFailed``, ``OutcomeUnknown`` ..."""
+        ...
+
+    def restore(
+        self,
+        backup_id: str,
+        *,
+        name: str,
+        tags: Mapping[str, str] | None = None,
+        deletion_protection: bool = False,
+        read_capacity: Mapping[str, Any] | None = None,
+    ) -> RestoreJob:
+        """Create an index from a backup; the answer's status is ``Pending``."""
+        ...
+
+    def restore_jobs(self) -> Iterator[RestoreJob]: ...
+
+    def restore_jobs_page(self, *, limit: int, token: str | None) -> Page[RestoreJob]: ...
+
+    def describe_restore_job(self, job_id: str) -> RestoreJob: ...
+
+    def native_schedules(self, index_name: str) -> Iterator[NativeSchedule]: ...
+
+    def native_schedules_page(
+        self, index_name: str, *, limit: int, token: str | None
+    ) -> Page[NativeSchedule]: ...
+
+    def create_native_schedule(
+        self, index_name: str, *, name: str, frequency: str, expire_after_days: int
+    ) -> NativeSchedule: ...
+
+    def describe_native_schedule(self, schedule_id: str) -> NativeSchedule: ...
+
+    def update_native_schedule(
+        self,
+        schedule_id: str,
+        *,
+        frequency: str | None = None,
+        expire_after_days: int | None = None,
+        enabled: bool | None = None,
+    ) -> NativeSchedule: ...
+
+    def delete_native_schedule(self, schedule_id: str) -> None: ...
+
+    def native_history(self, schedule_id: str) -> Iterator[NativeRun]: ...
+
+    def native_history_page(
+        self, schedule_id: str, *, limit: int, token: str | None
+    ) -> Page[NativeRun]: ...
+
+    def index_record_count(self, index: Index) -> int | None:
+        """The index's own record count from its data plane; None when it cannot be had."""
+        ...
+
+
+class Ledger(Protocol):
+    """Our memory of one project. Raises errors of the ``LedgerError`` branch only.
+
+    ``put_*`` replaces an item; ``save_claim`` is conditional. Listings are complete or raise.
+    """
+
+    project: str
+
+    # Leases: one run of a kind of work at a time.
+    def acquire_lease(self, name: str, *, holder: str, clock: datetime, ttl: timedelta) -> None:
+        """Take or renew the lease ``name``; raises ``LeaseHeld`` while another holder has it."""
+        ...
+
+    def release_lease(self, name: str, *, holder: str) -> None:
+        """Give the lease back; releasing somebody else's lease does nothing."""
+        ...
+
+    # Runs.
+    def put_run(self, run: Run) -> None: ...
+
+    def run(self, run_id: str) -> Run | None: ...
+
+    def runs(self, *, kind: RunKind | None = None, limit: int = 50) -> Sequence[Run]:
+        """The newest runs first, by start."""
+        ...
+
+    def last_completed(self, kind: RunKind) -> Run | None:
+        """The completed (succeeded or partial) run of this kind with the latest ``time``."""
+        ...
+
+    # Claims.
+    def claims(self) -> Sequence[Claim]: ...
+
+    def save_claim(self, claim: Claim) -> Claim:
+        """Write iff the stored version equals ``claim.version`` (0: none stored yet).
+
+        Returns the claim with its new version; raises ``LedgerConflict`` when it lost.
+        """
+        ...
+
+    # Backups and indexes.
+    def backups(self) -> Mapping[str, BackupRecord]: ...
+
+    def put_backup(self, record: BackupRecord) -> None: ...
+
+    def indexes(self) -> Mapping[str, IndexRecord]: ...
+
+    def put_index(self, record: IndexRecord) -> None: ...
+
+    # Holds.
+    def holds(self) -> Sequence[Hold]:
+        """All holds, the released ones included."""
+        ...
+
+    def put_hold(self, hold: Hold) -> None: ...
+
+    # Findings.
+    def findings(self) -> Sequence[Finding]:
+        """All findings, the resolved ones of the last 90 days included."""
+        ...
+
+    def put_finding(self, finding: Finding) -> None: ...
+
+    # Plans.
+    def put_plan(self, plan: PlanRecord) -> None: ...
+
+    def plan(self, digest: str) -> PlanRecord | None: ...
+
+    def plans(self, *, limit: int = 50) -> Sequence[PlanRecord]:
+        """The newest first."""
+        ...
+
+    # Restores and native schedules.
+    def put_restore(self, record: RestoreRecord) -> None: ...
+
+    def restores(self) -> Sequence[RestoreRecord]: ...
+
+    def put_schedule(self, record: ScheduleRecord) -> None: ...
+
+    def schedules(self) -> Sequence[ScheduleRecord]: ...
+
+    # The outbox: recorded first, announced after.
+    def record_event(self, event: DomainEvent) -> None:
+        """Remember an event to announce; recording one id twice is one event."""
+        ...
+
+    def unannounced(self) -> Sequence[DomainEvent]:
+        """Events not announced yet, oldest first."""
+        ...
+
+    def mark_announced(self, event_ids: Iterable[str]) -> None: ...
+
+
+class EventBus(Protocol):
+    """Our EventBridge bus."""
+
+    def publish(self, events: Sequence[DomainEvent]) -> Sequence[str]:
+        """Put events on the bus; returns the ids that the bus accepted (a 200 may refuse some)."""
+        ...
+
+    def request_run(self, kind: RunKind, detail: Mapping[str, Any]) -> None:
+        """Ask for a run, as the API does; raises ``StoreUnavailable``."""
+        ...
+
+
+class PolicyStore(Protocol):
+    """The versioned policy document."""
+
+    def load(self) -> tuple[PolicyDocument, str]:
+        """The current document and its version; raises ``PolicyMissing`` or ``PolicyInvalid``."""
+        ...
+
+    def load_version(self, version: str) -> PolicyDocument:
+        """An earlier version; raises ``SubjectUnknown`` or ``PolicyInvalid``."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Our S3 bucket for plans and reports."""
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None: ...
+
+    def get(self, key: str) -> bytes:
+        """Raises ``SubjectUnknown`` when there is no such object."""
+        ...
+
+    def link(self, key: str, *, expires_in: timedelta) -> str:
+        """A presigned GET link."""
+        ...
+
+
+class Metrics(Protocol):
+    """Numbers for CloudWatch (EMF)."""
+
+    def gauge(self, name: str, value: float, *, unit: str = "Count", **dimensions: str) -> None: ...

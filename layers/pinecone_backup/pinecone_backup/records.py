@@ -1,0 +1,319 @@
+"""What the ledger remembers: one frozen dataclass per kind of item.
+
+All times are aware UTC. Every record belongs to one project; ``index_name`` is a name,
+``index_id`` an incarnation (rule I1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from pinecone_backup.model import RunKind, TriggerKind
+
+
+class Verdict(StrEnum):
+    """What a Ready backup is worth; taken once, when first seen Ready (rule G1)."""
+
+    GOOD = "good"
+    UNVERIFIED = "unverified"
+    """No record count to judge by: counts as good."""
+    SUSPECT = "suspect"
+    ACCEPTED = "accepted"
+    """A suspect that a person accepted: good, and the new reference."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether a backup with this verdict counts as good."""
+        return self is not Verdict.SUSPECT
+
+
+class DeletionState(StrEnum):
+    """How far the deletion of one backup has come (rules D6 and G4)."""
+
+    ACCEPTED = "accepted"
+    """Pinecone answered 202: it counts for nothing from then on."""
+    GONE = "gone"
+    """404, or confirmed by a later complete listing."""
+    SKIPPED = "skipped"
+    """412: a restore is pending."""
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Written just before the call and after an ambiguous answer: it may have happened."""
+
+    @property
+    def spent(self) -> bool:
+        """Whether the backup counts for nothing from now on (rule G4)."""
+        return self in (DeletionState.ACCEPTED, DeletionState.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The last attempt to delete a backup, who caused it and why."""
+
+    state: DeletionState
+    at: datetime
+    run_id: str
+    actor: str
+    reasons: tuple[str, ...] = ()
+    error: str = ""
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRecord:
+    """What we know of a backup beyond what Pinecone lists.
+
+    Attributes:
+        verdict: None until the backup was first seen Ready.
+        accepted_by: Who accepted a suspect, with ``accepted_reason`` and ``accepted_at``.
+        restore_tested: True passed, False failed, None untested (rule G3).
+    """
+
+    backup_id: str
+    index_name: str
+    index_id: str
+    name: str | None
+    created_at: datetime | None
+    first_seen_at: datetime
+    verdict: Verdict | None = None
+    verdict_reason: str = ""
+    verdict_at: datetime | None = None
+    record_count: int | None = None
+    size_bytes: int | None = None
+    accepted_by: str = ""
+    accepted_reason: str = ""
+    accepted_at: datetime | None = None
+    restore_tested: bool | None = None
+    restore_tested_at: datetime | None = None
+    deletion: Deletion | None = None
+
+
+class ClaimState(StrEnum):
+    """The life of one claim on (project, index, slot) (rule C3)."""
+
+    CLAIMED = "claimed"
+    """Somebody is about to POST; the lease says until when."""
+    AMBIGUOUS = "ambiguous"
+    """The POST's outcome is unknown: the next tick looks by name first."""
+    POSTED = "posted"
+    """Pinecone answered with a backup id."""
+    FAILED = "failed"
+    """The attempt failed, or its backup did; ``next_attempt_at`` says when to try again."""
+    REFUSED = "refused"
+    """400, 402 or 403: no attempt; asked again hourly."""
+    GIVEN_UP = "given up"
+    """Four attempts are used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A guard that lets one run create one backup for one slot."""
+
+    index_name: str
+    slot: datetime
+    state: ClaimState
+    attempt: int
+    policy: str
+    backup_name: str
+    run_id: str
+    claimed_at: datetime
+    lease_until: datetime
+    next_attempt_at: datetime | None = None
+    backup_id: str | None = None
+    error: str = ""
+    version: int = 0
+    """Counts the writes of this item; a write with a stale version is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRecord:
+    """An index name as we have seen it; the incarnation is learnt, never guessed (rule I1)."""
+
+    name: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    index_id: str | None = None
+    previous_ids: tuple[str, ...] = ()
+    record_count: int | None = None
+    policy: str | None = None
+
+
+class HoldScope(StrEnum):
+    """What a hold protects."""
+
+    BACKUP = "backup"
+    INDEX = "index"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Somebody's word that a backup, or all of an index, must stay; kept as history.
+
+    Attributes:
+        target: A backup id, or an index name (all its incarnations).
+        expires_at: By the real clock (rule T2); None holds until released.
+    """
+
+    hold_id: str
+    scope: HoldScope
+    target: str
+    reason: str
+    owner: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    released_at: datetime | None = None
+    released_by: str = ""
+    release_reason: str = ""
+
+    def active(self, clock: datetime) -> bool:
+        """Whether the hold protects at ``clock``."""
+        return self.released_at is None and (self.expires_at is None or clock < self.expires_at)
+
+
+class Severity(StrEnum):
+    """How bad a finding is; ordered by ``rank``."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 is the worst."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong, as the ledger keeps it: it opens, repeats and resolves.
+
+    Attributes:
+        finding_id: Stable for (control, project, subject): the same problem is one finding.
+        subject: What it is about: an index name, a backup id, a schedule id or the project.
+        diagnosis: What was seen, with figures.
+        action: What a person can do.
+        count: How many times it was seen since it opened.
+    """
+
+    finding_id: str
+    control: str
+    severity: Severity
+    subject: str
+    title: str
+    diagnosis: str
+    action: str
+    opened_at: datetime
+    last_seen_at: datetime
+    count: int = 1
+    resolved_at: datetime | None = None
+    acknowledged_by: str = ""
+    acknowledged_reason: str = ""
+    acknowledged_at: datetime | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not resolved."""
+        return self.resolved_at is None
+
+
+class RunState(StrEnum):
+    """How a run stands or ended."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    """Finished, and some indexes or backups failed or were skipped."""
+    STOPPED = "stopped"
+    """A rail stopped it before its first deletion, or time ran out; nothing was harmed."""
+    REFUSED = "refused"
+    """Superseded (rule T1), or another run holds the lease."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of create, prune or audit for one project.
+
+    Attributes:
+        time: The run's ``Moment.now``; the order of runs goes by it (rule T1).
+        summary: JSON-ready figures and lists, small enough for DynamoDB.
+    """
+
+    run_id: str
+    kind: RunKind
+    trigger: TriggerKind
+    actor: str
+    state: RunState
+    time: datetime
+    started_at: datetime
+    finished_at: datetime | None = None
+    policy_version: str = ""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+class PlanState(StrEnum):
+    """How a prune plan stands."""
+
+    PLANNED = "planned"
+    """A dry run: nothing waits for it."""
+    AWAITING_APPROVAL = "awaiting approval"
+    APPROVED = "approved"
+    EXECUTED = "executed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """A plan, small: the whole of it lies in S3 under ``key`` (rule D4)."""
+
+    digest: str
+    state: PlanState
+    policy_version: str
+    created_at: datetime
+    run_id: str
+    key: str
+    delete_count: int
+    keep_count: int
+    bytes_freed: int
+    waits_because: str = ""
+    approved_by: str = ""
+    approved_reason: str = ""
+    approved_at: datetime | None = None
+    approval_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRecord:
+    """A restore that somebody started through us (Pinecone's own listing is not exhaustive)."""
+
+    job_id: str
+    backup_id: str
+    target_index_name: str
+    target_index_id: str
+    status: str
+    started_by: str
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRecord:
+    """A native schedule that we have seen: after the schedule is deleted, its runs stay native."""
+
+    schedule_id: str
+    name: str
+    index_name: str
+    index_id: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    managed_by_policy: str = ""
+    backup_ids: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Use cases: each one lists, decides, acts, records and announces."""
