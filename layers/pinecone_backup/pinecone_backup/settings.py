@@ -1,0 +1,109 @@
+"""What a deployment tells its functions: one model per function, read once per process.
+
+Nothing else reads the environment. ``template.yaml`` sets these variables.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from pinecone_backup.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class PruneMode(StrEnum):
+    """What a prune run may do."""
+
+    DRY_RUN = "dry_run"
+    APPROVE = "approve"
+    ENFORCE = "enforce"
+
+
+def _comma_separated(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
+
+
+class Settings(BaseModel):
+    """What every function needs."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stack_name: str
+    owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
+    """The deployment id that our markers carry (rule I2)."""
+    local_clock: bool = False
+    """Local stack only: ``detail.now`` is the clock (rule T1)."""
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the environment.
+
+        Raises:
+            SettingsInvalid: Naming every variable that is missing or malformed, never its value.
+        """
+        given = os.environ if environment is None else environment
+        values = {name: given[name.upper()] for name in cls.model_fields if given.get(name.upper())}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{str(item['loc'][0]).upper()}: {item['msg']}"
+                for item in error.errors(include_url=False, include_input=False)
+            )
+            raise SettingsInvalid(
+                f"The function's environment is not usable: {wrong}",
+                next_step="Deploy the template again, or correct the environment file.",
+            ) from None
+
+
+class LedgerSettings(Settings):
+    """For functions that keep state and announce events."""
+
+    table_name: str
+    bus_name: str
+
+
+class ProjectSettings(LedgerSettings):
+    """For functions that speak to Pinecone about projects of the policy."""
+
+    bucket_name: str
+    policy_key: str = "policy/policy.json"
+    project_secret_prefix: str
+    """``<stack>/projects/``: what the roles may read."""
+    pinecone_url: HttpUrl = "https://api.pinecone.io"
+    pinecone_api_version: Literal["2025-04", "2025-10", "2026-04", "2026-07"] = "2026-07"
+    schedules_api_version: Literal["2026-04", "2026-07", "unstable"] = "2026-07"
+
+
+class PruneSettings(ProjectSettings):
+    """For prune, and for the API, which plans and executes as prune does."""
+
+    prune_mode: PruneMode = PruneMode.DRY_RUN
+
+
+class ApiSettings(PruneSettings):
+    """For the API function."""
+
+    cors_origin: str = ""
+    """Empty: no CORS headers."""
+
+
+class NotifySettings(LedgerSettings):
+    """For notify."""
+
+    targets_secret: str
+    """The name of the one secret that holds all targets."""
+    delivery_queue_url: str
+    insecure_webhook_hosts: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
+    """Local stack only: ``host:port`` values allowed over plain http and on private addresses."""

@@ -1,0 +1,153 @@
+"""Every shape that reaches a scheduled function, read into one request.
+
+Four shapes reach create, prune and audit: a Scheduler payload (the ``Input`` of a schedule, with
+the scheduled time substituted), a classic scheduled-rule event, an event of our bus with
+``detail``, and a plain JSON object from ``sam local invoke``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from pinecone_backup.errors import EventMalformed
+from pinecone_backup.model import TriggerKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REQUEST_SOURCE = "pinecone-backup.request"
+"""The ``source`` of bus events that ask for a run."""
+
+
+class RunRequest(BaseModel):
+    """What a trigger asks for, whatever its shape was.
+
+    Attributes:
+        project: One project, or None for all of the policy.
+        run_id: The id under which somebody already follows the run, or None.
+        time: The trigger's own time (rule T1), UTC; None when it has none.
+        now: Local stack only: the clock itself; ignored unless ``LocalClock`` is on.
+        digest: For prune: the approved plan to execute.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    trigger: TriggerKind
+    actor: str
+    project: str | None = None
+    index: str | None = None
+    run_id: str | None = None
+    time: datetime | None = None
+    now: datetime | None = None
+    dry_run: bool = False
+    digest: str | None = None
+
+
+def _unsubstituted(value: object) -> object:
+    """A Scheduler placeholder that nothing replaced counts as absent."""
+    return None if isinstance(value, str) and value.startswith("<aws.scheduler.") else value
+
+
+class _Wish(BaseModel):
+    """What people, programs and schedules may ask for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    index: Annotated[str, Field(min_length=1, max_length=45)] | None = None
+    dry_run: bool = False
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    now: AwareDatetime | None = None
+
+
+class _BusWish(_Wish):
+    run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
+    actor: Annotated[str, Field(max_length=2048)] | None = None
+
+
+class _Schedule(_Wish):
+    """The ``Input`` of our EventBridge Scheduler schedules."""
+
+    trigger: Literal["schedule"]
+    scheduled_time: Annotated[AwareDatetime | None, BeforeValidator(_unsubstituted)] = None
+
+
+class _Rule(BaseModel):
+    """A classic scheduled rule's event."""
+
+    source: Literal["aws.events"]
+    time: AwareDatetime
+
+
+class _Bus(BaseModel):
+    """An event of our bus that asks for a run."""
+
+    source: Literal["pinecone-backup.request"]
+    detail: _BusWish
+
+
+def read_trigger(event: object) -> RunRequest:
+    """Read the event of a scheduled function.
+
+    Raises:
+        EventMalformed: Naming each field that is wrong, never its value.
+    """
+    if not isinstance(event, dict):
+        raise EventMalformed(
+            f"The event is {type(event).__name__}, not a JSON object",
+            next_step="Send one of the shapes in events/.",
+        )
+    try:
+        return _read(event)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise EventMalformed(
+            f"The event is malformed: {wrong}", next_step="Compare it with the samples in events/."
+        ) from None
+
+
+def _read(event: Mapping[str, Any]) -> RunRequest:
+    if "detail" in event or "detail-type" in event:
+        if event.get("source") == "aws.events":
+            time = _Rule.model_validate(event).time
+            return RunRequest(trigger=TriggerKind.SCHEDULE, actor="schedule", time=_utc(time))
+        wish = _Bus.model_validate(event).detail
+        actor = wish.actor or f"bus:{event.get('account', 'unknown')}"
+        return _request(wish, TriggerKind.BUS, actor, run_id=wish.run_id)
+    if event.get("trigger") == "schedule":
+        schedule = _Schedule.model_validate(event)
+        return _request(
+            schedule, TriggerKind.SCHEDULE, "schedule", time=_utc(schedule.scheduled_time)
+        )
+    return _request(_Wish.model_validate(event), TriggerKind.DIRECT, "direct invocation")
+
+
+def _request(
+    wish: _Wish,
+    trigger: TriggerKind,
+    actor: str,
+    *,
+    time: datetime | None = None,
+    run_id: str | None = None,
+) -> RunRequest:
+    return RunRequest(
+        trigger=trigger,
+        actor=actor,
+        project=wish.project,
+        index=wish.index,
+        run_id=run_id,
+        time=time,
+        now=_utc(wish.now),
+        dry_run=wish.dry_run,
+        digest=wish.digest,
+    )
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.astimezone(UTC)
