@@ -1,0 +1,139 @@
+"""Which good backups a retention keeps, and why (rules K1 to K7).
+
+One index, one incarnation: the caller hands in its candidates and gets back what stays. The
+floor and the rails (rules D) add to this elsewhere; they never take away.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pinecone_backup.rules.policy import ExpiryRetention, KeepRetention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from zoneinfo import ZoneInfo
+
+    from pinecone_backup.rules.duration import Duration
+
+type _Key = int | tuple[int, ...]
+
+KEEP_ALL = -1
+"""A count without end (rule K3)."""
+
+# The key of a period is cut from local wall time: both hours of a fold have one key (rule K2).
+_PERIODS: Mapping[str, Callable[[datetime], _Key]] = {
+    "hourly": lambda local: (local.year, local.month, local.day, local.hour),
+    "daily": datetime.toordinal,
+    "weekly": lambda local: local.isocalendar()[:2],
+    "monthly": lambda local: (local.year, local.month),
+    "yearly": lambda local: local.year,
+}
+
+
+def keep(
+    candidates: Sequence[tuple[str, datetime]],
+    retention: KeepRetention | ExpiryRetention,
+    zone: ZoneInfo,
+    now: datetime,
+) -> dict[str, tuple[str, ...]]:
+    """Say which candidates stay, and by which rules.
+
+    Args:
+        candidates: ``(backup_id, created_at)`` of the good backups of one incarnation of one
+            index (rule K1), in any order; times aware. A row that is repeated counts once.
+        retention: The policy's retention.
+        zone: The policy's time zone, in which periods are cut (rule K2).
+        now: Aware; what is dated after it is in the future (rules K4 and K7).
+
+    Returns:
+        The reasons of every backup that stays, newest first; what is absent goes.
+    """
+    newest_first = sorted(sorted(set(candidates)), key=lambda row: row[1], reverse=True)
+    times = [created_at for _, created_at in newest_first]
+    reasons: list[list[str]] = [[] for _ in times]
+    for position, reason in (
+        _expiring(times, retention, now)
+        if isinstance(retention, ExpiryRetention)
+        else _keeping(times, retention, zone, now)
+    ):
+        reasons[position].append(reason)
+    return {
+        backup_id: tuple(found)
+        for (backup_id, _), found in zip(newest_first, reasons, strict=True)
+        if found
+    }
+
+
+def _keeping(
+    times: Sequence[datetime], retention: KeepRetention, zone: ZoneInfo, now: datetime
+) -> Iterator[tuple[int, str]]:
+    """Every rule's (position, reason), rule by rule in the order of K6."""
+    latest = next((time for time in times if time <= now), None)
+    if retention.keep_within is not None:
+        for position in range(_window(times, retention.keep_within, latest, zone)):
+            yield position, f"within {retention.keep_within}"
+    yield from _counted("last snapshot", range(len(times)), retention.keep_last, len(times))
+    local = [_local(time, zone) for time in times]
+    for period, key in _PERIODS.items():
+        count: int = getattr(retention, f"keep_{period}")
+        yield from _counted(f"{period} snapshot", map(key, local), count, len(times))
+    for period, key in _PERIODS.items():
+        duration: Duration | None = getattr(retention, f"keep_within_{period}")
+        if duration is not None:
+            inside = local[: _window(times, duration, latest, zone)]
+            reason = f"{period} within {duration}"
+            yield from _counted(reason, map(key, inside), KEEP_ALL, len(times))
+
+
+def _counted(
+    reason: str, keys: Iterable[_Key], count: int, total: int
+) -> Iterator[tuple[int, str]]:
+    """Keep the newest of each run of equal keys while the count lasts, and the oldest (K3, K5)."""
+    last_kept: _Key | None = None
+    left = count
+    for position, key in enumerate(keys):
+        if left == 0:
+            return
+        if key != last_kept:
+            yield position, reason
+        elif position == total - 1:
+            yield position, f"oldest {reason}"
+        else:
+            continue
+        last_kept = key
+        left -= left > 0
+
+
+def _window(
+    times: Sequence[datetime], duration: Duration, latest: datetime | None, zone: ZoneInfo
+) -> int:
+    """How many of the newest lie strictly inside the window that ends at ``latest`` (rule K4)."""
+    edge = None if latest is None else duration.before(latest, zone)
+    if edge is None:
+        return len(times)
+    return next((n for n, time in enumerate(times) if time <= edge), len(times))
+
+
+def _expiring(
+    times: Sequence[datetime], retention: ExpiryRetention, now: datetime
+) -> Iterator[tuple[int, str]]:
+    """Rule K7: count limits come before age."""
+    allowed = times if retention.max_count is None else times[: retention.max_count]
+    days = retention.expire_after_days
+    for position, time in enumerate(allowed):
+        if days is None:
+            yield position, f"among the newest {retention.max_count}"
+            continue
+        if position < retention.min_count:
+            yield position, f"among the newest {retention.min_count}"
+        if now - time <= timedelta(days=days):
+            yield position, f"not older than {days}d"
+
+
+def _local(time: datetime, zone: ZoneInfo) -> datetime:
+    try:
+        return time.astimezone(zone)
+    except OverflowError:  # the very ends of the calendar have no local time in every zone
+        return time.astimezone(UTC)
