@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -195,3 +196,9 @@ class DomainEvent:
     project: str
     occurred_at: datetime
     data: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, type_: str, key: str, *, project: str, at: datetime, **data: Any) -> DomainEvent:
+        """An event whose id is stable for (type, project, key): telling it twice is one event."""
+        event_id = sha256(f"{type_}|{project}|{key}".encode()).hexdigest()[:32]
+        return cls(event_id, type_, project, at, data)

@@ -2,19 +2,18 @@
 
 All times are aware UTC. Every record belongs to one project; ``index_name`` is a name,
 ``index_id`` an incarnation (rule I1).
+The ledger's codec reads these annotations at run time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.model import RunKind, TriggerKind
 
 
 class Verdict(StrEnum):

@@ -1,0 +1,433 @@
+"""The ledger in DynamoDB: one table, one partition per project.
+
+======================  =====================================  ==========================
+sort key                item                                   lives
+======================  =====================================  ==========================
+``LEASE#<name>``        who works on the project now           until overwritten
+``RUN#<run id>``        a run; ids begin with their start      400 days
+``LAST#<kind>``         the last completed run of a kind       for ever
+``CLAIM#<index>#<slot>``a guard on one backup to create        14 days past its slot
+``BACKUP#<id>``         what we know of a backup               until confirmed gone
+``GONE#<id>``           the same, once confirmed gone          400 days
+``INDEX#<name>``        an index as we have seen it            for ever
+``HOLD#<id>``           a hold, released ones too              for ever
+``FINDING#<id>``        a finding                              90 days past resolving
+``PLAN#<digest>``       a prune plan, small                    90 days
+``RESTORE#<job id>``    a restore started through us           400 days
+``SCHEDULE#<id>``       a native schedule that we have seen    for ever
+``OUTBOX#<time>#<id>``  an event not announced yet             until announced
+``EVENT#<id>``          an event that was recorded             30 days
+======================  =====================================  ==========================
+
+Reads are strongly consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort
+keys order by time. Expiry is DynamoDB's TTL on ``expires_at``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import TypeAdapter
+
+from pinecone_backup.errors import LeaseHeld, LedgerConflict, LedgerUnavailable
+from pinecone_backup.model import DomainEvent, RunKind
+from pinecone_backup.records import (
+    BackupRecord,
+    Claim,
+    Finding,
+    Hold,
+    IndexRecord,
+    PlanRecord,
+    RestoreRecord,
+    Run,
+    RunState,
+    ScheduleRecord,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+
+    from _typeshed import DataclassInstance
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_KEYS = {"pk", "sk", "expires_at"}
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+class DynamoLedger:
+    """The ``Ledger`` of one project in a DynamoDB table.
+
+    Raises:
+        LedgerUnavailable: From every method, when DynamoDB does not answer or refuses.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str, project: str) -> None:
+        self.project = project
+        self._client = client
+        self._table = table_name
+        self._pk = f"PROJECT#{project}"
+
+    # Leases
+
+    def acquire_lease(self, name: str, *, holder: str, clock: datetime, ttl: timedelta) -> None:
+        """Take or renew the lease ``name``."""
+        try:
+            self._put(
+                f"LEASE#{name}",
+                {"holder": holder, "until": _text(clock + ttl)},
+                condition="attribute_not_exists(pk) OR #holder = :holder OR #until <= :clock",
+                names={"#holder": "holder", "#until": "until"},
+                values={":holder": holder, ":clock": _text(clock)},
+            )
+        except LedgerConflict:
+            raise LeaseHeld(
+                f"Another run is working on project {self.project!r}",
+                next_step="Nothing to do: the next tick tries again.",
+            ) from None
+
+    def release_lease(self, name: str, *, holder: str) -> None:
+        """Give the lease back."""
+        try:
+            self._call(
+                "delete_item",
+                Key=self._key(f"LEASE#{name}"),
+                ConditionExpression="#holder = :holder",
+                ExpressionAttributeNames={"#holder": "holder"},
+                ExpressionAttributeValues=_item({":holder": holder}),
+            )
+        except LedgerConflict:
+            return
+
+    # Runs
+
+    def put_run(self, run: Run) -> None:
+        """Write a run; a completed one also moves the pointer to the last of its kind."""
+        self._put(f"RUN#{run.run_id}", _plain(run), expires_at=run.started_at + timedelta(days=400))
+        if run.state not in (RunState.SUCCEEDED, RunState.PARTIAL):
+            return
+        try:
+            self._put(
+                f"LAST#{run.kind}",
+                _plain(run),
+                condition="attribute_not_exists(pk) OR #time <= :time",
+                names={"#time": "time"},
+                values={":time": _text(run.time)},
+            )
+        except LedgerConflict:
+            return
+
+    def run(self, run_id: str) -> Run | None:
+        """The run of that id."""
+        return self._get(Run, f"RUN#{run_id}")
+
+    def runs(self, *, kind: RunKind | None = None, limit: int = 50) -> Sequence[Run]:
+        """The newest runs first."""
+        found: list[Run] = []
+        for run in self._all(Run, "RUN#", newest_first=True, page=max(limit, 20)):
+            if kind in (None, run.kind):
+                found.append(run)
+                if len(found) == limit:
+                    break
+        return found
+
+    def last_completed(self, kind: RunKind) -> Run | None:
+        """The completed run of this kind with the latest time."""
+        return self._get(Run, f"LAST#{kind}")
+
+    # Claims
+
+    def claim(self, index_name: str, slot: datetime) -> Claim | None:
+        """The claim on one slot of one index."""
+        return self._get(Claim, f"CLAIM#{index_name}#{_text(slot)}")
+
+    def save_claim(self, claim: Claim) -> Claim:
+        """Write iff the stored version is ``claim.version``.
+
+        Raises:
+            LedgerConflict: Another run wrote this claim since it was read.
+        """
+        written = replace(claim, version=claim.version + 1)
+        fresh = claim.version == 0
+        self._put(
+            f"CLAIM#{claim.index_name}#{_text(claim.slot)}",
+            _plain(written),
+            expires_at=claim.claimed_at + timedelta(days=14),
+            condition="attribute_not_exists(pk)" if fresh else "#version = :version",
+            names=None if fresh else {"#version": "version"},
+            values=None if fresh else {":version": claim.version},
+        )
+        return written
+
+    # Backups and indexes
+
+    def backups(self) -> Mapping[str, BackupRecord]:
+        """Every backup we know of that is not confirmed gone, by id."""
+        return {record.backup_id: record for record in self._all(BackupRecord, "BACKUP#")}
+
+    def put_backup(self, record: BackupRecord) -> None:
+        """Write what we know; a record that is confirmed gone moves to the archive."""
+        deletion = record.deletion
+        if deletion is None or deletion.confirmed_at is None:
+            self._put(f"BACKUP#{record.backup_id}", _plain(record))
+            return
+        self._put(
+            f"GONE#{record.backup_id}",
+            _plain(record),
+            expires_at=deletion.confirmed_at + timedelta(days=400),
+        )
+        self._call("delete_item", Key=self._key(f"BACKUP#{record.backup_id}"))
+
+    def indexes(self) -> Mapping[str, IndexRecord]:
+        """Every index name that we have seen."""
+        return {record.name: record for record in self._all(IndexRecord, "INDEX#")}
+
+    def put_index(self, record: IndexRecord) -> None:
+        """Write what we know of an index."""
+        self._put(f"INDEX#{record.name}", _plain(record))
+
+    # Holds, findings, plans, restores, schedules
+
+    def holds(self) -> Sequence[Hold]:
+        """All holds, the released ones included, by id."""
+        return list(self._all(Hold, "HOLD#"))
+
+    def put_hold(self, hold: Hold) -> None:
+        """Write a hold."""
+        self._put(f"HOLD#{hold.hold_id}", _plain(hold))
+
+    def findings(self) -> Sequence[Finding]:
+        """All findings, the recently resolved ones included."""
+        return list(self._all(Finding, "FINDING#"))
+
+    def put_finding(self, finding: Finding) -> None:
+        """Write a finding."""
+        gone = finding.resolved_at and finding.resolved_at + timedelta(days=90)
+        self._put(f"FINDING#{finding.finding_id}", _plain(finding), expires_at=gone)
+
+    def put_plan(self, plan: PlanRecord) -> None:
+        """Write a plan's record."""
+        gone = plan.created_at + timedelta(days=90)
+        self._put(f"PLAN#{plan.digest}", _plain(plan), expires_at=gone)
+
+    def plan(self, digest: str) -> PlanRecord | None:
+        """The plan of that digest."""
+        return self._get(PlanRecord, f"PLAN#{digest}")
+
+    def plans(self, *, limit: int = 50) -> Sequence[PlanRecord]:
+        """The newest plans first."""
+        plans = sorted(self._all(PlanRecord, "PLAN#"), key=lambda plan: plan.created_at)
+        return plans[::-1][:limit]
+
+    def put_restore(self, record: RestoreRecord) -> None:
+        """Write a restore."""
+        gone = record.started_at + timedelta(days=400)
+        self._put(f"RESTORE#{record.job_id}", _plain(record), expires_at=gone)
+
+    def restores(self) -> Sequence[RestoreRecord]:
+        """The restores started through us."""
+        return list(self._all(RestoreRecord, "RESTORE#"))
+
+    def put_schedule(self, record: ScheduleRecord) -> None:
+        """Write a native schedule that we have seen."""
+        self._put(f"SCHEDULE#{record.schedule_id}", _plain(record))
+
+    def schedules(self) -> Sequence[ScheduleRecord]:
+        """The native schedules that we have seen."""
+        return list(self._all(ScheduleRecord, "SCHEDULE#"))
+
+    # The outbox
+
+    def record_event(self, event: DomainEvent) -> None:
+        """Remember an event to announce; an id that was recorded before changes nothing."""
+        outbox = {
+            "type": event.type,
+            "event_id": event.event_id,
+            "occurred_at": _text(event.occurred_at),
+            "data": json.dumps(dict(event.data)),
+        }
+        seen = {"expires_at": int((event.occurred_at + timedelta(days=30)).timestamp())}
+        try:
+            self._call(
+                "transact_write_items",
+                TransactItems=[
+                    {
+                        "Put": {
+                            "TableName": self._table,
+                            "Item": _item(self._raw(f"EVENT#{event.event_id}") | seen),
+                            "ConditionExpression": "attribute_not_exists(pk)",
+                        }
+                    },
+                    {
+                        "Put": {
+                            "TableName": self._table,
+                            "Item": _item(self._raw(_outbox_key(event)) | outbox),
+                        }
+                    },
+                ],
+            )
+        except LedgerConflict:
+            return
+
+    def unannounced(self) -> Sequence[DomainEvent]:
+        """Events not announced yet, oldest first."""
+        return [
+            DomainEvent(
+                event_id=item["event_id"],
+                type=item["type"],
+                project=self.project,
+                occurred_at=datetime.fromisoformat(item["occurred_at"]),
+                data=json.loads(item["data"]),
+            )
+            for item in self._items("OUTBOX#")
+        ]
+
+    def mark_announced(self, event_ids: Iterable[str]) -> None:
+        """Take events off the outbox."""
+        announced = set(event_ids)
+        for event in self.unannounced():
+            if event.event_id in announced:
+                self._call("delete_item", Key=self._key(_outbox_key(event)))
+
+    # DynamoDB
+
+    def _raw(self, sk: str) -> dict[str, Any]:
+        return {"pk": self._pk, "sk": sk}
+
+    def _key(self, sk: str) -> dict[str, Any]:
+        return _item(self._raw(sk))
+
+    def _put(
+        self,
+        sk: str,
+        attributes: Mapping[str, Any],
+        *,
+        expires_at: datetime | None = None,
+        condition: str | None = None,
+        names: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        item = self._raw(sk) | dict(attributes)
+        if expires_at is not None:
+            item["expires_at"] = int(expires_at.timestamp())
+        conditions: dict[str, Any] = {}
+        if condition is not None:
+            conditions["ConditionExpression"] = condition
+        if names:
+            conditions["ExpressionAttributeNames"] = dict(names)
+        if values:
+            conditions["ExpressionAttributeValues"] = _item(values)
+        self._call("put_item", Item=_item(item), **conditions)
+
+    def _get[T](self, kind: type[T], sk: str) -> T | None:
+        answer = self._call("get_item", Key=self._key(sk), ConsistentRead=True)
+        return _record(kind, _values(answer["Item"])) if "Item" in answer else None
+
+    def _all[T](
+        self, kind: type[T], prefix: str, *, newest_first: bool = False, page: int | None = None
+    ) -> Iterator[T]:
+        for values in self._items(prefix, newest_first=newest_first, page=page):
+            yield _record(kind, values)
+
+    def _items(
+        self, prefix: str, *, newest_first: bool = False, page: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        query: dict[str, Any] = {
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+            "ExpressionAttributeValues": _item({":pk": self._pk, ":prefix": prefix}),
+            "ConsistentRead": True,
+            "ScanIndexForward": not newest_first,
+        }
+        if page is not None:
+            query["Limit"] = page
+        while True:
+            answer = self._call("query", **query)
+            for item in answer["Items"]:
+                yield _values(item)
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        if operation != "transact_write_items":
+            arguments["TableName"] = self._table
+        try:
+            return getattr(self._client, operation)(**arguments)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "unknown")
+            if code == _CONDITION_FAILED or _cancelled_by_condition(error):
+                raise LedgerConflict("Another writer changed this ledger item first") from None
+            raise self._unavailable(code) from error
+        except BotoCoreError as error:
+            raise self._unavailable(type(error).__name__) from error
+
+    def _unavailable(self, reason: str) -> LedgerUnavailable:
+        return LedgerUnavailable(
+            f"The ledger (table {self._table!r}) did not do what was asked: {reason}",
+            next_step="Check the table, the function's role and DynamoDB's service health.",
+        )
+
+
+def _cancelled_by_condition(error: ClientError) -> bool:
+    reasons: Any = error.response.get("CancellationReasons", [])
+    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+
+
+def _outbox_key(event: DomainEvent) -> str:
+    return f"OUTBOX#{_text(event.occurred_at)}#{event.event_id}"
+
+
+def _text(time: datetime) -> str:
+    """A time as sort keys and conditions compare it: fixed width, UTC."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _plain(record: DataclassInstance) -> dict[str, Any]:
+    """A record as DynamoDB attributes; None and empty texts are left out."""
+    plain = _adapter(type(record)).dump_python(record, mode="json")
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, datetime):
+            plain[field.name] = _text(value)
+    kept = {name: value for name, value in plain.items() if value not in (None, "", [])}
+    exact: dict[str, Any] = json.loads(json.dumps(kept), parse_float=Decimal)
+    return exact
+
+
+def _record[T](kind: type[T], values: dict[str, Any]) -> T:
+    record: T = _adapter(kind).validate_python(
+        {name: value for name, value in values.items() if name not in _KEYS}
+    )
+    return record
+
+
+def _item(values: Mapping[str, Any]) -> dict[str, Any]:
+    serialize = TypeSerializer().serialize
+    return {name: serialize(value) for name, value in values.items()}
+
+
+def _values(item: Mapping[str, Any]) -> dict[str, Any]:
+    deserialize = TypeDeserializer().deserialize
+    return {name: _number(deserialize(value)) for name, value in item.items()}
+
+
+def _number(value: Any) -> Any:
+    """DynamoDB's decimals as the int or float that went in."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list):
+        return [_number(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _number(part) for name, part in value.items()}
+    return value
