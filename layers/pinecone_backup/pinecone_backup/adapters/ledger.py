@@ -19,6 +19,7 @@ sort key                item                                   lives
 ``EVENT#<id>``          an event that was recorded             30 days
 ======================  =====================================  ==========================
 
+An item is its keys, ``expires_at`` where it expires, and the record as one map ``record``.
 Reads are strongly consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort
 keys order by time. Expiry is DynamoDB's TTL on ``expires_at``.
 """
@@ -29,7 +30,6 @@ import json
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -52,12 +52,12 @@ from pinecone_backup.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from _typeshed import DataclassInstance
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_KEYS = {"pk", "sk", "expires_at"}
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
@@ -116,8 +116,8 @@ class DynamoLedger:
             self._put(
                 f"LAST#{run.kind}",
                 _plain(run),
-                condition="attribute_not_exists(pk) OR #time <= :time",
-                names={"#time": "time"},
+                condition="attribute_not_exists(pk) OR #record.#time <= :time",
+                names={"#record": "record", "#time": "time"},
                 values={":time": _text(run.time)},
             )
         except LedgerConflict:
@@ -159,8 +159,8 @@ class DynamoLedger:
             f"CLAIM#{claim.index_name}#{_text(claim.slot)}",
             _plain(written),
             expires_at=claim.claimed_at + timedelta(days=14),
-            condition="attribute_not_exists(pk)" if fresh else "#version = :version",
-            names=None if fresh else {"#version": "version"},
+            condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
+            names=None if fresh else {"#record": "record", "#version": "version"},
             values=None if fresh else {":version": claim.version},
         )
         return written
@@ -388,13 +388,14 @@ def _text(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def _plain(record: DataclassInstance) -> dict[str, Any]:
-    """A record as DynamoDB attributes; None and empty texts are left out."""
+    """A record as one map attribute; None and empty texts are left out."""
     plain = _adapter(type(record)).dump_python(record, mode="json")
     for field in fields(record):
         value = getattr(record, field.name)
@@ -402,13 +403,11 @@ def _plain(record: DataclassInstance) -> dict[str, Any]:
             plain[field.name] = _text(value)
     kept = {name: value for name, value in plain.items() if value not in (None, "", [])}
     exact: dict[str, Any] = json.loads(json.dumps(kept), parse_float=Decimal)
-    return exact
+    return {"record": exact}
 
 
 def _record[T](kind: type[T], values: dict[str, Any]) -> T:
-    record: T = _adapter(kind).validate_python(
-        {name: value for name, value in values.items() if name not in _KEYS}
-    )
+    record: T = _adapter(kind).validate_python(values["record"])
     return record
 
 

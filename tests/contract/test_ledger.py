@@ -1,0 +1,317 @@
+"""The ledger's promises, kept by the real one (on an emulated DynamoDB) and by the test one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from pinecone_backup.adapters.ledger import DynamoLedger
+from pinecone_backup.errors import LeaseHeld, LedgerConflict, LedgerUnavailable
+from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
+from pinecone_backup.records import (
+    BackupRecord,
+    Claim,
+    ClaimState,
+    Deletion,
+    DeletionState,
+    Finding,
+    Hold,
+    HoldScope,
+    IndexRecord,
+    PlanRecord,
+    PlanState,
+    RestoreRecord,
+    Run,
+    RunState,
+    ScheduleRecord,
+    Severity,
+    Verdict,
+)
+from tests.support.ledger import MemoryLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pinecone_backup.ports import Ledger
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 250, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def _create_table() -> None:
+    boto3.client("dynamodb", region_name="eu-central-1").create_table(
+        TableName="ledger",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+    )
+
+
+def _dynamo(project: str = "main") -> DynamoLedger:
+    client = boto3.client("dynamodb", region_name="eu-central-1")
+    return DynamoLedger(client, "ledger", project)
+
+
+@pytest.fixture(params=["dynamodb", "memory"])
+def ledger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    if request.param == "memory":
+        yield MemoryLedger()
+        return
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        _create_table()
+        yield _dynamo()
+
+
+def run(number: int, kind: RunKind = RunKind.CREATE, state: RunState = RunState.SUCCEEDED) -> Run:
+    started = NOW + number * HOUR
+    return Run(
+        run_id=f"{started:%Y%m%dt%H%M%Sz}-{kind}-{number:06x}",
+        kind=kind,
+        trigger=TriggerKind.SCHEDULE,
+        actor="schedule",
+        state=state,
+        time=started,
+        started_at=started,
+        summary={"created": number, "ratio": 0.5, "nested": {"names": ["a"], "none": None}},
+    )
+
+
+def claim(version: int = 0) -> Claim:
+    return Claim(
+        "docs", NOW, ClaimState.CLAIMED, 1, "gold", "name", "run", NOW, NOW, version=version
+    )
+
+
+def backup(number: int = 1, deletion: Deletion | None = None) -> BackupRecord:
+    return BackupRecord(
+        f"b{number}", "docs", "i1", "n", NOW, NOW, verdict=Verdict.GOOD, record_count=0,
+        deletion=deletion,
+    )  # fmt: skip
+
+
+def test_a_lease_is_refused_while_another_holder_has_it(ledger: Ledger) -> None:
+    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    with pytest.raises(LeaseHeld, match="main"):
+        ledger.acquire_lease("write", holder="b", clock=NOW + HOUR / 2, ttl=HOUR)
+
+
+def test_a_lease_is_renewed_by_its_holder(ledger: Ledger) -> None:
+    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="a", clock=NOW + HOUR / 2, ttl=HOUR)
+    with pytest.raises(LeaseHeld):
+        ledger.acquire_lease("write", holder="b", clock=NOW + HOUR, ttl=HOUR)
+
+
+def test_an_expired_lease_goes_to_the_next_holder(ledger: Ledger) -> None:
+    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="b", clock=NOW + HOUR, ttl=HOUR)
+    with pytest.raises(LeaseHeld):
+        ledger.acquire_lease("write", holder="a", clock=NOW + HOUR, ttl=HOUR)
+
+
+def test_leases_of_different_names_do_not_meet(ledger: Ledger) -> None:
+    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    ledger.acquire_lease("audit", holder="b", clock=NOW, ttl=HOUR)
+
+
+def test_a_released_lease_is_free(ledger: Ledger) -> None:
+    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    ledger.release_lease("write", holder="a")
+    ledger.acquire_lease("write", holder="b", clock=NOW, ttl=HOUR)
+
+
+def test_releasing_the_lease_of_another_does_nothing(ledger: Ledger) -> None:
+    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    ledger.release_lease("write", holder="b")
+    with pytest.raises(LeaseHeld):
+        ledger.acquire_lease("write", holder="b", clock=NOW, ttl=HOUR)
+
+
+def test_a_run_reads_back_as_it_was_written(ledger: Ledger) -> None:
+    ledger.put_run(run(1))
+    assert ledger.run(run(1).run_id) == run(1)
+
+
+def test_an_unknown_run_is_none(ledger: Ledger) -> None:
+    assert ledger.run("20260101t000000z-create-000000") is None
+
+
+def test_runs_come_newest_first_and_only_so_many(ledger: Ledger) -> None:
+    for number in (2, 1, 3):
+        ledger.put_run(run(number))
+    assert list(ledger.runs(limit=2)) == [run(3), run(2)]
+
+
+def test_runs_can_be_of_one_kind(ledger: Ledger) -> None:
+    ledger.put_run(run(1, RunKind.AUDIT))
+    ledger.put_run(run(2))
+    assert list(ledger.runs(kind=RunKind.AUDIT)) == [run(1, RunKind.AUDIT)]
+
+
+def test_the_last_completed_run_has_the_latest_time(ledger: Ledger) -> None:
+    """T1: an older run that ends later does not move the mark back."""
+    ledger.put_run(run(2, state=RunState.PARTIAL))
+    ledger.put_run(run(1))
+    assert ledger.last_completed(RunKind.CREATE) == run(2, state=RunState.PARTIAL)
+
+
+@pytest.mark.parametrize(
+    "state", [RunState.RUNNING, RunState.STOPPED, RunState.REFUSED, RunState.FAILED]
+)
+def test_an_unfinished_run_is_not_the_last_completed(ledger: Ledger, state: RunState) -> None:
+    ledger.put_run(run(1, state=state))
+    assert ledger.last_completed(RunKind.CREATE) is None
+
+
+def test_a_claim_is_saved_once_per_version(ledger: Ledger) -> None:
+    """C3: of two runs that claim one slot, one loses."""
+    ledger.save_claim(claim())
+    with pytest.raises(LedgerConflict):
+        ledger.save_claim(claim())
+
+
+def test_a_claim_is_replaced_by_who_read_it_last(ledger: Ledger) -> None:
+    saved = ledger.save_claim(claim())
+    again = ledger.save_claim(replace(saved, state=ClaimState.POSTED, backup_id="b1"))
+    assert ledger.claim("docs", NOW) == again
+
+
+def test_a_stale_claim_is_refused(ledger: Ledger) -> None:
+    first = ledger.save_claim(claim())
+    ledger.save_claim(first)
+    with pytest.raises(LedgerConflict):
+        ledger.save_claim(first)
+
+
+def test_an_unknown_claim_is_none(ledger: Ledger) -> None:
+    assert ledger.claim("docs", NOW) is None
+
+
+def test_a_backup_record_reads_back_as_it_was_written(ledger: Ledger) -> None:
+    ledger.put_backup(backup())
+    assert ledger.backups() == {"b1": backup()}
+
+
+def test_an_accepted_deletion_stays_among_the_backups(ledger: Ledger) -> None:
+    """G4: until a later listing confirms it."""
+    deletion = Deletion(DeletionState.ACCEPTED, NOW, "run", "alice", ("too old",))
+    ledger.put_backup(backup(deletion=deletion))
+    assert ledger.backups()["b1"].deletion == deletion
+
+
+def test_a_confirmed_deletion_leaves_the_backups(ledger: Ledger) -> None:
+    ledger.put_backup(backup())
+    deletion = Deletion(DeletionState.GONE, NOW, "run", "alice", confirmed_at=NOW)
+    ledger.put_backup(backup(deletion=deletion))
+    assert ledger.backups() == {}
+
+
+def test_more_backups_than_a_page_are_all_read(ledger: Ledger) -> None:
+    long = "x" * 40_000
+    for number in range(40):
+        ledger.put_backup(replace(backup(number), verdict_reason=long))
+    assert len(ledger.backups()) == 40
+
+
+def test_the_other_records_read_back_as_they_were_written(ledger: Ledger) -> None:
+    index = IndexRecord("docs", NOW, NOW, "i2", ("i1",), 10, "gold")
+    hold = Hold("h1", HoldScope.INDEX, "docs", "audit", "alice", NOW, NOW + HOUR)
+    finding = Finding(
+        "f1", "overdue", Severity.ERROR, "docs", "t", "d", "a", NOW, NOW, data={"h": 1.5}
+    )
+    restore = RestoreRecord("j1", "b1", "docs-2", "i3", "Pending", "alice", NOW)
+    schedule = ScheduleRecord("s1", "daily", "docs", "i1", NOW, NOW, backup_ids=("b1", "b2"))
+    ledger.put_index(index)
+    ledger.put_hold(hold)
+    ledger.put_finding(finding)
+    ledger.put_restore(restore)
+    ledger.put_schedule(schedule)
+    assert (
+        ledger.indexes(),
+        list(ledger.holds()),
+        list(ledger.findings()),
+        list(ledger.restores()),
+        list(ledger.schedules()),
+    ) == ({"docs": index}, [hold], [finding], [restore], [schedule])
+
+
+def test_a_resolved_finding_is_still_read(ledger: Ledger) -> None:
+    finding = Finding(
+        "f1", "overdue", Severity.ERROR, "docs", "t", "d", "a", NOW, NOW, resolved_at=NOW
+    )
+    ledger.put_finding(finding)
+    assert list(ledger.findings()) == [finding]
+
+
+def test_plans_come_newest_first_and_are_found_by_digest(ledger: Ledger) -> None:
+    old = PlanRecord("a" * 64, PlanState.PLANNED, "v1", NOW, "run", "key", 1, 2, 3)
+    new = replace(old, digest="b" * 64, created_at=NOW + HOUR)
+    ledger.put_plan(new)
+    ledger.put_plan(old)
+    assert (list(ledger.plans()), ledger.plan("a" * 64), ledger.plan("c" * 64)) == (
+        [new, old],
+        old,
+        None,
+    )
+
+
+def event(number: int) -> DomainEvent:
+    return DomainEvent.of(
+        "backup.created", f"b{number}", project="main", at=NOW + number * HOUR, size=1.5
+    )
+
+
+def test_events_wait_oldest_first_until_announced(ledger: Ledger) -> None:
+    ledger.record_event(event(2))
+    ledger.record_event(event(1))
+    before = list(ledger.unannounced())
+    ledger.mark_announced([event(1).event_id])
+    assert (before, list(ledger.unannounced())) == ([event(1), event(2)], [event(2)])
+
+
+def test_an_event_told_twice_is_one_event(ledger: Ledger) -> None:
+    ledger.record_event(event(1))
+    ledger.mark_announced([event(1).event_id])
+    ledger.record_event(replace(event(1), occurred_at=NOW + 9 * HOUR))
+    assert list(ledger.unannounced()) == []
+
+
+def test_projects_do_not_see_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        _create_table()
+        _dynamo("main").put_backup(backup())
+        assert _dynamo("other").backups() == {}
+
+
+def test_a_missing_table_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws(), pytest.raises(LedgerUnavailable, match=r"ledger.*ResourceNotFound"):
+        _dynamo().holds()
+
+
+def test_a_table_that_does_not_answer_is_an_error_that_names_it() -> None:
+    client = boto3.client(
+        "dynamodb",
+        region_name="eu-central-1",
+        endpoint_url="http://127.0.0.1:9",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    with pytest.raises(LedgerUnavailable, match="EndpointConnectionError"):
+        DynamoLedger(client, "ledger", "main").put_index(IndexRecord("docs", NOW, NOW))
