@@ -1,0 +1,117 @@
+"""Walks over Pinecone's listings that can be trusted, or that refuse (rules N1, N2 and I1).
+
+Paging goes by offset: while backups come and go, later pages lose and repeat rows. A walk
+without a repeated id and without a write of ours in between is trusted at once. Otherwise it is
+walked again. A repeated id can also be a lasting property of the data (the service has listed
+one id under two index names): when two walks in a row show exactly the same rows, the repeat is
+data, and ``rules.inventory`` decides what it means (rule I4). A repeat that paging caused comes
+and goes with the change that caused it.
+
+Lost rows leave no trace in a walk. They are caught elsewhere: a backup that the ledger knows and
+the listing misses is described before it is called gone, and what is not listed is not deleted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pinecone_backup.errors import ListingIncomplete
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from pinecone_backup.model import Backup
+    from pinecone_backup.ports import ControlPlane, Ledger
+
+REPEATS = 3
+"""How often a walk that cannot be trusted is walked again before it is refused (rule N2)."""
+
+
+def list_project(
+    control_plane: ControlPlane, *, writes: Callable[[], Hashable] | None = None
+) -> Sequence[Backup]:
+    """Every backup of the project, in the order listed; one id may stand there repeatedly (I4).
+
+    A stable project of N backups costs floor(N/100) + 1 calls, twice that when it has repeats.
+
+    Args:
+        control_plane: The project to walk.
+        writes: Tells our own writes to the project, as ``own_writes`` does; a walk during which
+            its answer changed is walked again (rule N2).
+
+    Raises:
+        ListingIncomplete: The walk broke off, or no walk could be trusted.
+        PineconeError: Pinecone refused the listing.
+    """
+    return _trusted(control_plane.project_backups, "The project's backups", writes)
+
+
+def list_index(
+    control_plane: ControlPlane,
+    name: str,
+    *,
+    include_deleted: bool = False,
+    writes: Callable[[], Hashable] | None = None,
+) -> Sequence[Backup]:
+    """Every backup of the index of that name; like ``list_project``.
+
+    Raises:
+        ListingIncomplete: The walk broke off, or no walk could be trusted.
+        NotFound: There is no (active) index of that name.
+    """
+    return _trusted(
+        lambda: control_plane.index_backups(name, include_deleted=include_deleted),
+        f"The backups of index {name}",
+        writes,
+    )
+
+
+def active_incarnation(control_plane: ControlPlane, name: str) -> str | None:
+    """The id of the active index of that name, in one call (rule I1).
+
+    Returns:
+        The incarnation's id, or None when it has no backup yet: a new incarnation.
+
+    Raises:
+        ListingIncomplete: The rows name more than one incarnation: none can be told active.
+        NotFound: There is no active index of that name.
+    """
+    ids = {
+        row.index_id for row in control_plane.index_backups_page(name, limit=100, token=None).items
+    }
+    if len(ids) > 1:
+        raise ListingIncomplete(
+            f"The backups of index {name} name {len(ids)} incarnations of it",
+            next_step="Nothing is done about this index until the listing names one.",
+        )
+    return next(iter(ids), None)
+
+
+def own_writes(ledger: Ledger) -> Hashable:
+    """What changes in the ledger whenever we create or delete a backup of its project (N2)."""
+    return frozenset(
+        (record.backup_id, record.deletion and (record.deletion.state, record.deletion.at))
+        for record in ledger.backups().values()
+    )
+
+
+def _trusted(
+    walk: Callable[[], Iterator[Backup]],
+    what: str,
+    writes: Callable[[], Hashable] | None,
+) -> Sequence[Backup]:
+    previous: Counter[tuple[str, str, str]] | None = None
+    before = writes() if writes else None
+    for _ in range(1 + REPEATS):
+        rows = list(walk())
+        after = writes() if writes else None
+        seen = Counter((row.backup_id, row.index_id, row.index_name) for row in rows)
+        repeats = len({backup_id for backup_id, _, _ in seen}) < len(rows)
+        if after == before and (not repeats or seen == previous):
+            return rows
+        previous, before = seen, after
+    raise ListingIncomplete(
+        f"{what} changed during each of {1 + REPEATS} walks",
+        next_step="Nothing was deleted; the next run walks again.",
+    )
