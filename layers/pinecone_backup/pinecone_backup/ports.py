@@ -217,6 +217,14 @@ class Ledger(Protocol):
     def mark_announced(self, event_ids: Iterable[str]) -> None: ...
 
 
+class Projects(Protocol):
+    """Which projects the ledger knows, whether or not the policy still names them (rule U1)."""
+
+    def known(self) -> Sequence[str]: ...
+
+    def remember(self, names: Iterable[str]) -> None: ...
+
+
 class EventBus(Protocol):
     """Our EventBridge bus."""
 

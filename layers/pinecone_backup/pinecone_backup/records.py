@@ -226,6 +226,8 @@ class Finding:
 class RunState(StrEnum):
     """How a run stands or ended."""
 
+    REQUESTED = "requested"
+    """Asked for through the API; not started yet."""
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"

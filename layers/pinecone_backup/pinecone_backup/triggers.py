@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pinecone_backup.errors import EventMalformed
-from pinecone_backup.model import TriggerKind
+from pinecone_backup.model import RunKind, TriggerKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,6 @@ class RunRequest(BaseModel):
     trigger: TriggerKind
     actor: str
     project: str | None = None
-    index: str | None = None
     run_id: str | None = None
     time: datetime | None = None
     now: datetime | None = None
@@ -57,7 +56,6 @@ class _Wish(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     project: Annotated[str, Field(min_length=1, max_length=40)] | None = None
-    index: Annotated[str, Field(min_length=1, max_length=45)] | None = None
     dry_run: bool = False
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     now: AwareDatetime | None = None
@@ -89,7 +87,7 @@ class _Bus(BaseModel):
     detail: _BusWish
 
 
-def read_trigger(event: object) -> RunRequest:
+def read_trigger(event: object, kind: RunKind) -> RunRequest:
     """Read the event of a scheduled function.
 
     Raises:
@@ -101,7 +99,7 @@ def read_trigger(event: object) -> RunRequest:
             next_step="Send one of the shapes in events/.",
         )
     try:
-        return _read(event)
+        request = _read(event)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
@@ -110,6 +108,12 @@ def read_trigger(event: object) -> RunRequest:
         raise EventMalformed(
             f"The event is malformed: {wrong}", next_step="Compare it with the samples in events/."
         ) from None
+    if kind is not RunKind.PRUNE and (request.dry_run or request.digest):
+        raise EventMalformed(
+            f"A {kind} run takes neither dry_run nor digest",
+            next_step="Send them to prune, or leave them out.",
+        )
+    return request
 
 
 def _read(event: Mapping[str, Any]) -> RunRequest:
@@ -140,7 +144,6 @@ def _request(
         trigger=trigger,
         actor=actor,
         project=wish.project,
-        index=wish.index,
         run_id=run_id,
         time=time,
         now=_utc(wish.now),

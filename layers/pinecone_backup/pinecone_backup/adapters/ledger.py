@@ -70,16 +70,14 @@ class DynamoLedger:
 
     def __init__(self, client: DynamoDBClient, table_name: str, project: str) -> None:
         self.project = project
-        self._client = client
-        self._table = table_name
-        self._pk = f"PROJECT#{project}"
+        self._partition = _Partition(client, table_name, f"PROJECT#{project}")
 
     # Leases
 
     def acquire_lease(self, name: str, *, holder: str, clock: datetime, ttl: timedelta) -> None:
         """Take or renew the lease ``name``."""
         try:
-            self._put(
+            self._partition.put(
                 f"LEASE#{name}",
                 {"holder": holder, "until": _text(clock + ttl)},
                 condition="attribute_not_exists(pk) OR #holder = :holder OR #until <= :clock",
@@ -95,9 +93,9 @@ class DynamoLedger:
     def release_lease(self, name: str, *, holder: str) -> None:
         """Give the lease back."""
         try:
-            self._call(
+            self._partition.call(
                 "delete_item",
-                Key=self._key(f"LEASE#{name}"),
+                Key=self._partition.key(f"LEASE#{name}"),
                 ConditionExpression="#holder = :holder",
                 ExpressionAttributeNames={"#holder": "holder"},
                 ExpressionAttributeValues=_item({":holder": holder}),
@@ -109,11 +107,13 @@ class DynamoLedger:
 
     def put_run(self, run: Run) -> None:
         """Write a run; a completed one also moves the pointer to the last of its kind."""
-        self._put(f"RUN#{run.run_id}", _plain(run), expires_at=run.started_at + timedelta(days=400))
+        self._partition.put(
+            f"RUN#{run.run_id}", _plain(run), expires_at=run.started_at + timedelta(days=400)
+        )
         if run.state not in (RunState.SUCCEEDED, RunState.PARTIAL):
             return
         try:
-            self._put(
+            self._partition.put(
                 f"LAST#{run.kind}",
                 _plain(run),
                 condition="attribute_not_exists(pk) OR #record.#time <= :time",
@@ -125,12 +125,12 @@ class DynamoLedger:
 
     def run(self, run_id: str) -> Run | None:
         """The run of that id."""
-        return self._get(Run, f"RUN#{run_id}")
+        return self._partition.get(Run, f"RUN#{run_id}")
 
     def runs(self, *, kind: RunKind | None = None, limit: int = 50) -> Sequence[Run]:
         """The newest runs first."""
         found: list[Run] = []
-        for run in self._all(Run, "RUN#", newest_first=True, page=max(limit, 20)):
+        for run in self._partition.all(Run, "RUN#", newest_first=True, page=max(limit, 20)):
             if kind in (None, run.kind):
                 found.append(run)
                 if len(found) == limit:
@@ -139,13 +139,13 @@ class DynamoLedger:
 
     def last_completed(self, kind: RunKind) -> Run | None:
         """The completed run of this kind with the latest time."""
-        return self._get(Run, f"LAST#{kind}")
+        return self._partition.get(Run, f"LAST#{kind}")
 
     # Claims
 
     def claim(self, index_name: str, slot: datetime) -> Claim | None:
         """The claim on one slot of one index."""
-        return self._get(Claim, f"CLAIM#{index_name}#{_text(slot)}")
+        return self._partition.get(Claim, f"CLAIM#{index_name}#{_text(slot)}")
 
     def save_claim(self, claim: Claim) -> Claim:
         """Write iff the stored version is ``claim.version``.
@@ -155,7 +155,7 @@ class DynamoLedger:
         """
         written = replace(claim, version=claim.version + 1)
         fresh = claim.version == 0
-        self._put(
+        self._partition.put(
             f"CLAIM#{claim.index_name}#{_text(claim.slot)}",
             _plain(written),
             expires_at=claim.claimed_at + timedelta(days=14),
@@ -169,78 +169,78 @@ class DynamoLedger:
 
     def backups(self) -> Mapping[str, BackupRecord]:
         """Every backup we know of that is not confirmed gone, by id."""
-        return {record.backup_id: record for record in self._all(BackupRecord, "BACKUP#")}
+        return {record.backup_id: record for record in self._partition.all(BackupRecord, "BACKUP#")}
 
     def put_backup(self, record: BackupRecord) -> None:
         """Write what we know; a record that is confirmed gone moves to the archive."""
         deletion = record.deletion
         if deletion is None or deletion.confirmed_at is None:
-            self._put(f"BACKUP#{record.backup_id}", _plain(record))
+            self._partition.put(f"BACKUP#{record.backup_id}", _plain(record))
             return
-        self._put(
+        self._partition.put(
             f"GONE#{record.backup_id}",
             _plain(record),
             expires_at=deletion.confirmed_at + timedelta(days=400),
         )
-        self._call("delete_item", Key=self._key(f"BACKUP#{record.backup_id}"))
+        self._partition.call("delete_item", Key=self._partition.key(f"BACKUP#{record.backup_id}"))
 
     def indexes(self) -> Mapping[str, IndexRecord]:
         """Every index name that we have seen."""
-        return {record.name: record for record in self._all(IndexRecord, "INDEX#")}
+        return {record.name: record for record in self._partition.all(IndexRecord, "INDEX#")}
 
     def put_index(self, record: IndexRecord) -> None:
         """Write what we know of an index."""
-        self._put(f"INDEX#{record.name}", _plain(record))
+        self._partition.put(f"INDEX#{record.name}", _plain(record))
 
     # Holds, findings, plans, restores, schedules
 
     def holds(self) -> Sequence[Hold]:
         """All holds, the released ones included, by id."""
-        return list(self._all(Hold, "HOLD#"))
+        return list(self._partition.all(Hold, "HOLD#"))
 
     def put_hold(self, hold: Hold) -> None:
         """Write a hold."""
-        self._put(f"HOLD#{hold.hold_id}", _plain(hold))
+        self._partition.put(f"HOLD#{hold.hold_id}", _plain(hold))
 
     def findings(self) -> Sequence[Finding]:
         """All findings, the recently resolved ones included."""
-        return list(self._all(Finding, "FINDING#"))
+        return list(self._partition.all(Finding, "FINDING#"))
 
     def put_finding(self, finding: Finding) -> None:
         """Write a finding."""
         gone = finding.resolved_at and finding.resolved_at + timedelta(days=90)
-        self._put(f"FINDING#{finding.finding_id}", _plain(finding), expires_at=gone)
+        self._partition.put(f"FINDING#{finding.finding_id}", _plain(finding), expires_at=gone)
 
     def put_plan(self, plan: PlanRecord) -> None:
         """Write a plan's record."""
         gone = plan.created_at + timedelta(days=90)
-        self._put(f"PLAN#{plan.digest}", _plain(plan), expires_at=gone)
+        self._partition.put(f"PLAN#{plan.digest}", _plain(plan), expires_at=gone)
 
     def plan(self, digest: str) -> PlanRecord | None:
         """The plan of that digest."""
-        return self._get(PlanRecord, f"PLAN#{digest}")
+        return self._partition.get(PlanRecord, f"PLAN#{digest}")
 
     def plans(self, *, limit: int = 50) -> Sequence[PlanRecord]:
         """The newest plans first."""
-        plans = sorted(self._all(PlanRecord, "PLAN#"), key=lambda plan: plan.created_at)
+        plans = sorted(self._partition.all(PlanRecord, "PLAN#"), key=lambda plan: plan.created_at)
         return plans[::-1][:limit]
 
     def put_restore(self, record: RestoreRecord) -> None:
         """Write a restore."""
         gone = record.started_at + timedelta(days=400)
-        self._put(f"RESTORE#{record.job_id}", _plain(record), expires_at=gone)
+        self._partition.put(f"RESTORE#{record.job_id}", _plain(record), expires_at=gone)
 
     def restores(self) -> Sequence[RestoreRecord]:
         """The restores started through us."""
-        return list(self._all(RestoreRecord, "RESTORE#"))
+        return list(self._partition.all(RestoreRecord, "RESTORE#"))
 
     def put_schedule(self, record: ScheduleRecord) -> None:
         """Write a native schedule that we have seen."""
-        self._put(f"SCHEDULE#{record.schedule_id}", _plain(record))
+        self._partition.put(f"SCHEDULE#{record.schedule_id}", _plain(record))
 
     def schedules(self) -> Sequence[ScheduleRecord]:
         """The native schedules that we have seen."""
-        return list(self._all(ScheduleRecord, "SCHEDULE#"))
+        return list(self._partition.all(ScheduleRecord, "SCHEDULE#"))
 
     # The outbox
 
@@ -254,20 +254,20 @@ class DynamoLedger:
         }
         seen = {"expires_at": int((event.occurred_at + timedelta(days=30)).timestamp())}
         try:
-            self._call(
+            self._partition.call(
                 "transact_write_items",
                 TransactItems=[
                     {
                         "Put": {
-                            "TableName": self._table,
-                            "Item": _item(self._raw(f"EVENT#{event.event_id}") | seen),
+                            "TableName": self._partition.table_name,
+                            "Item": _item(self._partition.raw(f"EVENT#{event.event_id}") | seen),
                             "ConditionExpression": "attribute_not_exists(pk)",
                         }
                     },
                     {
                         "Put": {
-                            "TableName": self._table,
-                            "Item": _item(self._raw(_outbox_key(event)) | outbox),
+                            "TableName": self._partition.table_name,
+                            "Item": _item(self._partition.raw(_outbox_key(event)) | outbox),
                         }
                     },
                 ],
@@ -285,7 +285,7 @@ class DynamoLedger:
                 occurred_at=datetime.fromisoformat(item["occurred_at"]),
                 data=json.loads(item["data"]),
             )
-            for item in self._items("OUTBOX#")
+            for item in self._partition.items("OUTBOX#")
         ]
 
     def mark_announced(self, event_ids: Iterable[str]) -> None:
@@ -293,17 +293,42 @@ class DynamoLedger:
         announced = set(event_ids)
         for event in self.unannounced():
             if event.event_id in announced:
-                self._call("delete_item", Key=self._key(_outbox_key(event)))
+                self._partition.call("delete_item", Key=self._partition.key(_outbox_key(event)))
 
-    # DynamoDB
 
-    def _raw(self, sk: str) -> dict[str, Any]:
+class DynamoProjects:
+    """The projects that the ledger knows: one item each in a partition of their own."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._partition = _Partition(client, table_name, "PROJECTS")
+
+    def known(self) -> Sequence[str]:
+        """Their names, sorted."""
+        return [item["sk"] for item in self._partition.items("")]
+
+    def remember(self, names: Iterable[str]) -> None:
+        """Remember names; known ones are not written again."""
+        known = set(self.known())
+        for name in names:
+            if name not in known:
+                self._partition.put(name, {})
+
+
+class _Partition:
+    """One partition of the table: records and raw items in, errors of ours out."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str, pk: str) -> None:
+        self.table_name = table_name
+        self._client = client
+        self._pk = pk
+
+    def raw(self, sk: str) -> dict[str, Any]:
         return {"pk": self._pk, "sk": sk}
 
-    def _key(self, sk: str) -> dict[str, Any]:
-        return _item(self._raw(sk))
+    def key(self, sk: str) -> dict[str, Any]:
+        return _item(self.raw(sk))
 
-    def _put(
+    def put(
         self,
         sk: str,
         attributes: Mapping[str, Any],
@@ -313,7 +338,7 @@ class DynamoLedger:
         names: Mapping[str, str] | None = None,
         values: Mapping[str, Any] | None = None,
     ) -> None:
-        item = self._raw(sk) | dict(attributes)
+        item = self.raw(sk) | dict(attributes)
         if expires_at is not None:
             item["expires_at"] = int(expires_at.timestamp())
         conditions: dict[str, Any] = {}
@@ -323,19 +348,19 @@ class DynamoLedger:
             conditions["ExpressionAttributeNames"] = dict(names)
         if values:
             conditions["ExpressionAttributeValues"] = _item(values)
-        self._call("put_item", Item=_item(item), **conditions)
+        self.call("put_item", Item=_item(item), **conditions)
 
-    def _get[T](self, kind: type[T], sk: str) -> T | None:
-        answer = self._call("get_item", Key=self._key(sk), ConsistentRead=True)
+    def get[T](self, kind: type[T], sk: str) -> T | None:
+        answer = self.call("get_item", Key=self.key(sk), ConsistentRead=True)
         return _record(kind, _values(answer["Item"])) if "Item" in answer else None
 
-    def _all[T](
+    def all[T](
         self, kind: type[T], prefix: str, *, newest_first: bool = False, page: int | None = None
     ) -> Iterator[T]:
-        for values in self._items(prefix, newest_first=newest_first, page=page):
+        for values in self.items(prefix, newest_first=newest_first, page=page):
             yield _record(kind, values)
 
-    def _items(
+    def items(
         self, prefix: str, *, newest_first: bool = False, page: int | None = None
     ) -> Iterator[dict[str, Any]]:
         query: dict[str, Any] = {
@@ -347,16 +372,16 @@ class DynamoLedger:
         if page is not None:
             query["Limit"] = page
         while True:
-            answer = self._call("query", **query)
+            answer = self.call("query", **query)
             for item in answer["Items"]:
                 yield _values(item)
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _call(self, operation: str, **arguments: Any) -> Any:
+    def call(self, operation: str, **arguments: Any) -> Any:
         if operation != "transact_write_items":
-            arguments["TableName"] = self._table
+            arguments["TableName"] = self.table_name
         try:
             return getattr(self._client, operation)(**arguments)
         except ClientError as error:
@@ -369,7 +394,7 @@ class DynamoLedger:
 
     def _unavailable(self, reason: str) -> LedgerUnavailable:
         return LedgerUnavailable(
-            f"The ledger (table {self._table!r}) did not do what was asked: {reason}",
+            f"The ledger (table {self.table_name!r}) did not do what was asked: {reason}",
             next_step="Check the table, the function's role and DynamoDB's service health.",
         )
 
