@@ -1,0 +1,379 @@
+"""What can be wrong, and the life of each thing wrong: it opens, repeats and resolves.
+
+The use cases observe; ``reconcile`` compares what they observed with what the ledger knows. The
+same problem, that is, one control on one subject of one project, is one finding with one stable
+id. A finding resolves only on complete evidence: not having looked is not being healthy (U1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Self
+
+from pinecone_backup.model import DomainEvent
+from pinecone_backup.records import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+PROJECT_SUBJECT = "(project)"
+"""The subject of a finding about the project as a whole; no index can be named like this."""
+
+
+class Control(StrEnum):
+    """Everything the product watches, each with its usual severity and what it means.
+
+    The subject is an index name unless the comment above a group says otherwise.
+    """
+
+    severity: Severity
+    description: str
+
+    def __new__(cls, value: str, severity: Severity, description: str) -> Self:
+        """A control whose value is its id."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.severity = severity
+        member.description = description
+        return member
+
+    NO_POLICY = "no-policy", Severity.WARNING, "No policy is assigned: the index is not backed up"
+    OPTED_OUT = "opted-out", Severity.INFO, "The index is opted out of backups on purpose"
+    UNKNOWN_POLICY_TAG = (
+        "unknown-policy-tag",
+        Severity.ERROR,
+        "The index's backup-policy tag names a policy that does not exist",
+    )
+    UNSUPPORTED_INDEX = (
+        "unsupported-index",
+        Severity.WARNING,
+        "Pinecone cannot back up this kind of index",
+    )
+    OVERDUE = "overdue", Severity.CRITICAL, "The newest good backup is older than max_age"
+    CREATION_FAILING = (
+        "creation-failing",
+        Severity.CRITICAL,
+        "Every attempt to create a backup for one slot has failed",
+    )
+    CREATION_REFUSED = (
+        "creation-refused",
+        Severity.ERROR,
+        "Pinecone refuses to create a backup of the index",
+    )
+    QUOTA_REACHED = (
+        "quota-reached",
+        Severity.ERROR,
+        "A backup is due and the project's backup quota has no room for it",
+    )
+    INCARNATION_CHANGED = (
+        "incarnation-changed",
+        Severity.WARNING,
+        "The index was deleted and created again; its new incarnation has no good backup yet",
+    )
+    NEVER_RESTORE_TESTED = (
+        "never-restore-tested",
+        Severity.WARNING,
+        "No backup of the index has passed a restore test although the policy asks for it",
+    )
+    NATIVE_CLASH = (
+        "native-clash",
+        Severity.WARNING,
+        "A native schedule that is not the policy's runs on the index",
+    )
+
+    # The subject is a backup id.
+    FAILED = "failed", Severity.ERROR, "A backup has failed"
+    STUCK = "stuck", Severity.ERROR, "A backup has been under way for longer than stuck_after"
+    EMPTY = "empty", Severity.ERROR, "A backup is empty although the index is not"
+    SHRUNK = "shrunk", Severity.ERROR, "A backup has far fewer records than the one before it"
+    DELETION_STUCK = (
+        "deletion-stuck",
+        Severity.WARNING,
+        "A backup is still listed a day after Pinecone accepted its deletion",
+    )
+    CONTRADICTORY_LISTING = (
+        "contradictory-listing",
+        Severity.ERROR,
+        "Pinecone lists one backup in two ways that cannot both be true",
+    )
+    UNDATED_BACKUP = (
+        "undated-backup",
+        Severity.WARNING,
+        "A backup has no usable creation time: it is kept and counts for nothing",
+    )
+
+    # The subject is the id of the deleted index.
+    ORPHAN = "orphan", Severity.INFO, "Backups remain of an index that was deleted"
+
+    # The subject is the other deployment's owner id.
+    OTHER_OWNER = (
+        "other-owner",
+        Severity.WARNING,
+        "Another deployment of this product makes backups in the project",
+    )
+
+    # The subject is a schedule id; an index name where a schedule is missing.
+    NATIVE_DISABLED = "native-disabled", Severity.ERROR, "A native schedule is paused"
+    NATIVE_OVERDUE = "native-overdue", Severity.ERROR, "A native schedule has missed its run"
+    NATIVE_DRIFT = (
+        "native-drift",
+        Severity.WARNING,
+        "A native schedule is not as its policy says",
+    )
+
+    # The subject is a hold id.
+    HOLD_EXPIRED = "hold-expired", Severity.INFO, "A hold has expired and protects nothing now"
+
+    # The subject is the project (PROJECT_SUBJECT); a plan's digest for a waiting plan.
+    QUOTA_NEAR = "quota-near", Severity.WARNING, "The project's backup quota is nearly used up"
+    PROJECT_UNKNOWN = (
+        "project-unknown",
+        Severity.CRITICAL,
+        "The project could not be read: nobody knows whether it is protected",
+    )
+    PROJECT_REMOVED = (
+        "project-removed",
+        Severity.ERROR,
+        "The project is not in the policy document any more, and the ledger knows it",
+    )
+    POLICY_MISSING = "policy-missing", Severity.CRITICAL, "No policy document has been stored"
+    POLICY_INVALID = "policy-invalid", Severity.CRITICAL, "The policy document does not validate"
+    PRUNE_STOPPED = (
+        "prune-stopped",
+        Severity.ERROR,
+        "A prune stopped before its first deletion because something was in doubt",
+    )
+    PLAN_WAITING = "plan-waiting", Severity.WARNING, "A prune plan waits for approval"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One thing seen wrong, at one moment.
+
+    Attributes:
+        subject: An index name, a backup id, a schedule id ... or ``PROJECT_SUBJECT``.
+        title: One line that names the subject.
+        diagnosis: What was seen, with figures.
+        action: What a person can do.
+        data: JSON-ready figures; ``index`` names the index where the subject is not one.
+    """
+
+    control: Control
+    severity: Severity
+    subject: str
+    title: str
+    diagnosis: str
+    action: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        control: Control,
+        subject: str,
+        *,
+        title: str,
+        diagnosis: str,
+        action: str,
+        severity: Severity | None = None,
+        **data: Any,
+    ) -> Observation:
+        """An observation, with the control's usual severity unless another is given."""
+        return cls(control, severity or control.severity, subject, title, diagnosis, action, data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    only: frozenset[str] | None
+    unseen: frozenset[str]
+
+    def covers(self, names: set[str]) -> bool:
+        return not names & self.unseen and (self.only is None or bool(names & self.only))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a run looked completely, so that what it did not see is not there (rule U1)."""
+
+    scopes: Sequence[tuple[Control, _Scope]] = ()
+
+    @classmethod
+    def of(
+        cls,
+        controls: Iterable[Control],
+        *,
+        only: Iterable[str] | None = None,
+        unseen: Iterable[str] = (),
+    ) -> Evidence:
+        """Complete evidence for some controls.
+
+        Args:
+            controls: What was looked for.
+            only: The subjects or index names that were looked at; None means every one, those
+                that do not exist any more included.
+            unseen: Subjects or index names that could not be looked at.
+        """
+        scope = _Scope(None if only is None else frozenset(only), frozenset(unseen))
+        return cls(tuple((control, scope) for control in controls))
+
+    def __or__(self, other: Evidence) -> Evidence:
+        """What either of two pieces of evidence covers."""
+        return Evidence((*self.scopes, *other.scopes))
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the finding would have been observed if it were still so."""
+        names = {finding.subject, str(finding.data.get("index", finding.subject))}
+        return any(
+            control == finding.control and scope.covers(names) for control, scope in self.scopes
+        )
+
+
+class ChangeKind(StrEnum):
+    """What happened to a finding; the value is the domain event's type."""
+
+    OPENED = "finding.opened"
+    REPEATED = "finding.repeated"
+    RESOLVED = "finding.resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One finding after a run, and how it was known before."""
+
+    kind: ChangeKind
+    finding: Finding
+    previous: Finding | None = None
+
+    @property
+    def escalated(self) -> bool:
+        """Whether a repeated finding is worse than it was known to be."""
+        return (
+            self.kind is ChangeKind.REPEATED
+            and self.previous is not None
+            and self.finding.severity.rank < self.previous.severity.rank
+        )
+
+    def event(self, project: str) -> DomainEvent:
+        """The domain event; the same change told twice, by whichever run, is one event.
+
+        The id goes by what was known before the change: a run that told and crashed before it
+        wrote the finding leaves the same event to the run that follows it.
+        """
+        before = self.previous
+        life = before and (before.opened_at if before.open else before.resolved_at)
+        count = before.count if before and before.open else 0
+        at = self.finding.resolved_at or self.finding.last_seen_at
+        return DomainEvent.of(
+            self.kind,
+            f"{self.finding.finding_id}|{life.isoformat() if life else 'first'}|{count}",
+            project=project,
+            at=at,
+            finding_id=self.finding.finding_id,
+            control=self.finding.control,
+            severity=str(self.finding.severity),
+            subject=self.finding.subject,
+            title=self.finding.title,
+            diagnosis=self.finding.diagnosis,
+            action=self.finding.action,
+            opened_at=self.finding.opened_at.isoformat(),
+            count=self.finding.count,
+            escalated=self.escalated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a run changed, by finding id, and which known findings it left as they were."""
+
+    all: Sequence[Change]
+    unchanged: Sequence[Finding]
+
+    @property
+    def opened(self) -> Sequence[Finding]:
+        """Findings that were not open before."""
+        return self._of(ChangeKind.OPENED)
+
+    @property
+    def repeated(self) -> Sequence[Finding]:
+        """Findings that were open before and were seen again."""
+        return self._of(ChangeKind.REPEATED)
+
+    @property
+    def resolved(self) -> Sequence[Finding]:
+        """Findings that were open before and are gone, on complete evidence."""
+        return self._of(ChangeKind.RESOLVED)
+
+    def _of(self, kind: ChangeKind) -> Sequence[Finding]:
+        return [change.finding for change in self.all if change.kind is kind]
+
+
+def finding_id(control: str, project: str, subject: str) -> str:
+    """The stable id of one problem, 24 hex digits."""
+    return sha256(f"{control}|{project}|{subject}".encode()).hexdigest()[:24]
+
+
+def reconcile(
+    known: Iterable[Finding],
+    observed: Iterable[Observation],
+    *,
+    project: str,
+    evidence: Evidence,
+    at: datetime,
+) -> Changes:
+    """Compare what was observed with what is known (rule U1).
+
+    Args:
+        known: The ledger's findings, resolved ones included.
+        observed: In any order; of several on one problem the most severe is taken.
+        project: The project all of them belong to.
+        evidence: Where an open finding that was not observed may resolve.
+        at: The time of the observations, UTC.
+    """
+    before = {finding.finding_id: finding for finding in known}
+    seen: dict[str, Observation] = {}
+    for observation in observed:
+        key = finding_id(observation.control, project, observation.subject)
+        if key not in seen or observation.severity.rank < seen[key].severity.rank:
+            seen[key] = observation
+    changes: list[Change] = []
+    unchanged: list[Finding] = []
+    for key in sorted(before.keys() | seen.keys()):
+        finding = before.get(key)
+        if key in seen:
+            changes.append(_seen(key, seen[key], finding, at))
+        elif finding is not None and finding.open and evidence.covers(finding):
+            gone = replace(finding, resolved_at=at)
+            changes.append(Change(ChangeKind.RESOLVED, gone, finding))
+        elif finding is not None:
+            unchanged.append(finding)
+    return Changes(changes, unchanged)
+
+
+def _seen(key: str, observation: Observation, known: Finding | None, at: datetime) -> Change:
+    fresh = Finding(
+        finding_id=key,
+        control=observation.control.value,
+        severity=observation.severity,
+        subject=observation.subject,
+        title=observation.title,
+        diagnosis=observation.diagnosis,
+        action=observation.action,
+        opened_at=at,
+        last_seen_at=at,
+        data=observation.data,
+    )
+    if known is None or not known.open:
+        return Change(ChangeKind.OPENED, fresh, known)
+    again = replace(
+        fresh,
+        opened_at=known.opened_at,
+        last_seen_at=max(at, known.last_seen_at),
+        count=known.count + 1,
+        acknowledged_by=known.acknowledged_by,
+        acknowledged_reason=known.acknowledged_reason,
+        acknowledged_at=known.acknowledged_at,
+    )
+    return Change(ChangeKind.REPEATED, again, known)
