@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 
 MARKER_PREFIX = "pinecone-backup/"
@@ -18,8 +19,8 @@ ON_DEMAND = "on-demand"
 
 _FIELD = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
 _MARKER = re.compile(
-    rf"pinecone-backup/1 owner=({_FIELD}) policy=({_FIELD}|-) slot=(\d{{8}}T\d{{6}}Z) "
-    rf"run=({_FIELD}) attempt=(\d{{1,3}})"
+    rf"pinecone-backup/1 owner=({_FIELD}) policy=({_FIELD}|-) slot=([0-9]{{8}}T[0-9]{{6}}Z) "
+    rf"run=({_FIELD}) attempt=([1-9][0-9]?)"
 )
 
 
@@ -34,11 +35,19 @@ class Marker:
     attempt: int
 
     def __str__(self) -> str:
-        return (
+        """The description to store.
+
+        Raises:
+            ValueError: A field holds what no marker can hold: read back, it would not be ours.
+        """
+        text = (
             f"{MARKER_PREFIX}1 owner={self.owner} policy={self.policy or '-'} "
             f"slot={self.slot.astimezone(UTC):%Y%m%dT%H%M%SZ} run={self.run_id} "
             f"attempt={self.attempt}"
         )
+        if not _MARKER.fullmatch(text):
+            raise ValueError(f"not a marker that could be read back: {text!r}")
+        return text
 
     @classmethod
     def parse(cls, description: str | None) -> Marker | None:
@@ -48,7 +57,7 @@ class Marker:
             return None
         owner, policy, slot, run_id, attempt = match.groups()
         try:
-            due = datetime.strptime(slot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            due = datetime.fromisoformat(slot)
         except ValueError:
             return None
         return cls(owner, None if policy == "-" else policy, due, run_id, int(attempt))
@@ -60,6 +69,7 @@ class Marker:
         return f"{policy}-{slot}-{index_digest(index_name)}-{self.attempt}"
 
 
+@lru_cache(maxsize=1024)
 def index_digest(index_name: str) -> str:
     """Six hex digits that tell indexes apart in a name."""
     return sha256(index_name.encode()).hexdigest()[:6]

@@ -6,37 +6,44 @@ with any error is worth nothing, and ``PolicyInvalid`` lists every error at once
 
 from __future__ import annotations
 
+import json
 import re
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from functools import cache
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from cronsim import CronSim, CronSimError
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
+    Tag,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.duration import Duration
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pinecone_backup.rules.schedule import checked_cron
 
 POLICY_TAG = "backup-policy"
 """The index tag that names a policy and wins over every assignment."""
 OPT_OUT = "none"
 """The tag's value that opts an index out; the audit says so."""
 
-_ELAPSED = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?")
+_ELAPSED = re.compile(r"(?:([0-9]{1,5})d)?(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?")
 
 
 def _calendar_duration(value: object) -> object:
@@ -54,17 +61,28 @@ def _elapsed(value: object) -> object:
 
 
 def _elapsed_text(value: timedelta) -> str:
-    hours, minutes = divmod(int(value.total_seconds()) // 60, 60)
+    hours, minutes = divmod(value // timedelta(minutes=1), 60)
     days, hours = divmod(hours, 24)
     parts = zip((days, hours, minutes), "dhm", strict=True)
     return "".join(f"{count}{unit}" for count, unit in parts if count)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime"})  # a machine's zone has no IANA name
+
+
+def _time_zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError(f"{name!r} is not an IANA time zone name")
+    return name
 
 
 CalendarDuration = Annotated[
     Duration,
     BeforeValidator(_calendar_duration),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^(\d+y)?(\d+m)?(\d+d)?(\d+h)?$"}),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,9}[ymdh])+$"}),
 ]
 """Calendar duration: ``1y2m3d4h`` (``m`` is months)."""
 
@@ -72,24 +90,62 @@ Elapsed = Annotated[
     timedelta,
     BeforeValidator(_elapsed),
     PlainSerializer(_elapsed_text, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?$"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 2,
+            "pattern": "^([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?$",
+        }
+    ),
 ]
 """Elapsed time: ``1d12h30m`` (``m`` is minutes)."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+Cron = Annotated[str, AfterValidator(checked_cron)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 KeepCount = Annotated[int, Field(ge=-1)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    """One object of the document; every error in it is reported, not only the first."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+        """What is wrong between the fields as they were given, whether each is valid or not."""
+        del given
+        return ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_errors_at_once(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        problems = cls.contradictions(given) if isinstance(given, Mapping) else ()
+        lines = [_line((), problem) for problem in problems]
+        try:
+            part = handler(given)
+        except ValidationError as error:
+            lines = [*(_line(item["loc"], item["msg"]) for item in error.errors()), *lines]
+        else:
+            if not lines:
+                return part
+        raise ValidationError.from_exception_data(cls.__name__, lines)
+
+
+def _line(path: tuple[int | str, ...], problem: str) -> InitErrorDetails:
+    text = problem.removeprefix("Value error, ")
+    kind = PydanticCustomError("policy", "{problem}", {"problem": text})
+    return InitErrorDetails(type=kind, loc=path, input=None)
 
 
 class Project(_Part):
     """One Pinecone project, that is, one API key."""
 
     name: Name
-    secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,200}$")] = ""
+    secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{0,200}$")] = ""
     """The secret below ``<stack>/projects/``; by default the project's name."""
     quota: Annotated[int, Field(ge=1)] = 500
     """Backups the project may hold: 500 on Standard, 1,000 on Enterprise."""
@@ -116,11 +172,11 @@ class KeepRetention(_Part):
     keep_within_monthly: CalendarDuration | None = None
     keep_within_yearly: CalendarDuration | None = None
 
-    @model_validator(mode="after")
-    def _keeps_something(self) -> Self:
-        if not any(getattr(self, name) for name in type(self).model_fields):
-            raise ValueError("a retention that keeps nothing is invalid: give at least one rule")
-        return self
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+        """A retention must keep something (rule K6)."""
+        if not any(given.values()):
+            yield "a retention that keeps nothing is invalid: give at least one rule"
 
 
 class ExpiryRetention(_Part):
@@ -130,13 +186,30 @@ class ExpiryRetention(_Part):
     min_count: Annotated[int, Field(ge=1)] = 1
     max_count: Annotated[int, Field(ge=1)] | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.expire_after_days is None and self.max_count is None:
-            raise ValueError("give expire_after_days or max_count")
-        if self.max_count is not None and self.min_count > self.max_count:
-            raise ValueError("min_count must not be above max_count")
-        return self
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+        """It must limit something, and its limits must agree."""
+        least, most = given.get("min_count", 1), given.get("max_count")
+        if given.get("expire_after_days") is None and most is None:
+            yield "give keep rules, or expire_after_days, or max_count"
+        if isinstance(least, int) and isinstance(most, int) and least > most:
+            yield "min_count must not be above max_count"
+
+
+def _retention_form(given: object) -> str:
+    """Which form a retention is meant to have, so that errors speak of that form alone."""
+    if isinstance(given, ExpiryRetention):
+        return _EXPIRY
+    keys = given if isinstance(given, Mapping) else ["keep_last"]
+    return _KEEP if any(str(key).startswith("keep_") for key in keys) else _EXPIRY
+
+
+_KEEP, _EXPIRY = "retention:keep", "retention:expiry"
+
+Retention = Annotated[
+    Annotated[KeepRetention, Tag(_KEEP)] | Annotated[ExpiryRetention, Tag(_EXPIRY)],
+    Discriminator(_retention_form),
+]
 
 
 class Frequency(StrEnum):
@@ -150,7 +223,7 @@ class Frequency(StrEnum):
 class NativeScheduleWish(_Part):
     """A native schedule that the create run keeps as stated here."""
 
-    frequency: Frequency
+    frequency: Annotated[Frequency, Field(strict=False)]
     expire_after_days: Annotated[int, Field(ge=1, le=365)]
 
 
@@ -158,13 +231,13 @@ class Policy(_Part):
     """How the indexes assigned to it are backed up, kept and watched."""
 
     name: Name
-    cron: str | None = None
+    cron: Cron | None = None
     """Five fields, in ``timezone``: the slots at which a backup is due (rule C1)."""
     native_schedule: NativeScheduleWish | None = None
     """Instead of ``cron``: let Pinecone's own scheduler create the backups."""
-    timezone: str = "UTC"
+    timezone: TimeZone = "UTC"
     """An IANA name; slots and retention buckets are cut in it."""
-    retention: KeepRetention | ExpiryRetention
+    retention: Retention
     floor: Annotated[int, Field(ge=1)] = 2
     """The least number of good backups that is kept, whatever the retention says."""
     max_age: Elapsed
@@ -179,20 +252,11 @@ class Policy(_Part):
     native_satisfies: bool = False
     """Whether a native schedule's backup satisfies a slot of ours (rule G5)."""
 
-    @model_validator(mode="after")
-    def _schedulable(self) -> Self:
-        if (self.cron is None) == (self.native_schedule is None):
-            raise ValueError("give exactly one of cron and native_schedule")
-        if self.timezone not in available_timezones():
-            raise ValueError(f"timezone {self.timezone!r} is not an IANA time zone name")
-        if self.cron is not None:
-            if len(self.cron.split()) != 5:  # noqa: PLR2004 - a sixth field would be seconds
-                raise ValueError(f"cron {self.cron!r} has not five fields")
-            try:
-                CronSim(self.cron, datetime(2026, 1, 1, tzinfo=self.zone))
-            except CronSimError as error:
-                raise ValueError(f"cron {self.cron!r}: {error}") from None
-        return self
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+        """A policy has one way to get its backups."""
+        if (given.get("cron") is None) == (given.get("native_schedule") is None):
+            yield "give exactly one of cron and native_schedule"
 
     @property
     def zone(self) -> ZoneInfo:
@@ -254,24 +318,23 @@ class PolicyDocument(_Part):
     orphans: Orphans = Orphans()
     limits: Limits = Limits()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        problems = [
-            *_repeated("project", [project.name for project in self.projects]),
-            *_repeated("policy", [policy.name for policy in self.policies]),
-        ]
-        known = {policy.name for policy in self.policies}
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+        """Names must be unique, and what refers to a name must find it."""
+        projects, policies = _named(given, "projects", "name"), _named(given, "policies", "name")
+        for what, names in (("project", projects), ("policy", policies)):
+            for name, times in Counter(name for _, name in names).items():
+                if times > 1:
+                    yield f"{what} name {name!r} is given {times} times"
+        known = {name for _, name in policies}
         if OPT_OUT in known:
-            problems.append(f"a policy cannot be named {OPT_OUT!r}: that name opts an index out")
-        projects = {project.name for project in self.projects}
-        for number, assignment in enumerate(self.assignments):
-            if assignment.policy not in known | {OPT_OUT}:
-                problems.append(f"assignments.{number}: there is no policy {assignment.policy!r}")
-            if assignment.project is not None and assignment.project not in projects:
-                problems.append(f"assignments.{number}: there is no project {assignment.project!r}")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+            yield f"a policy cannot be named {OPT_OUT!r}: that name opts an index out"
+        for number, name in _named(given, "assignments", "policy"):
+            if name not in known | {OPT_OUT}:
+                yield f"assignments.{number}: there is no policy {name!r}"
+        for number, name in _named(given, "assignments", "project"):
+            if name not in {known for _, known in projects}:
+                yield f"assignments.{number}: there is no project {name!r}"
 
     def project(self, name: str) -> Project | None:
         """The project of that name."""
@@ -307,46 +370,59 @@ class AssignedBy(StrEnum):
     NOTHING = "nothing"
 
 
+@dataclass(frozen=True, slots=True)
 class Assigned:
     """The policy of an index (None: nothing is created or deleted) and how it came to it."""
 
-    __slots__ = ("by", "policy")
-
-    def __init__(self, policy: Policy | None, by: AssignedBy) -> None:
-        self.policy = policy
-        self.by = by
+    policy: Policy | None
+    by: AssignedBy
 
 
 def parse_policy(document: str | bytes, *, version: str = "") -> PolicyDocument:
     """Read and validate a policy document.
 
+    Args:
+        document: JSON; bytes in UTF-8.
+        version: The document's version, for the error's text.
+
     Raises:
         PolicyInvalid: With every error found, as (path, reason).
     """
     try:
-        return PolicyDocument.model_validate_json(document)
-    except ValidationError as error:
-        raise PolicyInvalid(_listed(error), version=version) from None
+        given = json.loads(document, object_pairs_hook=_each_key_once)
+    except (ValueError, RecursionError) as error:
+        raise PolicyInvalid([("", f"is not JSON: {error}")], version=version) from None
+    return validate_policy(given, version=version)
 
 
-def validate_policy(document: Mapping[str, Any]) -> PolicyDocument:
+def validate_policy(document: Mapping[str, Any], *, version: str = "") -> PolicyDocument:
     """Like ``parse_policy``, from JSON that was read already."""
     try:
         return PolicyDocument.model_validate(document)
     except ValidationError as error:
-        raise PolicyInvalid(_listed(error)) from None
+        raise PolicyInvalid(_listed(error), version=version) from None
 
 
 def _listed(error: ValidationError) -> list[tuple[str, str]]:
     return [
-        (".".join(str(part) for part in item["loc"]), item["msg"].removeprefix("Value error, "))
+        (".".join(str(part) for part in item["loc"] if part not in {_KEEP, _EXPIRY}), item["msg"])
         for item in error.errors(include_url=False, include_input=False, include_context=False)
     ]
 
 
-def _repeated(what: str, names: list[str]) -> list[str]:
-    return [
-        f"{what} name {name!r} is given {names.count(name)} times"
-        for name in sorted(set(names))
-        if names.count(name) > 1
-    ]
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON lets the last of two equal keys win: half a policy would vanish unseen."""
+    for key, times in Counter(key for key, _ in pairs).items():
+        if times > 1:
+            raise ValueError(f"the key {key!r} is given {times} times in one object")
+    return dict(pairs)
+
+
+def _named(given: Mapping[str, Any], field: str, key: str) -> list[tuple[int, str]]:
+    """The names in a list of the document, with their places, as far as it can be read."""
+    parts = given.get(field)
+    found = (
+        (number, part.get(key) if isinstance(part, Mapping) else getattr(part, key, None))
+        for number, part in enumerate(parts if isinstance(parts, list) else [])
+    )
+    return [(number, name) for number, name in found if isinstance(name, str)]

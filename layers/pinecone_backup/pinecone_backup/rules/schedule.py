@@ -17,7 +17,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cronsim import CronSim
+from cronsim import CronSim, CronSimError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,23 @@ MOST_SPREAD = timedelta(minutes=30)
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
+
+
+def checked_cron(cron: str) -> str:
+    """The expression itself, when it has five fields and ever comes to pass.
+
+    Raises:
+        ValueError: What is wrong with it.
+    """
+    if len(cron.split()) != 5:  # noqa: PLR2004 - a sixth field would be seconds
+        raise ValueError(f"{cron!r} has not the five fields of a cron expression")
+    try:
+        first = next(CronSim(cron, datetime(2000, 1, 1)), None)  # noqa: DTZ001 - any wall clock
+    except (CronSimError, AssertionError) as error:
+        raise ValueError(f"{cron!r} is not a cron expression: {error}") from None
+    if first is None:
+        raise ValueError(f"{cron!r} names a time that never comes")
+    return cron
 
 
 def latest_slot(cron: str, zone: ZoneInfo, index_key: str, now: datetime) -> datetime | None:
