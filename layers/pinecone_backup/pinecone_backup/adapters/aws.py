@@ -1,0 +1,74 @@
+"""AWS clients: one per service and process, built when first asked for.
+
+Region, credentials and (in the local stack) the endpoint come from where botocore always looks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING, Literal, overload
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+    from mypy_boto3_sqs.client import SQSClient
+
+    type Client = (
+        CloudWatchClient
+        | DynamoDBClient
+        | EventBridgeClient
+        | S3Client
+        | SecretsManagerClient
+        | SQSClient
+    )
+
+Service = Literal["cloudwatch", "dynamodb", "events", "s3", "secretsmanager", "sqs"]
+
+_LOCK = Lock()
+
+
+@overload
+def client(service: Literal["cloudwatch"]) -> CloudWatchClient: ...
+@overload
+def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
+@overload
+def client(service: Literal["events"]) -> EventBridgeClient: ...
+@overload
+def client(service: Literal["s3"]) -> S3Client: ...
+@overload
+def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
+@overload
+def client(service: Literal["sqs"]) -> SQSClient: ...
+def client(service: Service) -> Client:
+    """The process's client of an AWS service; safe to call and to share between threads.
+
+    At most four tries of 3 s to connect and 10 s to read each, with botocore's backoff.
+    """
+    with _LOCK:  # creating a client is not thread-safe, using one is
+        return _build(service)
+
+
+def forget_clients() -> None:
+    """Build every client anew from now on (a test changed the endpoint or the credentials)."""
+    with _LOCK:
+        _build.cache_clear()
+
+
+@cache
+def _build(service: Service) -> Client:
+    # Imported here: boto3 is a third of a cold start, and not every import of us needs it.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        max_pool_connections=20,
+        signature_version="s3v4" if service == "s3" else None,  # presigned links of encrypted data
+    )
+    return boto3.session.Session().client(service, config=config)
