@@ -1,0 +1,261 @@
+"""One request and its answer: log, faults, key, role, and the shape of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from fastapi import Request  # noqa: TC002 - FastAPI reads the annotation
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from local.simulator import errors, shapes
+from local.simulator.errors import ApiError
+from local.simulator.faults import Call, Fault
+from local.simulator.paging import Window
+from local.simulator.project import DATA_ROLES, READ_ROLES, WRITE_ROLES
+from local.simulator.versions import VERSIONS, ApiVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from starlette.types import Receive, Scope, Send
+
+    from local.simulator.project import Project
+    from local.simulator.server import Simulator
+
+    type Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+PERMISSIONS = {
+    "list_indexes": "indexes::list",
+    "create_index": "indexes::create",
+    "describe_index": "indexes::describe",
+    "configure_index": "indexes::update",
+    "delete_index": "indexes::delete",
+    "create_backup": "backups::create",
+    "list_index_backups": "backups::list",
+    "list_project_backups": "backups::list",
+    "describe_backup": "backups::describe",
+    "delete_backup": "backups::delete",
+    "create_index_from_backup": "indexes::create",
+    "list_restore_jobs": "restore_jobs::list",
+    "describe_restore_job": "restore_jobs::describe",
+    "create_backup_schedule": "backup_schedules::create",
+    "list_backup_schedules": "backup_schedules::list",
+    "describe_backup_schedule": "backup_schedules::describe",
+    "update_backup_schedule": "backup_schedules::update",
+    "delete_backup_schedule": "backup_schedules::delete",
+    "list_backup_schedule_history": "backup_schedules::list",
+}
+"""What a key's role must allow for each control-plane operation."""
+_WRITES = ("create", "update", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an operation knows about its caller."""
+
+    project: Project
+    version: ApiVersion
+    base_url: str
+
+
+def context_of(request: Request) -> Context:
+    """The context of an authenticated request."""
+    return cast("Context", request.state.context)
+
+
+def simulator_of(request: Request) -> Simulator:
+    """The simulator that this application serves."""
+    return cast("Simulator", request.app.state.simulator)
+
+
+class PineconeRoute(APIRoute):
+    """A route of the Pinecone API: everything around the operation happens here."""
+
+    def get_route_handler(self) -> Handler:
+        """The operation, wrapped."""
+        perform = super().get_route_handler()
+        operation = self.operation_id or self.name
+
+        async def handle(request: Request) -> Response:
+            return await _exchange(request, operation, perform)
+
+        return handle
+
+
+async def _exchange(request: Request, operation: str, perform: Handler) -> Response:
+    simulator = simulator_of(request)
+    project = simulator.project_of_key(request.headers.get("api-key"))
+    call = Call(
+        operation=operation,
+        method=request.method,
+        path=request.url.path,
+        query=request.url.query,
+        project=None if project is None else project.name,
+        api_version=request.headers.get("x-pinecone-api-version"),
+        offset=_offset(request),
+        at=shapes.offset(simulator.clock.now()),
+    )
+    simulator.requests.add(call)
+    seconds, fault = simulator.faults.take(call)
+    if seconds:
+        await asyncio.sleep(seconds)
+    response = await _answer(request, call, project, perform, fault)
+    call.status = None if isinstance(response, Dropped) else response.status_code
+    response.headers["x-pinecone-request-id"] = str(uuid.uuid4())
+    return response
+
+
+async def _answer(
+    request: Request, call: Call, project: Project | None, perform: Handler, fault: Fault | None
+) -> Response:
+    if fault is not None and not fault.after_effect and fault.kind in {"status", "drop"}:
+        return _misbehave(fault, Response(), call)
+    loses = fault is not None and fault.kind == "lost_write" and project is not None
+    before = project.snapshot() if loses and project is not None else None
+    response = await _perform(request, call, project, perform)
+    if before is not None and project is not None:
+        project.restore_snapshot(before)
+    return response if fault is None else _misbehave(fault, response, call, request)
+
+
+async def _perform(
+    request: Request, call: Call, project: Project | None, perform: Handler
+) -> Response:
+    header = request.headers.get("x-pinecone-api-version")
+    try:
+        role = _authenticate(request, project)
+        version = ApiVersion.parse(header)
+        if project is None:
+            raise errors.unauthenticated()
+        _authorize(call.operation, role)
+        base_url = str(request.base_url).rstrip("/")
+        request.state.context = Context(project, version, base_url)
+        return await perform(request)
+    except RequestValidationError as invalid:
+        return _error(_not_understood(invalid), header)
+    except ApiError as failure:
+        return _error(failure, header)
+
+
+def _authenticate(request: Request, project: Project | None) -> str:
+    if project is None:
+        raise errors.unauthenticated()
+    return project.keys[request.headers["api-key"]]
+
+
+def _authorize(operation: str, role: str) -> None:
+    permission = PERMISSIONS.get(operation)
+    if permission is None:
+        allowed = DATA_ROLES | READ_ROLES - {"ControlPlaneViewer"} | {"ProjectEditor"}
+        permission, plane = "index::describe_stats", "data"
+    else:
+        writes = permission.endswith(_WRITES)
+        allowed, plane = (WRITE_ROLES if writes else WRITE_ROLES | READ_ROLES), "control"
+    if role not in allowed:
+        raise errors.permission_denied(
+            f"Access denied: Permission {plane}::{permission} is required"
+        )
+
+
+def _error(failure: ApiError, version_header: str | None) -> Response:
+    """The error answer; 401 is plain text from 2026-07 on."""
+    old = version_header is None or version_header in VERSIONS[: VERSIONS.index("2026-07")]
+    if failure.status == 401 and not old:  # noqa: PLR2004 - Unauthorized
+        return PlainTextResponse("Invalid API key", status_code=failure.status)
+    return JSONResponse(shapes.error(failure), status_code=failure.status)
+
+
+def _not_understood(invalid: RequestValidationError) -> ApiError:
+    first = invalid.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    if place[0] != "body":
+        return errors.invalid(f"{place[-1]}: {first['msg']}")
+    if first["type"] == "missing" and len(place) > 1:
+        return errors.unprocessable(f"missing field `{place[-1]}` at line 1 column 1")
+    return errors.unprocessable(f"{'.'.join(place[1:])}: {first['msg']} at line 1 column 1")
+
+
+def _offset(request: Request) -> int:
+    try:
+        return Window.from_token(request.query_params["paginationToken"]).offset
+    except (KeyError, ApiError):
+        return 0
+
+
+def _misbehave(
+    fault: Fault, response: Response, call: Call, request: Request | None = None
+) -> Response:
+    if fault.kind == "status":
+        return _refusal(fault)
+    if fault.kind == "drop":
+        return Dropped()
+    if fault.kind == "malformed":
+        return Response(b'{"data": [{"backup_id": ', media_type="application/json")
+    if fault.kind == "truncated":
+        return Truncated(bytes(response.body), media_type="application/json")
+    if fault.kind in {"repeat_token", "empty_listing"} and response.status_code == 200:  # noqa: PLR2004 - OK
+        return JSONResponse(_rewritten(fault, json.loads(bytes(response.body)), request, call))
+    return response
+
+
+def _refusal(fault: Fault) -> Response:
+    rate_limited = fault.status == 429  # noqa: PLR2004 - Too Many Requests
+    code = "RESOURCE_EXHAUSTED" if rate_limited else "UNKNOWN"
+    message = fault.message or ("Too many requests" if rate_limited else "Internal server error")
+    refusal = JSONResponse(
+        shapes.error(ApiError(fault.status, code, message)), status_code=fault.status
+    )
+    if fault.retry_after is not None:
+        refusal.headers["Retry-After"] = fault.retry_after
+    return refusal
+
+
+def _rewritten(
+    fault: Fault, body: dict[str, Any], request: Request | None, call: Call
+) -> dict[str, Any]:
+    if fault.kind == "empty_listing":
+        return {"indexes": []} if "indexes" in body else shapes.listing([], None)
+    token = request.query_params.get("paginationToken") if request is not None else None
+    rows = max(len(body.get("data", [])), 1)
+    return {**body, "pagination": {"next": token or Window(rows, call.offset + rows).token}}
+
+
+class Dropped(Response):
+    """No answer: the connection is reset."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Abort the connection and wait until it is gone."""
+        transport = scope.get("state", {}).get("transport")
+        if transport is None:
+            raise ConnectionResetError("A dropped connection can only be simulated over a socket")
+        transport.abort()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+class Truncated(Response):
+    """The head and half of the body, then the end of the connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what is sent and close."""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        half = bytes(self.body)[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        transport = scope.get("state", {}).get("transport")
+        if transport is None:
+            raise ConnectionResetError("A truncated answer can only be simulated over a socket")
+        transport.close()
+        while (await receive())["type"] != "http.disconnect":
+            pass

@@ -1,0 +1,38 @@
+"""The simulated Pinecone in tests: a fresh one per test, one server per session.
+
+``simulator`` is a new ``Simulator`` whose clock stands still at ``START``; a test that also asks
+for ``simulator_url`` reaches it over HTTP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from local.simulator import Simulator, serve
+from local.simulator.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+"""Where the clock of a test's simulator stands: a Sunday noon."""
+
+
+def fresh_simulator() -> Simulator:
+    """A simulator with one empty project and a clock that stands still at ``START``."""
+    return Simulator(START, frozen=True)
+
+
+@contextlib.contextmanager
+def simulator_server() -> Iterator[Callable[[Simulator], str]]:
+    """One server for many simulators: hand it the one to serve, and get the URL."""
+    app = create_app(fresh_simulator())
+    with serve(app) as base_url:
+
+        def expose(simulator: Simulator) -> str:
+            app.state.simulator = simulator
+            return base_url
+
+        yield expose
