@@ -41,6 +41,7 @@
     └── DeliveryError                 a webhook message was not delivered
         ├── DeliveryDeferred          try again later (with the delay, where the provider gave one)
         └── DeliveryRefused           never try this message again
+            └── TargetGone            410: the target wants no message any more
 
 An error's text says what happened, to what, and what the operator can do next. It never
 carries a secret, a webhook URL or an upstream response body.
@@ -268,3 +269,7 @@ class DeliveryDeferred(DeliveryError):
 
 class DeliveryRefused(DeliveryError):
     """The target will never take this message."""
+
+
+class TargetGone(DeliveryRefused):
+    """410: the target wants no message any more, until its definition changes."""

@@ -105,5 +105,7 @@ class NotifySettings(LedgerSettings):
     targets_secret: str
     """The name of the one secret that holds all targets."""
     delivery_queue_url: str
+    dead_letter_queue_url: str
+    """Where messages end that cannot be delivered, with the reason."""
     insecure_webhook_hosts: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
     """Local stack only: ``host:port`` values allowed over plain http and on private addresses."""

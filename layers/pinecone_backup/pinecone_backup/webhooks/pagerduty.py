@@ -1,0 +1,93 @@
+"""PagerDuty Events API v2: a finding triggers an incident when it opens and resolves it after.
+
+All events of one finding share one ``dedup_key``, so a repeated one adds to its incident. Any
+other event is an incident of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from pinecone_backup.errors import DeliveryRefused
+from pinecone_backup.webhooks.addresses import Endpoint
+from pinecone_backup.webhooks.delivery import Answer, Outgoing, require_accepted
+from pinecone_backup.webhooks.fitting import cut, fit, units
+
+if TYPE_CHECKING:
+    from pinecone_backup.webhooks.messages import Message
+    from pinecone_backup.webhooks.targets import PagerDutyTarget
+
+MOST_BYTES = 512_000
+DEDUP_KEY = 255
+SUMMARY = 1_024
+_SHORT_FIELD = 255
+_DETAILS = (200, 40, 10, 0)
+_ACCEPTED = 202
+
+
+def compose(target: PagerDutyTarget, message: Message) -> Outgoing:
+    """The request that triggers or resolves."""
+    body = fit(
+        lambda details, length: json.dumps(
+            _payload(target, message, details, length), ensure_ascii=False, separators=(",", ":")
+        ).encode(),
+        lambda body: len(body) <= MOST_BYTES,
+        details=_DETAILS,
+    )
+    return Outgoing(endpoint=Endpoint.parse(target.url.get_secret_value()), body=body)
+
+
+def require_success(answer: Answer, *, target: str) -> None:
+    """Success is 202.
+
+    Raises:
+        DeliveryRefused: Also for another 2xx: whoever answered, it was not PagerDuty.
+    """
+    require_accepted(answer, target=target)
+    if answer.status != _ACCEPTED:
+        raise DeliveryRefused(
+            f"Target {target!r} answered {answer.status} instead of PagerDuty's 202",
+            next_step="Check the target's URL in the targets secret, then replay the message.",
+        )
+
+
+def dedup_key(message: Message) -> str:
+    """The same for all events of one finding; a key that is too long becomes a digest."""
+    key = message.topic or message.event_id
+    return key if units(key) <= DEDUP_KEY else hashlib.sha256(key.encode()).hexdigest()
+
+
+def _payload(
+    target: PagerDutyTarget, message: Message, details: int, length: int
+) -> dict[str, Any]:
+    event = {
+        "routing_key": target.routing_key.get_secret_value(),
+        "event_action": "resolve" if message.resolved else "trigger",
+        "dedup_key": dedup_key(message),
+    }
+    if message.resolved:
+        return event
+    told = [
+        ("What", message.text),
+        ("What to do", message.action),
+        ("Event", message.event_id),
+        *message.facts[:details],
+    ]
+    custom: dict[str, str] = {}
+    for label, value in told:
+        if value:  # of two facts with one label the more important one stays
+            custom.setdefault(cut(label, min(length, _SHORT_FIELD)), cut(value, length))
+    payload = {
+        "summary": cut(f"{message.title} ({message.project})", min(length, SUMMARY)),
+        "source": cut(message.project or message.owner, min(length, _SHORT_FIELD)),
+        "severity": message.severity,
+        "timestamp": message.occurred_at.isoformat(),
+        "component": "pinecone-backup",
+        "group": cut(message.owner, min(length, _SHORT_FIELD)),
+        "class": cut(message.type, min(length, _SHORT_FIELD)),
+        "custom_details": custom,
+    }
+    links = [{"href": message.link, "text": "Open"}] if message.link else []
+    return event | {"payload": payload, "links": links, "client": "Pinecone Backup"}
