@@ -1,0 +1,413 @@
+"""The frame around every run: time, policy, lease, record, announcement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pinecone_backup.errors import (
+    EventMalformed,
+    KeyRejected,
+    LedgerUnavailable,
+    PolicyInvalid,
+    PolicyMissing,
+    RuleForbids,
+    RunFailed,
+    SubjectUnknown,
+)
+from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
+from pinecone_backup.records import Run, RunState
+from pinecone_backup.rules.policy import PolicyDocument, validate_policy
+from pinecone_backup.triggers import RunRequest
+from pinecone_backup.usecases.runs import DEPLOYMENT, Frame, Job, run_projects
+from tests.support.ledger import MemoryLedger
+from tests.support.outside import MemoryBus, MemoryMetrics, MemoryPolicies, MemoryProjects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class Done:
+    state: RunState = RunState.SUCCEEDED
+    summary: dict[str, Any] = field(default_factory=lambda: {"created": 1})
+
+
+class World:
+    """A frame over memory, and what became of it."""
+
+    def __init__(self, *projects: str) -> None:
+        self.document = validate_policy(
+            {"projects": [{"name": name} for name in projects or ("main",)]}
+        )
+        self.ledgers: dict[str, MemoryLedger] = {}
+        self.bus = MemoryBus()
+        self.metrics = MemoryMetrics()
+        self.projects = MemoryProjects()
+        self.policies = MemoryPolicies(lambda: (self.document, "v1"))
+        self.jobs: list[Job] = []
+        self.local_clock = False
+
+    def ledger(self, project: str = "main") -> MemoryLedger:
+        return self.ledgers.setdefault(project, MemoryLedger(project))
+
+    def run(
+        self,
+        work: Callable[[Job], Done] | None = None,
+        *,
+        kind: RunKind = RunKind.CREATE,
+        time: datetime | None = None,
+        now: datetime | None = None,
+        project: str | None = None,
+        run_id: str | None = None,
+    ) -> dict[str, Any]:
+        def kept(job: Job) -> Done:
+            self.jobs.append(job)
+            return work(job) if work else Done()
+
+        frame = Frame(
+            owner="stack-a",
+            clock=lambda: NOW,
+            ledger_of=self.ledger,
+            projects=self.projects,
+            policies=self.policies,
+            bus=self.bus,
+            metrics=self.metrics,
+            local_clock=self.local_clock,
+        )
+        request = RunRequest(
+            trigger=TriggerKind.SCHEDULE,
+            actor="schedule",
+            time=time,
+            now=now,
+            project=project,
+            run_id=run_id,
+        )
+        return run_projects(frame, kind, request, kept)
+
+    def only_run(self, project: str = "main") -> Run:
+        (run,) = self.ledger(project).runs()
+        return run
+
+    def open_findings(self, project: str = "main") -> list[str]:
+        return [finding.control for finding in self.ledger(project).findings() if finding.open]
+
+
+def _raise(error: Exception) -> Callable[..., Any]:
+    def work(*_: object) -> Any:
+        raise error
+
+    return work
+
+
+def test_every_project_of_the_policy_runs() -> None:
+    world = World("main", "search")
+    world.run()
+    assert [job.project.name for job in world.jobs] == ["main", "search"]
+
+
+def test_one_project_runs_when_it_is_asked_for() -> None:
+    world = World("main", "search")
+    world.run(project="search")
+    assert [job.project.name for job in world.jobs] == ["search"]
+
+
+def test_a_project_that_the_policy_does_not_name_is_refused() -> None:
+    with pytest.raises(SubjectUnknown, match=r"'other'.*main"):
+        World().run(project="other")
+
+
+def test_the_triggers_time_selects_and_the_clock_expires() -> None:
+    """T1, T2: both times reach the work, each for its own purpose."""
+    world = World()
+    world.run(time=NOW - 5 * MINUTE)
+    moment = world.jobs[0].context.moment
+    assert (moment.now, moment.clock) == (NOW - 5 * MINUTE, NOW)
+
+
+def test_without_a_triggers_time_the_clock_selects() -> None:
+    """T1."""
+    world = World()
+    world.run()
+    assert world.jobs[0].context.moment.now == NOW
+
+
+@pytest.mark.parametrize(
+    ("offset", "state"),
+    [
+        (-60 * MINUTE, RunState.SUCCEEDED),
+        (-60 * MINUTE - timedelta(seconds=1), RunState.REFUSED),
+        (MINUTE, RunState.SUCCEEDED),
+        (MINUTE + timedelta(seconds=1), RunState.REFUSED),
+    ],
+)
+def test_a_trigger_too_old_or_too_far_ahead_is_refused(offset: timedelta, state: RunState) -> None:
+    """T1: more than an hour old, or over 60 s ahead."""
+    world = World()
+    world.run(time=NOW + offset)
+    assert (world.only_run().state, len(world.jobs)) == (state, int(state is RunState.SUCCEEDED))
+
+
+def test_a_trigger_overtaken_by_a_later_run_is_refused() -> None:
+    """T1: older than the last completed run of its kind and project."""
+    world = World()
+    world.run(time=NOW - MINUTE)
+    answer = world.run(time=NOW - 2 * MINUTE)
+    assert answer["runs"][0]["state"] == "refused"
+    assert "before that of the last completed create run" in answer["runs"][0]["error"]
+
+
+def test_a_trigger_is_not_overtaken_by_a_run_of_another_kind() -> None:
+    """T1: of its kind."""
+    world = World()
+    world.run(time=NOW - MINUTE, kind=RunKind.AUDIT)
+    answer = world.run(time=NOW - 2 * MINUTE)
+    assert answer["runs"][0]["state"] == "succeeded"
+
+
+def test_a_doubled_trigger_runs_again() -> None:
+    world = World()
+    world.run(time=NOW)
+    assert world.run(time=NOW)["runs"][0]["state"] == "succeeded"
+
+
+def test_a_payload_cannot_set_the_time() -> None:
+    """T1."""
+    world = World()
+    with pytest.raises(EventMalformed, match="now"):
+        world.run(now=NOW - MINUTE)
+    assert world.jobs == []
+
+
+def test_the_local_stack_takes_the_payloads_time_as_its_clock() -> None:
+    """T1: with LocalClock, detail.now is the clock."""
+    world = World()
+    world.local_clock = True
+    past = NOW - timedelta(days=300)
+    world.run(now=past)
+    moment = world.jobs[0].context.moment
+    assert (moment.now, moment.clock, world.only_run().finished_at) == (past, past, past)
+
+
+def test_a_run_is_recorded_with_who_when_and_by_which_policy() -> None:
+    world = World()
+    world.run()
+    assert world.only_run() == Run(
+        run_id=world.only_run().run_id,
+        kind=RunKind.CREATE,
+        trigger=TriggerKind.SCHEDULE,
+        actor="schedule",
+        state=RunState.SUCCEEDED,
+        time=NOW,
+        started_at=NOW,
+        finished_at=NOW,
+        policy_version="v1",
+        summary={"created": 1},
+    )
+
+
+def test_a_run_keeps_the_id_it_was_asked_under() -> None:
+    world = World()
+    world.run(run_id="20260301t115900z-create-abcdef")
+    assert world.only_run().run_id == "20260301t115900z-create-abcdef"
+
+
+def test_a_run_is_recorded_as_running_while_it_works() -> None:
+    world = World()
+    seen: list[RunState] = []
+
+    def work(job: Job) -> Done:
+        seen.append(world.only_run().state)
+        return Done()
+
+    world.run(work)
+    assert seen == [RunState.RUNNING]
+
+
+@pytest.mark.parametrize("kind", [RunKind.CREATE, RunKind.PRUNE])
+def test_create_and_prune_exclude_each_other(kind: RunKind) -> None:
+    world = World()
+    world.ledger().acquire_lease("write", holder="other", clock=NOW, ttl=MINUTE)
+    answer = world.run(kind=kind)
+    assert (answer["runs"][0]["state"], world.jobs) == ("refused", [])
+
+
+def test_an_audit_runs_beside_a_writer() -> None:
+    world = World()
+    world.ledger().acquire_lease("write", holder="other", clock=NOW, ttl=MINUTE)
+    assert world.run(kind=RunKind.AUDIT)["runs"][0]["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("error", [None, KeyRejected("no"), ValueError("bug")])
+def test_the_lease_is_given_back_however_the_work_ends(error: Exception | None) -> None:
+    world = World()
+    try:
+        world.run(_raise(error) if error else None)
+    except RunFailed:
+        assert error is not None
+    assert world.ledger().leases == {}
+
+
+def test_a_failing_project_leaves_the_others() -> None:
+    world = World("main", "search")
+
+    def work(job: Job) -> Done:
+        if job.project.name == "main":
+            raise KeyRejected("Pinecone rejected the key of secret 'main'")
+        return Done()
+
+    with pytest.raises(RunFailed, match=r"1 of 2.*rejected the key"):
+        world.run(work)
+    assert [world.only_run(name).state for name in ("main", "search")] == [
+        RunState.FAILED,
+        RunState.SUCCEEDED,
+    ]
+
+
+def test_a_project_that_could_not_be_read_is_a_finding() -> None:
+    """U1: it is unknown."""
+    world = World()
+    with pytest.raises(RunFailed):
+        world.run(_raise(KeyRejected("Pinecone rejected the key")))
+    assert world.open_findings() == ["project-unknown"]
+
+
+def test_a_project_that_is_read_again_resolves_the_finding() -> None:
+    """U1."""
+    world = World()
+    with pytest.raises(RunFailed):
+        world.run(_raise(KeyRejected("Pinecone rejected the key")))
+    world.run()
+    assert world.open_findings() == []
+
+
+def test_a_fault_of_our_own_is_a_failed_run_that_tells_no_details() -> None:
+    world = World()
+    with pytest.raises(RunFailed):
+        world.run(_raise(ZeroDivisionError("secret detail")))
+    error = world.only_run().error
+    assert "Unexpected ZeroDivisionError" in error
+    assert "secret detail" not in error
+
+
+def test_an_operation_that_a_rule_forbids_is_refused_and_not_failed() -> None:
+    world = World()
+    answer = world.run(_raise(RuleForbids("It is held", rule="held")))
+    assert answer["runs"][0]["state"] == "refused"
+
+
+def test_what_happened_is_announced_after_it_is_recorded() -> None:
+    world = World()
+
+    def work(job: Job) -> Done:
+        job.ledger.record_event(DomainEvent.of("backup.created", "b1", project="main", at=NOW))
+        assert world.bus.published == []
+        return Done()
+
+    world.run(work)
+    assert world.bus.types() == ["backup.created", "run.completed"]
+
+
+def test_what_the_bus_refuses_is_announced_by_the_next_run() -> None:
+    world = World()
+    world.bus.refuse = {"run.completed"}
+    world.run()
+    world.bus.refuse = set()
+    world.run(kind=RunKind.AUDIT)
+    assert world.bus.types() == ["run.completed", "run.completed"]
+
+
+def test_what_a_crash_left_unannounced_is_announced_by_the_next_run() -> None:
+    world = World()
+    world.ledger().record_event(DomainEvent.of("backup.created", "b1", project="main", at=NOW))
+    world.run()
+    assert "backup.created" in world.bus.types()
+
+
+def test_a_failed_run_is_announced_as_failed() -> None:
+    world = World()
+    with pytest.raises(RunFailed):
+        world.run(_raise(KeyRejected("no")))
+    assert "run.failed" in world.bus.types()
+
+
+def test_a_missing_policy_does_nothing_and_is_one_finding() -> None:
+    world = World()
+    world.policies.load = _raise(PolicyMissing("No policy has been stored yet"))
+    world.run()
+    world.run()
+    assert (world.jobs, world.open_findings(DEPLOYMENT)) == ([], ["policy-missing"])
+
+
+def test_an_invalid_policy_stops_the_run_with_every_error_and_is_one_finding() -> None:
+    world = World()
+    errors = [("policies.0.floor", "too small"), ("projects", "missing")]
+    world.policies.load = _raise(PolicyInvalid(errors, version="v2"))
+    with pytest.raises(PolicyInvalid, match=r"policies\.0\.floor: too small; projects: missing"):
+        world.run()
+    assert (world.jobs, world.open_findings(DEPLOYMENT)) == ([], ["policy-invalid"])
+
+
+def test_findings_about_the_policy_resolve_when_it_loads() -> None:
+    world = World()
+    working = world.policies.load
+    world.policies.load = _raise(PolicyMissing("No policy has been stored yet"))
+    world.run()
+    world.policies.load = working
+    world.run()
+    assert world.open_findings(DEPLOYMENT) == []
+
+
+def test_a_project_taken_out_of_the_policy_is_a_finding() -> None:
+    """U1: a project removed from the policy while the ledger knows it."""
+    world = World("main", "search")
+    world.run()
+    world.document = PolicyDocument.model_validate({"projects": [{"name": "main"}]})
+    world.run()
+    assert [finding.subject for finding in world.ledger(DEPLOYMENT).findings()] == ["search"]
+
+
+def test_a_dead_ledger_fails_the_run_and_says_so() -> None:
+    class Dead(MemoryLedger):
+        def put_run(self, run: Run) -> None:
+            raise LedgerUnavailable("The ledger did not answer")
+
+    world = World()
+    world.ledgers["main"] = Dead("main")
+    with pytest.raises(RunFailed, match="did not answer"):
+        world.run()
+
+
+def test_an_outbox_that_cannot_be_read_does_not_fail_the_run() -> None:
+    class Mute(MemoryLedger):
+        def unannounced(self) -> list[DomainEvent]:
+            raise LedgerUnavailable("The ledger did not answer")
+
+    world = World()
+    world.ledgers["main"] = Mute("main")
+    assert world.run()["runs"][0]["state"] == "succeeded"
+
+
+def test_a_run_that_succeeded_everywhere_is_a_metric() -> None:
+    world = World()
+    world.run()
+    assert world.metrics.value("RunSucceeded", kind="create") == 1
+
+
+def test_a_run_that_failed_somewhere_is_a_metric() -> None:
+    world = World()
+    with pytest.raises(RunFailed):
+        world.run(_raise(KeyRejected("no")))
+    assert world.metrics.value("RunSucceeded", kind="create") == 0
+
+
+def test_a_run_that_ends_in_part_says_so() -> None:
+    world = World()
+    world.run(lambda _: replace(Done(), state=RunState.PARTIAL))
+    assert world.only_run().state is RunState.PARTIAL
