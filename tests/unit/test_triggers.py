@@ -1,0 +1,117 @@
+"""Every shape that reaches a scheduled function is read into one request."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pinecone_backup.errors import EventMalformed
+from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.triggers import RunRequest, read_trigger
+
+TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BUS: dict[str, Any] = {
+    "version": "0",
+    "id": "e1",
+    "detail-type": "prune.requested",
+    "source": "pinecone-backup.request",
+    "account": "123456789012",
+    "time": "2026-03-01T12:00:00Z",
+    "region": "eu-central-1",
+    "resources": [],
+    "detail": {},
+}
+
+
+def test_a_scheduler_payload_brings_its_scheduled_time() -> None:
+    """T1."""
+    event = {"trigger": "schedule", "scheduled_time": "2026-03-01T13:00:00+01:00"}
+    assert read_trigger(event, RunKind.CREATE) == RunRequest(
+        trigger=TriggerKind.SCHEDULE, actor="schedule", time=TIME
+    )
+
+
+def test_an_unsubstituted_scheduler_placeholder_counts_as_absent() -> None:
+    """T1."""
+    event = {"trigger": "schedule", "scheduled_time": "<aws.scheduler.scheduled-time>"}
+    assert read_trigger(event, RunKind.CREATE).time is None
+
+
+def test_a_classic_rule_brings_its_time() -> None:
+    """T1."""
+    event = BUS | {"source": "aws.events", "detail-type": "Scheduled Event"}
+    assert read_trigger(event, RunKind.CREATE) == RunRequest(
+        trigger=TriggerKind.SCHEDULE, actor="schedule", time=TIME
+    )
+
+
+def test_a_bus_event_asks_for_a_run_and_cannot_set_its_time() -> None:
+    """T1: the time of an event that anybody may put on the bus is no trigger's time."""
+    event = BUS | {"detail": {"project": "main", "actor": "arn:aws:iam::1:user/a", "run_id": "r-1"}}
+    assert read_trigger(event, RunKind.AUDIT) == RunRequest(
+        trigger=TriggerKind.BUS,
+        actor="arn:aws:iam::1:user/a",
+        project="main",
+        run_id="r-1",
+    )
+
+
+def test_a_bus_event_without_an_actor_is_from_its_account() -> None:
+    assert read_trigger(BUS, RunKind.AUDIT).actor == "bus:123456789012"
+
+
+def test_a_plain_object_is_a_direct_invocation() -> None:
+    assert read_trigger({"project": "main"}, RunKind.CREATE) == RunRequest(
+        trigger=TriggerKind.DIRECT, actor="direct invocation", project="main"
+    )
+
+
+def test_an_empty_object_asks_for_every_project() -> None:
+    assert read_trigger({}, RunKind.CREATE).project is None
+
+
+def test_prune_takes_a_dry_run_and_the_digest_of_a_plan() -> None:
+    event = BUS | {"detail": {"dry_run": True, "digest": "a" * 64}}
+    request = read_trigger(event, RunKind.PRUNE)
+    assert (request.dry_run, request.digest) == (True, "a" * 64)
+
+
+@pytest.mark.parametrize("kind", [RunKind.CREATE, RunKind.AUDIT])
+@pytest.mark.parametrize("detail", [{"dry_run": True}, {"digest": "a" * 64}])
+def test_only_prune_takes_them(kind: RunKind, detail: dict[str, Any]) -> None:
+    with pytest.raises(EventMalformed, match="neither dry_run nor digest"):
+        read_trigger(detail, kind)
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [
+        (None, "NoneType"),
+        ([], "list"),
+        ("text", "str"),
+        ({"projekt": "main"}, "projekt"),
+        ({"project": ""}, "project"),
+        ({"project": 7}, "project"),
+        ({"now": "yesterday"}, "now"),
+        ({"now": "2026-03-01T12:00:00"}, "now"),
+        ({"digest": "short"}, "digest"),
+        ({"trigger": "schedule", "scheduled_time": "soon"}, "scheduled_time"),
+        ({"trigger": "clockwork"}, "trigger"),
+        (BUS | {"source": "somebody.else"}, "source"),
+        (BUS | {"detail": "text"}, "detail"),
+        (BUS | {"detail": {"when": 1}}, "when"),
+        (BUS | {"source": "aws.events", "time": "noon"}, "time"),
+        ({"detail-type": "prune.requested"}, "source"),
+    ],
+)
+def test_a_malformed_event_is_refused_naming_what_is_wrong(event: object, named: str) -> None:
+    with pytest.raises(EventMalformed, match=named):
+        read_trigger(event, RunKind.PRUNE)
+
+
+def test_a_malformed_events_values_are_not_repeated() -> None:
+    with pytest.raises(EventMalformed) as caught:
+        read_trigger({"project": {"api_key": "pcsk_secret"}}, RunKind.CREATE)
+    assert "pcsk_secret" not in str(caught.value)
