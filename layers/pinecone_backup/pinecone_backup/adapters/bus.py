@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pinecone_backup.errors import StoreUnavailable
@@ -25,7 +25,7 @@ SOURCE = "pinecone-backup"
 BATCH = 10
 """The most entries that one PutEvents call takes."""
 
-logger = Logger(child=True)
+_LOG = logging.getLogger(__name__)
 
 
 class EventBridgeBus:
@@ -52,11 +52,11 @@ class EventBridgeBus:
             try:
                 answer = self._client.put_events(Entries=[self._entry(event) for event in batch])
             except (ClientError, BotoCoreError) as error:
-                logger.warning("the bus did not take a batch", extra={"reason": _reason(error)})
+                _LOG.warning("the bus did not take a batch", extra={"reason": _reason(error)})
                 continue
             for event, result in zip(batch, answer["Entries"], strict=True):
                 if "ErrorCode" in result:
-                    logger.warning(
+                    _LOG.warning(
                         "the bus refused an event",
                         extra={"event_id": event.event_id, "reason": result["ErrorCode"]},
                     )

@@ -7,13 +7,12 @@ and announces what happened. What one project suffers, the others do not.
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
-
-from aws_lambda_powertools import Logger
 
 from pinecone_backup.errors import (
     BackupError,
@@ -52,7 +51,7 @@ LEASE = timedelta(minutes=16)
 """Longer than a Lambda function can live, so that no run outlives its lease."""
 _ABOUT_THE_DEPLOYMENT = (Control.POLICY_MISSING, Control.POLICY_INVALID, Control.PROJECT_REMOVED)
 
-logger = Logger(child=True)
+_LOG = logging.getLogger(__name__)
 
 
 class Result(Protocol):
@@ -138,7 +137,7 @@ def run_projects(frame: Frame, kind: RunKind, request: RunRequest, work: Work) -
     try:
         document, version = _policy(frame, tick.moment)
     except PolicyMissing as error:  # a fresh deployment is not broken; the finding tells people
-        logger.warning("no policy yet", extra={"reason": error.problem})
+        _LOG.warning("no policy yet", extra={"reason": error.problem})
         return {"kind": str(kind), "policy_version": "", "runs": [], "error": str(error)}
     runs = [
         _run_project(tick, _Named(project, document, version))
@@ -176,7 +175,7 @@ def announce(ledger: Ledger, bus: EventBus) -> None:
         if waiting:
             ledger.mark_announced(bus.publish(waiting))
     except LedgerError as error:
-        logger.warning("events wait for the next run", extra={"reason": str(error)})
+        _LOG.warning("events wait for the next run", extra={"reason": str(error)})
 
 
 def _moment(frame: Frame, request: RunRequest) -> Moment:
@@ -257,7 +256,7 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
         run = replace(run, state=RunState.FAILED, error=str(error))
     run = _ended(tick, ledger, run)
     announce(ledger, tick.frame.bus)
-    level = logger.warning if run.state in (RunState.FAILED, RunState.REFUSED) else logger.info
+    level = _LOG.warning if run.state in (RunState.FAILED, RunState.REFUSED) else _LOG.info
     level("run ended", extra={"project": job.project.name, **told(run)})
     return run
 
@@ -285,7 +284,7 @@ def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
     except BackupError as error:
         return replace(run, state=RunState.FAILED, error=str(error))
     except Exception as error:  # the frame's edge: a fault in one project must not stop the others
-        logger.exception("unexpected error", extra={"run_id": run.run_id})
+        _LOG.exception("unexpected error", extra={"run_id": run.run_id})
         unexpected = f"Unexpected {type(error).__name__}; the function's log has the traceback"
         return replace(run, state=RunState.FAILED, error=unexpected)
     record_findings(ledger, [], Evidence.of([Control.PROJECT_UNKNOWN]), clock)
@@ -341,7 +340,7 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
             ledger.record_event(event)
         ledger.put_run(run)
     except LedgerError as error:
-        logger.exception("the run's end could not be recorded", extra={"run_id": run.run_id})
+        _LOG.exception("the run's end could not be recorded", extra={"run_id": run.run_id})
         return replace(run, state=RunState.FAILED, error=run.error or str(error))
     return run
 

@@ -1,0 +1,104 @@
+"""The composition root: what a function's handler needs, built once per process.
+
+Only handlers import this. It is the one place that knows which adapter serves which port.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pinecone_backup.adapters.aws import client
+from pinecone_backup.adapters.bus import EventBridgeBus
+from pinecone_backup.adapters.http import new_http_client
+from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
+from pinecone_backup.adapters.metrics import EmfMetrics
+from pinecone_backup.adapters.objects import BucketObjects, BucketPolicyStore
+from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.secrets import SecretReader
+from pinecone_backup.usecases.runs import Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from httpx import Client
+
+    from pinecone_backup.rules.policy import Project
+    from pinecone_backup.settings import ProjectSettings
+
+
+class Outside:
+    """The adapters of one process, for functions that speak to Pinecone."""
+
+    def __init__(self, settings: ProjectSettings) -> None:
+        self.settings = settings
+        self._planes: dict[str, PineconeClient] = {}
+
+    @cached_property
+    def frame(self) -> Frame:
+        """What the frame around every run needs."""
+        settings = self.settings
+        dynamodb = client("dynamodb")
+        return Frame(
+            owner=settings.owner,
+            clock=lambda: datetime.now(UTC),
+            ledger_of=lambda project: DynamoLedger(dynamodb, settings.table_name, project),
+            projects=DynamoProjects(dynamodb, settings.table_name),
+            policies=self.policies,
+            bus=EventBridgeBus(client("events"), settings.bus_name, settings.owner),
+            metrics=self.metrics,
+            local_clock=settings.local_clock,
+        )
+
+    @cached_property
+    def policies(self) -> BucketPolicyStore:
+        """Where the policy document lies."""
+        return BucketPolicyStore(client("s3"), self.settings.bucket_name, self.settings.policy_key)
+
+    @cached_property
+    def objects(self) -> BucketObjects:
+        """Where plans and reports lie."""
+        return BucketObjects(client("s3"), self.settings.bucket_name)
+
+    @cached_property
+    def metrics(self) -> EmfMetrics:
+        """Where numbers go."""
+        return EmfMetrics(stack=self.settings.stack_name)
+
+    def control_plane(self, project: Project) -> PineconeClient:
+        """Pinecone, as one project's API key sees it; one client per project and process."""
+        secret = f"{self.settings.project_secret_prefix}{project.secret_name}"
+        if secret not in self._planes:
+            self._planes[secret] = PineconeClient(
+                self._secrets.api_key(secret),
+                base_url=self.settings.pinecone_url,
+                api_version=self.settings.pinecone_api_version,
+                schedules_api_version=self.settings.schedules_api_version,
+                http=self._http,
+            )
+        return self._planes[secret]
+
+    @cached_property
+    def _http(self) -> Client:
+        return new_http_client()
+
+    @cached_property
+    def _secrets(self) -> SecretReader:
+        return SecretReader(client("secretsmanager"))
+
+
+def time_left(context: LambdaContext) -> Callable[[], float]:
+    """Tells the seconds until Lambda ends the invocation."""
+    return lambda: context.get_remaining_time_in_millis() / 1000
+
+
+def share_logging(logger: Logger) -> None:
+    """Let the package's log lines go out as the handler's do: JSON, with the request's keys."""
+    package = logging.getLogger("pinecone_backup")
+    package.handlers = list(logger.handlers)
+    package.setLevel(logger.log_level)
+    package.propagate = False
