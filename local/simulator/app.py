@@ -299,7 +299,8 @@ async def list_restore_jobs(
     now = caller.project.clock.now()
     if not caller.project.behaviour.restore_listing_exhaustive:
         jobs = jobs[:-1]
-        window = Window(window.limit, max(window.offset - 1, 0))
+        overlap = 1 if window.offset > 0 and window.limit > 1 else 0
+        window = Window(window.limit, window.offset - overlap)
     return _page(jobs, lambda job: shapes.restore_job(job, now), window)
 
 
@@ -313,7 +314,7 @@ async def describe_restore_job(caller: Caller, job_id: str) -> Response:
 # Native schedules.
 
 
-def _with_schedules(caller: Caller) -> Context:
+async def _with_schedules(caller: Caller) -> Context:
     behaviour = caller.project.behaviour
     if not caller.version.at_least(behaviour.schedules_since):
         raise errors.not_found("Not found.")

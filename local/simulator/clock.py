@@ -15,11 +15,9 @@ class Clock:
 
     def __init__(self, now: datetime | None = None, *, frozen: bool = False) -> None:
         self._ahead = timedelta(0)
-        self._frozen_at: datetime | None = None
+        self._frozen_at: datetime | None = datetime.now(UTC) if frozen else None
         if now is not None:
             self.set(now)
-        if frozen:
-            self.freeze()
 
     def now(self) -> datetime:
         """The simulated time, in UTC."""

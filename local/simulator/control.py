@@ -4,7 +4,7 @@ In process the same is done with the attributes of ``Simulator``.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from local.simulator.errors import ApiError
-from local.simulator.exchange import simulator_of
+from local.simulator.exchange import simulator_dependency
 from local.simulator.faults import Call, Fault
 from local.simulator.project import BACKUP_QUOTAS, ROLES, vector_fields
 from local.simulator.seeding import SeedableProject
@@ -20,10 +20,12 @@ from local.simulator.state import Behaviour, Fields, Kind, Outcome, Result
 
 router = APIRouter(prefix="/_simulator", tags=["Simulator"])
 
-Simulated = Annotated[Any, Depends(simulator_of)]
+Simulated = Annotated[Any, Depends(simulator_dependency)]
 
 
-def _project(simulator: Simulated, project: str = "default") -> Iterator[SeedableProject]:
+async def _project(
+    simulator: Simulated, project: str = "default"
+) -> AsyncIterator[SeedableProject]:
     """The project named by the query parameter ``project``."""
     if project not in simulator.projects:
         raise HTTPException(404, f"There is no project {project!r}; PUT /_simulator/projects first")

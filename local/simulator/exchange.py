@@ -64,9 +64,14 @@ class Context:
     base_url: str
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """The context of an authenticated request."""
     return cast("Context", request.state.context)
+
+
+async def simulator_dependency(request: Request) -> Simulator:
+    """The simulator that this application serves, for routes."""
+    return simulator_of(request)
 
 
 def simulator_of(request: Request) -> Simulator:
@@ -102,6 +107,8 @@ async def _exchange(request: Request, operation: str, perform: Handler) -> Respo
         at=shapes.offset(simulator.clock.now()),
     )
     simulator.requests.add(call)
+    # Read now, so that nothing is awaited between an operation's begin and end.
+    await request.body()
     seconds, fault = simulator.faults.take(call)
     if seconds:
         await asyncio.sleep(seconds)
@@ -116,11 +123,10 @@ async def _answer(
 ) -> Response:
     if fault is not None and not fault.after_effect and fault.kind in {"status", "drop"}:
         return _misbehave(fault, Response(), call)
-    loses = fault is not None and fault.kind == "lost_write" and project is not None
-    before = project.snapshot() if loses and project is not None else None
+    if fault is not None and fault.kind == "lost_write" and project is not None:
+        with project.pretending():
+            return await _perform(request, call, project, perform)
     response = await _perform(request, call, project, perform)
-    if before is not None and project is not None:
-        project.restore_snapshot(before)
     return response if fault is None else _misbehave(fault, response, call, request)
 
 

@@ -38,7 +38,8 @@ class Window:
         except ValueError:
             raise errors.invalid(f"limit must be a number, got {limit!r}.") from None
         if rows < 1 or (version.max_limit is not None and rows > version.max_limit):
-            raise errors.invalid(f"limit must be between 1 and {version.max_limit or 'MAX'}.")
+            upper = "" if version.max_limit is None else f" and at most {version.max_limit}"
+            raise errors.invalid(f"limit must be at least 1{upper}, got {rows}.")
         return cls(rows, window.offset)
 
     @classmethod

@@ -6,6 +6,7 @@ lets the schedules catch up with the clock. Refusals are ``ApiError``.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import re
@@ -30,7 +31,7 @@ from local.simulator.state import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from local.simulator.clock import Clock
@@ -43,6 +44,7 @@ INDEX_QUOTAS = {"starter": 5, "builder": 10, "standard": 20, "enterprise": 200}
 READ_ROLES = frozenset({"ProjectViewer", "ControlPlaneViewer"})
 WRITE_ROLES = frozenset({"ProjectEditor", "ControlPlaneEditor"})
 DATA_ROLES = frozenset({"DataPlaneEditor", "DataPlaneViewer"})
+_CONTENTS = ("indexes", "backups", "schedules", "jobs", "restore_outcomes")
 ROLES = READ_ROLES | WRITE_ROLES | DATA_ROLES
 
 
@@ -132,14 +134,15 @@ class Project:
         ]
         return self.schedules[min(waiting)[1]] if waiting else None
 
-    def snapshot(self) -> tuple[Any, ...]:
-        """The contents as they are now, for ``restore_snapshot``; ids given stay given."""
-        contents = (self.indexes, self.backups, self.schedules, self.jobs, self.restore_outcomes)
-        return copy.deepcopy(contents)
-
-    def restore_snapshot(self, contents: tuple[Any, ...]) -> None:
-        """Undo everything since the snapshot."""
-        self.indexes, self.backups, self.schedules, self.jobs, self.restore_outcomes = contents
+    @contextlib.contextmanager
+    def pretending(self) -> Iterator[None]:
+        """Whatever happens inside the block has not happened after it; ids given stay given."""
+        real = {name: getattr(self, name) for name in _CONTENTS}
+        vars(self).update(copy.deepcopy(real))
+        try:
+            yield
+        finally:
+            vars(self).update(real)
 
     # Indexes.
 

@@ -1,0 +1,185 @@
+"""Restores of a simulated project, without HTTP."""
+
+from datetime import timedelta
+
+import pytest
+
+from local.simulator import Kind, Outcome, Result, Simulator
+from local.simulator.errors import ApiError
+from local.simulator.state import Backup
+from tests.support.simulator import START
+
+
+@pytest.fixture
+def backup(simulator: Simulator) -> Backup:
+    """A ready backup of an index with two namespaces and a tag."""
+    simulator.project.seed_index("docs", tags={"tier": "gold"}, deletion_protection=True)
+    return simulator.project.seed_backup("docs", record_count=10, namespace_count=2)
+
+
+def test_a_restore_takes_its_time(simulator: Simulator, backup: Backup) -> None:
+    job = simulator.project.create_index_from_backup(backup.backup_id, "copy")
+    index = simulator.project.describe_index("copy")
+
+    assert (job.status(START), index.state(START)) == ("Pending", "Initializing")
+    later = START + timedelta(seconds=300)
+    assert (job.status(later), index.state(later)) == ("Completed", "Ready")
+
+
+def test_a_restored_index_holds_the_records_of_the_backup(
+    simulator: Simulator, backup: Backup
+) -> None:
+    simulator.project.create_index_from_backup(backup.backup_id, "copy")
+
+    copy = simulator.project.describe_index("copy")
+    assert copy.records(START) == backup.namespaces
+    assert copy.source_backup_id == backup.backup_id
+    assert copy.fields == backup.fields
+
+
+def test_tags_come_from_the_backup_and_protection_does_not(
+    simulator: Simulator, backup: Backup
+) -> None:
+    simulator.project.create_index_from_backup(backup.backup_id, "copy")
+
+    copy = simulator.project.describe_index("copy")
+    assert (copy.tags, copy.deletion_protection) == ({"tier": "gold"}, False)
+
+
+def test_a_restore_may_bring_its_own_properties(simulator: Simulator, backup: Backup) -> None:
+    dedicated = {"mode": "Dedicated", "dedicated": {"node_type": "b1", "scaling": "Manual"}}
+
+    simulator.project.create_index_from_backup(
+        backup.backup_id, "copy", tags={}, deletion_protection=True, read_capacity=dedicated
+    )
+
+    copy = simulator.project.describe_index("copy")
+    assert (copy.tags, copy.deletion_protection, copy.read_capacity) == ({}, True, dedicated)
+
+
+def test_whether_read_capacity_is_honoured_is_a_switch(
+    simulator: Simulator, backup: Backup
+) -> None:
+    simulator.behaviour.restores_keep_read_capacity = False
+
+    simulator.project.create_index_from_backup(
+        backup.backup_id, "copy", read_capacity={"mode": "Dedicated"}
+    )
+
+    assert simulator.project.describe_index("copy").read_capacity == {"mode": "OnDemand"}
+
+
+def test_a_restore_can_fail(simulator: Simulator, backup: Backup) -> None:
+    simulator.project.restore_outcomes.append(Outcome(Result.FAIL, seconds=5))
+
+    job = simulator.project.create_index_from_backup(backup.backup_id, "copy")
+
+    later = simulator.clock.advance(seconds=5)
+    assert job.status(later) == "Failed"
+    assert simulator.project.describe_index("copy").state(later) == "InitializationFailed"
+
+
+def test_a_restore_can_stick(simulator: Simulator, backup: Backup) -> None:
+    simulator.project.restore_outcomes.append(Outcome(Result.STICK))
+
+    job = simulator.project.create_index_from_backup(backup.backup_id, "copy")
+
+    later = simulator.clock.advance(days=100)
+    assert job.status(later) == "Pending"
+    assert simulator.project.describe_index("copy").state(later) == "Initializing"
+
+
+def test_a_backup_with_a_pending_restore_is_not_deleted(
+    simulator: Simulator, backup: Backup
+) -> None:
+    job = simulator.project.create_index_from_backup(backup.backup_id, "copy")
+
+    with pytest.raises(ApiError) as refusal:
+        simulator.project.delete_backup(backup.backup_id)
+
+    assert refusal.value.status == 412
+    assert refusal.value.message == (
+        f"Unable to delete backup. There are pending restore jobs for this backup: ['{job.job_id}']"
+    )
+
+
+def test_a_backup_can_be_deleted_once_its_restore_is_done(
+    simulator: Simulator, backup: Backup
+) -> None:
+    simulator.project.create_index_from_backup(backup.backup_id, "copy")
+    simulator.clock.advance(seconds=300)
+
+    simulator.project.delete_backup(backup.backup_id)
+
+    assert backup.gone_at is not None
+
+
+@pytest.mark.parametrize("status", ["Initializing", "InitializationFailed", "Thawing"])
+def test_only_a_ready_backup_is_restored(simulator: Simulator, status: str) -> None:
+    simulator.project.seed_index("docs")
+    unready = simulator.project.seed_backup("docs", status=status)
+
+    with pytest.raises(ApiError, match=f"Backup {unready.backup_id} is not completed") as refusal:
+        simulator.project.create_index_from_backup(unready.backup_id, "copy")
+
+    assert refusal.value.status == 412
+
+
+def test_a_restore_over_an_existing_name_is_a_conflict(
+    simulator: Simulator, backup: Backup
+) -> None:
+    with pytest.raises(ApiError, match=r"Resource already exists.") as refusal:
+        simulator.project.create_index_from_backup(backup.backup_id, "docs")
+
+    assert refusal.value.status == 409
+
+
+def test_a_restore_to_a_bad_name_is_refused(simulator: Simulator, backup: Backup) -> None:
+    with pytest.raises(ApiError) as refusal:
+        simulator.project.create_index_from_backup(backup.backup_id, "No_Such")
+
+    assert refusal.value.status == 400
+
+
+def test_a_restore_needs_room_for_an_index(simulator: Simulator, backup: Backup) -> None:
+    simulator.project.index_quota = 1
+
+    with pytest.raises(ApiError, match="upgrade to create more indexes"):
+        simulator.project.create_index_from_backup(backup.backup_id, "copy")
+
+
+def test_a_backup_being_deleted_is_not_restored(simulator: Simulator, backup: Backup) -> None:
+    simulator.project.delete_backup(backup.backup_id)
+
+    with pytest.raises(ApiError, match="not found"):
+        simulator.project.create_index_from_backup(backup.backup_id, "copy")
+
+
+def test_a_job_is_forgotten_with_its_index(simulator: Simulator, backup: Backup) -> None:
+    job = simulator.project.create_index_from_backup(backup.backup_id, "copy")
+    assert simulator.project.describe_restore_job(job.job_id) is job
+
+    simulator.project.delete_index("copy")
+
+    assert simulator.project.restore_jobs() == []
+    with pytest.raises(ApiError, match=f"Restore job {job.job_id} not found."):
+        simulator.project.describe_restore_job(job.job_id)
+
+
+def test_a_byoc_index_is_restored_as_one(simulator: Simulator) -> None:
+    simulator.project.seed_index("mine", kind=Kind.BYOC)
+    kept = simulator.project.seed_backup("mine")
+
+    simulator.project.create_index_from_backup(kept.backup_id, "copy")
+
+    assert simulator.project.describe_index("copy").kind is Kind.BYOC
+
+
+def test_a_deleted_index_comes_back_under_its_name(simulator: Simulator, backup: Backup) -> None:
+    old = simulator.project.describe_index("docs")
+    old.deletion_protection = False
+    simulator.project.delete_index("docs")
+
+    job = simulator.project.create_index_from_backup(backup.backup_id, "docs")
+
+    assert job.index_id != old.index_id
