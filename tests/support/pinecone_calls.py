@@ -125,7 +125,7 @@ def error(status: int, code: str = "UNKNOWN", message: str = "", **headers: str)
     return answer(body, status, **headers)
 
 
-def row(backup_id: str = "bkp-1", **fields: object) -> dict[str, object]:
+def row(backup_id: str = "bkp-1", /, **fields: object) -> dict[str, object]:
     """A backup as Pinecone lists it."""
     return {
         "backup_id": backup_id,

@@ -75,7 +75,8 @@ class PineconeClient:
     ) -> None:
         self._base_url = base_url.rstrip("/")
         scheme, _, self._authority = self._base_url.partition("://")
-        self._at_pinecone = _PINECONE_HOST.fullmatch(self._authority) is not None
+        host = self._authority.lower().partition(":")[0]
+        self._at_pinecone = _PINECONE_HOST.fullmatch(host) is not None
         if self._at_pinecone and scheme != "https":
             raise SettingsInvalid(
                 "PINECONE_URL: the API key would go to Pinecone unencrypted",
@@ -128,7 +129,7 @@ class PineconeClient:
 
     def project_backups(self) -> Iterator[Backup]:
         """Every backup of the project, those of deleted indexes included."""
-        return self._walk(self.project_backups_page)
+        return self._walk("the project's backups", self.project_backups_page)
 
     def project_backups_page(self, *, limit: int, token: str | None) -> Page[Backup]:
         """One page; the token carries its own limit, so ``limit`` counts on the first page."""
@@ -137,7 +138,8 @@ class PineconeClient:
 
     def index_backups(self, name: str, *, include_deleted: bool = False) -> Iterator[Backup]:
         """The backups of the active index of that name, or of all that ever had it."""
-        return self._walk(partial(self.index_backups_page, name, include_deleted=include_deleted))
+        page_of = partial(self.index_backups_page, name, include_deleted=include_deleted)
+        return self._walk(f"the backups of index {name!r}", page_of)
 
     def index_backups_page(
         self, name: str, *, limit: int, token: str | None, include_deleted: bool = False
@@ -209,7 +211,7 @@ class PineconeClient:
 
     def restore_jobs(self) -> Iterator[RestoreJob]:
         """The restore jobs that Pinecone lists; it leaves out some, and may repeat others."""
-        return self._walk(self.restore_jobs_page)
+        return self._walk("the restore jobs", self.restore_jobs_page)
 
     def restore_jobs_page(self, *, limit: int, token: str | None) -> Page[RestoreJob]:
         """One page; see ``project_backups_page`` about ``limit``."""
@@ -228,7 +230,8 @@ class PineconeClient:
 
     def native_schedules(self, index_name: str) -> Iterator[NativeSchedule]:
         """An index's native schedules, the disabled ones included."""
-        return self._walk(partial(self.native_schedules_page, index_name))
+        page_of = partial(self.native_schedules_page, index_name)
+        return self._walk(f"the schedules of index {index_name!r}", page_of)
 
     def native_schedules_page(
         self, index_name: str, *, limit: int, token: str | None
@@ -292,7 +295,8 @@ class PineconeClient:
 
     def native_history(self, schedule_id: str) -> Iterator[NativeRun]:
         """The backups that a schedule has made and the one it plans."""
-        return self._walk(partial(self.native_history_page, schedule_id))
+        page_of = partial(self.native_history_page, schedule_id)
+        return self._walk(f"the history of schedule {schedule_id!r}", page_of)
 
     def native_history_page(
         self, schedule_id: str, *, limit: int, token: str | None
@@ -369,7 +373,7 @@ class PineconeClient:
 
     # Walking a listing
 
-    def _walk[T](self, page_of: Callable[..., Page[T]]) -> Iterator[T]:
+    def _walk[T](self, what: str, page_of: Callable[..., Page[T]]) -> Iterator[T]:
         """Rows as pages arrive; ``ListingIncomplete`` when the walk cannot be trusted (N2)."""
         seen: set[str] = set()
         token: str | None = None
@@ -380,7 +384,7 @@ class PineconeClient:
                 if isinstance(error, NotFound) and token is None:
                     raise
                 raise ListingIncomplete(
-                    f"Page {number} of a listing failed: {error.problem}",
+                    f"Page {number} of {what} failed: {error.problem}",
                     next_step=error.next_step,
                 ) from error
             yield from page.items
@@ -389,12 +393,12 @@ class PineconeClient:
                 return
             if token in seen:
                 raise ListingIncomplete(
-                    f"A listing repeats its paging token after page {number}",
+                    f"The listing of {what} repeats its paging token after page {number}",
                     next_step="Nothing was decided on it; the next run walks again.",
                 )
             seen.add(token)
         raise ListingIncomplete(
-            f"A listing did not end within {MOST_PAGES} pages",
+            f"The listing of {what} did not end within {MOST_PAGES} pages",
             next_step="Nothing was decided on it; the next run walks again.",
         )
 

@@ -203,7 +203,7 @@ def _refusal(secret_name: str, error: ClientError) -> SecretNotSet | StoreUnavai
             f"{shlex.quote(secret_name)}, write the value to value.txt, then: "
             f"{_put_command(secret_name)}",
         )
-    if code == "InvalidRequestException" and "deletion" in message:
+    if code == "InvalidRequestException" and "marked" in message:
         return SecretNotSet(
             f"The secret {secret_name!r} is marked for deletion",
             next_step="Take that back: aws secretsmanager restore-secret --secret-id "

@@ -1,0 +1,49 @@
+"""The AWS clients of a process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pinecone_backup.adapters import aws
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def somewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }.items():
+        monkeypatch.setenv(name, value)
+    aws.forget_clients()
+    yield
+    aws.forget_clients()
+
+
+def test_a_client_is_built_once_per_service_until_it_is_forgotten() -> None:
+    first = aws.client("sqs")
+
+    assert aws.client("sqs") is first
+    aws.forget_clients()
+    assert aws.client("sqs") is not first
+
+
+def test_every_client_gives_up_in_time_and_tries_four_times_at_most() -> None:
+    config = aws.client("secretsmanager").meta.config
+
+    assert (config.connect_timeout, config.read_timeout) == (3, 10)  # type: ignore[attr-defined] # set by botocore
+    assert config.retries == {"mode": "standard", "total_max_attempts": 4}  # type: ignore[attr-defined]
+
+
+def test_links_to_objects_are_signed_with_version_four() -> None:
+    """Links to objects encrypted with a managed key need it."""
+    link = aws.client("s3").generate_presigned_url(
+        "get_object", Params={"Bucket": "b", "Key": "k"}, ExpiresIn=60
+    )
+
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link
