@@ -1,0 +1,119 @@
+# Everything that one does with this repository. `make` or `make help` lists it.
+# Needed beforehand: git, make and Python 3.13, on the PATH or under pyenv. No AWS account, no Docker.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ARCH  ?= arm64
+PORT  ?= 5080
+STAGE ?= default
+
+PY  := PYTHONPATH=layers/pinecone_backup:. .venv/bin/python
+UV  := .venv-uv/bin/uv
+SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
+CODE := layers/pinecone_backup/pinecone_backup functions local tests benchmarks
+
+export UV_PYTHON_DOWNLOADS := never
+
+##@ See it work
+
+run: .venv/ready .venv-emulator/ready ## Watch one day of the product in an emulator, from nothing
+	@$(PY) -m local.run
+
+up: .venv/ready .venv-emulator/ready ## Keep the local stack running to play with
+	@$(PY) -m local.stack up
+
+down: .venv/ready ## Stop what `make up` started
+	@$(PY) -m local.stack down
+
+simulator: .venv/ready ## Only the simulated Pinecone, on PORT (5080)
+	@$(PY) -m local.simulator --port $(PORT)
+
+##@ Check it
+
+test: .venv/ready .venv-emulator/ready .venv-sam/ready ## All tests, with branch coverage of our layer
+	@.venv/bin/python -m local.build
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup -q --cov --cov-report=term $(ARGS)
+
+lint: .venv/ready ## Style, format and types
+	@.venv/bin/ruff check $(CODE)
+	@.venv/bin/ruff format --check --quiet $(CODE) && echo "All files are formatted."
+	@.venv/bin/mypy $(CODE)
+
+check-template: .venv-sam/ready .venv-template-checks/ready ## sam validate, cfn-lint and checkov
+	@$(SAM) validate --lint --region eu-central-1 --template template.yaml
+	@.venv-template-checks/bin/cfn-lint && echo "cfn-lint: nothing to say."
+	@.venv-template-checks/bin/checkov --config-file .checkov.yaml --file template.yaml
+
+mutate: .venv/ready ## Change the rules line by line with mutmut; the tests must notice
+	@rm -rf .build/mutation && mkdir -p .build/mutation
+	@cp -R layers/pinecone_backup/pinecone_backup tests docs local pyproject.toml .build/mutation/
+	@cd .build/mutation && ../../.venv/bin/mutmut run $(ARGS) && ../../.venv/bin/mutmut results
+
+bench: .venv/ready .venv-sam/ready ## What is fast, and how we know
+	@$(PY) -m benchmarks
+
+##@ Deploy it
+
+build: .venv/ready ## Build layers and functions for ARCH (arm64 or x86_64), without Docker
+	@.venv/bin/python -m local.build $(ARCH)
+
+# The parameter Architecture of what was built takes no other value than the one it was built for.
+sam-build: .venv/ready .venv-sam/ready
+	@ARCH=$(ARCH) UV=$(CURDIR)/$(UV) PYTHON=$(CURDIR)/.venv/bin/python \
+		$(SAM) build --config-env $(STAGE) --parameter-overrides Architecture=$(ARCH)
+	@sed -i.bak -E '/^  Architecture:/,/^  [A-Z]/ { s/Default: .*/Default: $(ARCH)/; /^ +- (arm64|x86_64)$$/ { /$(ARCH)/!d; }; }' \
+		.aws-sam/build/template.yaml
+
+deploy: sam-build ## Deploy into your AWS account, asking for every parameter (STAGE, ARCH)
+	@$(SAM) deploy --guided --config-env $(STAGE)
+
+preview: sam-build ## Show what a deployment would change in your account, and change nothing
+	@$(SAM) deploy --no-execute-changeset --config-env $(STAGE)
+
+##@ Keep it
+
+docs: .venv/ready ## Generate what docs/ holds of the code: the policy's schema, the OpenAPI document
+	@$(PY) -m local.docs
+
+setup: .venv/ready .venv-emulator/ready .venv-sam/ready .venv-template-checks/ready ## Make every environment (the other targets make what they need)
+
+clean: ## Remove what was built; the environments stay
+	@rm -rf .build .run .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
+
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+
+.PHONY: run up down simulator test lint check-template mutate bench build sam-build deploy preview \
+	docs setup clean help
+
+# --------------------------------------------------------------------------------------------------
+# Environments: one for the product and its tests, one each for tools whose pins conflict with it
+# --------------------------------------------------------------------------------------------------
+
+.venv/ready: requirements/dev.txt
+.venv-emulator/ready: requirements/emulator.txt
+.venv-sam/ready: requirements/sam.txt
+.venv-template-checks/ready: requirements/template-checks.txt
+
+.venv/ready .venv-emulator/ready .venv-sam/ready .venv-template-checks/ready: .venv-uv/ready
+	@echo "Installing $(@D) from $(filter requirements/%,$^)"
+	@$(UV) venv --quiet --allow-existing --python $(CURDIR)/.venv-uv/bin/python $(@D)
+	@$(UV) pip sync --quiet --require-hashes --python $(@D) $(filter requirements/%,$^)
+	@touch $@
+
+# A pyenv shim is on the PATH but does not work unless PYENV_VERSION is set: each one found is tried.
+.venv-uv/ready: requirements/bootstrap.txt
+	@is_313='import sys; sys.exit(sys.version_info[:2] != (3, 13))'; \
+	for python in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/python3.13 python3; do \
+		if "$$python" -c "$$is_313" 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	[ -n "$${found:-}" ] || { echo "Python 3.13 is neither on the PATH nor under pyenv" >&2; exit 1; }; \
+	"$$found" -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
