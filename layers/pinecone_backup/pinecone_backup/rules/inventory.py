@@ -16,14 +16,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pinecone_backup.model import Status
-from pinecone_backup.records import Verdict
+from pinecone_backup.records import BackupRecord, Verdict
 from pinecone_backup.rules.marker import Marker, ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pinecone_backup.model import Backup, NativeRun
-    from pinecone_backup.records import BackupRecord, ScheduleRecord
+    from pinecone_backup.records import ScheduleRecord
 
 CLOCK_SKEW = timedelta(minutes=5)
 """A backup dated further ahead of the clock than this counts for nothing (rule T2)."""
@@ -97,6 +97,17 @@ class Entry:
     def good_and_ours(self) -> bool:
         """Whether it counts for buckets and the floor (rules K1 and G2)."""
         return self.origin is Origin.OURS and self.worth is Worth.GOOD
+
+    def known(self, clock: datetime) -> BackupRecord:
+        """The ledger's record of it; a new one when there is none."""
+        return self.record or BackupRecord(
+            backup_id=self.backup.backup_id,
+            index_name=self.backup.index_name,
+            index_id=self.backup.index_id,
+            name=self.backup.name,
+            created_at=self.backup.created_at,
+            first_seen_at=clock,
+        )
 
 
 @dataclass(frozen=True, slots=True)

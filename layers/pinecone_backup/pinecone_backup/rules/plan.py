@@ -103,7 +103,8 @@ class Plan:
         assignments: Policy name by index name, as this plan used them (rule D3).
         stopped: Why nothing at all may be deleted (rule D2), or empty.
         waits_because: What waits for approval and why, or empty.
-        policy_changed: Whether the plan waits because the policy or an assignment changed (D3).
+        held_back: Why the plan waits as a whole (rules D2 and D3), or empty.
+        policy_changed: Whether that is a change of the policy or of an assignment (rule D3).
         quota: The project's quota, in backups.
     """
 
@@ -116,6 +117,7 @@ class Plan:
     assignments: dict[str, str | None] = field(default_factory=dict)
     stopped: str = ""
     waits_because: str = ""
+    held_back: str = ""
     policy_changed: bool = False
     quota: int = 0
 
@@ -205,7 +207,7 @@ def make_plan(facts: Facts) -> Plan:
     decided = _decided(facts, policies)
     stopped = _stopped(facts)
     changed = _beyond_baseline(facts, assignments, decided)
-    subjects = _held_back(facts, decided, stopped, changed)
+    subjects, held_back = _held_back(facts, decided, stopped, changed)
     items = tuple(item for subject in subjects for item in subject.items())
     project = facts.document.project(facts.project)
     return Plan(
@@ -221,6 +223,7 @@ def make_plan(facts: Facts) -> Plan:
         assignments=assignments,
         stopped=stopped,
         waits_because=_waits_because(subjects),
+        held_back=held_back,
         policy_changed=bool(changed),
         quota=project.quota if project else 0,
     )
@@ -685,21 +688,23 @@ def _going(subjects: Iterable[_Subject]) -> set[str]:
 
 def _held_back(
     facts: Facts, subjects: Sequence[_Subject], stopped: str, changed: str
-) -> Sequence[_Subject]:
-    """Apply the limits: what trips one waits for approval (rules D2 and D3)."""
+) -> tuple[Sequence[_Subject], str]:
+    """Apply the limits: what trips one waits for approval; why all of it waits (D2 and D3)."""
     if stopped:
-        return [subject.kept(stopped) for subject in subjects]
+        return [subject.kept(stopped) for subject in subjects], ""
     limits = facts.document.limits
     subjects = [_within_index_limit(subject, limits.per_index) for subject in subjects]
+    why = changed or _run_limit(subjects, limits.per_run)
+    return ([subject.waiting(why) for subject in subjects] if why else subjects), why
+
+
+def _run_limit(subjects: Sequence[_Subject], limit: Limit) -> str:
     total = sum(len(subject.fates.goes) for subject in subjects)
-    allowed = max(
-        _allowance(limits.per_run, sum(subject.our_ready for subject in subjects)),
-        sum(bool(subject.fates.goes) for subject in subjects),
-    )
-    why = changed
-    if total > allowed and not why:
-        why = f"{total} deletions in one run, where the limits allow {allowed}"
-    return [subject.waiting(why) for subject in subjects] if why else subjects
+    one_each = sum(bool(subject.fates.goes) for subject in subjects)
+    allowed = max(_allowance(limit, sum(subject.our_ready for subject in subjects)), one_each)
+    if total <= allowed:
+        return ""
+    return f"{total} deletions in one run, where the limits allow {allowed}"
 
 
 def _within_index_limit(subject: _Subject, limit: Limit) -> _Subject:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pinecone_backup.records import BackupRecord, Verdict
+from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory, Origin, Worth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from pinecone_backup.records import BackupRecord
 
 EMPTY = "empty"
 """The reason of a suspect without any record."""
@@ -121,16 +123,8 @@ def _judged(
 
 def _with_verdict(entry: Entry, verdict: Verdict, reason: str, clock: datetime) -> Entry:
     backup = entry.backup
-    known = entry.record or BackupRecord(
-        backup_id=backup.backup_id,
-        index_name=backup.index_name,
-        index_id=backup.index_id,
-        name=backup.name,
-        created_at=backup.created_at,
-        first_seen_at=clock,
-    )
     record = replace(
-        known,
+        entry.known(clock),
         verdict=verdict,
         verdict_reason=reason,
         verdict_at=clock,
