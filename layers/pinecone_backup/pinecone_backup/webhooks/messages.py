@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.records import Severity
@@ -35,6 +35,7 @@ class _Wording:
 
 
 _FINDING = _Wording("{title}", ("title", "control"), Severity.WARNING)
+_ESCALATED = replace(_FINDING, title="Worse than before: {title}")
 _WORDINGS = {
     "finding.opened": _FINDING,
     "finding.repeated": _Wording("Still open: {title}", _FINDING.about, Severity.WARNING),
@@ -54,6 +55,7 @@ _WORDINGS = {
 }
 _TEXT = ("diagnosis", "waits_because", "error", "message", "reason", "release_reason")
 _ACTION = ("action", "next_step")
+_TOLD = ("severity", "escalated")
 _LINK = ("link", "report_url", "url")
 _LABELS = {
     "subject": "Subject",
@@ -100,6 +102,7 @@ class Message:
         facts: (label, value), the most important first.
         topic: What the events of one finding have in common, across its whole life.
         resolved: Whether it ends what an earlier message began.
+        escalated: Whether something known has become worse: news, where a repetition is not.
         data: The event's own data, clean JSON.
     """
 
@@ -116,6 +119,7 @@ class Message:
     link: str | None
     topic: str | None
     resolved: bool
+    escalated: bool
     data: Mapping[str, Any]
 
 
@@ -123,7 +127,9 @@ def build_message(event: DomainEvent, *, owner: str) -> Message:
     """Say what an event means; never fails, whatever its data are."""
     data = clean_json(event.data)
     kind = clean(event.type)
-    wording = _WORDINGS.get(kind, _Wording(f"{kind}: {{title}}", _BACKUP))
+    escalated = data.get("escalated") is True
+    known = _WORDINGS.get(kind, _Wording(f"{kind}: {{title}}", _BACKUP))
+    wording = _ESCALATED if escalated else known
     about = _first(data, wording.about)
     text, action = _first(data, _TEXT), _first(data, _ACTION)
     link = _first(data, _LINK)
@@ -142,6 +148,7 @@ def build_message(event: DomainEvent, *, owner: str) -> Message:
         link=link if _WEB_LINK.fullmatch(link) else None,
         topic=_topic(kind, data, owner),
         resolved=kind == "finding.resolved",
+        escalated=escalated,
         data=data,
     )
 
@@ -185,7 +192,7 @@ def _topic(kind: str, data: Mapping[str, Any], owner: str) -> str | None:
 
 
 def _facts(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    others = [key for key in data if key not in _LABELS and key != "severity"]
+    others = [key for key in data if key not in _LABELS and key not in _TOLD]
     for key in (*(key for key in _LABELS if key in data), *others):
         shown = _shown(data[key])
         if shown:

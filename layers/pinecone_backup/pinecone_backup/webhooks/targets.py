@@ -92,9 +92,10 @@ class _Target(BaseModel):
     """Milder events are not sent."""
 
     def wants(self, message: Message) -> bool:
-        """Whether the target's filters let the message through."""
+        """Whether the filters let the message through; what became worse is like opened anew."""
+        types = (message.type, "finding.opened") if message.escalated else (message.type,)
         return message.severity.rank <= self.minimum_severity.rank and any(
-            fnmatchcase(message.type, glob) for glob in self.events
+            fnmatchcase(type_, glob) for type_ in types for glob in self.events
         )
 
     @property
@@ -176,7 +177,7 @@ def read_targets(document: Mapping[str, Any]) -> Targets:
     Raises:
         SecretMalformed: The document is not an object with a list ``targets``.
     """
-    entries = document.get("targets")
+    entries = document.get("targets") if document else []
     if not isinstance(entries, list) or set(document) - {"targets", "$schema"}:
         raise SecretMalformed(
             'The targets secret is not an object like {"targets": [...]}',
