@@ -1,0 +1,383 @@
+import copy
+import json
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pinecone_backup.errors import PolicyInvalid
+from pinecone_backup.rules.duration import Duration
+from pinecone_backup.rules.policy import (
+    Assigned,
+    AssignedBy,
+    ExpiryRetention,
+    Frequency,
+    KeepRetention,
+    Limit,
+    NativeScheduleWish,
+    PolicyDocument,
+    parse_policy,
+    validate_policy,
+)
+
+DOCUMENT: dict[str, Any] = {
+    "projects": [{"name": "main"}, {"name": "search", "secret": "search/key", "quota": 1000}],
+    "policies": [
+        {
+            "name": "gold",
+            "cron": "0 */6 * * *",
+            "timezone": "Europe/Berlin",
+            "retention": {"keep_daily": 7, "keep_within": "1m"},
+            "max_age": "8h",
+            "priority": 10,
+        },
+        {
+            "name": "bronze",
+            "native_schedule": {"frequency": "weekly", "expire_after_days": 60},
+            "retention": {"expire_after_days": 60, "min_count": 2, "max_count": 10},
+            "max_age": "8d",
+        },
+    ],
+    "assignments": [
+        {"policy": "none", "index": "scratch-*"},
+        {"policy": "gold", "project": "main", "tags": {"env": "prod*"}},
+        {"policy": "bronze", "index": "[a-m]*"},
+    ],
+}
+
+
+def document(**changes: object) -> PolicyDocument:
+    return validate_policy({**copy.deepcopy(DOCUMENT), **changes})
+
+
+def policy(**changes: object) -> dict[str, Any]:
+    """The first policy with fields changed; None takes a field away."""
+    changed = {**copy.deepcopy(DOCUMENT["policies"][0]), **changes}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def errors(given: object) -> list[tuple[str, str]]:
+    with pytest.raises(PolicyInvalid) as caught:
+        parse_policy(json.dumps(given))
+    return caught.value.errors
+
+
+def policy_errors(**changes: object) -> list[tuple[str, str]]:
+    """What is said about the first policy when only that is wrong."""
+    found = errors({"projects": DOCUMENT["projects"], "policies": [policy(**changes)]})
+    return [(path.removeprefix("policies.0").removeprefix("."), reason) for path, reason in found]
+
+
+# Reading
+
+
+def test_a_valid_document_is_read() -> None:
+    read = parse_policy(json.dumps(DOCUMENT))
+    gold, bronze = read.policies
+    assert (gold.cron, gold.native_schedule, gold.priority) == ("0 */6 * * *", None, 10)
+    assert gold.retention == KeepRetention(keep_daily=7, keep_within=Duration(months=1))
+    assert gold.max_age == timedelta(hours=8)
+    assert gold.zone == ZoneInfo("Europe/Berlin")
+    assert bronze.native_schedule == NativeScheduleWish(
+        frequency=Frequency.WEEKLY, expire_after_days=60
+    )
+    assert bronze.retention == ExpiryRetention(expire_after_days=60, min_count=2, max_count=10)
+
+
+def test_what_is_left_out_has_safe_defaults() -> None:
+    read = document()
+    gold = read.policies[0]
+    assert (gold.floor, gold.shrink_percent, gold.native_satisfies) == (2, 50, False)
+    assert (gold.stuck_after, gold.failed_after) == (timedelta(hours=12), timedelta(days=7))
+    assert read.policies[1].timezone == "UTC"
+    assert read.policies[1].priority == 0
+    assert read.projects[0].quota == 500
+    assert read.orphans.after is None
+    assert (read.limits.per_run, read.limits.per_index) == (
+        Limit(count=100, percent=30),
+        Limit(count=30, percent=50),
+    )
+
+
+def test_a_projects_secret_has_its_own_name_unless_another_is_given() -> None:
+    assert [project.secret_name for project in document().projects] == ["main", "search/key"]
+
+
+def test_projects_and_policies_are_found_by_name() -> None:
+    read = document()
+    assert read.project("search") == read.projects[1]
+    assert read.policy("bronze") == read.policies[1]
+    assert read.project("nobody") is None
+    assert read.policy("nobody") is None
+
+
+def test_a_document_may_have_no_policies_yet() -> None:
+    read = validate_policy({"projects": [{"name": "main"}]})
+    assert (read.policies, read.assignments) == ([], [])
+
+
+def test_a_document_that_is_written_out_reads_the_same() -> None:
+    """Durations and time spans are printed as they are read."""
+    changed = policy(max_age="1d12h30m", stuck_after="90m", failed_after="48h")
+    read = document(policies=[changed, DOCUMENT["policies"][1]])
+    assert parse_policy(read.model_dump_json()) == read
+    written = json.loads(read.model_dump_json())["policies"][0]
+    assert (written["max_age"], written["stuck_after"], written["failed_after"]) == (
+        "1d12h30m",
+        "1h30m",
+        "2d",
+    )
+    assert written["retention"]["keep_within"] == "1m"
+
+
+def test_bytes_are_read_like_text() -> None:
+    assert parse_policy(json.dumps(DOCUMENT).encode()) == document()
+
+
+# Which policy an index has
+
+
+@pytest.mark.parametrize(
+    ("project", "index", "tags", "name", "by"),
+    [
+        ("main", "catalogue", {"env": "production"}, "gold", AssignedBy.ASSIGNMENT),
+        ("search", "catalogue", {"env": "production"}, "bronze", AssignedBy.ASSIGNMENT),
+        ("main", "catalogue", {"env": "staging"}, "bronze", AssignedBy.ASSIGNMENT),
+        ("main", "catalogue", {}, "bronze", AssignedBy.ASSIGNMENT),
+        ("main", "users", {"env": "prod"}, "gold", AssignedBy.ASSIGNMENT),
+        ("main", "scratch-1", {"env": "prod"}, None, AssignedBy.OPT_OUT),
+        ("main", "users", {}, None, AssignedBy.NOTHING),
+        ("main", "Catalogue", {}, None, AssignedBy.NOTHING),
+        ("main", "users", {"backup-policy": "gold"}, "gold", AssignedBy.TAG),
+        ("main", "scratch-1", {"backup-policy": "bronze"}, "bronze", AssignedBy.TAG),
+        ("main", "catalogue", {"backup-policy": "none"}, None, AssignedBy.OPT_OUT),
+        ("main", "catalogue", {"backup-policy": "silver"}, None, AssignedBy.UNKNOWN_TAG),
+        ("main", "catalogue", {"backup-policy": ""}, None, AssignedBy.UNKNOWN_TAG),
+        ("main", "catalogue", {"backup-policy": "Gold"}, None, AssignedBy.UNKNOWN_TAG),
+    ],
+)
+def test_the_first_match_wins_and_the_tag_wins_over_all(
+    project: str, index: str, tags: dict[str, str], name: str | None, by: AssignedBy
+) -> None:
+    """I3: by name glob, by tags, or both; an unknown tag is no assignment."""
+    read = document()
+    assert read.assigned(project, index, tags) == Assigned(read.policy(name or ""), by)
+
+
+def test_every_tag_of_an_assignment_must_match() -> None:
+    """I3: and its index glob as well."""
+    read = document(
+        assignments=[{"policy": "gold", "index": "c*", "tags": {"env": "prod", "tier": "?"}}]
+    )
+    matching = {"env": "prod", "tier": "1", "team": "search"}
+    assert read.assigned("main", "catalogue", matching).by is AssignedBy.ASSIGNMENT
+    for tags in ({"env": "prod"}, matching | {"tier": "10"}, matching | {"env": "prod2"}):
+        assert read.assigned("main", "catalogue", tags).by is AssignedBy.NOTHING
+    assert read.assigned("main", "users", matching).by is AssignedBy.NOTHING
+
+
+def test_an_assignment_without_conditions_is_for_all() -> None:
+    """I3"""
+    read = document(assignments=[{"policy": "bronze"}])
+    assert read.assigned("search", "anything", {}).policy == read.policy("bronze")
+
+
+# What is refused
+
+
+def test_every_error_is_listed_at_once() -> None:
+    """A document with any error is worth nothing, and all of them are said in one go."""
+    found = errors(
+        {
+            "version": 2,
+            "projects": [{"name": "Main"}, {"name": "search", "quota": 0}],
+            "policies": [
+                policy(cron="99 2 * * *", timezone="Mars/Olympus", floor=0, max_age="soon"),
+                policy(cron=None, retention={"keep_daily": -2, "max_count": 3}),
+                policy(name="none", retention={}),
+            ],
+            "assignments": [{"policy": "silver", "project": "nobody"}, {"policy": 7}],
+            "orphans": {"after": 29},
+            "limits": {"per_run": {"count": 0, "percent": 101}},
+            "color": "blue",
+        }
+    )
+    assert [path for path, _ in found] == [
+        "version",
+        "projects.0.name",
+        "projects.1.quota",
+        "policies.0.cron",
+        "policies.0.timezone",
+        "policies.0.floor",
+        "policies.0.max_age",
+        "policies.1.retention.keep_daily",
+        "policies.1.retention.max_count",
+        "policies.1",
+        "policies.2.retention",
+        "assignments.1.policy",
+        "orphans.after",
+        "limits.per_run.count",
+        "limits.per_run.percent",
+        "color",
+        "",
+        "",
+        "",
+        "",
+    ]
+    assert [reason for path, reason in found if not path] == [
+        "policy name 'gold' is given 2 times",
+        "a policy cannot be named 'none': that name opts an index out",
+        "assignments.0: there is no policy 'silver'",
+        "assignments.0: there is no project 'nobody'",
+    ]
+
+
+def test_the_error_says_what_where_and_which_version() -> None:
+    with pytest.raises(PolicyInvalid) as caught:
+        parse_policy(json.dumps({"projects": []}), version="v7")
+    assert str(caught.value) == (
+        "The policy document (version v7) is invalid: projects: List should have at least 1 item "
+        "after validation, not 0. Correct the document and store it again; until then nothing is "
+        "created or deleted."
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"projects": [}', "projects: []", b"\xff\xfe", "[" * 100_000]
+)
+def test_what_is_not_json_is_refused_as_such(text: str | bytes) -> None:
+    with pytest.raises(PolicyInvalid, match=r"version v1.*document: is not JSON: .") as caught:
+        parse_policy(text, version="v1")
+    assert len(caught.value.errors) == 1
+
+
+@pytest.mark.parametrize("given", [[], "projects", 7, None])
+def test_json_that_is_no_object_is_refused(given: object) -> None:
+    assert [path for path, _ in errors(given)] == [""]
+
+
+def test_a_key_that_is_given_twice_is_refused() -> None:
+    """Of two equal keys JSON keeps the last: half a policy would vanish unseen."""
+    text = '{"projects": [{"name": "main"}], "policies": [], "policies": []}'
+    with pytest.raises(PolicyInvalid, match="the key 'policies' is given 2 times"):
+        parse_policy(text)
+
+
+def test_a_repeated_project_is_refused() -> None:
+    assert errors({**DOCUMENT, "projects": [{"name": "main"}, {"name": "search"}] * 2}) == [
+        ("", "project name 'main' is given 2 times"),
+        ("", "project name 'search' is given 2 times"),
+    ]
+
+
+@pytest.mark.parametrize("changes", [{"cron": None}, {"native_schedule": {}}])
+def test_a_policy_has_exactly_one_way_to_get_backups(changes: dict[str, object]) -> None:
+    assert ("", "give exactly one of cron and native_schedule") in policy_errors(**changes)
+
+
+@pytest.mark.parametrize("timezone", ["", "CEST-1", "../etc/passwd", "localtime", "europe/berlin"])
+def test_only_iana_names_are_time_zones(timezone: str) -> None:
+    """T3: zones are IANA names."""
+    assert policy_errors(timezone=timezone) == [
+        ("timezone", f"{timezone!r} is not an IANA time zone name")
+    ]
+
+
+@pytest.mark.parametrize("cron", ["0 2 * *", "0 0 2 * * *", "61 * * * *", "0 0 30 2 *"])
+def test_a_cron_must_have_five_fields_that_come_to_pass(cron: str) -> None:
+    """C1: five-field cron."""
+    ((path, reason),) = policy_errors(cron=cron)
+    assert path == "cron"
+    assert repr(cron) in reason
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("floor", 0),
+        ("floor", "2"),
+        ("floor", 2.0),
+        ("floor", True),
+        ("priority", "high"),
+        ("shrink_percent", 101),
+        ("shrink_percent", -1),
+        ("native_satisfies", 1),
+        ("name", "Gold"),
+        ("name", "-gold"),
+        ("name", "g" * 41),
+        ("name", "gold\n"),
+        ("max_age", 26),
+        ("max_age", ""),
+        ("max_age", "0h"),
+        ("max_age", "1w"),
+        ("max_age", "1h1d"),
+        ("max_age", "-1h"),
+        ("max_age", "999999d"),
+        ("max_age", "\u0661h"),
+        ("retentions", {}),
+    ],
+)
+def test_values_are_taken_strictly(field: str, value: object) -> None:
+    """A text that looks like a number, or a number out of range, is a mistake of the writer."""
+    assert [path for path, _ in policy_errors(**{field: value})] == [field]
+
+
+@pytest.mark.parametrize(
+    ("retention", "path", "reason"),
+    [
+        ({}, "", "give keep rules, or expire_after_days, or max_count"),
+        ({"min_count": 3}, "", "give keep rules, or expire_after_days, or max_count"),
+        ({"keep_last": 0}, "", "a retention that keeps nothing is invalid: give at least one rule"),
+        ({"max_count": 2, "min_count": 3}, "", "min_count must not be above max_count"),
+        ({"keep_last": -2}, ".keep_last", "Input should be greater than or equal to -1"),
+        ({"keep_last": "7"}, ".keep_last", "Input should be a valid integer"),
+        ({"keep_last": True}, ".keep_last", "Input should be a valid integer"),
+        ({"keep_last": 1, "max_count": 2}, ".max_count", "Extra inputs are not permitted"),
+        ({"keep_fortnightly": 1}, ".keep_fortnightly", "Extra inputs are not permitted"),
+        ({"expire_after_days": 0}, ".expire_after_days", "Input should be greater than or equal"),
+        ({"keep_within": "1w"}, ".keep_within", "'1w' is not a duration like 1y2m3d4h"),
+        ({"keep_within": 30}, ".keep_within", "Input should be"),
+        (7, "", "Input should be a valid dictionary or instance of KeepRetention"),
+        ([], "", "Input should be a valid dictionary or instance of KeepRetention"),
+    ],
+)
+def test_a_retention_is_one_of_two_forms(retention: object, path: str, reason: str) -> None:
+    """K3, K6, K7: and the errors speak of the form that was meant."""
+    (found,) = policy_errors(retention=retention)
+    assert found[0] == f"retention{path}"
+    assert found[1].startswith(reason)
+
+
+def test_as_many_as_min_count_may_be_the_maximum() -> None:
+    """K7"""
+    retention = {"min_count": 3, "max_count": 3}
+    read = document(policies=[policy(retention=retention)], assignments=[])
+    assert read.policies[0].retention == ExpiryRetention(min_count=3, max_count=3)
+
+
+def test_orphans_are_kept_for_30_days_at_least() -> None:
+    """D7"""
+    assert document(orphans={"after": 30}).orphans.after == 30
+    assert [path for path, _ in errors({**DOCUMENT, "orphans": {"after": 29}})] == ["orphans.after"]
+
+
+def test_models_can_be_built_from_models() -> None:
+    """Programs build policies from parts as well as from JSON."""
+    read = document()
+    again = PolicyDocument(
+        projects=list(read.projects),
+        policies=list(read.policies),
+        assignments=list(read.assignments),
+    )
+    assert again == read
+
+
+def test_contradictions_are_found_between_models_too() -> None:
+    read = document()
+    with pytest.raises(ValueError, match="there is no policy 'bronze'"):
+        PolicyDocument(
+            projects=list(read.projects),
+            policies=[read.policies[0]],
+            assignments=list(read.assignments),
+        )
