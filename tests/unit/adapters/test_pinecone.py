@@ -441,18 +441,36 @@ def test_the_key_goes_to_no_host_that_is_not_pinecones(
         assert host not in caplog.text
 
 
-@pytest.mark.parametrize("host", ["http://127.0.0.1:5080", "127.0.0.1:5080"])
-def test_a_local_control_plane_is_its_own_data_plane(host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("http://127.0.0.1:5080", ""),
+        ("127.0.0.1:5080", ""),
+        ("http://127.0.0.1:5080/", ""),
+        ("http://127.0.0.1:5080/_indexes/8b22-5fd6", "/_indexes/8b22-5fd6"),
+    ],
+)
+def test_a_local_control_plane_is_its_own_data_plane(host: str, path: str) -> None:
     script = Script(answer(STATISTICS))
     client = client_of(script, base_url="http://127.0.0.1:5080/")
 
     assert client.index_record_count(index_at(host)) == 98
-    assert str(script.requests[0].url) == "http://127.0.0.1:5080/describe_index_stats"
+    assert str(script.requests[0].url) == f"http://127.0.0.1:5080{path}/describe_index_stats"
 
 
 @pytest.mark.parametrize(
     "host",
-    ["http://127.0.0.1:5081", "127.0.0.1", "https://127.0.0.1:5080", "docs.svc.pinecone.io"],
+    [
+        "",
+        "http://127.0.0.1:5081",
+        "127.0.0.1",
+        "https://127.0.0.1:5080",
+        "docs.svc.pinecone.io",
+        "http://127.0.0.1:5080@evil.example",
+        "http://127.0.0.1:5080.evil.example",
+        "http://127.0.0.1:5080/../admin?x",
+        "//127.0.0.1:5080",
+    ],
 )
 def test_a_local_control_plane_sends_its_key_nowhere_else(host: str) -> None:
     script = Script()

@@ -403,6 +403,15 @@ def test_a_deletion_that_once_lost_its_answer_and_then_finds_no_way_is_unknown()
         client_of(script).delete_backup("bkp-1")
 
 
+def test_a_deletion_that_lost_its_answer_and_is_then_redirected_is_unknown() -> None:
+    script = Script(httpx.ReadTimeout("late"), httpx.Response(302))
+
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        client_of(script).delete_backup("bkp-1")
+
+    assert str(caught.value).count("may have taken effect") == 1
+
+
 def test_a_deletion_that_never_reached_the_service_is_unavailable() -> None:
     with pytest.raises(errors.Unavailable):
         client_of(Script(httpx.ConnectError("refused"), repeat_last=True)).delete_backup("bkp-1")

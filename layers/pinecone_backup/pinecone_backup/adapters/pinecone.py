@@ -74,10 +74,10 @@ class PineconeClient:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._base_url = base_url.rstrip("/")
-        scheme, _, self._authority = self._base_url.partition("://")
+        self._scheme, _, self._authority = self._base_url.partition("://")
         host = self._authority.lower().partition(":")[0]
         self._at_pinecone = _PINECONE_HOST.fullmatch(host) is not None
-        if self._at_pinecone and scheme != "https":
+        if self._at_pinecone and self._scheme != "https":
             raise SettingsInvalid(
                 "PINECONE_URL: the API key would go to Pinecone unencrypted",
                 next_step="Use https, or deploy the template again.",
@@ -364,12 +364,15 @@ class PineconeClient:
         )
 
     def _data_plane(self, host: str) -> str | None:
-        """The URL of an index host that may have the key: Pinecone's own, or the simulator's."""
-        if not self._at_pinecone:
-            ours = {self._base_url, self._authority}
-            return self._base_url if host.rstrip("/") in ours else None
-        name = host.removeprefix("https://").rstrip("/")
-        return f"https://{name}" if _PINECONE_HOST.fullmatch(name) else None
+        """The URL of an index that may have the key: at Pinecone, or below a local base URL."""
+        if self._at_pinecone:
+            name = host.removeprefix("https://").rstrip("/")
+            return f"https://{name}" if _PINECONE_HOST.fullmatch(name) else None
+        place = host.removeprefix(f"{self._scheme}://").rstrip("/")
+        authority, _, path = place.partition("/")
+        if authority != self._authority or not re.fullmatch(r"[A-Za-z0-9/_-]*", path):
+            return None
+        return f"{self._scheme}://{place}"
 
     # Walking a listing
 
