@@ -1,0 +1,140 @@
+"""When the quota will be reached, if the policies go on as they are.
+
+The forecast plays the policies forward, week by week: every slot becomes a good backup, and what
+the retention and the floor do not keep goes. Whatever no policy governs stays as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pinecone_backup.rules.policy import Frequency
+from pinecone_backup.rules.retention import keep
+from pinecone_backup.rules.schedule import slots_between
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from pinecone_backup.rules.policy import NativeScheduleWish, Policy
+
+STEP = timedelta(days=7)
+HORIZON = 26
+"""Steps that are played forward: half a year."""
+
+INTERVALS: dict[str, timedelta] = {
+    Frequency.DAILY: timedelta(days=1),
+    Frequency.WEEKLY: timedelta(days=7),
+    Frequency.MONTHLY: timedelta(days=31),
+}
+"""The longest time between two runs of a native schedule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One index in the forecast.
+
+    Attributes:
+        held: When its backups that the policy governs were taken; UTC.
+    """
+
+    policy: Policy
+    held: Sequence[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How many backups the project will hold.
+
+    Attributes:
+        points: ``(time, backups)``: now, and the end of each week of the horizon.
+        reached_at: About when the quota is reached; None when that is not within the horizon.
+        pruning: Whether it assumes that backups are pruned.
+    """
+
+    points: Sequence[tuple[datetime, int]]
+    reached_at: datetime | None
+    pruning: bool
+
+    @property
+    def steady(self) -> int:
+        """How many backups there are at the end of the horizon."""
+        return self.points[-1][1]
+
+    def explained(self) -> str:
+        """The figures and what they rest on, in one sentence."""
+        assumption = (
+            "with the retention of each policy applied"
+            if self.pruning
+            else "with nothing pruned, as is the case today"
+        )
+        when = (
+            f"the quota is reached about {self.reached_at:%Y-%m-%d}"
+            if self.reached_at
+            else f"the quota is not reached within {HORIZON} weeks ({self.steady} backups then)"
+        )
+        return f"At the pace of the policies, {assumption}, {when}"
+
+
+def forecast(
+    tenants: Sequence[Tenant], *, used: int, quota: int, now: datetime, pruning: bool
+) -> Forecast:
+    """Play the policies forward from ``now``.
+
+    Args:
+        tenants: The indexes with a policy.
+        used: Backups that count against the quota today, those of ``tenants`` among them.
+        quota: What the project may hold.
+        now: Aware.
+        pruning: Whether what retention does not keep is really deleted; a deployment that only
+            plans deletions fills up.
+    """
+    held = [list(tenant.held) for tenant in tenants]
+    others = used - sum(map(len, held))
+    points = [(now, used)]
+    for step in range(HORIZON):
+        start, end = now + step * STEP, now + (step + 1) * STEP
+        held = [
+            _after(tenant.policy, times, start, end, pruning=pruning)
+            for tenant, times in zip(tenants, held, strict=True)
+        ]
+        points.append((end, others + sum(map(len, held))))
+    return Forecast(points, _reached(points, quota), pruning)
+
+
+def _after(
+    policy: Policy, times: list[datetime], start: datetime, end: datetime, *, pruning: bool
+) -> list[datetime]:
+    """What an index holds at ``end``, having held ``times`` at ``start``."""
+    if policy.native_schedule is not None:
+        expiry = timedelta(days=policy.native_schedule.expire_after_days)
+        runs = [*times, *_native_runs(policy.native_schedule, start, end)]
+        return [time for time in runs if end - time <= expiry]
+    if policy.cron is None:  # the policy document allows no such policy
+        return times
+    times = sorted([*times, *slots_between(policy.cron, policy.zone, start, end)], reverse=True)
+    if not pruning:
+        return times
+    rows = [(str(position), time) for position, time in enumerate(times)]
+    kept = keep(rows, policy.retention, policy.zone, end)
+    return [time for key, time in rows if key in kept or int(key) < policy.floor]
+
+
+def _native_runs(wish: NativeScheduleWish, start: datetime, end: datetime) -> Iterator[datetime]:
+    time = start + INTERVALS[wish.frequency]
+    while time <= end:
+        yield time
+        time += INTERVALS[wish.frequency]
+
+
+def _reached(points: Sequence[tuple[datetime, int]], quota: int) -> datetime | None:
+    """When the line through the points first touches the quota."""
+    if points[0][1] >= quota:
+        return points[0][0]
+    for (start, before), (end, after) in pairwise(points):
+        if after >= quota:
+            return start + (end - start) * ((quota - before) / (after - before))
+    return None

@@ -1,0 +1,51 @@
+"""What the ledger remembers of an index name, and when its incarnation has changed (rule I1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pinecone_backup.records import IndexRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from datetime import datetime
+
+
+def met(
+    known: IndexRecord | None, name: str, *, policy: str | None, clock: datetime
+) -> IndexRecord:
+    """The memory of an index that is there now, before its incarnation is asked for."""
+    if known is None:
+        return IndexRecord(name, first_seen_at=clock, last_seen_at=clock, policy=policy)
+    return replace(known, last_seen_at=clock, policy=policy)
+
+
+def identified(
+    record: IndexRecord, active_id: str | None, *, listed_ids: Container[str], clock: datetime
+) -> IndexRecord:
+    """The memory of an index, now that Pinecone told its incarnation.
+
+    A new incarnation is first seen now: C5 and the audit count from then.
+
+    Args:
+        record: What ``met`` gave.
+        active_id: The id that its backups name; None when it has no backup. No backup means a
+            new incarnation only when those of the known one are still listed elsewhere:
+            otherwise they may just be gone.
+        listed_ids: The index ids of all backups that the project lists.
+        clock: The real clock, UTC.
+    """
+    if active_id == record.index_id or (active_id is None and record.index_id not in listed_ids):
+        return record
+    if active_id in record.previous_ids and record.index_id is None:
+        others = tuple(known for known in record.previous_ids if known != active_id)
+        return replace(record, index_id=active_id, previous_ids=others)
+    if record.index_id is None:
+        return replace(record, index_id=active_id)
+    return replace(
+        record,
+        index_id=active_id,
+        previous_ids=(*record.previous_ids, record.index_id),
+        first_seen_at=clock,
+    )
