@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from pinecone_backup.settings import ProjectSettings
 
 
-class Outside:
+class Outside[S: ProjectSettings]:
     """The adapters of one process, for functions that speak to Pinecone."""
 
-    def __init__(self, settings: ProjectSettings) -> None:
+    def __init__(self, settings: S) -> None:
         self.settings = settings
         self._planes: dict[str, PineconeClient] = {}
 
