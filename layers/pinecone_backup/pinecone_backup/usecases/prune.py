@@ -126,7 +126,8 @@ class PruneOutcome:
     @property
     def state(self) -> RunState:
         """Stopped by a rail, finished in part, or finished."""
-        if self.plan.stopped or (self.plan.held_back and not self.approved):
+        held_back = self.mode is PruneMode.ENFORCE and self.plan.held_back and not self.approved
+        if self.plan.stopped or held_back:
             return RunState.STOPPED
         if self.skipped or self.failed or self.deferred or self.skipped_indexes:
             return RunState.PARTIAL

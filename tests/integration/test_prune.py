@@ -1,0 +1,1005 @@
+"""Prune through our own client against the simulated Pinecone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local.simulator import Fault
+from pinecone_backup.errors import (
+    ApprovalRefused,
+    LedgerUnavailable,
+    ListingIncomplete,
+    PineconeError,
+    SubjectUnknown,
+)
+from pinecone_backup.records import (
+    DeletionState,
+    Hold,
+    HoldScope,
+    PlanState,
+    RestoreRecord,
+    RunState,
+    Verdict,
+)
+from pinecone_backup.rules.findings import Control
+from pinecone_backup.rules.plan import Action, Plan
+from pinecone_backup.settings import PruneMode
+from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, plan_key
+from tests.support.pruning import Stack, client, document
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+TIGHT = {"per_run": {"count": 100, "percent": 100}, "per_index": {"count": 2, "percent": 50}}
+
+
+@pytest.fixture
+def plane(simulator_url):
+    with client(simulator_url) as plane:
+        yield plane
+
+
+@pytest.fixture
+def stack(simulator, plane):
+    return Stack(simulator, plane)
+
+
+def deletes(simulator):
+    return [
+        call.path.rpartition("/")[2] for call in simulator.requests.calls if call.method == "DELETE"
+    ]
+
+
+def open_findings(stack):
+    return {(f.control, f.subject) for f in stack.ledger.findings() if f.open}
+
+
+def events(stack, type_):
+    return [event for event in stack.ledger.events if event.type == type_]
+
+
+# --- A whole run -----------------------------------------------------------------------------
+
+
+def test_what_no_rule_keeps_is_deleted_and_the_rest_stays(stack):
+    """K1, D6: a whole run, from the listing to the deletion."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+
+    outcome = stack.run()
+
+    assert stack.listed() == set(ids[:3])
+    assert set(outcome.deleted) == set(ids[3:])
+    assert outcome.state is RunState.SUCCEEDED
+
+
+def test_the_newest_goes_first_within_an_index(stack, simulator):
+    """D5."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+
+    stack.run()
+
+    assert deletes(simulator) == ids[3:]
+
+
+def test_every_deletion_is_recorded_with_its_reason_and_announced_once(stack):
+    """D6."""
+    ids = stack.seed_days("docs", 4)
+    stack.settle()
+
+    stack.run()
+
+    deletion = stack.ledger.backups()[ids[3]].deletion
+    assert deletion.state is DeletionState.ACCEPTED
+    assert deletion.reasons == ("no rule of policy standard keeps it",)
+    assert (deletion.run_id, deletion.actor) == ("run-0002", "schedule")
+    [event] = events(stack, "backup.deleted")
+    assert event.data["backup_id"] == ids[3]
+    assert event.data["reasons"] == ["no rule of policy standard keeps it"]
+
+
+def test_a_second_run_deletes_nothing_more(stack, simulator):
+    """Idempotent: what one run leaves, the next one keeps."""
+    stack.seed_days("docs", 8)
+    stack.settle()
+    stack.run()
+    left = stack.listed()
+    simulator.requests.clear()
+
+    outcome = stack.run()
+
+    assert outcome.deleted == ()
+    assert deletes(simulator) == []
+    assert stack.listed() == left
+
+
+def test_a_run_while_deletions_are_under_way_plans_as_if_they_had_happened(stack):
+    """G4: an accepted deletion counts for nothing, though the backup is still listed."""
+    stack.simulator.behaviour.deletion_seconds = 3600
+    stack.seed_days("docs", 8)
+    stack.settle()
+    stack.run()
+
+    outcome = stack.run()
+
+    assert outcome.plan.counts == {
+        Action.KEEP: 3,
+        Action.DELETE: 0,
+        Action.WAIT: 0,
+        Action.LEAVE_ALONE: 0,
+        Action.GOING: 5,
+    }
+
+
+def test_the_whole_plan_lies_in_the_bucket_and_reads_back_equal(stack):
+    """D4: small in the ledger, whole in the bucket."""
+    stack.seed_days("docs", 5)
+
+    outcome = stack.run(PruneMode.DRY_RUN)
+
+    digest = outcome.plan.digest
+    assert Plan.from_json(stack.objects.get(plan_key("main", digest))) == outcome.plan
+    record = stack.ledger.plan(digest)
+    assert (record.delete_count, record.keep_count) == (2, 3)
+    assert record.bytes_freed == outcome.plan.bytes_freed > 0
+
+
+def test_indexes_are_pruned_side_by_side(stack):
+    """Bounded concurrency gives the same end as one after the other."""
+    kept = set()
+    for number in range(6):
+        kept |= set(stack.seed_days(f"docs-{number}", 6)[:3])
+    stack.workers = 4
+    stack.settle()
+
+    stack.run()
+
+    assert stack.listed() == kept
+
+
+# --- Calls -----------------------------------------------------------------------------------
+
+
+def test_calls_are_counted_as_n1_says(stack, simulator):
+    """N1: pages, one GET /indexes, then per index with deletions one listing and one describe."""
+    stack.seed_days("docs", 5)
+    stack.seed_days("tidy", 3)
+    for day in range(200):
+        stack.seed("docs", days_ago=day, owner="stack-b")
+    stack.settle()
+    simulator.requests.clear()
+
+    stack.run()
+
+    assert simulator.requests.counts() == {
+        "list_project_backups": 3,  # 208 backups
+        "list_indexes": 1,
+        "list_restore_jobs": 1,
+        "list_index_backups": 1,
+        "describe_backup": 1,
+        "delete_backup": 2,
+    }
+
+
+def test_a_full_last_page_costs_one_more_call(stack, simulator):
+    """N1: floor(100/100) + 1."""
+    stack.seed_days("docs", 100)
+
+    stack.settle()
+
+    assert simulator.requests.counts()["list_project_backups"] == 2
+
+
+# --- Modes and approval ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", list(PruneMode))
+def test_the_first_prune_of_a_ledger_is_a_dry_run_whatever_the_mode(stack, mode):
+    """D3."""
+    ids = stack.seed_days("docs", 6)
+
+    outcome = stack.run(mode)
+
+    assert (outcome.first, outcome.mode) == (True, PruneMode.DRY_RUN)
+    assert len(outcome.plan.to_go) == 3
+    assert stack.listed() == set(ids)
+
+
+def test_a_failed_first_prune_leaves_the_next_one_the_first(stack, simulator):
+    """D3: a prune that never completed has shown nobody its plan."""
+    ids = stack.seed_days("docs", 6)
+    simulator.faults.add(Fault(kind="status", status=400, operation="list_project_backups"))
+    with pytest.raises(ListingIncomplete):
+        stack.run()
+
+    assert stack.run().first
+    assert stack.listed() == set(ids)
+
+
+def test_a_dry_run_deletes_nothing_and_nothing_waits_for_it(stack):
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+
+    outcome = stack.run(PruneMode.DRY_RUN)
+
+    assert stack.listed() == set(ids)
+    assert not outcome.awaiting
+    assert stack.ledger.plan(outcome.plan.digest).state is PlanState.PLANNED
+
+
+def test_approve_mode_deletes_nothing_without_an_approval_and_says_so_once(stack):
+    """D4."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+
+    stack.run(PruneMode.APPROVE)
+    outcome = stack.run(PruneMode.APPROVE)
+
+    assert stack.listed() == set(ids)
+    assert outcome.awaiting
+    assert stack.ledger.plan(outcome.plan.digest).state is PlanState.AWAITING_APPROVAL
+    assert [event.data["digest"] for event in events(stack, "plan.awaiting")] == [
+        outcome.plan.digest
+    ]
+    assert (Control.PLAN_WAITING, outcome.plan.digest) in open_findings(stack)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by its digest", "at the next tick"])
+def test_an_approved_plan_is_executed(stack, named):
+    """D4."""
+    ids = stack.seed_days("docs", 6)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest)
+
+    outcome = stack.run(PruneMode.APPROVE, digest=digest if named else None)
+
+    assert stack.listed() == set(ids[:3])
+    assert outcome.approved == digest
+    assert stack.ledger.plan(digest).state is PlanState.EXECUTED
+    assert open_findings(stack) == set()
+
+
+def test_an_approved_plan_deletes_what_is_still_planned_and_new_candidates_wait(stack, simulator):
+    """D4."""
+    ids = stack.seed_days("docs", 5)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest, hours=48)
+    simulator.clock.advance(days=1)
+    hold_on(stack, ids[4])
+    newer = stack.seed("docs")
+
+    outcome = stack.run(PruneMode.APPROVE, digest=digest)
+
+    assert stack.listed() == {newer, ids[0], ids[1], ids[2], ids[4]}
+    assert [item.backup_id for item in outcome.plan.to_go] == [ids[2], ids[3]]
+    assert outcome.awaiting
+
+
+def test_a_changed_policy_refuses_the_approved_plan(stack):
+    """D4."""
+    ids = stack.seed_days("docs", 6)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest)
+    stack.version = "v2"
+
+    with pytest.raises(ApprovalRefused, match="version v1 of the policy, now v2"):
+        stack.run(PruneMode.APPROVE, digest=digest)
+
+    assert not stack.run(PruneMode.APPROVE).approved
+    assert stack.listed() == set(ids)
+
+
+def test_an_expired_approval_is_refused_by_the_real_clock(stack, simulator):
+    """T2: the trigger's time does not keep an approval alive."""
+    ids = stack.seed_days("docs", 6)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest, hours=1)
+    before = simulator.clock.now()
+    simulator.clock.advance(hours=1)
+
+    with pytest.raises(ApprovalRefused, match="expired"):
+        stack.run(PruneMode.APPROVE, digest=digest, now=before)
+
+    assert not stack.run(PruneMode.APPROVE, now=before).approved
+    assert stack.listed() == set(ids)
+
+
+def test_a_dry_run_refuses_to_execute_an_approved_plan(stack):
+    stack.seed_days("docs", 6)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest)
+
+    with pytest.raises(ApprovalRefused, match="dry run"):
+        stack.run(PruneMode.DRY_RUN, digest=digest)
+
+
+def test_an_unknown_digest_is_refused(stack):
+    stack.settle()
+
+    with pytest.raises(SubjectUnknown, match="no plan"):
+        stack.run(digest="0" * 64)
+
+
+def test_an_altered_plan_is_not_executed(stack):
+    """D4: the digest is checked against the stored ids."""
+    stack.seed_days("docs", 6)
+    outcome = stack.run(PruneMode.DRY_RUN)
+    digest = outcome.plan.digest
+    stack.approve(digest)
+    key = plan_key("main", digest)
+    stack.objects.objects[key] = stack.objects.get(key).replace(b'"delete"', b'"keep"', 1)
+
+    with pytest.raises(ApprovalRefused, match="missing or altered"):
+        stack.run(PruneMode.APPROVE, digest=digest)
+
+
+def test_planning_again_leaves_an_approval_in_force(stack):
+    stack.seed_days("docs", 6)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest)
+
+    stack.run(PruneMode.DRY_RUN)
+
+    assert stack.ledger.plan(digest).state is PlanState.APPROVED
+
+
+# --- Limits and changes ----------------------------------------------------------------------
+
+
+def test_a_tripped_index_limit_freezes_that_index_and_the_others_go_on(stack):
+    """D2."""
+    stack.document = document(limits=TIGHT)
+    frozen = stack.seed_days("frozen", 6)
+    docs = stack.seed_days("docs", 5)
+    stack.settle()
+
+    outcome = stack.run()
+
+    assert stack.listed("frozen") == set(frozen)
+    assert stack.listed("docs") == set(docs[:3])
+    assert outcome.awaiting
+    assert outcome.plan.waits_because == "3 deletions in one index, where the limits allow 2"
+
+
+def test_what_a_limit_held_back_goes_with_an_approval(stack):
+    """D2, D4."""
+    stack.document = document(limits=TIGHT)
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    digest = stack.run().plan.digest
+    stack.approve(digest)
+
+    outcome = stack.run()
+
+    assert stack.listed() == set(ids[:3])
+    assert not outcome.awaiting
+
+
+def test_a_tripped_run_limit_stops_the_run_before_its_first_deletion(stack, simulator):
+    """D2."""
+    stack.document = document(
+        limits={
+            "per_run": {"count": 3, "percent": 100},
+            "per_index": {"count": 100, "percent": 100},
+        }
+    )
+    stack.seed_days("one", 5)
+    stack.seed_days("two", 5)
+    stack.settle()
+
+    outcome = stack.run()
+
+    assert deletes(simulator) == []
+    assert outcome.state is RunState.STOPPED
+    assert outcome.awaiting
+
+
+def test_a_stricter_policy_waits_for_approval_until_somebody_gives_it(stack):
+    """D3: it waits at every run, not only at the first one after the change."""
+    ids = stack.seed_days("docs", 12)
+    stack.document = document(retention={"keep_last": 12})
+    stack.settle()
+    stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
+
+    first, second = stack.run(), stack.run()
+
+    assert stack.listed() == set(ids)
+    assert first.awaiting
+    assert second.awaiting
+    assert second.state is RunState.STOPPED
+    stack.approve(second.plan.digest)
+    stack.run()
+    assert stack.listed() == set(ids[:3])
+
+
+def test_an_approved_change_of_policy_is_the_new_measure(stack, simulator):
+    """D3: after it was approved and carried out, the next runs go by it."""
+    stack.seed_days("docs", 12)
+    stack.document = document(retention={"keep_last": 12})
+    stack.settle()
+    stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
+    stack.approve(stack.run().plan.digest)
+    stack.run()
+    simulator.clock.advance(days=10)
+    later = [stack.seed("docs", days_ago=day) for day in range(8)]
+
+    outcome = stack.run()
+
+    assert not outcome.plan.policy_changed
+    assert stack.listed() == set(later[:3])
+
+
+def test_a_small_change_of_policy_needs_nobody(stack):
+    """D3: up to three more than the old policy."""
+    ids = stack.seed_days("docs", 6)
+    stack.document = document(retention={"keep_last": 6})
+    stack.settle()
+    stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
+
+    stack.run()
+
+    assert stack.listed() == set(ids[:3])
+
+
+def test_a_change_of_assignment_by_tag_waits_too(stack, simulator):
+    """D3: the document is the same; a tag names another policy."""
+    strict = document().model_dump(mode="json")
+    loose = strict["policies"][0] | {"name": "loose", "retention": {"keep_last": 50}}
+    stack.document = document().model_validate(
+        strict | {"policies": [*strict["policies"], loose], "assignments": []}
+    )
+    index = simulator.project.seed_index(
+        "docs", created_at=LONG_AGO, tags={"backup-policy": "loose"}
+    )
+    ids = [stack.seed("docs", days_ago=day) for day in range(12)]
+    stack.settle()
+    index.tags["backup-policy"] = "standard"
+
+    outcome = stack.run()
+
+    assert outcome.plan.policy_changed
+    assert stack.listed() == set(ids)
+
+
+def test_an_old_policy_that_cannot_be_read_counts_as_deleting_nothing(stack):
+    """D3: on doubt the plan waits."""
+    ids = stack.seed_days("docs", 12)
+    stack.settle()
+    stack.version = "v2"
+    stack.documents.clear()
+
+    outcome = stack.run(policy_version=_unknown_version)
+
+    assert outcome.plan.policy_changed
+    assert stack.listed() == set(ids)
+
+
+def _unknown_version(version):
+    raise SubjectUnknown(f"There is no version {version}")
+
+
+# --- Rails -----------------------------------------------------------------------------------
+
+
+def hold_on(stack, target, scope=HoldScope.BACKUP, **properties):
+    now = stack.simulator.clock.now()
+    stack.ledger.put_hold(
+        Hold(f"hold-{target}", scope, target, "quarterly audit", "alice", now, **properties)
+    )
+
+
+def test_a_held_backup_is_never_deleted_and_changes_nobody_elses_fate(stack):
+    """D1, K1."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    hold_on(stack, ids[4])
+
+    outcome = stack.run()
+
+    assert stack.listed() == {*ids[:3], ids[4]}
+    [held] = [item for item in outcome.plan.items if item.backup_id == ids[4]]
+    assert held.reasons == ("held by alice: quarterly audit",)
+
+
+def test_a_hold_on_an_index_holds_all_its_incarnations(stack):
+    """D1."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    hold_on(stack, "docs", HoldScope.INDEX)
+
+    stack.run()
+
+    assert stack.listed() == set(ids)
+
+
+def test_a_hold_that_was_placed_while_the_run_was_planning_counts(stack):
+    """D1."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    put_plan = stack.ledger.put_plan
+
+    def hold_then_put(plan):
+        hold_on(stack, ids[4])
+        put_plan(plan)
+
+    stack.ledger.put_plan = hold_then_put
+
+    outcome = stack.run()
+
+    assert ids[4] in stack.listed()
+    assert set(outcome.deleted) == {ids[3], ids[5]}
+
+
+def test_holds_that_cannot_be_read_stop_the_run(stack, simulator):
+    """D2."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+
+    def unreadable():
+        raise LedgerUnavailable("DynamoDB does not answer")
+
+    stack.ledger.holds = unreadable
+
+    with pytest.raises(LedgerUnavailable):
+        stack.run()
+
+    assert stack.listed() == set(ids)
+
+
+def test_a_backup_that_a_restore_reads_is_not_deleted(stack, simulator):
+    """D1: without asking Pinecone to refuse it."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    simulator.project.create_index_from_backup(ids[4], "restored")
+
+    outcome = stack.run()
+
+    assert ids[4] in stack.listed()
+    assert ids[4] not in deletes(simulator)
+    assert outcome.state is RunState.SUCCEEDED
+
+
+def test_a_restore_that_only_our_ledger_knows_protects_its_backup(stack, simulator):
+    """D1: Pinecone's listing of restore jobs is not exhaustive."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    now = simulator.clock.now()
+    stack.ledger.put_restore(
+        RestoreRecord("job-1", ids[5], "restored", "id-9", "Pending", "alice", now)
+    )
+
+    stack.run()
+
+    assert ids[5] in stack.listed()
+
+
+def test_a_pending_restore_that_nobody_listed_is_skipped_and_said(stack, simulator):
+    """D6: 412."""
+    simulator.behaviour.restore_listing_exhaustive = False
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    simulator.project.create_index_from_backup(ids[4], "restored")
+
+    outcome = stack.run()
+
+    assert outcome.skipped == (ids[4],)
+    assert stack.ledger.backups()[ids[4]].deletion.state is DeletionState.SKIPPED
+    assert stack.listed("docs") == {*ids[:3], ids[4]}
+    assert outcome.state is RunState.PARTIAL
+
+
+def test_a_backup_that_is_gone_already_is_a_success(stack, simulator):
+    """D6: 404."""
+    ids = stack.seed_days("docs", 5)
+    stack.settle()
+    simulator.behaviour.deletion_seconds = 0
+    simulator.faults.add(Fault(kind="drop", operation="delete_backup", after_effect=True))
+
+    outcome = stack.run()
+
+    assert set(outcome.deleted) == set(ids[3:])
+    assert outcome.state is RunState.SUCCEEDED
+
+
+def test_one_refused_deletion_is_recorded_and_the_rest_goes_on(stack, simulator):
+    """D6."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    simulator.faults.add(
+        Fault(kind="status", status=400, operation="delete_backup", path=f"*{ids[3]}", times=None)
+    )
+
+    outcome = stack.run()
+
+    assert list(outcome.failed) == [ids[3]]
+    assert stack.ledger.backups()[ids[3]].deletion.state is DeletionState.FAILED
+    assert stack.listed() == {*ids[:3], ids[3]}
+
+
+def test_an_index_whose_newest_good_backup_is_not_ready_any_more_is_skipped(stack, simulator):
+    """D5."""
+    ids = stack.seed_days("docs", 6)
+    stack.seed_days("other", 4)
+    stack.settle()
+    stack.ledger.put_plan, put_plan = _break_newest(simulator, ids[0], stack), stack.ledger.put_plan
+
+    outcome = stack.run()
+
+    assert stack.listed("docs") == set(ids)
+    assert "InitializationFailed" in outcome.skipped_indexes["docs"]
+    assert len(stack.listed("other")) == 3
+    assert (Control.PRUNE_STOPPED, "docs") in open_findings(stack)
+    stack.ledger.put_plan = put_plan
+
+
+def _break_newest(simulator, backup_id, stack):
+    put_plan = stack.ledger.put_plan
+
+    def put(plan):
+        [backup] = [b for b in simulator.project.backups if b.backup_id == backup_id]
+        backup.fixed_status = "InitializationFailed"
+        put_plan(plan)
+
+    return put
+
+
+def test_an_index_whose_newest_good_backup_cannot_be_described_is_skipped(stack, simulator):
+    """D5: on doubt nothing is deleted."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    simulator.faults.add(Fault(kind="status", status=400, operation="describe_backup"))
+
+    outcome = stack.run()
+
+    assert stack.listed() == set(ids)
+    assert "docs" in outcome.skipped_indexes
+
+
+def test_an_index_without_an_assignment_loses_nothing(stack):
+    """I3."""
+    stack.document = document(assign=False)
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+
+    outcome = stack.run()
+
+    assert stack.listed() == set(ids)
+    assert outcome.plan.indexes[0].frozen == "no policy is assigned"
+
+
+def test_a_suspect_displaces_no_good_backup(stack):
+    """G1, G2: an empty backup fills no bucket; the verdict is stored and told once."""
+    stack.simulator.project.seed_index("docs", created_at=LONG_AGO)
+    empty = [stack.seed("docs", days_ago=day, record_count=0) for day in range(5)]
+    good = [stack.seed("docs", days_ago=day) for day in range(5, 10)]
+    stack.settle()
+
+    stack.run()
+
+    assert stack.listed() == {*empty, *good[:3]}
+    record = stack.ledger.backups()[empty[0]]
+    assert (record.verdict, record.verdict_reason) == (Verdict.SUSPECT, "empty")
+    assert len(events(stack, "backup.suspect")) == 5
+
+
+# --- Whose backup is it ----------------------------------------------------------------------
+
+
+def test_two_stacks_on_one_project_leave_each_other_alone(simulator, plane):
+    """I2: each prunes its own, by its own policy."""
+    mine, theirs = (Stack(simulator, plane, owner=owner) for owner in ("stack-a", "stack-b"))
+    my_ids, their_ids = mine.seed_days("docs", 6), theirs.seed_days("docs", 6)
+    mine.settle()
+    theirs.settle()
+
+    outcome = mine.run()
+
+    assert mine.listed() == {*my_ids[:3], *their_ids}
+    assert {item.reasons for item in outcome.plan.items if item.backup_id in their_ids} == {
+        ("belongs to another deployment: stack-b",)
+    }
+    theirs.run()
+    assert mine.listed() == {*my_ids[:3], *their_ids[:3]}
+
+
+def test_what_people_and_native_schedules_made_is_left_alone(stack, simulator):
+    """I2, G5: foreign ones are never pruned and never count."""
+    ids = stack.seed_days("docs", 6)
+    project = simulator.project
+    by_hand = project.seed_backup("docs", name="before-migration", created_at=LONG_AGO)
+    native = project.seed_backup("docs", name="nightly-20250101T000000Z", created_at=LONG_AGO)
+    on_demand = stack.seed("docs", days_ago=400, policy=None)
+    stack.settle()
+
+    outcome = stack.run()
+
+    left = {by_hand.backup_id, native.backup_id, on_demand}
+    assert stack.listed() == {*ids[:3], *left}
+    reasons = {item.backup_id: item.reasons for item in outcome.plan.items}
+    assert reasons[by_hand.backup_id] == ("not ours (manual)",)
+    assert reasons[native.backup_id] == ("made by native schedule nightly",)
+    assert reasons[on_demand] == ("made on demand",)
+
+
+def test_a_recreated_namesake_does_not_count_for_the_old_index_nor_the_other_way(stack, simulator):
+    """I1, D7: each incarnation stands alone; the old one's backups are orphans."""
+    old = stack.seed_days("docs", 5)
+    stack.settle()
+    simulator.project.recreate_index("docs")
+    new = [stack.seed("docs", days_ago=-day / 24) for day in range(2)]
+    simulator.clock.advance(hours=2)
+
+    stack.run()
+
+    assert stack.listed() == {*old, *new}
+
+
+def test_an_index_that_is_recreated_during_the_run_is_skipped(stack, simulator):
+    """I1: the plan is about an incarnation that is not the active one any more."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    put_plan = stack.ledger.put_plan
+
+    def recreate_then_put(plan):
+        simulator.project.recreate_index("docs")
+        put_plan(plan)
+
+    stack.ledger.put_plan = recreate_then_put
+
+    outcome = stack.run()
+
+    assert stack.listed() == set(ids)
+    assert "docs" in outcome.skipped_indexes
+    assert (Control.INCARNATION_CHANGED, "docs") in open_findings(stack)
+
+
+def test_an_old_incarnation_not_said_to_be_deleted_is_kept(stack, simulator):
+    """I1: an API that does not tell of deleted indexes leaves two incarnations under a name."""
+    old = stack.seed_days("docs", 6)
+    simulator.project.recreate_index("docs")
+    simulator.project.indexes[0].deleted_at = None
+    new = [stack.seed("docs", days_ago=-day / 24) for day in range(5)]
+    simulator.project.indexes[0].deleted_at = simulator.clock.now()
+    simulator.clock.advance(hours=5)
+    rows = stack.plane.project_backups
+
+    def without_deletion():
+        return iter([replace(row, index_deleted_at=None) for row in rows()])
+
+    stack.plane.project_backups = without_deletion
+    stack.settle()
+    simulator.requests.clear()
+
+    outcome = stack.run()
+
+    assert stack.listed() == {*old, *new[2:]}
+    assert {index.frozen for index in outcome.plan.indexes} == {
+        "",
+        "not the active incarnation of docs",
+    }
+    assert simulator.requests.counts()["list_index_backups"] == 1
+
+
+def test_restore_and_swap_keeps_the_old_incarnation_until_the_new_one_stands(stack, simulator):
+    """D7: the restored index leans on the deleted one it came from."""
+    stack.document = document(orphans={"after": 30})
+    project = simulator.project
+    old = stack.seed_days("docs", 5)
+    stack.settle()
+    project.delete_index("docs")
+    project.create_index_from_backup(old[0], "docs")
+    simulator.clock.advance(days=60)
+    new = [stack.seed("docs", days_ago=1)]
+
+    outcome = stack.run()
+
+    assert stack.listed() == {*old, *new}
+    [orphan] = [index for index in outcome.plan.indexes if index.orphan]
+    assert orphan.frozen == "index docs was restored from it and has 1 of 2 good backups"
+    new.append(stack.seed("docs"))
+    outcome = stack.run()
+    assert stack.listed() == {old[0], *new}
+    assert outcome.awaiting
+
+
+def test_the_last_good_orphan_goes_only_with_an_approval(stack, simulator):
+    """D7."""
+    stack.document = document(orphans={"after": 30})
+    old = stack.seed_days("docs", 3)
+    simulator.project.delete_index("docs")
+    simulator.clock.advance(days=31)
+    stack.settle()
+    digest = stack.run().plan.digest
+    assert stack.listed() == {old[0]}
+    digest = stack.run().plan.digest
+    stack.approve(digest)
+
+    stack.run()
+
+    assert stack.listed() == set()
+
+
+def test_orphans_stay_for_ever_by_default(stack, simulator):
+    """D7."""
+    old = stack.seed_days("docs", 9)
+    simulator.project.delete_index("docs")
+    simulator.clock.advance(days=4000)
+    stack.settle()
+
+    stack.run()
+
+    assert stack.listed() == set(old)
+
+
+# --- Listings that lie -----------------------------------------------------------------------
+
+
+def test_a_listing_that_comes_back_empty_deletes_nothing(stack, simulator):
+    """N2: what the ledger knows is described before it is called gone."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups"))
+
+    outcome = stack.run()
+
+    assert outcome.vanished == ()
+    assert set(stack.ledger.backups()) == {*ids[:3]} | set(outcome.deleted)
+    assert stack.listed() == set(ids[:3])
+
+
+def test_an_empty_listing_of_a_project_nobody_knows_plans_nothing(stack, simulator):
+    stack.seed_days("docs", 6)
+    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups"))
+
+    outcome = stack.run()
+
+    assert outcome.plan.items == ()
+
+
+def test_a_listing_whose_token_repeats_stops_the_run(stack, simulator):
+    """D2."""
+    ids = stack.seed_days("docs", 120)
+    stack.settle()
+    simulator.faults.add(Fault(kind="repeat_token", operation="list_project_backups", times=None))
+
+    with pytest.raises(ListingIncomplete):
+        stack.run()
+
+    assert stack.listed() == set(ids)
+
+
+def test_a_page_that_fails_midway_stops_the_run(stack, simulator):
+    """D2."""
+    ids = stack.seed_days("docs", 120)
+    stack.settle()
+    simulator.faults.add(
+        Fault(
+            kind="status", status=400, operation="list_project_backups", from_offset=100, times=None
+        )
+    )
+
+    with pytest.raises((ListingIncomplete, PineconeError)):
+        stack.run()
+
+    assert stack.listed() == set(ids)
+
+
+def test_one_id_under_two_indexes_freezes_both(stack, simulator):
+    """I4: the guide's own example; the repeat is data, since every walk shows it."""
+    docs, other = stack.seed_days("docs", 6), stack.seed_days("other", 6)
+    third = stack.seed_days("third", 6)
+    simulator.project.seed_backup("other", backup_id=docs[1], created_at=simulator.clock.now())
+    stack.settle()
+
+    outcome = stack.run()
+
+    assert stack.listed("docs") | stack.listed("other") == {*docs, *other}
+    assert stack.listed("third") == set(third[:3])
+    assert sum(bool(index.frozen) for index in outcome.plan.indexes) == 2
+
+
+# --- Clocks ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_clock_that_is_a_day_wrong_loses_nothing_that_a_right_one_keeps(stack, simulator, days):
+    """T2, K4: windows go by the newest backup, and what is dated ahead counts for nothing."""
+    stack.document = document(retention={"keep_within": "3d", "keep_daily": 4})
+    ids = stack.seed_days("docs", 8)
+    stack.settle()
+    wrong = simulator.clock.now() + timedelta(days=days)
+
+    stack.run(clock=wrong)
+
+    assert set(ids[:4]) <= stack.listed()
+
+
+def test_a_backup_from_the_future_is_kept_and_counts_for_nothing(stack):
+    """T2."""
+    ids = stack.seed_days("docs", 5)
+    ahead = stack.seed("docs", days_ago=-1)
+    stack.settle()
+
+    outcome = stack.run()
+
+    assert stack.listed() == {ahead, *ids[:3]}
+    [item] = [item for item in outcome.plan.items if item.backup_id == ahead]
+    assert item.reasons == ("dated in the future",)
+
+
+# --- Earlier deletions -----------------------------------------------------------------------
+
+
+def test_the_next_run_confirms_what_is_gone_and_forgets_it(stack, simulator):
+    """N2, G4: described before it is called gone."""
+    ids = stack.seed_days("docs", 5)
+    stack.settle()
+    stack.run()
+    simulator.clock.advance(minutes=5)
+
+    outcome = stack.run()
+
+    assert set(outcome.confirmed_gone) == set(ids[3:])
+    assert set(stack.ledger.backups()) == set(ids[:3])
+
+
+def test_what_somebody_else_deleted_is_told_as_vanished(stack, simulator):
+    """N2."""
+    ids = stack.seed_days("docs", 3)
+    stack.settle()
+    simulator.project.delete_backup(ids[1])
+    simulator.clock.advance(minutes=5)
+
+    outcome = stack.run()
+
+    assert outcome.vanished == (ids[1],)
+    assert events(stack, "backup.deleted") == []
+
+
+def test_a_lost_deletion_is_found_after_a_day(stack, simulator):
+    """G4: Pinecone said 202 and did nothing."""
+    ids = stack.seed_days("docs", 4)
+    stack.settle()
+    simulator.faults.add(Fault(kind="lost_write", operation="delete_backup"))
+    stack.run()
+    simulator.clock.advance(DELETION_TAKES_AT_MOST)
+    stack.run()
+    assert (Control.DELETION_STUCK, ids[3]) not in open_findings(stack)
+    simulator.clock.advance(seconds=1)
+
+    stack.run()
+
+    assert (Control.DELETION_STUCK, ids[3]) in open_findings(stack)
+
+
+def test_a_missing_backup_that_cannot_be_described_is_not_called_gone(stack, simulator):
+    """N2."""
+    ids = stack.seed_days("docs", 5)
+    stack.settle()
+    stack.run()
+    simulator.clock.advance(minutes=5)
+    simulator.faults.add(Fault(kind="status", status=400, operation="describe_backup", times=2))
+
+    outcome = stack.run()
+
+    assert outcome.confirmed_gone == ()
+    assert set(stack.ledger.backups()) == set(ids)
+
+
+# --- Time ------------------------------------------------------------------------------------
+
+
+def test_a_run_without_time_left_stops_cleanly_and_the_next_one_goes_on(stack, simulator):
+    ids = stack.seed_days("docs", 8)
+    stack.settle()
+    left = iter([900.0] * 3)
+
+    outcome = stack.run(time_left=lambda: next(left, 10.0))
+
+    assert outcome.deleted == (ids[3], ids[4])[: len(outcome.deleted)]
+    assert outcome.deferred
+    assert outcome.state is RunState.PARTIAL
+    stack.run()
+    assert stack.listed() == set(ids[:3])

@@ -1,0 +1,192 @@
+"""One stack's pruning in tests: its ledger, bucket and client over a simulated Pinecone."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pinecone_backup.adapters.http import new_http_client
+from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.errors import BackupError, SubjectUnknown
+from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
+from pinecone_backup.records import PlanState, Run, RunState
+from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.policy import PolicyDocument, validate_policy
+from pinecone_backup.settings import PruneMode
+from pinecone_backup.usecases.prune import PruneOutcome, Tools, prune
+from tests.support.ledger import MemoryLedger
+from tests.support.outside import MemoryObjects
+from tests.support.pinecone_calls import Key, Time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.simulator import Simulator
+    from pinecone_backup.ports import ControlPlane
+
+KEY = "simulator-key"
+
+
+def document(
+    *,
+    retention: dict[str, Any] | None = None,
+    assign: bool = True,
+    limits: dict[str, Any] | None = None,
+    orphans: dict[str, Any] | None = None,
+    **policy: Any,
+) -> PolicyDocument:
+    """A policy document with one policy, ``standard``, for all indexes; no limit binds."""
+    loose = {"count": 10_000, "percent": 100}
+    return validate_policy(
+        {
+            "projects": [{"name": "main"}],
+            "policies": [
+                {
+                    "name": "standard",
+                    "cron": "0 3 * * *",
+                    "max_age": "26h",
+                    "retention": retention or {"keep_last": 3},
+                    **policy,
+                }
+            ],
+            "assignments": [{"policy": "standard"}] if assign else [],
+            "limits": limits or {"per_run": loose, "per_index": loose},
+            "orphans": orphans or {},
+        }
+    )
+
+
+@contextlib.contextmanager
+def client(simulator_url: str) -> Iterator[PineconeClient]:
+    """Our client, which never really sleeps."""
+    time = Time()
+    with new_http_client() as http:
+        yield PineconeClient(
+            Key(KEY), base_url=simulator_url, http=http, clock=time.clock, sleep=time.sleep
+        )
+
+
+@dataclass
+class Stack:
+    """One deployment of ours on the simulated project."""
+
+    simulator: Simulator
+    plane: ControlPlane
+    owner: str = "stack-a"
+    document: PolicyDocument = field(default_factory=document)
+    version: str = "v1"
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    objects: MemoryObjects = field(default_factory=MemoryObjects)
+    documents: dict[str, PolicyDocument] = field(default_factory=dict)
+    time_left: float = 900.0
+    runs: int = 0
+    workers: int = 1
+
+    def seed(
+        self,
+        index: str,
+        *,
+        days_ago: float = 0,
+        policy: str | None = "standard",
+        owner: str | None = None,
+        **properties: Any,
+    ) -> str:
+        """A backup that a deployment of the product made; its id."""
+        at = self.simulator.clock.now() - timedelta(days=days_ago)
+        marker = Marker(owner or self.owner, policy, at, "run-0", 1)
+        backup = self.simulator.project.seed_backup(
+            index,
+            name=marker.name_for(index),
+            description=str(marker),
+            created_at=at,
+            **properties,
+        )
+        return backup.backup_id
+
+    def seed_days(self, index: str, days: int, **properties: Any) -> list[str]:
+        """A backup a day, today's first; their ids, newest first."""
+        if all(known.name != index for known in self.simulator.project.indexes):
+            self.simulator.project.seed_index(index, created_at=datetime(2020, 1, 1, tzinfo=UTC))
+        return [self.seed(index, days_ago=day, **properties) for day in range(days)]
+
+    def tools(self, **changes: Any) -> Tools:
+        return replace(
+            Tools(
+                control_plane=self.plane,
+                ledger=self.ledger,
+                store=self.objects,
+                policy_version=self.load_version,
+                time_left=lambda: self.time_left,
+                workers=self.workers,
+            ),
+            **changes,
+        )
+
+    def load_version(self, version: str) -> PolicyDocument:
+        if version not in self.documents:
+            raise SubjectUnknown(f"There is no policy version {version}")
+        return self.documents[version]
+
+    def run(
+        self,
+        mode: PruneMode = PruneMode.ENFORCE,
+        *,
+        digest: str | None = None,
+        now: datetime | None = None,
+        clock: datetime | None = None,
+        **changes: Any,
+    ) -> PruneOutcome:
+        """One prune, recorded as the frame records it."""
+        self.runs += 1
+        self.documents[self.version] = self.document
+        real = clock or self.simulator.clock.now()
+        moment = Moment(now=now or real, clock=real)
+        run = Run(
+            run_id=f"run-{self.runs:04}",
+            kind=RunKind.PRUNE,
+            trigger=TriggerKind.SCHEDULE,
+            actor="schedule",
+            state=RunState.RUNNING,
+            time=moment.now,
+            started_at=real,
+            policy_version=self.version,
+        )
+        context = RunContext(
+            run.run_id, run.kind, "main", self.owner, moment, run.trigger, run.actor
+        )
+        try:
+            outcome = prune(
+                context,
+                self.tools(**changes),
+                document=self.document,
+                version=self.version,
+                mode=mode,
+                digest=digest,
+            )
+        except BackupError as error:
+            self.ledger.put_run(replace(run, state=RunState.FAILED, error=str(error)))
+            raise
+        self.ledger.put_run(replace(run, state=outcome.state, summary=outcome.summary))
+        return outcome
+
+    def settle(self) -> None:
+        """The first prune, which is a dry run (rule D3)."""
+        self.run(PruneMode.DRY_RUN)
+
+    def approve(self, digest: str, *, hours: float = 24) -> None:
+        """Approve a plan straight in the ledger."""
+        record = self.ledger.plan(digest)
+        assert record is not None
+        expires = self.simulator.clock.now() + timedelta(hours=hours)
+        self.ledger.put_plan(replace(record, state=PlanState.APPROVED, approval_expires_at=expires))
+
+    def listed(self, index: str | None = None) -> set[str]:
+        """What is there once every deletion has taken effect."""
+        later = self.simulator.clock.now() + timedelta(days=1)
+        return {
+            backup.backup_id
+            for backup in self.simulator.project.backups
+            if index in (None, backup.index_name) and backup.exists(later)
+        }
