@@ -16,6 +16,7 @@ def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m local.simulator", description=__doc__)
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen")
     parser.add_argument("--seed", choices=("demo", "empty"), default="demo")
     parser.add_argument("--now", type=datetime.fromisoformat, help="start at this time (ISO 8601)")
     parser.add_argument("--frozen", action="store_true", help="let the clock stand still")
@@ -25,7 +26,8 @@ def main() -> None:
         seed_demo(simulator)
     print(f"Simulated Pinecone on http://127.0.0.1:{options.port} (API key {DEFAULT_KEY!r})")
     print(f"Its OpenAPI page: http://127.0.0.1:{options.port}/docs")
-    config = server_config(create_app(simulator), port=options.port, access_log=True)
+    app = create_app(simulator)
+    config = server_config(app, host=options.host, port=options.port, access_log=True)
     uvicorn.Server(config).run()
 
 

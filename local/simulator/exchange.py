@@ -122,7 +122,7 @@ async def _answer(
     request: Request, call: Call, project: Project | None, perform: Handler, fault: Fault | None
 ) -> Response:
     if fault is not None and not fault.after_effect and fault.kind in {"status", "drop"}:
-        return _misbehave(fault, Response(), call)
+        return _misbehave(fault, Response(), call, request)
     if fault is not None and fault.kind == "lost_write" and project is not None:
         with project.pretending():
             return await _perform(request, call, project, perform)
@@ -135,11 +135,10 @@ async def _perform(
 ) -> Response:
     header = request.headers.get("x-pinecone-api-version")
     try:
-        role = _authenticate(request, project)
-        version = ApiVersion.parse(header)
         if project is None:
             raise errors.unauthenticated()
-        _authorize(call.operation, role)
+        version = ApiVersion.parse(header)
+        _authorize(call.operation, project.keys[request.headers["api-key"]])
         base_url = str(request.base_url).rstrip("/")
         request.state.context = Context(project, version, base_url)
         return await perform(request)
@@ -147,12 +146,6 @@ async def _perform(
         return _error(_not_understood(invalid), header)
     except ApiError as failure:
         return _error(failure, header)
-
-
-def _authenticate(request: Request, project: Project | None) -> str:
-    if project is None:
-        raise errors.unauthenticated()
-    return project.keys[request.headers["api-key"]]
 
 
 def _authorize(operation: str, role: str) -> None:
@@ -194,42 +187,68 @@ def _offset(request: Request) -> int:
         return 0
 
 
-def _misbehave(
-    fault: Fault, response: Response, call: Call, request: Request | None = None
-) -> Response:
-    if fault.kind == "status":
-        return _refusal(fault)
-    if fault.kind == "drop":
-        return Dropped()
-    if fault.kind == "malformed":
-        return Response(b'{"data": [{"backup_id": ', media_type="application/json")
-    if fault.kind == "truncated":
-        return Truncated(bytes(response.body), media_type="application/json")
-    if fault.kind in {"repeat_token", "empty_listing"} and response.status_code == 200:  # noqa: PLR2004 - OK
-        return JSONResponse(_rewritten(fault, json.loads(bytes(response.body)), request, call))
-    return response
+def _misbehave(fault: Fault, response: Response, call: Call, request: Request) -> Response:
+    answers: dict[str, Callable[[], Response]] = {
+        "status": lambda: _refusal(fault, request),
+        "drop": Dropped,
+        "malformed": lambda: Response(b'{"data": [{"backup_id": ', media_type="application/json"),
+        "truncated": lambda: Truncated(bytes(response.body), media_type="application/json"),
+        "empty_listing": lambda: _emptied(response),
+        "repeat_token": lambda: _repeating(response, call, request),
+    }
+    return answers[fault.kind]()
 
 
-def _refusal(fault: Fault) -> Response:
-    rate_limited = fault.status == 429  # noqa: PLR2004 - Too Many Requests
-    code = "RESOURCE_EXHAUSTED" if rate_limited else "UNKNOWN"
-    message = fault.message or ("Too many requests" if rate_limited else "Internal server error")
-    refusal = JSONResponse(
-        shapes.error(ApiError(fault.status, code, message)), status_code=fault.status
+_CODES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    402: "PAYMENT_REQUIRED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    409: "ALREADY_EXISTS",
+    412: "FAILED_PRECONDITION",
+    413: "PAYLOAD_TOO_LARGE",
+    422: "UNPROCESSABLE_ENTITY",
+    429: "RESOURCE_EXHAUSTED",
+    503: "SERVICE_UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+def _refusal(fault: Fault, request: Request) -> Response:
+    failure = ApiError(
+        fault.status,
+        _CODES.get(fault.status, "UNKNOWN"),
+        fault.message or ("Internal server error" if fault.status >= 500 else "Refused"),  # noqa: PLR2004 - server errors
     )
+    refusal = _error(failure, request.headers.get("x-pinecone-api-version"))
     if fault.retry_after is not None:
         refusal.headers["Retry-After"] = fault.retry_after
     return refusal
 
 
-def _rewritten(
-    fault: Fault, body: dict[str, Any], request: Request | None, call: Call
-) -> dict[str, Any]:
-    if fault.kind == "empty_listing":
-        return {"indexes": []} if "indexes" in body else shapes.listing([], None)
-    token = request.query_params.get("paginationToken") if request is not None else None
-    rows = max(len(body.get("data", [])), 1)
-    return {**body, "pagination": {"next": token or Window(rows, call.offset + rows).token}}
+def _rows(response: Response) -> dict[str, Any]:
+    """The body of a listing; empty when the answer is none."""
+    if response.status_code != 200 or not response.body:  # noqa: PLR2004 - OK
+        return {}
+    body: dict[str, Any] = json.loads(bytes(response.body))
+    return body if {"data", "indexes"} & body.keys() else {}
+
+
+def _emptied(response: Response) -> Response:
+    body = _rows(response)
+    if not body:
+        return response
+    return JSONResponse({"indexes": []} if "indexes" in body else shapes.listing([], None))
+
+
+def _repeating(response: Response, call: Call, request: Request) -> Response:
+    body = _rows(response)
+    if "data" not in body:
+        return response
+    rows = max(len(body["data"]), 1)
+    token = request.query_params.get("paginationToken") or Window(rows, call.offset + rows).token
+    return JSONResponse({**body, "pagination": {"next": token}})
 
 
 class Dropped(Response):

@@ -111,11 +111,13 @@ def serve(app: FastAPI, port: int = 0) -> Iterator[str]:
             thread.join()
 
 
-def server_config(app: FastAPI, *, port: int = 0, access_log: bool = False) -> uvicorn.Config:
-    """How uvicorn serves the application on 127.0.0.1."""
+def server_config(
+    app: FastAPI, *, host: str = "127.0.0.1", port: int = 0, access_log: bool = False
+) -> uvicorn.Config:
+    """How uvicorn serves the application."""
     return uvicorn.Config(
         app,
-        host="127.0.0.1",
+        host=host,
         port=port,
         http=_Protocol,
         ws="none",

@@ -7,10 +7,13 @@ for ``simulator_url`` reaches it over HTTP.
 from __future__ import annotations
 
 import contextlib
+import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from local.simulator import Simulator, serve
+import httpx
+
+from local.simulator import DEFAULT_KEY, Simulator, serve
 from local.simulator.app import create_app
 
 if TYPE_CHECKING:
@@ -36,3 +39,12 @@ def simulator_server() -> Iterator[Callable[[Simulator], str]]:
             return base_url
 
         yield expose
+
+
+@contextlib.contextmanager
+def http_client(url: str) -> Iterator[httpx.Client]:
+    """A plain HTTP client with the default project's key, of the newest API version."""
+    headers = {"Api-Key": DEFAULT_KEY, "X-Pinecone-Api-Version": "2026-07"}
+    no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with httpx.Client(base_url=url, headers=headers, verify=no_certificates) as client:
+        yield client
