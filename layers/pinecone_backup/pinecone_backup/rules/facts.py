@@ -45,12 +45,12 @@ class IndexFacts:
     """One active index and all that bears on its protection.
 
     Attributes:
-        record: The ledger's memory of it; ``first_seen_at`` is that of this incarnation (I1).
+        record: The ledger's memory of it; ``first_seen_at`` is that of this incarnation (I1),
+            ``record_count`` the index's own, where this audit asked for it.
         incarnation: Its backups; None when it has none, or when ``problem`` hides them.
         namesakes: Earlier incarnations of the name that still have backups; they count for
             nothing (rule I1).
         schedules: Pinecone's own schedules on it; None when they could not be listed.
-        record_count: How many records the index itself holds; None where nobody asked.
         problem: Why its backups are not known (rule U1); empty when they are.
     """
 
@@ -60,7 +60,6 @@ class IndexFacts:
     incarnation: Incarnation | None = None
     namesakes: Sequence[Incarnation] = ()
     schedules: Sequence[NativeSchedule] | None = ()
-    record_count: int | None = None
     problem: str = ""
 
     @property
@@ -113,7 +112,7 @@ class IndexFacts:
     def rightly_empty(self, entry: Entry) -> bool:
         """Whether the backup is empty because the index itself is (rule G2)."""
         known = entry.record is not None and entry.record.verdict_reason == EMPTY_AS_THE_INDEX
-        return is_empty(entry) and (known or self.record_count == 0)
+        return is_empty(entry) and (known or self.record.record_count == 0)
 
     def since_good(self) -> Sequence[Entry]:
         """What came after the newest good backup, newest first; all, where there is none."""

@@ -16,10 +16,10 @@ from pinecone_backup.rules.retention import keep
 from pinecone_backup.rules.schedule import slots_between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from pinecone_backup.rules.policy import NativeScheduleWish, Policy
+    from pinecone_backup.rules.policy import Policy
 
 STEP = timedelta(days=7)
 HORIZON = 26
@@ -98,7 +98,7 @@ def forecast(
     for step in range(HORIZON):
         start, end = now + step * STEP, now + (step + 1) * STEP
         held = [
-            _after(tenant.policy, times, start, end, pruning=pruning)
+            _after(tenant.policy, times, start, end, now=now, pruning=pruning)
             for tenant, times in zip(tenants, held, strict=True)
         ]
         points.append((end, others + sum(map(len, held))))
@@ -106,13 +106,21 @@ def forecast(
 
 
 def _after(
-    policy: Policy, times: list[datetime], start: datetime, end: datetime, *, pruning: bool
+    policy: Policy,
+    times: list[datetime],
+    start: datetime,
+    end: datetime,
+    *,
+    now: datetime,
+    pruning: bool,
 ) -> list[datetime]:
     """What an index holds at ``end``, having held ``times`` at ``start``."""
     if policy.native_schedule is not None:
+        interval = INTERVALS[policy.native_schedule.frequency]
         expiry = timedelta(days=policy.native_schedule.expire_after_days)
-        runs = [*times, *_native_runs(policy.native_schedule, start, end)]
-        return [time for time in runs if end - time <= expiry]
+        numbers = range((start - now) // interval + 1, (end - now) // interval + 1)
+        runs = [*times, *(now + number * interval for number in numbers)]
+        return [time for time in runs if end - time < expiry]
     if policy.cron is None:  # the policy document allows no such policy
         return times
     times = sorted([*times, *slots_between(policy.cron, policy.zone, start, end)], reverse=True)
@@ -121,13 +129,6 @@ def _after(
     rows = [(str(position), time) for position, time in enumerate(times)]
     kept = keep(rows, policy.retention, policy.zone, end)
     return [time for key, time in rows if key in kept or int(key) < policy.floor]
-
-
-def _native_runs(wish: NativeScheduleWish, start: datetime, end: datetime) -> Iterator[datetime]:
-    time = start + INTERVALS[wish.frequency]
-    while time <= end:
-        yield time
-        time += INTERVALS[wish.frequency]
 
 
 def _reached(points: Sequence[tuple[datetime, int]], quota: int) -> datetime | None:

@@ -1,0 +1,220 @@
+"""Facts for controls and reports, built from backups as Pinecone lists them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pinecone_backup.model import Backup, Index, IndexKind, NativeSchedule, Status
+from pinecone_backup.records import (
+    BackupRecord,
+    Deletion,
+    DeletionState,
+    Hold,
+    HoldScope,
+    IndexRecord,
+    Verdict,
+)
+from pinecone_backup.rules.facts import IndexFacts, ProjectFacts, used
+from pinecone_backup.rules.forecast import Forecast, Tenant, forecast
+from pinecone_backup.rules.inventory import NativeMark, take_inventory
+from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.policy import (
+    Assigned,
+    AssignedBy,
+    KeepRetention,
+    NativeScheduleWish,
+    Orphans,
+    Policy,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pinecone_backup.rules.inventory import Inventory
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+OWNER = "stack-a"
+NAME = "docs"
+ID = "id-docs"
+
+POLICY = Policy(
+    name="standard",
+    cron="0 3 * * *",
+    max_age=timedelta(hours=26),
+    retention=KeepRetention(keep_daily=7, keep_weekly=4),
+)
+NATIVE_POLICY = Policy(
+    name="native",
+    native_schedule=NativeScheduleWish(frequency="daily", expire_after_days=14),
+    max_age=timedelta(hours=36),
+    retention=KeepRetention(keep_last=1),
+)
+
+_STATUS_TEXT = {
+    Status.READY: "Ready",
+    Status.UNDER_WAY: "Initializing",
+    Status.PLANNED: "Scheduled",
+    Status.FAILED: "InitializationFailed",
+    Status.UNKNOWN: "Pondering",
+}
+_TEXTS = {text: status for status, text in _STATUS_TEXT.items()}
+
+
+def ago(**units: float) -> datetime:
+    """The time so long before ``NOW``."""
+    return NOW - timedelta(**units)
+
+
+def backup(
+    backup_id: str = "b-1",
+    *,
+    at: datetime | None = NOW,
+    status: Status = Status.READY,
+    index: str = NAME,
+    index_id: str = ID,
+    owner: str | None = OWNER,
+    policy: str | None = "standard",
+    name: str | None = None,
+    records: int | None = 1000,
+    deleted_at: datetime | None = None,
+) -> Backup:
+    """One row; with ``owner`` None somebody made it by hand."""
+    marker = Marker(owner, policy, at or NOW, "run-0", 1) if owner else None
+    return Backup(
+        backup_id=backup_id,
+        index_name=index,
+        index_id=index_id,
+        status=status,
+        status_text=_STATUS_TEXT[status],
+        created_at=at,
+        name=marker.name_for(index) if marker else name,
+        description=str(marker) if marker else None,
+        record_count=records,
+        size_bytes=None if records is None else records * 6144,
+        index_deleted_at=deleted_at,
+    )
+
+
+def record_of(
+    row: Backup,
+    *,
+    verdict: Verdict | None = Verdict.GOOD,
+    reason: str = "",
+    deletion: Deletion | None = None,
+) -> BackupRecord:
+    """What the ledger knows of a backup."""
+    return BackupRecord(
+        backup_id=row.backup_id,
+        index_name=row.index_name,
+        index_id=row.index_id,
+        name=row.name,
+        created_at=row.created_at,
+        first_seen_at=row.created_at or NOW,
+        verdict=verdict,
+        verdict_reason=reason,
+        verdict_at=row.created_at if verdict else None,
+        deletion=deletion,
+    )
+
+
+def accepted(at: datetime, **changes: Any) -> Deletion:
+    """A deletion that Pinecone accepted."""
+    return replace(Deletion(DeletionState.ACCEPTED, at, "run-1", "schedule"), **changes)
+
+
+def inventory(
+    rows: Iterable[Backup],
+    *,
+    records: Iterable[BackupRecord] | None = None,
+    native: Mapping[str, NativeMark] | None = None,
+) -> Inventory:
+    """The inventory; without ``records`` every row of ours that is Ready has been found good."""
+    rows = list(rows)
+    if records is None:
+        records = [record_of(row) for row in rows if row.status is Status.READY]
+    known = {record.backup_id: record for record in records}
+    return take_inventory(rows, records=known, owner=OWNER, clock=NOW, native=native)
+
+
+def index_facts(
+    held: Inventory | None = None,
+    *,
+    name: str = NAME,
+    index_id: str | None = ID,
+    policy: Policy | None = POLICY,
+    by: AssignedBy | None = None,
+    first_seen: datetime | None = None,
+    previous_ids: tuple[str, ...] = (),
+    record_count: int | None = None,
+    tags: Mapping[str, str] | None = None,
+    kind: IndexKind = IndexKind.SERVERLESS,
+    own_key: bool = False,
+    schedules: Sequence[NativeSchedule] | None = (),
+    problem: str = "",
+) -> IndexFacts:
+    """One index, seen for the first time a hundred days ago."""
+    held = held or inventory([])
+    index = Index(name, kind, "Ready", ready=True, tags=tags or {}, encrypted_with_own_key=own_key)
+    seen = first_seen or ago(days=100)
+    return IndexFacts(
+        index=index,
+        assigned=Assigned(policy, by or (AssignedBy.ASSIGNMENT if policy else AssignedBy.NOTHING)),
+        record=IndexRecord(
+            name, seen, NOW, index_id, previous_ids=previous_ids, record_count=record_count
+        ),
+        incarnation=held.incarnations.get(index_id) if index_id else None,
+        namesakes=[
+            incarnation
+            for known, incarnation in held.incarnations.items()
+            if incarnation.index_name == name and known != index_id
+        ],
+        schedules=schedules,
+        problem=problem,
+    )
+
+
+def project_facts(
+    held: Inventory | None = None,
+    *indexes: IndexFacts,
+    quota: int = 500,
+    coming: Forecast | None = None,
+    orphans: Orphans | None = None,
+    holds: Sequence[Hold] = (),
+) -> ProjectFacts:
+    """One project, by default with a forecast in which nothing changes."""
+    held = held or inventory([])
+    tenants: list[Tenant] = []
+    return ProjectFacts(
+        name="main",
+        quota=quota,
+        clock=NOW,
+        inventory=held,
+        indexes=indexes,
+        forecast=coming
+        or forecast(tenants, used=used(held), quota=10 * quota, now=NOW, pruning=True),
+        orphans=orphans or Orphans(),
+        holds=holds,
+    )
+
+
+def schedule(
+    *,
+    enabled: bool = True,
+    frequency: str = "daily",
+    days: int = 14,
+    next_run: datetime | None = NOW + timedelta(hours=6),
+    created: datetime | None = NOW - timedelta(days=50),
+    schedule_id: str = "s-1",
+    name: str = "nightly",
+) -> NativeSchedule:
+    """One of Pinecone's own schedules."""
+    return NativeSchedule(schedule_id, name, ID, frequency, days, enabled, next_run, created)
+
+
+def hold(target: str = "b-1", *, scope: HoldScope = HoldScope.BACKUP, **changes: Any) -> Hold:
+    """A hold without an end."""
+    return replace(
+        Hold("h-1", scope, target, "litigation", "ann@example.com", ago(days=9)), **changes
+    )

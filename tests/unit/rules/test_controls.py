@@ -1,0 +1,640 @@
+"""The audit's controls, one at a time: what opens a finding, and what does not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pinecone_backup.model import IndexKind, Status
+from pinecone_backup.records import DeletionState, HoldScope, Severity, Verdict
+from pinecone_backup.rules import controls
+from pinecone_backup.rules.controls import evaluate, looked_at, span
+from pinecone_backup.rules.findings import Control, reconcile
+from pinecone_backup.rules.forecast import Forecast
+from pinecone_backup.rules.inventory import NativeMark
+from pinecone_backup.rules.policy import AssignedBy, Orphans
+from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX
+from tests.support.audits import (
+    ID,
+    NAME,
+    NATIVE_POLICY,
+    NOW,
+    POLICY,
+    accepted,
+    ago,
+    backup,
+    hold,
+    index_facts,
+    inventory,
+    project_facts,
+    record_of,
+    schedule,
+)
+
+SECOND = timedelta(seconds=1)
+
+
+def seen(control, subject):
+    """What a control of one index says."""
+    return list(control(subject, NOW))
+
+
+def of_rows(*rows, records=None, native=None, **index):
+    return index_facts(inventory(rows, records=records, native=native), **index)
+
+
+# Assignments
+
+
+def test_an_index_without_a_policy_is_a_finding():
+    """I3: nobody said how it is to be backed up."""
+    (found,) = seen(controls.no_policy, index_facts(policy=None))
+    assert (found.control, found.subject) == (Control.NO_POLICY, NAME)
+
+
+def test_an_index_with_a_policy_is_no_finding():
+    assert not seen(controls.no_policy, index_facts())
+
+
+def test_an_index_that_cannot_be_backed_up_is_not_told_to_get_a_policy():
+    assert not seen(controls.no_policy, index_facts(policy=None, kind=IndexKind.POD))
+
+
+def test_an_opted_out_index_is_said_to_be_so_as_information():
+    """I3: the audit says so."""
+    (found,) = seen(controls.opted_out, index_facts(policy=None, by=AssignedBy.OPT_OUT))
+    assert found.severity is Severity.INFO
+    assert not seen(controls.no_policy, index_facts(policy=None, by=AssignedBy.OPT_OUT))
+
+
+def test_an_index_that_is_not_opted_out_is_not_said_to_be():
+    assert not seen(controls.opted_out, index_facts(policy=None))
+
+
+def test_a_tag_that_names_no_policy_is_a_finding_that_quotes_it():
+    """I3: nothing is deleted, and a finding says so."""
+    facts = index_facts(policy=None, by=AssignedBy.UNKNOWN_TAG, tags={"backup-policy": "gold"})
+    (found,) = seen(controls.unknown_policy_tag, facts)
+    assert "'gold'" in found.diagnosis
+    assert not seen(controls.no_policy, facts)
+
+
+def test_a_tag_that_names_a_policy_is_no_finding():
+    assert not seen(controls.unknown_policy_tag, index_facts(by=AssignedBy.TAG))
+
+
+@pytest.mark.parametrize("how", [{"kind": IndexKind.POD}, {"own_key": True}])
+def test_an_index_that_pinecone_cannot_back_up_is_unsupported_and_never_overdue(how):
+    facts = index_facts(**how)
+    (found,) = seen(controls.unsupported_index, facts)
+    assert found.control is Control.UNSUPPORTED_INDEX
+    assert not seen(controls.overdue, facts)
+
+
+@pytest.mark.parametrize("kind", [IndexKind.SERVERLESS, IndexKind.BYOC, IndexKind.UNKNOWN])
+def test_an_index_that_pinecone_can_back_up_is_supported(kind):
+    assert not seen(controls.unsupported_index, index_facts(kind=kind))
+
+
+def test_an_unsupported_index_that_is_opted_out_is_left_in_peace():
+    facts = index_facts(policy=None, by=AssignedBy.OPT_OUT, kind=IndexKind.POD)
+    assert not seen(controls.unsupported_index, facts)
+
+
+# Overdue
+
+
+def test_a_good_backup_as_old_as_max_age_is_not_overdue():
+    assert not seen(controls.overdue, of_rows(backup(at=NOW - POLICY.max_age)))
+
+
+def test_a_good_backup_older_than_max_age_is_overdue_with_figures():
+    (found,) = seen(controls.overdue, of_rows(backup(at=ago(hours=31))))
+    assert found.severity is Severity.CRITICAL
+    assert "newest good backup of index docs is 31 h old" in found.diagnosis
+    assert "max_age of policy standard is 26 h" in found.diagnosis
+    assert found.data["backup_id"] == "b-1"
+    assert found.data["age_seconds"] == 31 * 3600
+
+
+def test_only_the_newest_good_backup_decides():
+    rows = (backup("old", at=ago(days=9)), backup("new", at=ago(hours=2)))
+    assert not seen(controls.overdue, of_rows(*rows))
+
+
+def test_an_index_without_any_backup_is_overdue_from_when_it_was_first_seen():
+    facts = index_facts(first_seen=NOW - POLICY.max_age - SECOND)
+    (found,) = seen(controls.overdue, facts)
+    assert "no good backup" in found.title
+    assert found.data["backup_id"] is None
+    assert not seen(controls.overdue, index_facts(first_seen=NOW - POLICY.max_age))
+
+
+def test_the_backups_of_a_namesake_never_count():
+    """I1: an index is its id, not its name."""
+    facts = of_rows(backup(index_id="id-earlier", at=ago(hours=1)))
+    assert seen(controls.overdue, facts)
+
+
+@pytest.mark.parametrize("status", [Status.UNDER_WAY, Status.FAILED, Status.UNKNOWN])
+def test_a_backup_that_is_not_ready_protects_nothing(status):
+    """G1: good means Ready; the diagnosis says what there is instead."""
+    rows = (backup("old", at=ago(hours=31)), backup("new", at=ago(hours=1), status=status))
+    (found,) = seen(controls.overdue, of_rows(*rows))
+    assert "Since then: 1 " in found.diagnosis
+
+
+def test_a_suspect_backup_protects_nothing():
+    """G2: a suspect displaces nothing."""
+    rows = (backup("old", at=ago(hours=31)), backup("new", at=ago(hours=1)))
+    records = [record_of(rows[0]), record_of(rows[1], verdict=Verdict.SUSPECT)]
+    assert seen(controls.overdue, of_rows(*rows, records=records))
+
+
+def test_an_accepted_suspect_protects():
+    """G1: a person may accept a suspect; it is then good."""
+    row = backup(at=ago(hours=1))
+    facts = of_rows(row, records=[record_of(row, verdict=Verdict.ACCEPTED)])
+    assert not seen(controls.overdue, facts)
+
+
+def test_a_backup_on_its_way_out_protects_nothing():
+    """G4: once its deletion was accepted it counts for nothing."""
+    row = backup(at=ago(hours=1))
+    facts = of_rows(row, records=[record_of(row, deletion=accepted(ago(minutes=5)))])
+    assert seen(controls.overdue, facts)
+
+
+def test_a_manual_backup_of_somebody_else_does_not_protect():
+    """I2: nobody promised to keep it."""
+    row = backup(at=ago(hours=1), owner=None)
+    assert seen(controls.overdue, of_rows(row))
+
+
+def test_an_index_without_a_policy_is_never_overdue():
+    assert not seen(controls.overdue, index_facts(policy=None))
+
+
+def test_a_native_backup_protects_where_the_policy_relies_on_it():
+    """G5: it counts only where the policy says so."""
+    row = backup(at=ago(hours=30), owner=None, name="nightly-20261121T060000Z")
+    held = inventory([row], native={"b-1": NativeMark("nightly", ago(hours=30))})
+    satisfied = POLICY.model_copy(update={"native_satisfies": True, "max_age": timedelta(days=2)})
+    plain = POLICY.model_copy(update={"max_age": timedelta(days=2)})
+    assert not seen(controls.overdue, index_facts(held, policy=NATIVE_POLICY))
+    assert not seen(controls.overdue, index_facts(held, policy=satisfied))
+    assert seen(controls.overdue, index_facts(held, policy=plain))
+
+
+def test_an_empty_index_with_a_recent_empty_backup_is_not_overdue():
+    """G2: an empty backup of an index that is itself empty is not a problem."""
+    row = backup(at=ago(hours=1), records=0)
+    for reason, count in ((EMPTY_AS_THE_INDEX, None), (EMPTY, 0)):
+        records = [record_of(row, verdict=Verdict.SUSPECT, reason=reason)]
+        assert not seen(controls.overdue, of_rows(row, records=records, record_count=count))
+
+
+def test_an_index_with_records_and_an_empty_backup_is_overdue():
+    row = backup(at=ago(hours=1), records=0)
+    records = [record_of(row, verdict=Verdict.SUSPECT, reason=EMPTY)]
+    assert seen(controls.overdue, of_rows(row, records=records, record_count=5))
+
+
+# Failed and stuck
+
+
+def test_a_failed_backup_is_a_finding_until_a_good_one_is_newer():
+    """G3: a newer good backup settles a failure."""
+    failure = backup("bad", at=ago(hours=3), status=Status.FAILED)
+    (found,) = seen(controls.failed, of_rows(failure, backup("good", at=ago(hours=9))))
+    assert found.subject == NAME
+    assert found.data["backup_ids"] == ["bad"]
+    assert "3 h ago" in found.diagnosis
+    assert "InitializationFailed" in found.diagnosis
+    assert not seen(controls.failed, of_rows(failure, backup("good", at=ago(hours=2))))
+
+
+def test_several_failures_of_an_index_are_one_finding():
+    rows = [backup(f"b-{n}", at=ago(hours=n), status=Status.FAILED) for n in range(1, 8)]
+    (found,) = seen(controls.failed, of_rows(*rows))
+    assert "7 backups" in found.title
+    assert "and 2 more" in found.diagnosis
+    assert len(found.data["backup_ids"]) == 7
+
+
+def test_what_fails_in_another_deployment_is_for_its_audit_to_tell():
+    row = backup(at=ago(hours=3), status=Status.FAILED, owner="stack-b")
+    assert not seen(controls.failed, of_rows(row))
+
+
+@pytest.mark.parametrize("status", [Status.UNDER_WAY, Status.UNKNOWN])
+def test_a_backup_under_way_is_stuck_only_after_stuck_after(status):
+    edge = NOW - POLICY.stuck_after
+    assert not seen(controls.stuck, of_rows(backup(at=edge, status=status)))
+    (found,) = seen(controls.stuck, of_rows(backup(at=edge - SECOND, status=status)))
+    assert found.subject == NAME
+    assert "for 12 h, stuck_after is 12 h" in found.diagnosis
+
+
+def test_without_a_policy_a_backup_is_stuck_after_twelve_hours():
+    row = backup(at=ago(hours=13), status=Status.UNDER_WAY)
+    assert seen(controls.stuck, of_rows(row, policy=None))
+    row = backup(at=ago(hours=12), status=Status.UNDER_WAY)
+    assert not seen(controls.stuck, of_rows(row, policy=None))
+
+
+def test_the_policy_says_when_a_backup_is_stuck():
+    slow = POLICY.model_copy(update={"stuck_after": timedelta(hours=20)})
+    row = backup(at=ago(hours=13), status=Status.UNDER_WAY)
+    assert not seen(controls.stuck, of_rows(row, policy=slow))
+
+
+def test_a_planned_native_run_is_neither_stuck_nor_overdue():
+    """G5: planned a month ago for tomorrow, listed as Initializing."""
+    row = backup(at=ago(days=29), status=Status.UNDER_WAY, owner=None)
+    mark = {"b-1": NativeMark("monthly", NOW + timedelta(days=1))}
+    assert not seen(controls.stuck, of_rows(row, native=mark))
+
+
+def test_a_native_run_that_does_not_finish_is_stuck_by_its_own_time():
+    """G5: its age is that of its run, not of its plan."""
+    row = backup(at=ago(days=29), status=Status.UNDER_WAY, owner=None)
+    late = {"b-1": NativeMark("monthly", ago(hours=13))}
+    young = {"b-1": NativeMark("monthly", ago(hours=11))}
+    assert seen(controls.stuck, of_rows(row, native=late))
+    assert not seen(controls.stuck, of_rows(row, native=young))
+
+
+# Empty and shrunk
+
+
+def suspect(row, reason, **index):
+    older = backup("good", at=ago(days=2))
+    records = [record_of(older), record_of(row, verdict=Verdict.SUSPECT, reason=reason)]
+    return of_rows(older, row, records=records, **index)
+
+
+def test_an_empty_backup_of_an_index_with_records_is_an_error():
+    """G1."""
+    (found,) = seen(controls.empty, suspect(backup(records=0), EMPTY, record_count=7))
+    assert found.severity is Severity.ERROR
+    assert not seen(controls.shrunk, suspect(backup(records=0), EMPTY))
+
+
+def test_an_empty_backup_of_an_empty_index_is_information():
+    """G2."""
+    for facts in (
+        suspect(backup(records=0), EMPTY_AS_THE_INDEX),
+        suspect(backup(records=0), EMPTY, record_count=0),
+    ):
+        (found,) = seen(controls.empty, facts)
+        assert found.severity is Severity.INFO
+        assert "neither does the index itself" in found.diagnosis
+
+
+def test_a_shrunk_backup_is_an_error_that_says_by_how_much():
+    """G1."""
+    reason = "400 records, after 1,000 in the newest older good backup"
+    (found,) = seen(controls.shrunk, suspect(backup(records=400), reason))
+    assert found.severity is Severity.ERROR
+    assert reason in found.diagnosis
+    assert not seen(controls.empty, suspect(backup(records=400), reason))
+
+
+def test_a_suspect_is_no_finding_any_more_when_a_good_one_is_newer():
+    rows = [backup("bad", at=ago(hours=9), records=0), backup("good", at=ago(hours=3))]
+    records = [record_of(rows[0], verdict=Verdict.SUSPECT, reason=EMPTY), record_of(rows[1])]
+    assert not seen(controls.empty, of_rows(*rows, records=records))
+
+
+# Incarnations
+
+
+def test_an_index_that_was_created_again_is_a_finding_until_it_has_a_good_backup():
+    """I1: a changed id is a finding."""
+    earlier = backup("old", index_id="id-0", at=ago(days=1), deleted_at=ago(hours=2))
+    (found,) = seen(controls.incarnation_changed, of_rows(earlier, previous_ids=("id-0",)))
+    assert "1 backups of the earlier" in found.diagnosis
+    now_safe = of_rows(earlier, backup(at=ago(hours=1)), previous_ids=("id-0",))
+    assert not seen(controls.incarnation_changed, now_safe)
+    assert not seen(controls.incarnation_changed, index_facts())
+
+
+# Native schedules
+
+
+def test_a_policy_that_relies_on_a_native_schedule_misses_it():
+    (found,) = seen(controls.native_disabled, index_facts(policy=NATIVE_POLICY))
+    assert found.subject == NAME
+    assert "there is none" in found.diagnosis
+
+
+def test_a_paused_native_schedule_is_a_finding_about_the_schedule():
+    facts = index_facts(policy=NATIVE_POLICY, schedules=[schedule(enabled=False)])
+    (found,) = seen(controls.native_disabled, facts)
+    assert (found.subject, found.data["index"]) == ("s-1", NAME)
+    assert "nightly is paused" in found.diagnosis
+
+
+def test_an_enabled_native_schedule_is_what_the_policy_asked_for():
+    paused = schedule(enabled=False, schedule_id="s-0")
+    facts = index_facts(policy=NATIVE_POLICY, schedules=[paused, schedule()])
+    assert not seen(controls.native_disabled, facts)
+
+
+def test_a_paused_native_schedule_does_not_matter_to_a_policy_with_a_cron():
+    assert not seen(controls.native_disabled, index_facts(schedules=[schedule(enabled=False)]))
+
+
+def test_a_native_schedule_whose_next_run_passed_twelve_hours_ago_is_overdue():
+    edge = ago(hours=12)
+    fine, late = schedule(next_run=edge), schedule(next_run=edge - SECOND)
+    fresh = backup(at=ago(hours=1), owner=None, name="nightly-20261122T110000Z")
+    assert not seen(controls.native_overdue, of_rows(fresh, schedules=[fine]))
+    (found,) = seen(controls.native_overdue, of_rows(fresh, schedules=[late]))
+    assert (found.subject, found.data["index"]) == ("s-1", NAME)
+
+
+def test_a_native_schedule_that_made_nothing_for_an_interval_is_overdue():
+    edge = NOW - timedelta(days=1, hours=12)
+    name = "nightly-20261121T000000Z"
+    mark = {"b-1": NativeMark("nightly", edge)}
+    row = backup(at=edge, owner=None, name=name)
+    assert not seen(controls.native_overdue, of_rows(row, native=mark, schedules=[schedule()]))
+    mark = {"b-1": NativeMark("nightly", edge - SECOND)}
+    assert seen(controls.native_overdue, of_rows(row, native=mark, schedules=[schedule()]))
+
+
+def test_a_new_native_schedule_has_an_interval_for_its_first_run():
+    young = schedule(created=ago(hours=30))
+    assert not seen(controls.native_overdue, index_facts(schedules=[young]))
+
+
+def test_a_planned_run_is_no_backup_yet_and_does_not_excuse_a_native_schedule():
+    """G5."""
+    row = backup(at=ago(hours=1), owner=None, status=Status.PLANNED)
+    mark = {"b-1": NativeMark("nightly", NOW + timedelta(hours=6))}
+    assert seen(controls.native_overdue, of_rows(row, native=mark, schedules=[schedule()]))
+
+
+def test_a_paused_native_schedule_is_never_overdue():
+    late = schedule(enabled=False, next_run=None)
+    assert not seen(controls.native_overdue, index_facts(schedules=[late]))
+
+
+def test_a_native_schedule_of_unknown_frequency_goes_by_its_next_run():
+    odd = schedule(frequency="fortnightly")
+    assert not seen(controls.native_overdue, index_facts(schedules=[odd]))
+    undated = schedule(frequency="fortnightly", next_run=None, created=None)
+    assert not seen(controls.native_overdue, index_facts(schedules=[undated]))
+
+
+def test_our_cron_and_a_native_schedule_on_one_index_clash():
+    (found,) = seen(controls.native_clash, index_facts(schedules=[schedule()]))
+    assert found.subject == NAME
+    assert found.data["schedule_id"] == "s-1"
+
+
+def test_a_native_schedule_that_the_policy_counts_on_does_not_clash():
+    satisfied = POLICY.model_copy(update={"native_satisfies": True})
+    for policy in (satisfied, NATIVE_POLICY, None):
+        assert not seen(controls.native_clash, index_facts(policy=policy, schedules=[schedule()]))
+    assert not seen(controls.native_clash, index_facts(schedules=[schedule(enabled=False)]))
+
+
+@pytest.mark.parametrize("how", [{"frequency": "weekly"}, {"days": 15}])
+def test_a_native_schedule_that_differs_from_the_policy_has_drifted(how):
+    facts = index_facts(policy=NATIVE_POLICY, schedules=[schedule(**how)])
+    (found,) = seen(controls.native_drift, facts)
+    assert (found.subject, found.data["index"]) == ("s-1", NAME)
+
+
+def test_a_native_schedule_as_the_policy_says_has_not_drifted():
+    assert not seen(
+        controls.native_drift, index_facts(policy=NATIVE_POLICY, schedules=[schedule()])
+    )
+    assert not seen(controls.native_drift, index_facts(schedules=[schedule(days=99)]))
+
+
+# The project
+
+
+def project_with(count, quota=100, reached=None):
+    rows = [backup(f"b-{n}", at=ago(hours=n)) for n in range(count)]
+    coming = Forecast([(NOW, count)], reached, pruning=True)
+    return project_facts(inventory(rows), quota=quota, coming=coming)
+
+
+def test_the_quota_is_near_from_eighty_percent_and_serious_from_ninety_five():
+    assert not list(controls.quota_near(project_with(79)))
+    (found,) = controls.quota_near(project_with(80))
+    assert found.severity is Severity.WARNING
+    (found,) = controls.quota_near(project_with(94))
+    assert found.severity is Severity.WARNING
+    (found,) = controls.quota_near(project_with(95))
+    assert found.severity is Severity.ERROR
+    assert "95 of 100 backups (95 %)" in found.diagnosis
+
+
+def test_a_quota_that_is_reached_within_thirty_days_is_near():
+    (found,) = controls.quota_near(project_with(10, reached=NOW + timedelta(days=30)))
+    assert "reached about 2026-12-22" in found.diagnosis
+    late = project_with(10, reached=NOW + timedelta(days=30) + SECOND)
+    assert not list(controls.quota_near(late))
+
+
+def test_a_planned_native_run_takes_no_quota():
+    """G5."""
+    rows = [backup("p", at=ago(hours=1), owner=None, status=Status.PLANNED), backup("b")]
+    assert project_facts(inventory(rows)).used == 1
+
+
+def test_the_backups_of_a_deleted_index_are_orphans_and_one_finding():
+    """D7: told by source_index_deleted_at."""
+    rows = [
+        backup(f"b-{n}", at=ago(days=n), index="old", index_id="id-old", deleted_at=ago(days=3))
+        for n in range(4, 7)
+    ]
+    (found,) = controls.orphan(project_facts(inventory(rows)))
+    assert found.severity is Severity.INFO
+    assert (found.subject, found.data["index"]) == ("id-old", "old")
+    assert "3 d ago; 3 backups of it remain (3 good)" in found.diagnosis
+    assert "kept until somebody deletes them" in found.diagnosis
+
+
+def test_an_orphan_finding_says_when_orphans_go():
+    """D7: orphans.after days after the deletion of the index."""
+    row = backup(index="old", index_id="id-old", deleted_at=ago(days=3))
+    (found,) = controls.orphan(project_facts(inventory([row]), orphans=Orphans(after=30)))
+    assert "go from 2026-12-19 on" in found.diagnosis
+
+
+def test_a_backup_that_is_just_not_of_a_listed_index_is_no_orphan():
+    """D7: never just absent from a listing."""
+    row = backup(index="elsewhere", index_id="id-x")
+    assert not list(controls.orphan(project_facts(inventory([row]))))
+
+
+def test_a_deletion_is_stuck_only_after_a_day():
+    """G4."""
+    row = backup(at=ago(days=9))
+    for at, count in ((ago(hours=24), 0), (ago(hours=24) - SECOND, 1)):
+        held = inventory([row], records=[record_of(row, deletion=accepted(at))])
+        assert len(list(controls.deletion_stuck(project_facts(held)))) == count
+
+
+def test_a_deletion_that_was_not_accepted_is_not_stuck():
+    row = backup(at=ago(days=9))
+    held = inventory(
+        [row], records=[record_of(row, deletion=accepted(ago(days=3), state=DeletionState.FAILED))]
+    )
+    assert not list(controls.deletion_stuck(project_facts(held)))
+
+
+def test_a_stuck_deletion_is_about_the_backup_and_names_the_index():
+    row = backup(at=ago(days=9))
+    held = inventory([row], records=[record_of(row, deletion=accepted(ago(days=2)))])
+    (found,) = controls.deletion_stuck(project_facts(held))
+    assert (found.subject, found.data["index"]) == ("b-1", NAME)
+    assert "2 d ago" in found.diagnosis
+
+
+def test_the_backups_of_another_deployment_are_one_finding():
+    """I2: another owner's is a finding."""
+    rows = [backup(f"b-{n}", at=ago(hours=n), owner="stack-b") for n in range(3)]
+    (found,) = controls.other_owner(project_facts(inventory([*rows, backup("mine")])))
+    assert found.subject == "stack-b"
+    assert found.diagnosis.startswith("3 backups of docs carry")
+
+
+def test_a_manual_backup_is_no_other_deployment():
+    assert not list(controls.other_owner(project_facts(inventory([backup(owner=None)]))))
+
+
+def test_rows_that_contradict_each_other_are_a_finding():
+    """I4."""
+    rows = [backup(), backup(index="notes", index_id="id-notes")]
+    (found,) = controls.contradictory_listing(project_facts(inventory(rows)))
+    assert found.subject == "b-1"
+    assert "docs and notes" in found.diagnosis
+
+
+def test_an_undated_backup_and_one_from_the_future_are_reported():
+    """T2."""
+    rows = [
+        backup("u", at=None, owner=None),
+        backup("f", at=NOW + timedelta(minutes=6)),
+        backup("ok", at=NOW + timedelta(minutes=5)),
+    ]
+    (found,) = controls.undated_backup(project_facts(inventory(rows)))
+    assert found.data["backup_ids"] == ["f", "u"]
+
+
+def test_a_hold_that_ran_out_unreleased_is_information():
+    """T2: expiry goes by the clock."""
+    held = inventory([backup()])
+    gone = hold(expires_at=NOW)
+    (found,) = controls.hold_expired(project_facts(held, holds=[gone]))
+    assert found.severity is Severity.INFO
+    assert found.subject == "h-1"
+    for fine in (
+        hold(),
+        hold(expires_at=NOW + SECOND),
+        hold(expires_at=NOW, released_at=NOW),
+        hold("b-9", expires_at=NOW),
+    ):
+        assert not list(controls.hold_expired(project_facts(held, holds=[fine])))
+
+
+def test_a_hold_on_a_whole_index_runs_out_too():
+    held = inventory([backup()])
+    gone = hold(NAME, scope=HoldScope.INDEX, expires_at=NOW)
+    assert list(controls.hold_expired(project_facts(held, holds=[gone])))
+    elsewhere = hold("notes", scope=HoldScope.INDEX, expires_at=NOW)
+    assert not list(controls.hold_expired(project_facts(held, holds=[elsewhere])))
+
+
+# Together
+
+
+def known(observations):
+    return reconcile(
+        [], observations, project="main", evidence=looked_at(project_facts()), at=ago(hours=1)
+    ).opened
+
+
+def overdue_project(**index):
+    held = inventory([backup(at=ago(hours=31))])
+    return project_facts(held, index_facts(held, **index))
+
+
+def test_a_finding_resolves_on_complete_evidence():
+    """U1."""
+    before = known(evaluate(overdue_project()))
+    held = inventory([backup(at=ago(hours=1))])
+    after = project_facts(held, index_facts(held))
+    changes = reconcile(before, evaluate(after), project="main", evidence=looked_at(after), at=NOW)
+    assert [finding.control for finding in changes.resolved] == ["overdue"]
+
+
+def test_a_finding_stays_while_its_index_cannot_be_read():
+    """U1: findings resolve only on complete evidence."""
+    before = known(evaluate(overdue_project()))
+    blind = overdue_project(problem="503")
+    changes = reconcile(before, evaluate(blind), project="main", evidence=looked_at(blind), at=NOW)
+    assert not changes.resolved
+    assert [finding.control for finding in changes.unchanged] == ["overdue"]
+
+
+def test_a_finding_of_an_index_that_is_gone_resolves():
+    before = known(evaluate(overdue_project()))
+    after = project_facts()
+    changes = reconcile(before, [], project="main", evidence=looked_at(after), at=NOW)
+    assert [finding.control for finding in changes.resolved] == ["overdue"]
+
+
+def test_an_index_that_cannot_be_read_is_still_told_to_have_no_policy():
+    blind = project_facts(None, index_facts(policy=None, problem="503"))
+    assert [found.control for found in evaluate(blind)] == [Control.NO_POLICY]
+
+
+def test_native_findings_stay_while_schedules_cannot_be_listed():
+    """U1: the rest stands."""
+    clash = project_facts(None, index_facts(schedules=[schedule(created=NOW)], first_seen=NOW))
+    before = known(evaluate(clash))
+    assert [finding.control for finding in before] == ["native-clash"]
+    blind = project_facts(None, index_facts(schedules=None, first_seen=NOW))
+    changes = reconcile(before, evaluate(blind), project="main", evidence=looked_at(blind), at=NOW)
+    assert not changes.resolved
+
+
+def test_every_control_is_claimed_by_the_evidence_it_can_give():
+    every = {
+        *controls.ASSIGNMENT_CONTROLS,
+        *controls.BACKUP_CONTROLS,
+        *controls.NATIVE_CONTROLS,
+        *controls.PROJECT_CONTROLS,
+    }
+    assert {control for control, _ in looked_at(project_facts()).scopes} == every
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (timedelta(seconds=59), "less than a minute"),
+        (timedelta(minutes=20), "20 min"),
+        (timedelta(hours=31), "31 h"),
+        (timedelta(hours=5, minutes=3), "5 h 3 min"),
+        (timedelta(hours=48), "2 d"),
+        (timedelta(days=3, hours=4, minutes=59), "3 d 4 h"),
+    ],
+)
+def test_a_span_is_told_in_its_two_greatest_units(duration, text):
+    assert span(duration) == text
+
+
+def test_a_healthy_project_has_no_finding():
+    held = inventory([backup(f"b-{n}", at=ago(days=n)) for n in range(5)])
+    assert evaluate(project_facts(held, index_facts(held))) == []
+    assert ID in held.incarnations

@@ -1,0 +1,96 @@
+"""When the quota will be reached, worked examples."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pinecone_backup.rules.forecast import HORIZON, STEP, Tenant, forecast
+from pinecone_backup.rules.policy import ExpiryRetention, KeepRetention
+from tests.support.audits import NATIVE_POLICY, NOW, POLICY, ago
+
+
+def policy(retention, **changes):
+    return POLICY.model_copy(update={"retention": retention, **changes})
+
+
+def played(*tenants, used=None, quota=500, pruning=True):
+    held = sum(len(tenant.held) for tenant in tenants)
+    return forecast(
+        tenants, used=held if used is None else used, quota=quota, now=NOW, pruning=pruning
+    )
+
+
+def test_a_daily_policy_that_keeps_seven_comes_to_rest_at_seven():
+    """K3: keep_daily 7."""
+    told = played(Tenant(policy(KeepRetention(keep_daily=7)), []))
+    assert [count for _, count in told.points[:3]] == [0, 7, 7]
+    assert told.steady == 7
+    assert told.reached_at is None
+
+
+def test_the_points_are_weeks_from_now_to_the_horizon():
+    told = played()
+    assert [at for at, _ in told.points] == [NOW + n * STEP for n in range(HORIZON + 1)]
+
+
+def test_where_nothing_is_pruned_every_slot_stays():
+    told = played(Tenant(policy(KeepRetention(keep_daily=7)), []), pruning=False)
+    assert told.steady == HORIZON * 7
+    assert "nothing pruned" in told.explained()
+
+
+def test_the_floor_is_kept_beyond_the_retention():
+    """The floor holds whatever the retention says."""
+    told = played(Tenant(policy(KeepRetention(keep_last=1), floor=3), []))
+    assert told.steady == 3
+
+
+def test_what_no_policy_governs_stays_as_it_is():
+    told = played(Tenant(policy(KeepRetention(keep_last=2)), [ago(days=1)]), used=11)
+    assert told.points[0][1] == 11
+    assert told.steady == 10 + 2
+
+
+def test_the_day_lies_on_the_line_between_two_weeks():
+    """Twenty-one backups in three weeks: the tenth comes in the second week."""
+    told = played(Tenant(policy(KeepRetention(keep_last=-1)), []), quota=10)
+    assert told.reached_at == NOW + timedelta(days=10)
+    assert told.explained().endswith("the quota is reached about 2026-12-02")
+
+
+def test_a_quota_that_is_used_up_was_reached_now():
+    assert played(used=500).reached_at == NOW
+    assert played(used=499).reached_at is None
+
+
+def test_a_quota_that_the_last_week_just_reaches_is_reached_then():
+    told = played(Tenant(policy(KeepRetention(keep_last=-1)), []), quota=HORIZON * 7)
+    assert told.reached_at == NOW + HORIZON * STEP
+    above = played(Tenant(policy(KeepRetention(keep_last=-1)), []), quota=HORIZON * 7 + 1)
+    assert above.reached_at is None
+    assert "not reached within 26 weeks (182 backups then)" in above.explained()
+
+
+def test_age_limits_are_played_too():
+    """K7."""
+    told = played(Tenant(policy(ExpiryRetention(expire_after_days=5)), []))
+    assert told.steady == 5
+
+
+@pytest.mark.parametrize(
+    ("frequency", "days", "steady"),
+    [("daily", 14, 14), ("weekly", 28, 4), ("monthly", 60, 2), ("monthly", 10, 0)],
+)
+def test_native_schedules_make_backups_and_let_them_expire(frequency, days, steady):
+    wish = NATIVE_POLICY.native_schedule.model_copy(
+        update={"frequency": frequency, "expire_after_days": days}
+    )
+    told = played(Tenant(NATIVE_POLICY.model_copy(update={"native_schedule": wish}), []))
+    assert told.steady == steady
+
+
+def test_native_backups_expire_even_where_nothing_is_pruned():
+    told = played(Tenant(NATIVE_POLICY, [ago(days=13)]), pruning=False)
+    assert [count for _, count in told.points[:4]] == [1, 7, 14, 14]

@@ -1,0 +1,63 @@
+"""What the ledger remembers of an index, and when its incarnation has changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pinecone_backup.records import IndexRecord
+from pinecone_backup.rules.memory import identified, met
+from tests.support.audits import NOW, ago
+
+KNOWN = IndexRecord("docs", ago(days=9), ago(days=1), "id-1", policy="standard")
+
+
+def test_a_new_index_is_first_seen_now():
+    record = met(None, "docs", policy="standard", clock=NOW)
+    assert record == IndexRecord("docs", NOW, NOW, policy="standard")
+
+
+def test_a_known_index_keeps_its_memory():
+    record = met(KNOWN, "docs", policy=None, clock=NOW)
+    assert record == replace(KNOWN, last_seen_at=NOW, policy=None)
+
+
+def test_the_first_id_that_is_learnt_changes_nothing_else():
+    fresh = replace(KNOWN, index_id=None)
+    assert identified(fresh, "id-1", listed_ids={"id-1"}, clock=NOW) == KNOWN
+
+
+def test_the_same_id_changes_nothing():
+    assert identified(KNOWN, "id-1", listed_ids={"id-1"}, clock=NOW) is KNOWN
+
+
+def test_another_id_is_another_incarnation_first_seen_now():
+    """I1: an index is its id, not its name."""
+    record = identified(KNOWN, "id-2", listed_ids={"id-1", "id-2"}, clock=NOW)
+    assert record.index_id == "id-2"
+    assert record.previous_ids == ("id-1",)
+    assert record.first_seen_at == NOW
+
+
+def test_no_backup_while_those_of_the_known_id_are_listed_is_a_new_incarnation():
+    """I1: an empty answer means a new incarnation without any backup."""
+    record = identified(KNOWN, None, listed_ids={"id-1"}, clock=NOW)
+    assert record.index_id is None
+    assert record.previous_ids == ("id-1",)
+    assert record.first_seen_at == NOW
+
+
+def test_no_backup_anywhere_may_mean_that_they_are_just_gone():
+    """Somebody deleted all backups: the index is no younger for that, and is overdue at once."""
+    assert identified(KNOWN, None, listed_ids=set(), clock=NOW) is KNOWN
+
+
+def test_an_id_that_comes_back_was_the_same_incarnation_all_along():
+    doubted = identified(KNOWN, None, listed_ids={"id-1"}, clock=NOW)
+    record = identified(doubted, "id-1", listed_ids={"id-1"}, clock=NOW)
+    assert (record.index_id, record.previous_ids) == ("id-1", ())
+
+
+def test_earlier_incarnations_are_remembered_in_order():
+    record = identified(KNOWN, "id-2", listed_ids=set(), clock=NOW)
+    record = identified(record, "id-3", listed_ids=set(), clock=NOW)
+    assert record.previous_ids == ("id-1", "id-2")
