@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from pinecone_backup.adapters.ledger import DynamoLedger
+from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
 from pinecone_backup.errors import LeaseHeld, LedgerConflict, LedgerUnavailable
 from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
 from pinecone_backup.records import (
@@ -315,3 +315,15 @@ def test_a_table_that_does_not_answer_is_an_error_that_names_it() -> None:
     )
     with pytest.raises(LedgerUnavailable, match="EndpointConnectionError"):
         DynamoLedger(client, "ledger", "main").put_index(IndexRecord("docs", NOW, NOW))
+
+
+def test_projects_are_remembered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """U1."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        _create_table()
+        projects = DynamoProjects(boto3.client("dynamodb", region_name="eu-central-1"), "ledger")
+        projects.remember(["search", "main"])
+        projects.remember(["main", "shop"])
+        assert projects.known() == ["main", "search", "shop"]

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+_PROJECT = "PROJECT#"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
@@ -70,7 +71,7 @@ class DynamoLedger:
 
     def __init__(self, client: DynamoDBClient, table_name: str, project: str) -> None:
         self.project = project
-        self._partition = _Partition(client, table_name, f"PROJECT#{project}")
+        self._partition = _Partition(client, table_name, f"{_PROJECT}{project}")
 
     # Leases
 
@@ -304,14 +305,15 @@ class DynamoProjects:
 
     def known(self) -> Sequence[str]:
         """Their names, sorted."""
-        return [item["sk"] for item in self._partition.items("")]
+        items = self._partition.items(_PROJECT)
+        return [item["sk"].removeprefix(_PROJECT) for item in items]
 
     def remember(self, names: Iterable[str]) -> None:
         """Remember names; known ones are not written again."""
         known = set(self.known())
         for name in names:
             if name not in known:
-                self._partition.put(name, {})
+                self._partition.put(f"{_PROJECT}{name}", {})
 
 
 class _Partition:
@@ -363,9 +365,11 @@ class _Partition:
     def items(
         self, prefix: str, *, newest_first: bool = False, page: int | None = None
     ) -> Iterator[dict[str, Any]]:
+        # DynamoDB refuses an empty text for a key: without a prefix, none is asked for.
+        within = {":prefix": prefix} if prefix else {}
         query: dict[str, Any] = {
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
-            "ExpressionAttributeValues": _item({":pk": self._pk, ":prefix": prefix}),
+            "KeyConditionExpression": "pk = :pk" + " AND begins_with(sk, :prefix)" * bool(within),
+            "ExpressionAttributeValues": _item({":pk": self._pk} | within),
             "ConsistentRead": True,
             "ScanIndexForward": not newest_first,
         }
