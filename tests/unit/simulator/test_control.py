@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from local.simulator import DEFAULT_KEY, Fault, Simulator
@@ -12,6 +11,8 @@ from tests.support.simulator import http_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
 
 @pytest.fixture
