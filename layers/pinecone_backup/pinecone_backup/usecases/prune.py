@@ -414,7 +414,11 @@ def _approval(
     if mode is PruneMode.DRY_RUN:
         return None
     for record in tools.ledger.plans():
-        if record.policy_version == version and _in_force(context, record):
+        if record.state is not PlanState.APPROVED:
+            continue
+        if not _in_force(context, record):
+            tools.ledger.put_plan(replace(record, state=PlanState.EXPIRED))
+        elif record.policy_version == version:
             return _approved_plan(tools, record)
     return None
 
