@@ -61,7 +61,7 @@ def latest_slot(cron: str, zone: ZoneInfo, index_key: str, now: datetime) -> dat
         The slot itself, without its spread, in UTC; None when the cron had none in 50 years.
     """
     edge = now - spread(index_key, cron)
-    return next((slot for slot in _slots(cron, zone, edge, back=True) if slot <= edge), None)
+    return next(slots_before(cron, zone, edge), None)
 
 
 def next_slot(cron: str, zone: ZoneInfo, index_key: str, now: datetime) -> datetime | None:
@@ -77,6 +77,18 @@ def slots_between(cron: str, zone: ZoneInfo, start: datetime, end: datetime) -> 
             return
         if slot > start:
             yield slot
+
+
+def slots_before(cron: str, zone: ZoneInfo, end: datetime) -> Iterator[datetime]:
+    """The slots up to and including ``end``, newest first, in UTC, without end."""
+    return (slot for slot in _slots(cron, zone, end, back=True) if slot <= end)
+
+
+def last_of_each_day(cron: str) -> str:
+    """The expression that names the last of each day's times alone."""
+    sim = CronSim(cron, datetime.min)  # noqa: DTZ901 - only its fields are read
+    days = " ".join(cron.split()[2:])
+    return f"{max(sim.minutes)} {max(sim.hours)} {days}"
 
 
 def spread(index_key: str, cron: str) -> timedelta:

@@ -1,0 +1,377 @@
+"""Shows in the terminal what a policy document would keep and delete (``make preview``).
+
+Without a history, each policy of the document is shown with an index that it has looked after
+for two years. A history is what Pinecone lists: the answer of ``GET /backups``, or its ``data``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from rich.columns import Columns
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from pinecone_backup.errors import PolicyInvalid
+from pinecone_backup.rules.policy import POLICY_TAG, PolicyDocument, parse_policy
+from pinecone_backup.rules.retention import keep
+from pinecone_backup.rules.schedule import slots_between
+from pinecone_backup.usecases.preview import LONGEST, PastBackup, imagined, preview
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pinecone_backup.rules.plan import Facts, PlanItem
+    from pinecone_backup.rules.policy import Policy
+    from pinecone_backup.usecases.preview import Preview, PreviewDay
+
+LETTERS = (
+    ("Y", "yearly", "bold magenta"),
+    ("M", "monthly", "bold blue"),
+    ("W", "weekly", "bold cyan"),
+    ("D", "daily", "bold green"),
+    ("H", "hourly", "green"),
+    ("T", "within ", "green"),
+    ("L", "last snapshot", "green"),
+    ("A", "not older than", "green"),
+    ("N", "among the newest", "green"),
+    ("F", "floor", "yellow"),
+)
+"""What a day of the calendar is marked with: the first whose word stands in a reason."""
+MEANINGS = {
+    "Y": "yearly",
+    "M": "monthly",
+    "W": "weekly",
+    "D": "daily",
+    "H": "hourly",
+    "T": "in a time window",
+    "L": "among the last",
+    "A": "not expired",
+    "N": "among the newest",
+    "F": "floor",
+    "P": "protected or not ours",
+    "x": "deleted",
+}
+PROTECTED = ("P", "yellow")
+WEEKS = 8
+"""So many weeks of the past stand in a calendar; what is older is listed below it."""
+IMAGINED_SIZE = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One index to be shown."""
+
+    name: str
+    title: str
+    zone: ZoneInfo
+
+
+def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
+    """Run the command; returns the exit code."""
+    wanted = _parser().parse_args(arguments)
+    console = console or Console()
+    try:
+        document = parse_policy(wanted.policy.read_bytes())
+        facts, subjects = _facts(wanted, document)
+    except PolicyInvalid as error:
+        console.print(f"[bold red]{wanted.policy} is not a valid policy document.[/]")
+        for path, reason in error.errors:
+            console.print(f"  {path or 'document'}: {reason}", markup=False, highlight=False)
+        return 1
+    except (OSError, ValueError) as error:
+        console.print(str(error), style="bold red", markup=False, highlight=False)
+        return 1
+    show(preview(facts, days=wanted.days), subjects, console)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make preview", description=__doc__)
+    parser.add_argument("--policy", type=Path, default=Path("docs/policy.example.json"))
+    parser.add_argument("--days", type=_days, default=30, help="how many days ahead")
+    parser.add_argument("--policy-name", help="apply this policy of the document to all")
+    parser.add_argument("--history", type=Path, help="backups as Pinecone lists them, JSON")
+    parser.add_argument("--project", help="a project of the document; by default its first")
+    parser.add_argument("--now", type=_moment, default=None, help="today, ISO 8601")
+    return parser
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if not 0 <= days <= LONGEST:
+        raise argparse.ArgumentTypeError(f"a preview looks 0 to {LONGEST} days ahead")
+    return days
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _facts(wanted: argparse.Namespace, document: PolicyDocument) -> tuple[Facts, list[Subject]]:
+    """What is to be previewed, and how it is called."""
+    now = wanted.now or datetime.now(UTC).replace(second=0, microsecond=0)
+    project = wanted.project or document.projects[0].name
+    if document.project(project) is None:
+        raise ValueError(f"{wanted.policy} has no project {project!r}")
+    names = [policy.name for policy in document.policies]
+    if wanted.policy_name and wanted.policy_name not in names:
+        raise ValueError(
+            f"{wanted.policy} has no policy {wanted.policy_name!r}; it has {', '.join(names)}"
+        )
+    if wanted.history:
+        history, indexes = _read_history(wanted.history)
+    else:
+        chosen = [name for name in names if wanted.policy_name in (None, name)]
+        history, indexes = _imagined_history(document, chosen, now)
+    if wanted.policy_name:
+        indexes = {name: {POLICY_TAG: wanted.policy_name} for name in indexes}
+    facts = imagined(document, project, history, indexes=indexes, now=now)
+    subjects = [
+        _subject(name, document.assigned(project, name, tags).policy)
+        for name, tags in indexes.items()
+    ]
+    return facts, subjects
+
+
+def _read_history(path: Path) -> tuple[list[PastBackup], dict[str, dict[str, str]]]:
+    """The Ready backups of a listing, and the indexes they were taken from."""
+    listing = json.loads(path.read_bytes())
+    rows = listing["data"] if isinstance(listing, dict) and "data" in listing else listing
+    history = []
+    indexes: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(rows):
+        try:
+            if row.get("status", "Ready") == "Ready":
+                history.append(_past(row))
+                indexes.setdefault(row["source_index_name"], {}).update(row.get("tags") or {})
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{path}: backup {number} is not understood: {error!r}") from None
+    return history, dict(sorted(indexes.items()))
+
+
+def _past(row: Mapping[str, Any]) -> PastBackup:
+    return PastBackup(
+        row["backup_id"],
+        row["source_index_name"],
+        datetime.fromisoformat(row["created_at"]).astimezone(UTC),
+        row.get("size_bytes") or 0,
+    )
+
+
+def _imagined_history(
+    document: PolicyDocument, names: Iterable[str], now: datetime
+) -> tuple[list[PastBackup], dict[str, dict[str, str]]]:
+    """One index for each policy, with what two years under that policy have left of it."""
+    history = []
+    indexes = {}
+    for policy in (document.policy(name) for name in names):
+        if policy is None or policy.cron is None:
+            continue
+        indexes[policy.name] = {POLICY_TAG: policy.name}
+        start = now - timedelta(days=731)
+        rows = [
+            (f"{policy.name}-{slot:%Y%m%dt%H%M}z", slot)
+            for slot in slots_between(policy.cron, policy.zone, start, now)
+        ]
+        left = keep(rows, policy.retention, policy.zone, now)
+        history += [
+            PastBackup(name, policy.name, at, IMAGINED_SIZE) for name, at in rows if name in left
+        ]
+    return history, indexes
+
+
+def _subject(name: str, policy: Policy | None) -> Subject:
+    if policy is None:
+        return Subject(name, f"{name}: no policy, nothing is deleted", ZoneInfo("UTC"))
+    when = f"{policy.cron} in {policy.timezone}" if policy.cron else "Pinecone's own schedule"
+    kept = policy.retention.model_dump(mode="json", exclude_defaults=True)
+    rules = ", ".join(f"{rule} {value}" for rule, value in kept.items())
+    return Subject(
+        name, f"{name}: policy {policy.name} · {when} · {rules} · floor {policy.floor}", policy.zone
+    )
+
+
+# --- The picture ----------------------------------------------------------------------------
+
+
+def show(found: Preview, subjects: Sequence[Subject], console: Console) -> None:
+    """Print the preview: a calendar for each index, the days, and the long run."""
+    for subject in subjects:
+        console.print()
+        console.print(Text(subject.title, style="bold"))
+        console.print(_calendars(found, subject))
+    console.print(_legend(found))
+    console.print()
+    console.print(_day_by_day(found))
+    console.print()
+    console.print(_long_run(found, subjects))
+
+
+def _calendars(found: Preview, subject: Subject) -> Columns:
+    today, last = found.days[0], found.days[-1]
+    pictures = [_calendar(today, today.deleted, "Today", subject)]
+    if last is not today:
+        since = [item for day in found.days[1:] for item in day.deleted]
+        pictures.append(_calendar(last, since, f"In {len(found.days) - 1} days", subject))
+    return Columns(pictures, padding=(1, 4))
+
+
+def _calendar(day: PreviewDay, deleted: Iterable[PlanItem], title: str, subject: Subject) -> Group:
+    """Eight weeks up to the day, each date marked with why a backup of it stays, or goes."""
+    local = _local_date(subject.zone)
+    kept = _by_date((item for item in day.kept if item.index_name == subject.name), local)
+    gone = _by_date((item for item in deleted if item.index_name == subject.name), local)
+    end = day.at.astimezone(subject.zone).date()
+    first = end - timedelta(days=end.weekday(), weeks=WEEKS - 1)
+    table = Table(box=None, padding=(0, 1), title=f"{title}, {end:%d %b %Y}", title_justify="left")
+    table.add_column("", style="dim")
+    for name in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"):
+        table.add_column(name, min_width=4)
+    for week in range(WEEKS):
+        monday = first + timedelta(weeks=week)
+        dates = [monday + timedelta(days=number) for number in range(7)]
+        new_month = week == 0 or any(each.day == 1 for each in dates)
+        cells = [_cell(each, kept, gone) if each <= end else Text() for each in dates]
+        table.add_row(f"{dates[-1]:%b}" if new_month else "", *cells)
+    older = [each for each in sorted(kept, reverse=True) if each < first]
+    left, going = sum(map(len, kept.values())), sum(map(len, gone.values()))
+    return Group(
+        table,
+        _older(older, kept),
+        Text(f"{left} kept ({_bytes(_size(kept))}), {going} deleted"),
+    )
+
+
+def _older(dates: Sequence[date], kept: Mapping[date, Sequence[PlanItem]]) -> Text:
+    text = Text("Older: ", style="dim") if dates else Text("Nothing older", style="dim")
+    shown = dates[:18]
+    for number, each in enumerate(shown):
+        letter, style = _mark(kept[each])
+        text.append(", " if number else "").append(f"{each:%d %b %y} ").append(letter, style)
+    if len(dates) > len(shown):
+        text.append(f" and {len(dates) - len(shown)} more days")
+    return _wrapped(text)
+
+
+def _wrapped(text: Text, width: int = 46) -> Text:
+    lines = text.wrap(Console(width=width, file=sys.stderr), width)
+    return Text("\n").join(lines)
+
+
+def _cell(
+    each: date, kept: Mapping[date, Sequence[PlanItem]], gone: Mapping[date, Sequence[PlanItem]]
+) -> Text:
+    """The day of the month, why it stays, and how many when there are several."""
+    text = Text(f"{each.day:>2}", style="" if each in kept else "dim")
+    if each in kept:
+        letter, style = _mark(kept[each])
+        count = len(kept[each])
+        return text.append(letter, style).append(str(count) if count > 1 else "", "dim")
+    return text.append("x", "red") if each in gone else text
+
+
+def _mark(items: Sequence[PlanItem]) -> tuple[str, str]:
+    """The letter that stands for the rule which keeps the longest, and its style."""
+    reasons = " ".join(reason for item in items for reason in item.reasons)
+    return next(((letter, style) for letter, word, style in LETTERS if word in reasons), PROTECTED)
+
+
+def _legend(found: Preview) -> Text:
+    used = {_mark([item])[0] for day in (found.days[0], found.days[-1]) for item in day.kept}
+    text = Text("\nA letter says why a backup of that day stays, the rule that reaches back ")
+    text.append("furthest first; a number says how many there are. ")
+    return text.append(
+        " · ".join(f"{key} {word}" for key, word in MEANINGS.items() if key in used or key == "x"),
+        "bold",
+    )
+
+
+def _day_by_day(found: Preview) -> Table:
+    most = max(1, *(day.count for day in found.days))
+    table = Table(title="Day by day, all indexes", title_justify="left", box=None, padding=(0, 1))
+    table.add_column("Day")
+    for name in ("made", "deleted", "left", "size"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for day in found.days:
+        bar = "█" * round(24 * day.count / most)
+        table.add_row(
+            f"{day.at:%a %d %b}",
+            f"+{day.created}" if day.created else "",
+            f"-{len(day.deleted)}" if day.deleted else "",
+            str(day.count),
+            _bytes(day.size_bytes),
+            Text(bar, "blue").append(f" waits: {day.waits}" if day.waits else "", "yellow"),
+        )
+    return table
+
+
+def _long_run(found: Preview, subjects: Sequence[Subject]) -> Table:
+    """What each index holds today, at the end of the preview, and when all has settled."""
+    table = Table(title="In the long run", title_justify="left", box=None, padding=(0, 1))
+    table.add_column("Index")
+    for name in ("today", f"in {len(found.days) - 1} days", "for good", "size"):
+        table.add_column(name, justify="right")
+    steady = {each.index_name: each for each in found.steady}
+    for subject in subjects:
+        each = steady.get(subject.name)
+        table.add_row(
+            subject.name,
+            *(
+                str(sum(item.index_name == subject.name for item in day.kept))
+                for day in (found.days[0], found.days[-1])
+            ),
+            *(_settled(each.count, each.size_bytes) if each else ("-", "-")),
+        )
+    if len(subjects) > 1:
+        table.add_row(
+            Text("together", "bold"),
+            str(found.days[0].count),
+            str(found.days[-1].count),
+            *_settled(found.steady_count, found.steady_bytes),
+        )
+    return table
+
+
+def _settled(count: int | None, size: int | None) -> tuple[str, str]:
+    return ("grows", "grows") if count is None or size is None else (str(count), _bytes(size))
+
+
+def _local_date(zone: ZoneInfo) -> Callable[[datetime], date]:
+    return lambda moment: moment.astimezone(zone).date()
+
+
+def _by_date(
+    items: Iterable[PlanItem], local: Callable[[datetime], date]
+) -> dict[date, list[PlanItem]]:
+    found: dict[date, list[PlanItem]] = defaultdict(list)
+    for item in items:
+        if item.created_at is not None:
+            found[local(item.created_at)].append(item)
+    return found
+
+
+def _size(kept: Mapping[date, Sequence[PlanItem]]) -> int:
+    return sum(item.size_bytes or 0 for items in kept.values() for item in items)
+
+
+def _bytes(count: int) -> str:
+    for exponent, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if count >= 1024**exponent:
+            return f"{count / 1024**exponent:.1f} {unit}"
+    return f"{count} B"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
