@@ -1,0 +1,474 @@
+"""From what an audit knows to its report: no judgement here that a rule does not make."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypedDict
+
+from pinecone_backup.records import HoldScope, Severity
+from pinecone_backup.report.model import (
+    BackupPoint,
+    DeletionLine,
+    FindingLine,
+    Gap,
+    Health,
+    HoldLine,
+    IndexReport,
+    OrphanLine,
+    QuotaPoint,
+    QuotaReport,
+    Report,
+    RestoreLine,
+    RestorePoint,
+    RunLine,
+    ScheduleLine,
+    Totals,
+)
+from pinecone_backup.rules.controls import span
+from pinecone_backup.rules.facts import Protection
+from pinecone_backup.rules.plan import Action
+from pinecone_backup.rules.policy import AssignedBy
+from pinecone_backup.rules.schedule import next_slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from pinecone_backup.model import RestoreJob, RunContext
+    from pinecone_backup.records import BackupRecord, Finding, Hold, Run
+    from pinecone_backup.rules.facts import IndexFacts, ProjectFacts
+    from pinecone_backup.rules.inventory import Entry, Incarnation
+    from pinecone_backup.rules.plan import Plan, PlanItem
+
+LATELY = timedelta(days=7)
+"""How far back the report shows deletions, and a first report what resolved."""
+TIERS = ("yearly", "monthly", "weekly", "daily", "hourly")
+"""Retention tiers, the longest-lived first."""
+
+_WORST_FIRST = (
+    Protection.OVERDUE,
+    Protection.UNKNOWN,
+    Protection.UNPROTECTED,
+    Protection.WAITING,
+    Protection.PROTECTED,
+    Protection.UNSUPPORTED,
+    Protection.OPTED_OUT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a report is made of, besides the facts.
+
+    Attributes:
+        findings: All findings of the project, after this audit.
+        previous: The last report; None for the first.
+        records: The ledger's backups, with those that this audit confirmed gone.
+        restores: Restore jobs; empty when they could not be listed (then there is a gap).
+        runs: The last runs of the other kinds.
+        gaps: What could not be seen.
+    """
+
+    context: RunContext
+    stack: str
+    policy_version: str
+    findings: Sequence[Finding] = ()
+    previous: Report | None = None
+    records: Sequence[BackupRecord] = ()
+    restores: Sequence[RestoreJob] = ()
+    runs: Sequence[Run] = ()
+    gaps: Sequence[Gap] = ()
+
+
+def build_report(facts: ProjectFacts, plan: Plan, material: Material) -> Report:
+    """The report of an audit that could read the project."""
+    items = {item.backup_id: item for item in plan.items}
+    held = _Held(facts.holds, facts.clock)
+    indexes = [_index(index, facts, items, held, material) for index in facts.indexes]
+    findings, resolved = _findings(material)
+    unknown = any(index.protection is Protection.UNKNOWN for index in indexes)
+    health = _health(findings, unknown=unknown)
+    return Report(
+        **_header(material),
+        health=health,
+        headline=_headline(health, findings, indexes),
+        complete=not material.gaps,
+        gaps=tuple(material.gaps),
+        totals=_totals(facts, indexes),
+        quota=_quota(facts),
+        indexes=tuple(sorted(indexes, key=lambda index: _WORST_FIRST.index(index.protection))),
+        findings=findings,
+        resolved=resolved,
+        orphans=tuple(_orphans(facts)),
+        schedules=tuple(_schedules(facts)),
+        deletions=_deletions(material),
+        holds=tuple(_hold(hold, facts.clock) for hold in facts.holds if not hold.released_at),
+        restores=tuple(_restore(job) for job in material.restores if job.unfinished),
+        runs=tuple(_run(run) for run in material.runs),
+    )
+
+
+def build_unknown_report(material: Material, reason: str) -> Report:
+    """The report of a project that could not be read: unknown is not healthy (rule U1)."""
+    findings, resolved = _findings(material)
+    return Report(
+        **_header(material),
+        health=Health.UNKNOWN,
+        headline="The project could not be read: nobody knows whether it is protected.",
+        complete=False,
+        gaps=(Gap(subject=material.context.project, reason=reason),),
+        totals=None,
+        quota=None,
+        indexes=(),
+        findings=findings,
+        resolved=resolved,
+        orphans=(),
+        schedules=(),
+        deletions=_deletions(material),
+        holds=(),
+        restores=(),
+        runs=tuple(_run(run) for run in material.runs),
+    )
+
+
+class _Header(TypedDict):
+    project: str
+    stack: str
+    owner: str
+    run_id: str
+    actor: str
+    policy_version: str
+    at: datetime
+    time: datetime
+    previous_run_id: str | None
+    previous_at: datetime | None
+
+
+def _header(material: Material) -> _Header:
+    context, previous = material.context, material.previous
+    return _Header(
+        project=context.project,
+        stack=material.stack,
+        owner=context.owner,
+        run_id=context.run_id,
+        actor=context.actor,
+        policy_version=material.policy_version,
+        at=context.moment.clock,
+        time=context.moment.now,
+        previous_run_id=previous.run_id if previous else None,
+        previous_at=previous.at if previous else None,
+    )
+
+
+def _health(findings: Sequence[FindingLine], *, unknown: bool) -> Health:
+    severities = {finding.severity for finding in findings}
+    if severities & {Severity.CRITICAL, Severity.ERROR}:
+        return Health.FAILING
+    if unknown:
+        return Health.UNKNOWN
+    return Health.ATTENTION if Severity.WARNING in severities else Health.HEALTHY
+
+
+def _headline(
+    health: Health, findings: Sequence[FindingLine], indexes: Sequence[IndexReport]
+) -> str:
+    """Is anything wrong? In one sentence."""
+    stand = Counter(index.protection for index in indexes)
+    overdue = [index.name for index in indexes if index.protection is Protection.OVERDUE]
+    under_policy = sum(1 for index in indexes if index.max_age_seconds is not None)
+    if overdue:
+        more = f" and {len(overdue) - 1} more" if len(overdue) > 1 else ""
+        return f"{overdue[0]}{more} {'have' if more else 'has'} no recent good backup."
+    serious = sum(finding.severity.rank <= Severity.ERROR.rank for finding in findings)
+    if health is Health.FAILING:
+        return f"{_many(serious, 'finding')} {'needs' if serious == 1 else 'need'} action."
+    if health is Health.UNKNOWN:
+        return f"{_many(stand[Protection.UNKNOWN], 'index', 'indexes')} could not be read."
+    protected = stand[Protection.PROTECTED]
+    said = f"{protected} of {_many(under_policy, 'index', 'indexes')} under a policy protected"
+    if not under_policy:
+        said = "No index is under a policy"
+    elif protected == under_policy:
+        said = f"All {_many(under_policy, 'index', 'indexes')} under a policy are protected"
+    warnings = sum(finding.severity is Severity.WARNING for finding in findings)
+    return f"{said}; {_many(warnings, 'thing')} to look at." if warnings else f"{said}."
+
+
+def _many(count: int, one: str, several: str = "") -> str:
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
+# Indexes
+
+
+class _Held:
+    """Which backups are held now."""
+
+    def __init__(self, holds: Iterable[Hold], clock: datetime) -> None:
+        active = [hold for hold in holds if hold.active(clock)]
+        self._ids = {hold.target for hold in active if hold.scope is HoldScope.BACKUP}
+        self._names = {hold.target for hold in active if hold.scope is HoldScope.INDEX}
+
+    def __contains__(self, entry: Entry) -> bool:
+        backup = entry.backup
+        return backup.backup_id in self._ids or backup.index_name in self._names
+
+
+def _index(
+    index: IndexFacts,
+    facts: ProjectFacts,
+    items: Mapping[str, PlanItem],
+    held: _Held,
+    material: Material,
+) -> IndexReport:
+    policy, clock = index.policy, facts.clock
+    protection = index.protection(clock)
+    good = index.newest_good
+    now = material.context.moment.now
+    due = None
+    if policy is not None and policy.cron is not None:
+        due = next_slot(policy.cron, policy.zone, f"{facts.name}/{index.name}", now)
+    return IndexReport(
+        name=index.name,
+        protection=protection,
+        why=_why(index, protection, clock),
+        policy=policy.name if policy else None,
+        assigned_by=index.assigned.by,
+        timezone=policy.timezone if policy else "UTC",
+        incarnation=index.record.index_id,
+        first_seen_at=index.record.first_seen_at,
+        restore_from=_restore_point(good, clock) if good else None,
+        age_seconds=int(index.age(clock).total_seconds()),
+        max_age_seconds=int(policy.max_age.total_seconds()) if policy else None,
+        next_slot=due,
+        floor=policy.floor if policy else None,
+        counts=dict(Counter(str(entry.worth) for entry in index.entries)),
+        size_bytes=_bytes(index.entries),
+        earlier_backups=sum(len(incarnation.entries) for incarnation in index.namesakes),
+        backups=tuple(
+            _point(entry, items.get(entry.backup.backup_id), held) for entry in index.entries
+        ),
+    )
+
+
+def _why(index: IndexFacts, protection: Protection, clock: datetime) -> str:
+    """Why an index stands as it does, with figures, in one sentence."""
+    age = span(index.age(clock))
+    allowed = span(index.policy.max_age) if index.policy else ""
+    aged = f"The newest good backup is {age} old"
+    if index.newest_good is None:
+        aged = f"No good backup, {age} after the index was first seen"
+        if index.newest_of_empty is not None:
+            aged = f"The index holds no record, and its backup of {age} ago holds none either"
+    unassigned = "No policy is assigned, so nothing backs it up."
+    if index.assigned.by is AssignedBy.UNKNOWN_TAG:
+        unassigned = "Its backup-policy tag names a policy that does not exist."
+    return {
+        Protection.PROTECTED: f"{aged}; {allowed} are allowed.",
+        Protection.WAITING: f"{aged}; {allowed} are allowed.",
+        Protection.OVERDUE: f"{aged}; only {allowed} are allowed.",
+        Protection.UNPROTECTED: unassigned,
+        Protection.OPTED_OUT: "Opted out on purpose.",
+        Protection.UNSUPPORTED: f"Pinecone cannot back it up: {index.unsupported}.",
+        Protection.UNKNOWN: f"Its backups could not be read: {index.problem}.",
+    }[protection]
+
+
+def _restore_point(entry: Entry, clock: datetime) -> RestorePoint:
+    at = entry.at or clock  # a good backup is always dated (rule G1)
+    return RestorePoint(
+        backup_id=entry.backup.backup_id,
+        name=entry.backup.name,
+        origin=entry.origin,
+        at=at,
+        age_seconds=int((clock - at).total_seconds()),
+        record_count=entry.backup.record_count,
+        size_bytes=entry.backup.size_bytes,
+        verified=entry.backup.record_count is not None,
+    )
+
+
+def _point(entry: Entry, item: PlanItem | None, held: _Held) -> BackupPoint:
+    reasons = item.reasons if item else ()
+    goes = item is not None and item.action in (Action.DELETE, Action.WAIT)
+    return BackupPoint(
+        backup_id=entry.backup.backup_id,
+        name=entry.backup.name,
+        at=entry.at,
+        worth=entry.worth,
+        origin=entry.origin,
+        tier="" if goes else tier_of(reasons),
+        goes=goes,
+        held=entry in held,
+        record_count=entry.backup.record_count,
+        size_bytes=entry.backup.size_bytes,
+        reasons=reasons,
+    )
+
+
+def tier_of(reasons: Iterable[str]) -> str:
+    """The longest-lived retention tier among the reasons that keep a backup, or empty."""
+    said = " ".join(reasons)
+    return next((tier for tier in TIERS if tier in said), "")
+
+
+def _bytes(entries: Iterable[Entry]) -> int:
+    return sum(entry.backup.size_bytes or 0 for entry in entries)
+
+
+# The project
+
+
+def _totals(facts: ProjectFacts, indexes: Sequence[IndexReport]) -> Totals:
+    entries = facts.inventory.entries.values()
+    stand = Counter(index.protection for index in indexes)
+    return Totals(
+        backups=len(entries),
+        ready=sum(entry.worth.ready for entry in entries),
+        size_bytes=_bytes(entries),
+        indexes=len(indexes),
+        protected=stand[Protection.PROTECTED],
+        unprotected=stand[Protection.OVERDUE]
+        + stand[Protection.UNPROTECTED]
+        + stand[Protection.UNKNOWN],
+        newest_good_age_max_seconds=max(
+            (
+                index.age_seconds
+                for index in indexes
+                if index.max_age_seconds is not None and index.protection is not Protection.UNKNOWN
+            ),
+            default=None,
+        ),
+    )
+
+
+def _quota(facts: ProjectFacts) -> QuotaReport:
+    return QuotaReport(
+        used=facts.used,
+        limit=facts.quota,
+        percent=round(100 * facts.used / facts.quota, 1),
+        points=tuple(QuotaPoint(at=at, backups=count) for at, count in facts.forecast.points),
+        reached_at=facts.forecast.reached_at,
+        explained=facts.forecast.explained() + ".",
+    )
+
+
+def _findings(material: Material) -> tuple[tuple[FindingLine, ...], tuple[FindingLine, ...]]:
+    """The open ones, worst first, and those that resolved since the last report."""
+    since = material.previous.at if material.previous else None
+    edge = since or material.context.moment.clock - LATELY
+    lines = [_finding(finding, since) for finding in material.findings]
+    lines.sort(key=lambda line: (line.severity.rank, line.opened_at, line.finding_id))
+    return (
+        tuple(line for line in lines if line.resolved_at is None),
+        tuple(line for line in lines if line.resolved_at is not None and line.resolved_at > edge),
+    )
+
+
+def _finding(finding: Finding, since: datetime | None) -> FindingLine:
+    return FindingLine(
+        finding_id=finding.finding_id,
+        control=finding.control,
+        severity=finding.severity,
+        subject=finding.subject,
+        title=finding.title,
+        diagnosis=finding.diagnosis,
+        action=finding.action,
+        opened_at=finding.opened_at,
+        last_seen_at=finding.last_seen_at,
+        count=finding.count,
+        new=since is not None and finding.opened_at > since,
+        resolved_at=finding.resolved_at,
+        acknowledged_by=finding.acknowledged_by,
+        acknowledged_reason=finding.acknowledged_reason,
+    )
+
+
+def _orphans(facts: ProjectFacts) -> Iterator[OrphanLine]:
+    for incarnation in facts.inventory.incarnations.values():
+        if incarnation.deleted_at is not None:
+            yield _orphan(incarnation, incarnation.deleted_at)
+
+
+def _orphan(incarnation: Incarnation, deleted_at: datetime) -> OrphanLine:
+    good = incarnation.newest_good
+    return OrphanLine(
+        index=incarnation.index_name,
+        incarnation=incarnation.index_id,
+        deleted_at=deleted_at,
+        backups=len(incarnation.entries),
+        newest_good=good.backup.backup_id if good else None,
+        size_bytes=_bytes(incarnation.entries),
+    )
+
+
+def _schedules(facts: ProjectFacts) -> Iterator[ScheduleLine]:
+    for index in facts.indexes:
+        for schedule in index.schedules or ():
+            yield ScheduleLine(
+                schedule_id=schedule.schedule_id,
+                index=index.name,
+                name=schedule.name,
+                frequency=schedule.frequency,
+                expire_after_days=schedule.expire_after_days,
+                enabled=schedule.enabled,
+                next_run_at=schedule.next_run_at,
+            )
+
+
+def _deletions(material: Material) -> tuple[DeletionLine, ...]:
+    """What was deleted lately, newest first: told by the last report, the ledger, this audit."""
+    edge = material.context.moment.clock - LATELY
+    told = material.previous.deletions if material.previous else ()
+    lines = {line.backup_id: line for line in told}
+    for record in material.records:
+        if record.deletion is not None:
+            lines[record.backup_id] = DeletionLine(
+                backup_id=record.backup_id,
+                index=record.index_name,
+                state=record.deletion.state,
+                at=record.deletion.at,
+                actor=record.deletion.actor,
+                reasons=record.deletion.reasons,
+                error=record.deletion.error,
+                confirmed_at=record.deletion.confirmed_at,
+            )
+    lately = [line for line in lines.values() if line.at > edge]
+    return tuple(sorted(lately, key=lambda line: (line.at, line.backup_id), reverse=True))
+
+
+def _hold(hold: Hold, clock: datetime) -> HoldLine:
+    return HoldLine(
+        hold_id=hold.hold_id,
+        scope=hold.scope,
+        target=hold.target,
+        reason=hold.reason,
+        owner=hold.owner,
+        created_at=hold.created_at,
+        expires_at=hold.expires_at,
+        active=hold.active(clock),
+    )
+
+
+def _restore(job: RestoreJob) -> RestoreLine:
+    return RestoreLine(
+        job_id=job.job_id,
+        backup_id=job.backup_id,
+        target_index=job.target_index_name,
+        status=job.status,
+        percent_complete=job.percent_complete,
+        created_at=job.created_at,
+    )
+
+
+def _run(run: Run) -> RunLine:
+    return RunLine(
+        run_id=run.run_id,
+        kind=run.kind,
+        state=run.state,
+        at=run.started_at,
+        actor=run.actor,
+        error=run.error,
+    )

@@ -1,0 +1,257 @@
+"""The report as data: everything that the page shows, versioned, in JSON (times UTC, ISO 8601)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pinecone_backup.records import Severity
+from pinecone_backup.rules.facts import Protection
+
+
+class Health(StrEnum):
+    """The answer to "is anything wrong?"."""
+
+    HEALTHY = "healthy"
+    ATTENTION = "attention"
+    """Warnings, and nothing worse."""
+    FAILING = "failing"
+    UNKNOWN = "unknown"
+    """Something could not be read: unknown is not healthy (rule U1)."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class RestorePoint(_Part):
+    """The backup to restore from."""
+
+    backup_id: str
+    name: str | None
+    origin: str
+    at: datetime
+    age_seconds: int
+    record_count: int | None
+    size_bytes: int | None
+    verified: bool
+    """Whether its record count was compared; without a count it counts as good (rule G1)."""
+
+
+class BackupPoint(_Part):
+    """One backup on a timeline."""
+
+    backup_id: str
+    name: str | None
+    at: datetime | None
+    worth: str
+    origin: str
+    tier: str
+    """The longest-lived rule that keeps it: yearly, monthly, weekly, daily, hourly or empty."""
+    goes: bool
+    """Whether the next prune would delete it, approvals and limits aside."""
+    held: bool
+    record_count: int | None
+    size_bytes: int | None
+    reasons: tuple[str, ...]
+
+
+class ScheduleLine(_Part):
+    """One of Pinecone's own schedules."""
+
+    schedule_id: str
+    index: str
+    name: str
+    frequency: str
+    expire_after_days: int
+    enabled: bool
+    next_run_at: datetime | None
+
+
+class IndexReport(_Part):
+    """One active index."""
+
+    name: str
+    protection: Protection
+    why: str
+    """One sentence."""
+    policy: str | None
+    assigned_by: str
+    timezone: str
+    incarnation: str | None
+    first_seen_at: datetime
+    restore_from: RestorePoint | None
+    age_seconds: int
+    """Since the newest good backup, else since the incarnation was first seen."""
+    max_age_seconds: int | None
+    next_slot: datetime | None
+    floor: int | None
+    counts: dict[str, int]
+    """Backups of this incarnation by worth."""
+    size_bytes: int
+    earlier_backups: int
+    """Of earlier indexes of the name: they do not count (rule I1)."""
+    backups: tuple[BackupPoint, ...]
+
+
+class FindingLine(_Part):
+    """One finding."""
+
+    finding_id: str
+    control: str
+    severity: Severity
+    subject: str
+    title: str
+    diagnosis: str
+    action: str
+    opened_at: datetime
+    last_seen_at: datetime
+    count: int
+    new: bool
+    """Whether it opened since the last report."""
+    resolved_at: datetime | None
+    acknowledged_by: str
+    acknowledged_reason: str
+
+
+class QuotaPoint(_Part):
+    """How many backups there will be."""
+
+    at: datetime
+    backups: int
+
+
+class QuotaReport(_Part):
+    """The project's backup quota."""
+
+    used: int
+    limit: int
+    percent: float
+    points: tuple[QuotaPoint, ...]
+    reached_at: datetime | None
+    explained: str
+
+
+class OrphanLine(_Part):
+    """What is left of a deleted index."""
+
+    index: str
+    incarnation: str
+    deleted_at: datetime
+    backups: int
+    newest_good: str | None
+    size_bytes: int
+
+
+class DeletionLine(_Part):
+    """A backup whose deletion was asked for, or that has gone, lately."""
+
+    backup_id: str
+    index: str
+    state: str
+    at: datetime
+    actor: str
+    reasons: tuple[str, ...]
+    error: str
+    confirmed_at: datetime | None
+
+
+class RunLine(_Part):
+    """The last run of a kind."""
+
+    run_id: str
+    kind: str
+    state: str
+    at: datetime
+    actor: str
+    error: str
+
+
+class HoldLine(_Part):
+    """A hold that is not released."""
+
+    hold_id: str
+    scope: str
+    target: str
+    reason: str
+    owner: str
+    created_at: datetime
+    expires_at: datetime | None
+    active: bool
+
+
+class RestoreLine(_Part):
+    """A restore that is under way."""
+
+    job_id: str
+    backup_id: str
+    target_index: str
+    status: str
+    percent_complete: int | None
+    created_at: datetime | None
+
+
+class Gap(_Part):
+    """What the audit could not see."""
+
+    subject: str
+    reason: str
+
+
+class Totals(_Part):
+    """The project in numbers."""
+
+    backups: int
+    ready: int
+    size_bytes: int
+    indexes: int
+    protected: int
+    unprotected: int
+    """Overdue, without a policy, or unknown; opted out and unsupported ones are apart."""
+    newest_good_age_max_seconds: int | None
+    """Over the indexes with a policy: the age of the least protected one."""
+
+
+class Report(_Part):
+    """One audit of one project."""
+
+    report_version: Literal[1] = 1
+    project: str
+    stack: str
+    owner: str
+    run_id: str
+    actor: str
+    policy_version: str
+    at: datetime
+    time: datetime
+    """The run's time (rule T1); ``at`` is the clock's."""
+    previous_run_id: str | None
+    previous_at: datetime | None
+    health: Health
+    headline: str
+    complete: bool
+    gaps: tuple[Gap, ...]
+    totals: Totals | None
+    quota: QuotaReport | None
+    indexes: tuple[IndexReport, ...]
+    findings: tuple[FindingLine, ...]
+    resolved: tuple[FindingLine, ...]
+    """Since the last report."""
+    orphans: tuple[OrphanLine, ...]
+    schedules: tuple[ScheduleLine, ...]
+    deletions: tuple[DeletionLine, ...]
+    holds: tuple[HoldLine, ...]
+    restores: tuple[RestoreLine, ...]
+    runs: tuple[RunLine, ...]
+
+    def to_json(self) -> bytes:
+        """The report as it is stored."""
+        return self.model_dump_json(indent=1).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Report:
+        """Read a stored report back; raises ``ValueError`` when it is none."""
+        return cls.model_validate_json(text)

@@ -1,0 +1,400 @@
+"""Audit one project: look, judge, compare with what is known, record, report, measure.
+
+An audit changes nothing at Pinecone. It stores the verdicts on backups that it sees Ready for
+the first time (rule G1), confirms deletions (rule N2), opens and resolves findings (rule U1),
+and leaves a report in JSON and HTML.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pinecone_backup.errors import (
+    ConfigurationError,
+    ListingIncomplete,
+    PineconeError,
+    SubjectUnknown,
+)
+from pinecone_backup.model import RunKind
+from pinecone_backup.records import RunState, Severity, Verdict
+from pinecone_backup.report.build import Material, build_report, build_unknown_report
+from pinecone_backup.report.model import Gap, Report
+from pinecone_backup.report.page import render_page
+from pinecone_backup.rules.controls import evaluate, looked_at
+from pinecone_backup.rules.facts import IndexFacts, ProjectFacts, used
+from pinecone_backup.rules.findings import Control
+from pinecone_backup.rules.forecast import Tenant, forecast
+from pinecone_backup.rules.inventory import Origin, Worth
+from pinecone_backup.rules.memory import identified, met
+from pinecone_backup.rules.plan import Facts, make_plan
+from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX, judge
+from pinecone_backup.settings import PruneMode
+from pinecone_backup.usecases.findings import record_findings
+from pinecone_backup.usecases.looking import RESERVE, look
+from pinecone_backup.usecases.prune import suspect_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from pinecone_backup.model import RunContext
+    from pinecone_backup.ports import ControlPlane, Ledger, Metrics, ObjectStore
+    from pinecone_backup.records import BackupRecord
+    from pinecone_backup.rules.findings import Changes
+    from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory
+    from pinecone_backup.rules.plan import Plan
+    from pinecone_backup.rules.policy import Policy, PolicyDocument
+    from pinecone_backup.rules.verdict import Judged
+    from pinecone_backup.usecases.looking import Sight
+
+UNREADABLE = (PineconeError, ListingIncomplete, ConfigurationError)
+"""What makes a project unknown."""
+DEFAULT_QUOTA = 500
+"""Backups that a Standard project may hold."""
+_SHOWN = 20
+_JSON, _HTML = "application/json", "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOutcome:
+    """How an audit ended.
+
+    Attributes:
+        state: Succeeded, or partial when something could not be seen.
+        summary: JSON-ready figures.
+    """
+
+    state: RunState
+    summary: Mapping[str, Any]
+    report: Report
+
+
+def audit_project(
+    context: RunContext,
+    control_plane: ControlPlane,
+    ledger: Ledger,
+    objects: ObjectStore,
+    metrics: Metrics,
+    *,
+    document: PolicyDocument,
+    policy_version: str,
+    time_left: Callable[[], float],
+    stack: str,
+) -> AuditOutcome:
+    """Audit the context's project.
+
+    Args:
+        context: The run; ages go by its clock (rule T2).
+        control_plane: The project at Pinecone; it is only read.
+        ledger: The project's ledger.
+        objects: Where the reports go.
+        metrics: Where the numbers go.
+        document: The policy document.
+        policy_version: Its version, for the report.
+        time_left: Seconds until the function must have ended; indexes that there is no time
+            for stay unknown.
+        stack: The deployment's name, for the report.
+
+    Raises:
+        PineconeError: The project could not be read; a report says that it is unknown.
+        ListingIncomplete: The same.
+        LedgerError: The ledger could not be read or written.
+        StoreUnavailable: The report could not be stored; findings and verdicts are.
+    """
+    tell = Teller(context, ledger, objects, policy_version, stack)
+    try:
+        sight = look(context, control_plane, ledger, enough_time=lambda: time_left() > RESERVE)
+    except UNREADABLE as error:
+        tell.unreadable(str(error))
+        raise
+    facts = _facts(context, control_plane, ledger, document, sight)
+    changes = record_findings(ledger, evaluate(facts), looked_at(facts), facts.clock)
+    report = tell.seen(facts, _plan(facts, context, document, policy_version), sight)
+    _measure(metrics, report)
+    whole = not any(index.problem for index in facts.indexes)
+    state = RunState.SUCCEEDED if whole else RunState.PARTIAL
+    return AuditOutcome(state, _summary(report, changes), report)
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Makes reports of one run and stores them."""
+
+    context: RunContext
+    ledger: Ledger
+    objects: ObjectStore
+    policy_version: str
+    stack: str
+
+    def seen(self, facts: ProjectFacts, plan: Plan, sight: Sight) -> Report:
+        """Report what an audit found."""
+        material = replace(
+            self._material(sight.gone), restores=sight.restores or (), gaps=_gaps(facts, sight)
+        )
+        return self._stored(build_report(facts, plan, material))
+
+    def unreadable(self, reason: str) -> Report:
+        """Report that the project is unknown, so that no older report reassures (rule U1).
+
+        Args:
+            reason: Why it could not be read; it stands in the report.
+        """
+        return self._stored(build_unknown_report(self._material(()), reason))
+
+    def _material(self, gone: Sequence[BackupRecord]) -> Material:
+        last = [self.ledger.last_completed(kind) for kind in (RunKind.CREATE, RunKind.PRUNE)]
+        return Material(
+            context=self.context,
+            stack=self.stack,
+            policy_version=self.policy_version,
+            findings=self.ledger.findings(),
+            previous=_previous(self.objects, self.context.project),
+            records=[*self.ledger.backups().values(), *gone],
+            runs=[run for run in last if run is not None],
+        )
+
+    def _stored(self, report: Report) -> Report:
+        """Under its run, and as the latest of its project."""
+        body = report.to_json()
+        page = render_page(report, body).encode()
+        folder = f"reports/{report.project}"
+        for key in (f"{folder}/{report.at:%Y/%m/%d}/{report.run_id}", f"{folder}/latest"):
+            self.objects.put(f"{key}.json", body, content_type=_JSON)
+            self.objects.put(f"{key}.html", page, content_type=_HTML)
+        return report
+
+
+def _previous(objects: ObjectStore, project: str) -> Report | None:
+    """The last report; one that cannot be read, or that another version wrote, is none."""
+    try:
+        return Report.from_json(objects.get(f"reports/{project}/latest.json"))
+    except (SubjectUnknown, ValueError):
+        return None
+
+
+# What is known, judged and remembered
+
+
+def _facts(
+    context: RunContext,
+    control_plane: ControlPlane,
+    ledger: Ledger,
+    document: PolicyDocument,
+    sight: Sight,
+) -> ProjectFacts:
+    """What the controls judge by; new verdicts and other news are in the ledger already."""
+    clock = context.moment.clock
+    known = ledger.indexes()
+    listed = {entry.backup.index_id for entry in sight.inventory.entries.values()}
+    indexes = []
+    for seen in sight.indexes:
+        name = seen.index.name
+        assigned = document.assigned(context.project, name, seen.index.tags)
+        policy = assigned.policy.name if assigned.policy else None
+        record = met(known.get(name), name, policy=policy, clock=clock)
+        if not seen.problem:
+            record = identified(record, seen.active_id, listed_ids=listed, clock=clock)
+        problem = seen.problem or sight.doubts.get(name, "")
+        indexes.append(
+            IndexFacts(seen.index, assigned, record, schedules=seen.schedules, problem=problem)
+        )
+    judged, indexes = _judged(control_plane, sight.inventory, indexes, clock)
+    _remember(context, ledger, sight, judged.records, indexes=indexes)
+    inventory = judged.inventory
+    indexes = [_with_backups(index, inventory) for index in indexes]
+    project = document.project(context.project)
+    quota = project.quota if project else DEFAULT_QUOTA
+    return ProjectFacts(
+        name=context.project,
+        quota=quota,
+        clock=clock,
+        inventory=inventory,
+        indexes=indexes,
+        forecast=forecast(
+            [_tenant(index, index.policy) for index in indexes if index.policy],
+            used=used(inventory),
+            quota=quota,
+            now=clock,
+            pruning=_prunes(ledger),
+        ),
+        orphans=document.orphans,
+        holds=ledger.holds(),
+    )
+
+
+def _judged(
+    control_plane: ControlPlane,
+    inventory: Inventory,
+    indexes: Sequence[IndexFacts],
+    clock: datetime,
+) -> tuple[Judged, list[IndexFacts]]:
+    """Every verdict taken; an index is asked for its own count only where it matters (G2)."""
+    limits: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    counted: list[IndexFacts] = []
+    for facts in indexes:
+        index_id = facts.record.index_id or ""
+        incarnation = inventory.incarnations.get(index_id)
+        count = None
+        if incarnation is not None and _count_matters(incarnation):
+            count = control_plane.index_record_count(facts.index)
+        if facts.policy is not None:
+            limits[index_id] = facts.policy.shrink_percent
+        if count is not None:
+            counts[index_id] = count
+        record = replace(facts.record, record_count=count)  # an old count would mislead
+        counted.append(replace(facts, record=record))
+    judged = judge(inventory, shrink_percent=limits, clock=clock, index_counts=counts)
+    return judged, counted
+
+
+def _count_matters(incarnation: Incarnation) -> bool:
+    """Whether an empty backup came after the newest good one, and nobody knows why."""
+    for entry in incarnation.entries:
+        if entry.worth is Worth.GOOD:
+            return False
+        known = entry.record.verdict_reason if entry.record else EMPTY
+        if entry.worth.ready and entry.backup.record_count == 0 and known in ("", EMPTY):
+            return True
+    return False
+
+
+def _remember(
+    context: RunContext,
+    ledger: Ledger,
+    sight: Sight,
+    verdicts: Sequence[BackupRecord],
+    *,
+    indexes: Sequence[IndexFacts],
+) -> None:
+    """Write what is new, over what another run may have written since this one began."""
+    now_known = ledger.backups()
+    for record in verdicts:
+        known = now_known.get(record.backup_id)
+        if known is not None and known.verdict is not None:
+            continue
+        if record.verdict is Verdict.SUSPECT and record.verdict_reason != EMPTY_AS_THE_INDEX:
+            ledger.record_event(suspect_event(context, record))
+        ledger.put_backup(replace(record, deletion=known.deletion if known else None))
+    for index in indexes:
+        ledger.put_index(index.record)
+    for schedule in sight.schedule_records:
+        ledger.put_schedule(schedule)
+
+
+def _with_backups(index: IndexFacts, inventory: Inventory) -> IndexFacts:
+    active = index.record.index_id
+    return replace(
+        index,
+        incarnation=inventory.incarnations.get(active) if active else None,
+        namesakes=[
+            incarnation
+            for index_id, incarnation in inventory.incarnations.items()
+            if incarnation.index_name == index.name and index_id != active
+        ],
+    )
+
+
+def _tenant(index: IndexFacts, policy: Policy) -> Tenant:
+    """What of the index the policy's retention, or the native schedule's, governs."""
+    return Tenant(policy, [entry.at for entry in index.entries if entry.at and _governed(entry)])
+
+
+def _governed(entry: Entry) -> bool:
+    if entry.origin is Origin.NATIVE:
+        return entry.worth is not Worth.PLANNED
+    return entry.good_and_ours and entry.marker is not None and entry.marker.policy is not None
+
+
+def _prunes(ledger: Ledger) -> bool:
+    """Whether the last prune really deleted what the retention does not keep."""
+    last = ledger.last_completed(RunKind.PRUNE)
+    return last is not None and last.summary.get("mode") == PruneMode.ENFORCE
+
+
+# What is told
+
+
+def _plan(facts: ProjectFacts, context: RunContext, document: PolicyDocument, version: str) -> Plan:
+    """What a prune would do now: the report shows by which tier a backup is kept."""
+    return make_plan(
+        Facts(
+            project=facts.name,
+            inventory=facts.inventory,
+            indexes=[index.index for index in facts.indexes],
+            document=document,
+            version=version,
+            moment=context.moment,
+            holds=facts.holds,
+            active={
+                index.name: index.record.index_id for index in facts.indexes if not index.problem
+            },
+        )
+    )
+
+
+def _gaps(facts: ProjectFacts, sight: Sight) -> list[Gap]:
+    """What the audit could not see: U1 asks to say so."""
+    gaps = [
+        Gap(subject=index.name, reason=index.problem) for index in facts.indexes if index.problem
+    ]
+    blind: dict[str, list[str]] = {}
+    for seen in sight.indexes:
+        if seen.schedules is None and not seen.problem:
+            blind.setdefault(seen.schedules_problem, []).append(seen.index.name)
+    gaps += [
+        Gap(subject=", ".join(names), reason=f"native schedules are not known: {reason}")
+        for reason, names in blind.items()
+    ]
+    if sight.restores is None:
+        gaps.append(Gap(subject=facts.name, reason="restore jobs could not be listed"))
+    return gaps
+
+
+def _measure(metrics: Metrics, report: Report) -> None:
+    """Numbers for CloudWatch, per project; findings also by severity and by control."""
+    project = report.project
+    open_by_severity = Counter(finding.severity for finding in report.findings)
+    open_by_control = Counter(finding.control for finding in report.findings)
+    for severity in Severity:
+        metrics.gauge(
+            "FindingsOpen", open_by_severity[severity], project=project, severity=severity.value
+        )
+    for control in Control:
+        metrics.gauge("FindingsOpen", open_by_control[control.value], control=control.value)
+    totals, quota = report.totals, report.quota
+    if totals is None or quota is None:
+        return
+    metrics.gauge("BackupsReady", totals.ready, project=project)
+    metrics.gauge("BackupsTotal", totals.backups, project=project)
+    metrics.gauge("QuotaUsedPercent", quota.percent, unit="Percent", project=project)
+    metrics.gauge("IndexesProtected", totals.protected, project=project)
+    metrics.gauge("IndexesUnprotected", totals.unprotected, project=project)
+    metrics.gauge("BytesStored", totals.size_bytes, unit="Bytes", project=project)
+    if totals.newest_good_age_max_seconds is not None:
+        metrics.gauge(
+            "NewestGoodBackupAgeMax",
+            totals.newest_good_age_max_seconds,
+            unit="Seconds",
+            project=project,
+        )
+
+
+def _summary(report: Report, changes: Changes) -> dict[str, Any]:
+    totals = report.totals
+    return {
+        "health": report.health.value,
+        "headline": report.headline,
+        "complete": report.complete,
+        "indexes": totals.indexes if totals else 0,
+        "protected": totals.protected if totals else 0,
+        "unprotected": totals.unprotected if totals else 0,
+        "backups": totals.backups if totals else 0,
+        "quota_percent": report.quota.percent if report.quota else 0,
+        "findings_open": len(report.findings),
+        "opened": [finding.title for finding in changes.opened][:_SHOWN],
+        "resolved": [finding.title for finding in changes.resolved][:_SHOWN],
+        "report": f"reports/{report.project}/{report.at:%Y/%m/%d}/{report.run_id}.html",
+    }
