@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pinecone_backup.errors import ListingIncomplete
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from pinecone_backup.model import Backup
     from pinecone_backup.ports import ControlPlane, Ledger
@@ -77,9 +77,18 @@ def active_incarnation(control_plane: ControlPlane, name: str) -> str | None:
         ListingIncomplete: The rows name more than one incarnation: none can be told active.
         NotFound: There is no active index of that name.
     """
-    ids = {
-        row.index_id for row in control_plane.index_backups_page(name, limit=100, token=None).items
-    }
+    return only_incarnation(
+        name, control_plane.index_backups_page(name, limit=100, token=None).items
+    )
+
+
+def only_incarnation(name: str, rows: Iterable[Backup]) -> str | None:
+    """The id that all of an active index's backups name; None when there are none (rule I1).
+
+    Raises:
+        ListingIncomplete: They name more than one.
+    """
+    ids = {row.index_id for row in rows}
     if len(ids) > 1:
         raise ListingIncomplete(
             f"The backups of index {name} name {len(ids)} incarnations of it",

@@ -1,0 +1,143 @@
+"""One stack's creating in tests: its ledger and client over a simulated Pinecone."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from local.simulator import DEFAULT_KEY
+from pinecone_backup.adapters.http import new_http_client
+from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
+from pinecone_backup.rules.marker import Marker, ours
+from pinecone_backup.rules.policy import PolicyDocument, validate_policy
+from pinecone_backup.usecases.create import CreateOutcome, create_backups
+from tests.support.ledger import MemoryLedger
+from tests.support.pinecone_calls import Key, Time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from local.simulator import Simulator
+    from local.simulator.state import Backup
+    from pinecone_backup.ports import ControlPlane
+    from pinecone_backup.records import Finding
+
+OWNER = "stack-a"
+
+
+def policy(name: str = "hourly", **settings: Any) -> dict[str, Any]:
+    """A policy as the document spells it: every hour unless told otherwise."""
+    given = {
+        "name": name,
+        "cron": "0 * * * *",
+        "max_age": "26h",
+        "retention": {"keep_last": 3},
+        **settings,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def document(
+    *policies: dict[str, Any],
+    assignments: list[dict[str, Any]] | None = None,
+    quota: int = 500,
+) -> PolicyDocument:
+    """A policy document; without assignments the first policy goes to every index."""
+    known = policies or (policy(),)
+    return validate_policy(
+        {
+            "projects": [{"name": "main", "quota": quota}],
+            "policies": list(known),
+            "assignments": [{"policy": known[0]["name"]}] if assignments is None else assignments,
+        }
+    )
+
+
+@contextlib.contextmanager
+def client(simulator_url: str) -> Iterator[PineconeClient]:
+    """Our client, which never really sleeps."""
+    time = Time()
+    with new_http_client() as http:
+        yield PineconeClient(
+            Key(DEFAULT_KEY), base_url=simulator_url, http=http, clock=time.clock, sleep=time.sleep
+        )
+
+
+@dataclass
+class Stack:
+    """One deployment of ours on the simulated project; ``tick`` is a create run."""
+
+    simulator: Simulator
+    plane: ControlPlane
+    document: PolicyDocument = field(default_factory=document)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    runs: int = 0
+
+    @property
+    def now(self) -> datetime:
+        return self.simulator.clock.now()
+
+    def context(self, now: datetime | None = None) -> RunContext:
+        self.runs += 1
+        return RunContext(
+            run_id=f"run-{self.runs}",
+            kind=RunKind.CREATE,
+            project="main",
+            owner=OWNER,
+            moment=Moment(now=now or self.now, clock=self.now),
+            trigger=TriggerKind.SCHEDULE,
+            actor="schedule",
+        )
+
+    def tick(
+        self, *, now: datetime | None = None, time_left: Callable[[], float] = lambda: 900.0
+    ) -> CreateOutcome:
+        """One create run at the simulated time."""
+        return create_backups(
+            self.context(now), self.plane, self.ledger, self.document, "v1", time_left=time_left
+        )
+
+    def later(self, **units: float) -> CreateOutcome:
+        """Let time pass, then run once."""
+        self.simulator.clock.advance(timedelta(**units))
+        return self.tick()
+
+    def day(self, *, hours: float = 24, every: float = 15) -> None:
+        """Run every so many minutes for so many hours."""
+        for _ in range(int(hours * 60 / every)):
+            self.later(minutes=every)
+
+    def made(self, index: str = "docs") -> list[Backup]:
+        """What Pinecone really holds of ours for an index, oldest first."""
+        rows = [
+            row
+            for row in self.simulator.project.backups
+            if row.index_name == index and ours(row.name, row.description, index, OWNER)
+        ]
+        return sorted(rows, key=lambda row: row.created_at)
+
+    def calls(self, operation: str) -> int:
+        return self.simulator.requests.counts().get(operation, 0)
+
+    def events(self, type_: str) -> list[dict[str, Any]]:
+        return [dict(event.data) for event in self.ledger.events if event.type == type_]
+
+    def open_findings(self) -> set[tuple[str, str]]:
+        return {(found.control, found.subject) for found in self.findings() if found.open}
+
+    def findings(self) -> list[Finding]:
+        return list(self.ledger.findings())
+
+    def kinds(self, outcome: CreateOutcome) -> dict[str, str]:
+        return {decision.index: str(decision.kind) for decision in outcome.decisions}
+
+
+def slot_of(row: Backup) -> datetime:
+    """The slot that a backup of ours was made for."""
+    marker = Marker.parse(row.description)
+    assert marker is not None
+    return marker.slot
