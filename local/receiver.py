@@ -52,6 +52,8 @@ class Behaviour(StrEnum):
     """No answer until the receiver stops."""
     DRIP = "drip"
     """An answer that never ends, a byte at a time."""
+    FLOOD = "flood"
+    """200 with a body that never ends."""
     DROP = "drop"
     """The connection ends without an answer."""
     HIDDEN_RATE_LIMIT = "hidden-rate-limit"
@@ -305,15 +307,18 @@ class _Handler(BaseHTTPRequestHandler):
         if how is Behaviour.HANG:
             self.receiver.stopping.wait()
         if how is Behaviour.DRIP:
-            self._drip()
+            self._pour(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x", every=0.05)
+        if how is Behaviour.FLOOD:
+            self._pour(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 8_192, every=0)
 
-    def _drip(self) -> None:
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        while not self.receiver.stopping.wait(0.05):
-            try:
-                self.wfile.write(b"x")
-            except OSError:
-                return
+    def _pour(self, head: bytes, drop: bytes, *, every: float) -> None:
+        """Write until the receiver stops or the other side has had enough."""
+        try:
+            self.wfile.write(head)
+            while not self.receiver.stopping.wait(every):
+                self.wfile.write(drop)
+        except OSError:
+            return
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pinecone_backup.webhooks.addresses import is_public
 
 FORBIDDEN = {
-    "this network": ["0.0.0.0", "0.255.255.255"],
+    "this network": ["0.0.0.0", "0.255.255.255"],  # noqa: S104 - judged, not bound to
     "private": [
         *("10.0.0.0", "10.255.255.255", "172.16.0.0", "172.31.255.255"),
         *("192.168.0.0", "192.168.255.255"),

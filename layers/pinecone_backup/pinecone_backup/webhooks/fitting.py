@@ -28,7 +28,7 @@ def clean(text: str) -> str:
 
 def units(text: str) -> int:
     """The length in UTF-16 units, the way most providers count (and none counts longer)."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, limit: int, *, size: Callable[[str], int] = units) -> str:
@@ -92,9 +92,9 @@ def _longest[T](build: Callable[[int], T], fits: Callable[[T], bool], best: T) -
 
 def _boundary(text: str, end: int) -> int:
     """The nearest end at or before ``end`` that does not split a character as readers see it."""
-    for step in range(min(end, _MOST_MARKS)):
-        if not _joined(text, end - step):
-            return end - step
+    for at in range(end, max(end - _MOST_MARKS, 0) - 1, -1):
+        if at == 0 or not _joined(text, at):
+            return at
     return end
 
 

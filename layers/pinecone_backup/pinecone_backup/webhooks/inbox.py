@@ -15,7 +15,7 @@ class Announcement(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: Annotated[str, Field(min_length=1, max_length=500)]
+    id: Annotated[str, Field(pattern=r"^[!-~]{1,500}$")]
     type: Annotated[str, Field(min_length=1, max_length=100)]
     project: str
     occurred_at: AwareDatetime

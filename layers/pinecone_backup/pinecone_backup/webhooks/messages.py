@@ -201,7 +201,9 @@ def _facts(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _shown(value: object) -> str:
     match value:
-        case None | [] | {}:
+        case None:
+            return ""
+        case list() | dict() if not value:
             return ""
         case bool():
             return "yes" if value else "no"

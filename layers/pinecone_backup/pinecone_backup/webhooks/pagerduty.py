@@ -25,6 +25,7 @@ SUMMARY = 1_024
 _SHORT_FIELD = 255
 _DETAILS = (200, 40, 10, 0)
 _ACCEPTED = 202
+_COMPONENT = "pinecone-backup"
 
 
 def compose(target: PagerDutyTarget, message: Message) -> Outgoing:
@@ -81,10 +82,10 @@ def _payload(
             custom.setdefault(cut(label, min(length, _SHORT_FIELD)), cut(value, length))
     payload = {
         "summary": cut(f"{message.title} ({message.project})", min(length, SUMMARY)),
-        "source": cut(message.project or message.owner, min(length, _SHORT_FIELD)),
+        "source": cut(message.project or _COMPONENT, min(length, _SHORT_FIELD)),
         "severity": message.severity,
         "timestamp": message.occurred_at.isoformat(),
-        "component": "pinecone-backup",
+        "component": _COMPONENT,
         "group": cut(message.owner, min(length, _SHORT_FIELD)),
         "class": cut(message.type, min(length, _SHORT_FIELD)),
         "custom_details": custom,
