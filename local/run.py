@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from local.simulator.state import Backup
     from pinecone_backup.records import Finding
 
-TICK = timedelta(minutes=30)
+TICK = timedelta(hours=1)
 REPORT = Path(".run/report.html")
 STACK = "pinecone-backup"
 
@@ -161,8 +161,8 @@ def _happenings(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[
         audit()
 
     return {
-        0.5 * hour: ("the first audit", audit),
-        1.5 * hour: ("the first prune is a dry run", prune),
+        0 * hour: ("the first audit", audit),
+        2 * hour: ("the first prune is a dry run", prune),
         5 * hour: ("prune", prune),
         6 * hour: ("an answer of Pinecone gets lost", lose_an_answer),
         8 * hour: ("audit", audit),
@@ -171,7 +171,7 @@ def _happenings(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[
         14 * hour: ("audit, while a receiver is busy", audit_while_the_receiver_is_busy),
         16 * hour: ("a stuck backup comes to life", finish_the_stuck_one),
         17 * hour: ("prune", prune),
-        23.5 * hour: ("the last audit", audit),
+        23 * hour: ("the last audit", audit),
     }
 
 
@@ -243,7 +243,7 @@ def _show_created(day: Day, console: Console) -> None:
         console,
         table,
         f"{len(day.created)} backups, each once: "
-        "96 ticks would do as well as 48, a doubled or missed one changes nothing.",
+        "96 ticks would do as well as 24; a doubled or missed one changes nothing.",
     )
 
 
@@ -290,13 +290,12 @@ def _show_left_alone(day: Day, console: Console) -> None:
 
 
 def _show_findings(day: Day, console: Console) -> None:
-    table = _table("Found", "At", "", "Severity", "What", "Resolved")
+    table = _table("Found", "At", "Severity", "What", "Resolved")
     gone = {finding.finding_id: at for at, finding in day.resolved}
     for at, finding in sorted(day.opened, key=lambda pair: (pair[0], pair[1].severity.rank)):
         resolved = gone.get(finding.finding_id)
         table.add_row(
             f"{at:%H:%M}",
-            "x" if resolved is None else "ok",
             str(finding.severity),
             finding.title,
             f"{resolved:%H:%M}" if resolved else "open",
