@@ -6,9 +6,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-ARCH  ?= arm64
-PORT  ?= 5080
-STAGE ?= default
+ARCH   ?= arm64
+PORT   ?= 8080
+STAGE  ?= default
+POLICY ?= docs/policy.example.json
 
 PY  := PYTHONPATH=layers/pinecone_backup:. .venv/bin/python
 UV  := .venv-uv/bin/uv
@@ -23,13 +24,16 @@ run: .venv/ready .venv-emulator/ready ## Watch one day of the product in an emul
 	@$(PY) -m local.run
 
 up: .venv/ready .venv-emulator/ready ## Keep the local stack running to play with
-	@$(PY) -m local.stack up
+	@$(PY) -m local.up
 
 down: .venv/ready ## Stop what `make up` started
-	@$(PY) -m local.stack down
+	@$(PY) -m local.down
 
-simulator: .venv/ready ## Only the simulated Pinecone, on PORT (5080)
+simulator: .venv/ready ## Only the simulated Pinecone, on PORT (8080)
 	@$(PY) -m local.simulator --port $(PORT)
+
+preview: .venv/ready ## What a policy would keep and delete (POLICY=file, ARGS="--days 90")
+	@$(PY) -m local.preview --policy $(POLICY) $(ARGS)
 
 ##@ Check it
 
@@ -70,9 +74,6 @@ sam-build: .venv/ready .venv-sam/ready
 deploy: sam-build ## Deploy into your AWS account, asking for every parameter (STAGE, ARCH)
 	@$(SAM) deploy --guided --config-env $(STAGE)
 
-preview: sam-build ## Show what a deployment would change in your account, and change nothing
-	@$(SAM) deploy --no-execute-changeset --config-env $(STAGE)
-
 ##@ Keep it
 
 docs: .venv/ready ## Generate what docs/ holds of the code: the policy's schema, the OpenAPI document
@@ -89,7 +90,7 @@ help: ## This list
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 
-.PHONY: run up down simulator test lint check-template mutate bench build sam-build deploy preview \
+.PHONY: run up down simulator preview test lint check-template mutate bench build sam-build deploy \
 	docs setup clean help
 
 # --------------------------------------------------------------------------------------------------

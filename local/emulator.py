@@ -9,8 +9,10 @@ What it does not do as AWS does, and where that is made good (never in ``templat
   takes the bucket's policy away.
 * ``!Ref`` of a secret gives its name, not its ARN: the template names secrets by ARN patterns.
 * A secret without a value holds an empty text instead of no version: both mean "not set yet".
-* Functions keep the Lambda workers of one function apart, but all run as the user that started the
-  emulator, with write access to their own code: ``tests/e2e`` runs the real runtime beside it.
+* Functions run as the user that started the emulator, not in a sandbox, and an error's type is
+  always ``Runtime.HandlerError``: ``tests/e2e`` runs the real runtime beside it.
+* A table's partition keys are no condition key (``dynamodb:LeadingKeys``) of permissions.
+* Importing an OpenAPI document drops the responses of mock integrations: our API has none.
 * Dead-letter settings of rules and schedules are dropped; flexible windows and memory limits count
   for nothing; an alarm changes its state but e-mails nobody.
 * The table's encryption, recovery and deletion protection are recorded only.
@@ -29,6 +31,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -45,6 +48,8 @@ ACCOUNT = "000000000000"
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Emulators that this process has started, by pid."""
 
 
 class EmulatorFailed(RuntimeError):
@@ -76,6 +81,11 @@ class LocalSession(boto3.Session):
             return super().client(*args, **kwargs, endpoint_url=self._url)
 
 
+@cache
+def _root_session(url: str) -> LocalSession:
+    return LocalSession(url, key="test", secret="test")  # noqa: S106 - what MiniStack calls root
+
+
 @dataclass(frozen=True, slots=True)
 class Emulator:
     """A running emulator.
@@ -98,8 +108,8 @@ class Emulator:
         return RUN / self.name
 
     def session(self) -> LocalSession:
-        """A session of the account's root, who may do everything."""
-        return LocalSession(self.url, key="test", secret="test")  # noqa: S106 - the emulator's root
+        """The session of the account's root, who may do everything; not for several threads."""
+        return _root_session(self.url)
 
     def healthy(self) -> bool:
         """Whether it answers."""
@@ -139,7 +149,7 @@ def start(name: str = "emulator", *, auth: bool = False, port: int | None = None
     (folder / "tmp").mkdir(parents=True)
     program = ROOT / ".venv-emulator" / "bin" / "ministack"
     if not program.exists():
-        raise EmulatorFailed("The emulator is not installed: run `make setup-emulator`")
+        raise EmulatorFailed("The emulator is not installed: run `make setup`")
     port = port or free_port()
     log = folder / "emulator.log"
     with log.open("w") as output:
@@ -152,6 +162,7 @@ def start(name: str = "emulator", *, auth: bool = False, port: int | None = None
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children[process.pid] = process
     emulator = Emulator(name, process.pid, f"http://127.0.0.1:{port}", auth)
     deadline = time.monotonic() + _START_SECONDS
     while not emulator.healthy():
@@ -172,7 +183,8 @@ def stop(emulator: Emulator) -> None:
         while _alive(emulator.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         os.killpg(emulator.pid, signal.SIGKILL)  # workers that outlived it
-    _alive(emulator.pid)
+    if child := _children.pop(emulator.pid, None):
+        child.wait()
     (emulator.folder / "emulator.json").unlink(missing_ok=True)
     shutil.rmtree(emulator.folder / "tmp", ignore_errors=True)
 
@@ -206,6 +218,7 @@ def _environment(port: int, temporary: Path, *, auth: bool) -> dict[str, str]:
         "EDGE_PORT": str(port),
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "60",
         "LAMBDA_EXECUTOR": "local",
         "LOG_LEVEL": "INFO",
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
@@ -218,9 +231,8 @@ def _environment(port: int, temporary: Path, *, auth: bool) -> dict[str, str]:
 
 
 def _alive(pid: int) -> bool:
-    """Whether a process lives; a child of ours that has ended is collected."""
-    with suppress(ChildProcessError):
-        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    if child := _children.get(pid):
+        return child.poll() is None
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

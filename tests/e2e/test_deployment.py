@@ -1,0 +1,122 @@
+"""The template deploys, and its parts are connected as they should be."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.deploy import deploy
+from tests.e2e.conftest import Deployed, until
+
+if TYPE_CHECKING:
+    from local.simulator import Simulator
+
+pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+
+
+def _status(url: str, method: str = "GET") -> tuple[int, dict[str, str]]:
+    request = urllib.request.Request(url, method=method)  # noqa: S310 - loopback
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
+            return answer.status, dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers)
+
+
+def test_every_named_resource_begins_with_the_name_of_the_stack(stack: Deployed) -> None:
+    named = [
+        "TableName",
+        "BucketName",
+        "BusName",
+        "ProjectSecretName",
+        "TargetsSecretName",
+        "CreateFunctionName",
+    ]
+    assert [
+        stack.outputs[key] for key in named if not stack.outputs[key].startswith(stack.name)
+    ] == []
+
+
+def test_two_stacks_live_side_by_side_in_one_account(stack: Deployed) -> None:
+    other = deploy(stack.emulator, "other", {"SchedulesState": "DISABLED"})
+    shared = {key for key, value in other.items() if stack.outputs[key] == value}
+    assert shared == set()
+
+
+def test_an_update_keeps_the_table_and_what_is_in_it(stack: Deployed) -> None:
+    parameters = {"SchedulesState": "DISABLED", "LogRetentionDays": "30"}
+    before = deploy(stack.emulator, "updated", parameters)
+    table = stack.aws.client("dynamodb")
+    item = {"pk": {"S": "PROJECT#kept"}, "sk": {"S": "RUN#1"}}
+    table.put_item(TableName=before["TableName"], Item=item)
+    after = deploy(stack.emulator, "updated", parameters | {"LogRetentionDays": "60"})
+    assert table.get_item(TableName=after["TableName"], Key=item)["Item"] == item
+    groups = stack.aws.client("logs").describe_log_groups(
+        logGroupNamePrefix="/aws/lambda/updated/create"
+    )
+    assert groups["logGroups"][0]["retentionInDays"] == 60
+
+
+def test_a_parameter_that_is_not_safe_is_refused(stack: Deployed) -> None:
+    with pytest.raises(
+        stack.aws.client("cloudformation").exceptions.ClientError, match="PineconeUrl"
+    ):
+        deploy(stack.emulator, "careless", {"PineconeUrl": "http://api.example.com"})
+
+
+def test_a_request_on_the_bus_starts_a_run(stack: Deployed, project: tuple[str, Simulator]) -> None:
+    name, simulator = project
+    stack.aws.client("events").put_events(
+        Entries=[
+            {
+                "EventBusName": stack.outputs["BusName"],
+                "Source": "pinecone-backup.request",
+                "DetailType": "create.requested",
+                "Detail": json.dumps({"project": name}),
+            }
+        ]
+    )
+    until(lambda: simulator.project.backups, seconds=30, what="a backup")
+
+
+def test_an_asynchronous_run_that_fails_is_not_repeated_and_ends_in_the_failures_queue(
+    stack: Deployed,
+) -> None:
+    """A first repetition would come after a minute, and the failure after the last of them."""
+    stack.aws.client("lambda").invoke(
+        FunctionName=stack.outputs["CreateFunctionName"],
+        InvocationType="Event",
+        Payload=json.dumps({"now": "not a time"}).encode(),
+    )
+    sqs = stack.aws.client("sqs")
+    messages = until(
+        lambda: sqs.receive_message(QueueUrl=stack.outputs["FailuresQueueUrl"]).get("Messages"),
+        seconds=30,
+        what="the failure",
+    )
+    told = json.loads(messages[0]["Body"])
+    assert told["requestPayload"] == {"now": "not a time"}
+    assert "The event is malformed: now" in told["responsePayload"]["errorMessage"]
+
+
+def test_an_unsigned_request_to_the_api_is_refused(stack: Deployed) -> None:
+    status, _ = _status(f"{stack.outputs['ApiUrl']}/v1/health")
+    assert status == 403
+
+
+def test_with_a_cors_origin_a_preflight_reaches_the_function_unsigned(stack: Deployed) -> None:
+    status, _ = _status(f"{stack.outputs['ApiUrl']}/v1/backups", "OPTIONS")
+    assert status != 403
+
+
+def test_without_a_cors_origin_a_preflight_is_refused_like_everything_unsigned(
+    stack: Deployed,
+) -> None:
+    closed = deploy(stack.emulator, "closed", {"SchedulesState": "DISABLED"})
+    status, headers = _status(f"{closed['ApiUrl']}/v1/backups", "OPTIONS")
+    assert status == 403
+    assert "Access-Control-Allow-Origin" not in headers
