@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -416,13 +417,25 @@ def test_reads_share_a_connection(http: httpx.Client) -> None:
 def test_a_write_never_rides_on_a_kept_connection(http: httpx.Client) -> None:
     """A kept connection may be dead, and a write that finds out would be ambiguous."""
     accepted = loopback.response(b"", "202 Accepted")
-    scenes = [loopback.answers(accepted)] * 2
+    scenes = [loopback.answers(accepted, accepted)] * 2
     with loopback.serving(*scenes) as server:
         client = local(server, http)
         client.delete_backup("a")
         client.delete_backup("b")
 
     assert [len(requests) for requests in server.requests] == [1, 1]
+
+
+def test_more_threads_than_connections_wait_for_a_free_one(
+    simulator: Simulator, simulator_url: str
+) -> None:
+    simulator.project.seed_index("docs")
+    ids = [simulator.project.seed_backup("docs").backup_id for _ in range(24)]
+    with new_http_client(max_connections=2) as http, ThreadPoolExecutor(8) as pool:
+        client = PineconeClient(Key(DEFAULT_KEY), base_url=simulator_url, http=http)
+        found = [backup.backup_id for backup in pool.map(client.describe_backup, ids)]
+
+    assert found == ids
 
 
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])

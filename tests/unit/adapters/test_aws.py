@@ -37,7 +37,7 @@ def test_every_client_gives_up_in_time_and_tries_four_times_at_most() -> None:
     config = aws.client("secretsmanager").meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (3, 10)  # type: ignore[attr-defined] # set by botocore
-    assert config.retries == {"mode": "standard", "total_max_attempts": 4}  # type: ignore[attr-defined]
+    assert config.retries == {"mode": "standard", "total_max_attempts": 4}  # type: ignore[attr-defined] # as above
 
 
 def test_links_to_objects_are_signed_with_version_four() -> None:

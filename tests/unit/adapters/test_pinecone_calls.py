@@ -144,6 +144,16 @@ def test_retry_after_in_seconds_is_the_least_that_is_waited(status: int) -> None
     assert 7 <= time.slept[0] <= 8
 
 
+def test_clients_told_the_same_retry_after_do_not_come_back_together() -> None:
+    def waited() -> float:
+        time = Time()
+        script = Script(error(429, retry_after="7"), answer(row()))
+        client_of(script, time=time).describe_backup("bkp-1")
+        return time.slept[0]
+
+    assert len({waited() for _ in range(20)}) > 1
+
+
 def test_retry_after_as_a_date_is_honoured() -> None:
     time = Time()
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
@@ -423,6 +433,13 @@ def test_a_deletion_during_a_restore_is_told_as_such() -> None:
 
     with pytest.raises(errors.PreconditionFailed, match="pending restore jobs"):
         client_of(script).delete_backup("bkp-1")
+
+
+def test_another_enabled_schedule_is_a_conflict_even_after_a_lost_answer() -> None:
+    script = Script(httpx.ReadTimeout("late"), error(409, "ALREADY_EXISTS", "Disable it first."))
+
+    with pytest.raises(errors.Conflict):
+        client_of(script).update_native_schedule("s", enabled=True)
 
 
 def test_a_change_of_a_schedule_is_repeated_after_a_lost_answer() -> None:
