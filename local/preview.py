@@ -321,7 +321,7 @@ def _long_run(found: Preview, subjects: Sequence[Subject]) -> Table:
     """What each index holds today, at the end of the preview, and when all has settled."""
     table = Table(title="In the long run", title_justify="left", box=None, padding=(0, 1))
     table.add_column("Index")
-    for name in ("today", f"in {len(found.days) - 1} days", "for good", "size"):
+    for name in ("today", f"in {len(found.days) - 1} days", "settles at", "size"):
         table.add_column(name, justify="right")
     steady = {each.index_name: each for each in found.steady}
     for subject in subjects:
