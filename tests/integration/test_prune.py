@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -30,39 +31,60 @@ from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, plan_key
 from tests.support.pruning import Stack, client, document
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.simulator import Simulator
+    from pinecone_backup.adapters.pinecone import PineconeClient
+    from pinecone_backup.model import Backup, DomainEvent
+    from pinecone_backup.records import Deletion, PlanRecord
+    from pinecone_backup.rules.policy import PolicyDocument
+
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 TIGHT = {"per_run": {"count": 100, "percent": 100}, "per_index": {"count": 2, "percent": 50}}
 
 
 @pytest.fixture
-def plane(simulator_url):
+def plane(simulator_url: str) -> Iterator[PineconeClient]:
     with client(simulator_url) as plane:
         yield plane
 
 
 @pytest.fixture
-def stack(simulator, plane):
+def stack(simulator: Simulator, plane: PineconeClient) -> Stack:
     return Stack(simulator, plane)
 
 
-def deletes(simulator):
+def deletes(simulator: Simulator) -> list[str]:
     return [
         call.path.rpartition("/")[2] for call in simulator.requests.calls if call.method == "DELETE"
     ]
 
 
-def open_findings(stack):
+def open_findings(stack: Stack) -> set[tuple[str, str]]:
     return {(f.control, f.subject) for f in stack.ledger.findings() if f.open}
 
 
-def events(stack, type_):
+def plan_record(stack: Stack, digest: str) -> PlanRecord:
+    record = stack.ledger.plan(digest)
+    assert record is not None
+    return record
+
+
+def deletion_of(stack: Stack, backup_id: str) -> Deletion:
+    deletion = stack.ledger.backups()[backup_id].deletion
+    assert deletion is not None
+    return deletion
+
+
+def events(stack: Stack, type_: str) -> list[DomainEvent]:
     return [event for event in stack.ledger.events if event.type == type_]
 
 
 # --- A whole run -----------------------------------------------------------------------------
 
 
-def test_what_no_rule_keeps_is_deleted_and_the_rest_stays(stack):
+def test_what_no_rule_keeps_is_deleted_and_the_rest_stays(stack: Stack) -> None:
     """K1, D6: a whole run, from the listing to the deletion."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -74,7 +96,7 @@ def test_what_no_rule_keeps_is_deleted_and_the_rest_stays(stack):
     assert outcome.state is RunState.SUCCEEDED
 
 
-def test_the_newest_goes_first_within_an_index(stack, simulator):
+def test_the_newest_goes_first_within_an_index(stack: Stack, simulator: Simulator) -> None:
     """D5."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -84,14 +106,14 @@ def test_the_newest_goes_first_within_an_index(stack, simulator):
     assert deletes(simulator) == ids[3:]
 
 
-def test_every_deletion_is_recorded_with_its_reason_and_announced_once(stack):
+def test_every_deletion_is_recorded_with_its_reason_and_announced_once(stack: Stack) -> None:
     """D6."""
     ids = stack.seed_days("docs", 4)
     stack.settle()
 
     stack.run()
 
-    deletion = stack.ledger.backups()[ids[3]].deletion
+    deletion = deletion_of(stack, ids[3])
     assert deletion.state is DeletionState.ACCEPTED
     assert deletion.reasons == ("no rule of policy standard keeps it",)
     assert (deletion.run_id, deletion.actor) == ("run-0002", "schedule")
@@ -100,7 +122,7 @@ def test_every_deletion_is_recorded_with_its_reason_and_announced_once(stack):
     assert event.data["reasons"] == ["no rule of policy standard keeps it"]
 
 
-def test_a_second_run_deletes_nothing_more(stack, simulator):
+def test_a_second_run_deletes_nothing_more(stack: Stack, simulator: Simulator) -> None:
     """Idempotent: what one run leaves, the next one keeps."""
     stack.seed_days("docs", 8)
     stack.settle()
@@ -115,7 +137,7 @@ def test_a_second_run_deletes_nothing_more(stack, simulator):
     assert stack.listed() == left
 
 
-def test_a_run_while_deletions_are_under_way_plans_as_if_they_had_happened(stack):
+def test_a_run_while_deletions_are_under_way_plans_as_if_they_had_happened(stack: Stack) -> None:
     """G4: an accepted deletion counts for nothing, though the backup is still listed."""
     stack.simulator.behaviour.deletion_seconds = 3600
     stack.seed_days("docs", 8)
@@ -133,7 +155,7 @@ def test_a_run_while_deletions_are_under_way_plans_as_if_they_had_happened(stack
     }
 
 
-def test_the_whole_plan_lies_in_the_bucket_and_reads_back_equal(stack):
+def test_the_whole_plan_lies_in_the_bucket_and_reads_back_equal(stack: Stack) -> None:
     """D4: small in the ledger, whole in the bucket."""
     stack.seed_days("docs", 5)
 
@@ -141,12 +163,12 @@ def test_the_whole_plan_lies_in_the_bucket_and_reads_back_equal(stack):
 
     digest = outcome.plan.digest
     assert Plan.from_json(stack.objects.get(plan_key("main", digest))) == outcome.plan
-    record = stack.ledger.plan(digest)
+    record = plan_record(stack, digest)
     assert (record.delete_count, record.keep_count) == (2, 3)
     assert record.bytes_freed == outcome.plan.bytes_freed > 0
 
 
-def test_indexes_are_pruned_side_by_side(stack):
+def test_indexes_are_pruned_side_by_side(stack: Stack) -> None:
     """Bounded concurrency gives the same end as one after the other."""
     kept = set()
     for number in range(6):
@@ -162,7 +184,7 @@ def test_indexes_are_pruned_side_by_side(stack):
 # --- Calls -----------------------------------------------------------------------------------
 
 
-def test_calls_are_counted_as_n1_says(stack, simulator):
+def test_calls_are_counted_as_n1_says(stack: Stack, simulator: Simulator) -> None:
     """N1: pages, one GET /indexes, then per index with deletions one listing and one describe."""
     stack.seed_days("docs", 5)
     stack.seed_days("tidy", 3)
@@ -183,7 +205,7 @@ def test_calls_are_counted_as_n1_says(stack, simulator):
     }
 
 
-def test_a_full_last_page_costs_one_more_call(stack, simulator):
+def test_a_full_last_page_costs_one_more_call(stack: Stack, simulator: Simulator) -> None:
     """N1: floor(100/100) + 1."""
     stack.seed_days("docs", 100)
 
@@ -196,7 +218,9 @@ def test_a_full_last_page_costs_one_more_call(stack, simulator):
 
 
 @pytest.mark.parametrize("mode", list(PruneMode))
-def test_the_first_prune_of_a_ledger_is_a_dry_run_whatever_the_mode(stack, mode):
+def test_the_first_prune_of_a_ledger_is_a_dry_run_whatever_the_mode(
+    stack: Stack, mode: PruneMode
+) -> None:
     """D3."""
     ids = stack.seed_days("docs", 6)
 
@@ -207,7 +231,9 @@ def test_the_first_prune_of_a_ledger_is_a_dry_run_whatever_the_mode(stack, mode)
     assert stack.listed() == set(ids)
 
 
-def test_a_failed_first_prune_leaves_the_next_one_the_first(stack, simulator):
+def test_a_failed_first_prune_leaves_the_next_one_the_first(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D3: a prune that never completed has shown nobody its plan."""
     ids = stack.seed_days("docs", 6)
     simulator.faults.add(Fault(kind="status", status=400, operation="list_project_backups"))
@@ -218,7 +244,7 @@ def test_a_failed_first_prune_leaves_the_next_one_the_first(stack, simulator):
     assert stack.listed() == set(ids)
 
 
-def test_a_dry_run_deletes_nothing_and_nothing_waits_for_it(stack):
+def test_a_dry_run_deletes_nothing_and_nothing_waits_for_it(stack: Stack) -> None:
     ids = stack.seed_days("docs", 6)
     stack.settle()
 
@@ -226,10 +252,10 @@ def test_a_dry_run_deletes_nothing_and_nothing_waits_for_it(stack):
 
     assert stack.listed() == set(ids)
     assert not outcome.awaiting
-    assert stack.ledger.plan(outcome.plan.digest).state is PlanState.PLANNED
+    assert plan_record(stack, outcome.plan.digest).state is PlanState.PLANNED
 
 
-def test_approve_mode_deletes_nothing_without_an_approval_and_says_so_once(stack):
+def test_approve_mode_deletes_nothing_without_an_approval_and_says_so_once(stack: Stack) -> None:
     """D4."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -239,7 +265,7 @@ def test_approve_mode_deletes_nothing_without_an_approval_and_says_so_once(stack
 
     assert stack.listed() == set(ids)
     assert outcome.awaiting
-    assert stack.ledger.plan(outcome.plan.digest).state is PlanState.AWAITING_APPROVAL
+    assert plan_record(stack, outcome.plan.digest).state is PlanState.AWAITING_APPROVAL
     assert [event.data["digest"] for event in events(stack, "plan.awaiting")] == [
         outcome.plan.digest
     ]
@@ -247,7 +273,7 @@ def test_approve_mode_deletes_nothing_without_an_approval_and_says_so_once(stack
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["by its digest", "at the next tick"])
-def test_an_approved_plan_is_executed(stack, named):
+def test_an_approved_plan_is_executed(stack: Stack, named: bool) -> None:
     """D4."""
     ids = stack.seed_days("docs", 6)
     digest = stack.run(PruneMode.DRY_RUN).plan.digest
@@ -257,11 +283,13 @@ def test_an_approved_plan_is_executed(stack, named):
 
     assert stack.listed() == set(ids[:3])
     assert outcome.approved == digest
-    assert stack.ledger.plan(digest).state is PlanState.EXECUTED
+    assert plan_record(stack, digest).state is PlanState.EXECUTED
     assert open_findings(stack) == set()
 
 
-def test_an_approved_plan_deletes_what_is_still_planned_and_new_candidates_wait(stack, simulator):
+def test_an_approved_plan_deletes_what_is_still_planned_and_new_candidates_wait(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D4."""
     ids = stack.seed_days("docs", 5)
     digest = stack.run(PruneMode.DRY_RUN).plan.digest
@@ -277,7 +305,7 @@ def test_an_approved_plan_deletes_what_is_still_planned_and_new_candidates_wait(
     assert outcome.awaiting
 
 
-def test_a_changed_policy_refuses_the_approved_plan(stack):
+def test_a_changed_policy_refuses_the_approved_plan(stack: Stack) -> None:
     """D4."""
     ids = stack.seed_days("docs", 6)
     digest = stack.run(PruneMode.DRY_RUN).plan.digest
@@ -291,7 +319,9 @@ def test_a_changed_policy_refuses_the_approved_plan(stack):
     assert stack.listed() == set(ids)
 
 
-def test_an_expired_approval_is_refused_by_the_real_clock(stack, simulator):
+def test_an_expired_approval_is_refused_by_the_real_clock(
+    stack: Stack, simulator: Simulator
+) -> None:
     """T2: the trigger's time does not keep an approval alive."""
     ids = stack.seed_days("docs", 6)
     digest = stack.run(PruneMode.DRY_RUN).plan.digest
@@ -306,7 +336,7 @@ def test_an_expired_approval_is_refused_by_the_real_clock(stack, simulator):
     assert stack.listed() == set(ids)
 
 
-def test_a_dry_run_refuses_to_execute_an_approved_plan(stack):
+def test_a_dry_run_refuses_to_execute_an_approved_plan(stack: Stack) -> None:
     stack.seed_days("docs", 6)
     digest = stack.run(PruneMode.DRY_RUN).plan.digest
     stack.approve(digest)
@@ -315,14 +345,14 @@ def test_a_dry_run_refuses_to_execute_an_approved_plan(stack):
         stack.run(PruneMode.DRY_RUN, digest=digest)
 
 
-def test_an_unknown_digest_is_refused(stack):
+def test_an_unknown_digest_is_refused(stack: Stack) -> None:
     stack.settle()
 
     with pytest.raises(SubjectUnknown, match="no plan"):
         stack.run(digest="0" * 64)
 
 
-def test_an_altered_plan_is_not_executed(stack):
+def test_an_altered_plan_is_not_executed(stack: Stack) -> None:
     """D4: the digest is checked against the stored ids."""
     stack.seed_days("docs", 6)
     outcome = stack.run(PruneMode.DRY_RUN)
@@ -335,20 +365,20 @@ def test_an_altered_plan_is_not_executed(stack):
         stack.run(PruneMode.APPROVE, digest=digest)
 
 
-def test_planning_again_leaves_an_approval_in_force(stack):
+def test_planning_again_leaves_an_approval_in_force(stack: Stack) -> None:
     stack.seed_days("docs", 6)
     digest = stack.run(PruneMode.DRY_RUN).plan.digest
     stack.approve(digest)
 
     stack.run(PruneMode.DRY_RUN)
 
-    assert stack.ledger.plan(digest).state is PlanState.APPROVED
+    assert plan_record(stack, digest).state is PlanState.APPROVED
 
 
 # --- Limits and changes ----------------------------------------------------------------------
 
 
-def test_a_tripped_index_limit_freezes_that_index_and_the_others_go_on(stack):
+def test_a_tripped_index_limit_freezes_that_index_and_the_others_go_on(stack: Stack) -> None:
     """D2."""
     stack.document = document(limits=TIGHT)
     frozen = stack.seed_days("frozen", 6)
@@ -363,7 +393,7 @@ def test_a_tripped_index_limit_freezes_that_index_and_the_others_go_on(stack):
     assert outcome.plan.waits_because == "3 deletions in one index, where the limits allow 2"
 
 
-def test_what_a_limit_held_back_goes_with_an_approval(stack):
+def test_what_a_limit_held_back_goes_with_an_approval(stack: Stack) -> None:
     """D2, D4."""
     stack.document = document(limits=TIGHT)
     ids = stack.seed_days("docs", 6)
@@ -377,7 +407,9 @@ def test_what_a_limit_held_back_goes_with_an_approval(stack):
     assert not outcome.awaiting
 
 
-def test_a_tripped_run_limit_stops_the_run_before_its_first_deletion(stack, simulator):
+def test_a_tripped_run_limit_stops_the_run_before_its_first_deletion(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D2."""
     stack.document = document(
         limits={
@@ -396,7 +428,7 @@ def test_a_tripped_run_limit_stops_the_run_before_its_first_deletion(stack, simu
     assert outcome.awaiting
 
 
-def test_a_stricter_policy_waits_for_approval_until_somebody_gives_it(stack):
+def test_a_stricter_policy_waits_for_approval_until_somebody_gives_it(stack: Stack) -> None:
     """D3: it waits at every run, not only at the first one after the change."""
     ids = stack.seed_days("docs", 12)
     stack.document = document(retention={"keep_last": 12})
@@ -414,7 +446,9 @@ def test_a_stricter_policy_waits_for_approval_until_somebody_gives_it(stack):
     assert stack.listed() == set(ids[:3])
 
 
-def test_an_approved_change_of_policy_is_the_new_measure(stack, simulator):
+def test_an_approved_change_of_policy_is_the_new_measure(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D3: after it was approved and carried out, the next runs go by it."""
     stack.seed_days("docs", 12)
     stack.document = document(retention={"keep_last": 12})
@@ -431,7 +465,7 @@ def test_an_approved_change_of_policy_is_the_new_measure(stack, simulator):
     assert stack.listed() == set(later[:3])
 
 
-def test_a_small_change_of_policy_needs_nobody(stack):
+def test_a_small_change_of_policy_needs_nobody(stack: Stack) -> None:
     """D3: up to three more than the old policy."""
     ids = stack.seed_days("docs", 6)
     stack.document = document(retention={"keep_last": 6})
@@ -443,7 +477,7 @@ def test_a_small_change_of_policy_needs_nobody(stack):
     assert stack.listed() == set(ids[:3])
 
 
-def test_a_change_of_assignment_by_tag_waits_too(stack, simulator):
+def test_a_change_of_assignment_by_tag_waits_too(stack: Stack, simulator: Simulator) -> None:
     """D3: the document is the same; a tag names another policy."""
     strict = document().model_dump(mode="json")
     loose = strict["policies"][0] | {"name": "loose", "retention": {"keep_last": 50}}
@@ -463,7 +497,7 @@ def test_a_change_of_assignment_by_tag_waits_too(stack, simulator):
     assert stack.listed() == set(ids)
 
 
-def test_an_old_policy_that_cannot_be_read_counts_as_deleting_nothing(stack):
+def test_an_old_policy_that_cannot_be_read_counts_as_deleting_nothing(stack: Stack) -> None:
     """D3: on doubt the plan waits."""
     ids = stack.seed_days("docs", 12)
     stack.settle()
@@ -476,21 +510,19 @@ def test_an_old_policy_that_cannot_be_read_counts_as_deleting_nothing(stack):
     assert stack.listed() == set(ids)
 
 
-def _unknown_version(version):
+def _unknown_version(version: str) -> PolicyDocument:
     raise SubjectUnknown(f"There is no version {version}")
 
 
 # --- Rails -----------------------------------------------------------------------------------
 
 
-def hold_on(stack, target, scope=HoldScope.BACKUP, **properties):
+def hold_on(stack: Stack, target: str, scope: HoldScope = HoldScope.BACKUP) -> None:
     now = stack.simulator.clock.now()
-    stack.ledger.put_hold(
-        Hold(f"hold-{target}", scope, target, "quarterly audit", "alice", now, **properties)
-    )
+    stack.ledger.put_hold(Hold(f"hold-{target}", scope, target, "quarterly audit", "alice", now))
 
 
-def test_a_held_backup_is_never_deleted_and_changes_nobody_elses_fate(stack):
+def test_a_held_backup_is_never_deleted_and_changes_nobody_elses_fate(stack: Stack) -> None:
     """D1, K1."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -503,7 +535,7 @@ def test_a_held_backup_is_never_deleted_and_changes_nobody_elses_fate(stack):
     assert held.reasons == ("held by alice: quarterly audit",)
 
 
-def test_a_hold_on_an_index_holds_all_its_incarnations(stack):
+def test_a_hold_on_an_index_holds_all_its_incarnations(stack: Stack) -> None:
     """D1."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -514,17 +546,11 @@ def test_a_hold_on_an_index_holds_all_its_incarnations(stack):
     assert stack.listed() == set(ids)
 
 
-def test_a_hold_that_was_placed_while_the_run_was_planning_counts(stack):
+def test_a_hold_that_was_placed_while_the_run_was_planning_counts(stack: Stack) -> None:
     """D1."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
-    put_plan = stack.ledger.put_plan
-
-    def hold_then_put(plan):
-        hold_on(stack, ids[4])
-        put_plan(plan)
-
-    stack.ledger.put_plan = hold_then_put
+    stack.objects.before_put = lambda: hold_on(stack, ids[4])
 
     outcome = stack.run()
 
@@ -532,15 +558,17 @@ def test_a_hold_that_was_placed_while_the_run_was_planning_counts(stack):
     assert set(outcome.deleted) == {ids[3], ids[5]}
 
 
-def test_holds_that_cannot_be_read_stop_the_run(stack, simulator):
+def test_holds_that_cannot_be_read_stop_the_run(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """D2."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
 
-    def unreadable():
+    def unreadable() -> list[Hold]:
         raise LedgerUnavailable("DynamoDB does not answer")
 
-    stack.ledger.holds = unreadable
+    monkeypatch.setattr(stack.ledger, "holds", unreadable)
 
     with pytest.raises(LedgerUnavailable):
         stack.run()
@@ -548,7 +576,7 @@ def test_holds_that_cannot_be_read_stop_the_run(stack, simulator):
     assert stack.listed() == set(ids)
 
 
-def test_a_backup_that_a_restore_reads_is_not_deleted(stack, simulator):
+def test_a_backup_that_a_restore_reads_is_not_deleted(stack: Stack, simulator: Simulator) -> None:
     """D1: without asking Pinecone to refuse it."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -561,7 +589,9 @@ def test_a_backup_that_a_restore_reads_is_not_deleted(stack, simulator):
     assert outcome.state is RunState.SUCCEEDED
 
 
-def test_a_restore_that_only_our_ledger_knows_protects_its_backup(stack, simulator):
+def test_a_restore_that_only_our_ledger_knows_protects_its_backup(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D1: Pinecone's listing of restore jobs is not exhaustive."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -575,7 +605,9 @@ def test_a_restore_that_only_our_ledger_knows_protects_its_backup(stack, simulat
     assert ids[5] in stack.listed()
 
 
-def test_a_pending_restore_that_nobody_listed_is_skipped_and_said(stack, simulator):
+def test_a_pending_restore_that_nobody_listed_is_skipped_and_said(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D6: 412."""
     simulator.behaviour.restore_listing_exhaustive = False
     ids = stack.seed_days("docs", 6)
@@ -585,12 +617,12 @@ def test_a_pending_restore_that_nobody_listed_is_skipped_and_said(stack, simulat
     outcome = stack.run()
 
     assert outcome.skipped == (ids[4],)
-    assert stack.ledger.backups()[ids[4]].deletion.state is DeletionState.SKIPPED
+    assert deletion_of(stack, ids[4]).state is DeletionState.SKIPPED
     assert stack.listed("docs") == {*ids[:3], ids[4]}
     assert outcome.state is RunState.PARTIAL
 
 
-def test_a_backup_that_is_gone_already_is_a_success(stack, simulator):
+def test_a_backup_that_is_gone_already_is_a_success(stack: Stack, simulator: Simulator) -> None:
     """D6: 404."""
     ids = stack.seed_days("docs", 5)
     stack.settle()
@@ -603,7 +635,9 @@ def test_a_backup_that_is_gone_already_is_a_success(stack, simulator):
     assert outcome.state is RunState.SUCCEEDED
 
 
-def test_one_refused_deletion_is_recorded_and_the_rest_goes_on(stack, simulator):
+def test_one_refused_deletion_is_recorded_and_the_rest_goes_on(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D6."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -614,16 +648,19 @@ def test_one_refused_deletion_is_recorded_and_the_rest_goes_on(stack, simulator)
     outcome = stack.run()
 
     assert list(outcome.failed) == [ids[3]]
-    assert stack.ledger.backups()[ids[3]].deletion.state is DeletionState.FAILED
+    assert deletion_of(stack, ids[3]).state is DeletionState.FAILED
     assert stack.listed() == {*ids[:3], ids[3]}
 
 
-def test_an_index_whose_newest_good_backup_is_not_ready_any_more_is_skipped(stack, simulator):
+def test_an_index_whose_newest_good_backup_is_not_ready_any_more_is_skipped(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D5."""
     ids = stack.seed_days("docs", 6)
     stack.seed_days("other", 4)
     stack.settle()
-    stack.ledger.put_plan, put_plan = _break_newest(simulator, ids[0], stack), stack.ledger.put_plan
+    [newest] = [known for known in simulator.project.backups if known.backup_id == ids[0]]
+    stack.objects.before_put = lambda: setattr(newest, "fixed_status", "InitializationFailed")
 
     outcome = stack.run()
 
@@ -631,21 +668,11 @@ def test_an_index_whose_newest_good_backup_is_not_ready_any_more_is_skipped(stac
     assert "InitializationFailed" in outcome.skipped_indexes["docs"]
     assert len(stack.listed("other")) == 3
     assert (Control.PRUNE_STOPPED, "docs") in open_findings(stack)
-    stack.ledger.put_plan = put_plan
 
 
-def _break_newest(simulator, backup_id, stack):
-    put_plan = stack.ledger.put_plan
-
-    def put(plan):
-        [backup] = [b for b in simulator.project.backups if b.backup_id == backup_id]
-        backup.fixed_status = "InitializationFailed"
-        put_plan(plan)
-
-    return put
-
-
-def test_an_index_whose_newest_good_backup_cannot_be_described_is_skipped(stack, simulator):
+def test_an_index_whose_newest_good_backup_cannot_be_described_is_skipped(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D5: on doubt nothing is deleted."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -657,7 +684,7 @@ def test_an_index_whose_newest_good_backup_cannot_be_described_is_skipped(stack,
     assert "docs" in outcome.skipped_indexes
 
 
-def test_an_index_without_an_assignment_loses_nothing(stack):
+def test_an_index_without_an_assignment_loses_nothing(stack: Stack) -> None:
     """I3."""
     stack.document = document(assign=False)
     ids = stack.seed_days("docs", 6)
@@ -669,7 +696,7 @@ def test_an_index_without_an_assignment_loses_nothing(stack):
     assert outcome.plan.indexes[0].frozen == "no policy is assigned"
 
 
-def test_a_suspect_displaces_no_good_backup(stack):
+def test_a_suspect_displaces_no_good_backup(stack: Stack) -> None:
     """G1, G2: an empty backup fills no bucket; the verdict is stored and told once."""
     stack.simulator.project.seed_index("docs", created_at=LONG_AGO)
     empty = [stack.seed("docs", days_ago=day, record_count=0) for day in range(5)]
@@ -687,7 +714,9 @@ def test_a_suspect_displaces_no_good_backup(stack):
 # --- Whose backup is it ----------------------------------------------------------------------
 
 
-def test_two_stacks_on_one_project_leave_each_other_alone(simulator, plane):
+def test_two_stacks_on_one_project_leave_each_other_alone(
+    simulator: Simulator, plane: PineconeClient
+) -> None:
     """I2: each prunes its own, by its own policy."""
     mine, theirs = (Stack(simulator, plane, owner=owner) for owner in ("stack-a", "stack-b"))
     my_ids, their_ids = mine.seed_days("docs", 6), theirs.seed_days("docs", 6)
@@ -704,7 +733,9 @@ def test_two_stacks_on_one_project_leave_each_other_alone(simulator, plane):
     assert mine.listed() == {*my_ids[:3], *their_ids[:3]}
 
 
-def test_what_people_and_native_schedules_made_is_left_alone(stack, simulator):
+def test_what_people_and_native_schedules_made_is_left_alone(
+    stack: Stack, simulator: Simulator
+) -> None:
     """I2, G5: foreign ones are never pruned and never count."""
     ids = stack.seed_days("docs", 6)
     project = simulator.project
@@ -723,7 +754,9 @@ def test_what_people_and_native_schedules_made_is_left_alone(stack, simulator):
     assert reasons[on_demand] == ("made on demand",)
 
 
-def test_a_recreated_namesake_does_not_count_for_the_old_index_nor_the_other_way(stack, simulator):
+def test_a_recreated_namesake_does_not_count_for_the_old_index_nor_the_other_way(
+    stack: Stack, simulator: Simulator
+) -> None:
     """I1, D7: each incarnation stands alone; the old one's backups are orphans."""
     old = stack.seed_days("docs", 5)
     stack.settle()
@@ -736,17 +769,13 @@ def test_a_recreated_namesake_does_not_count_for_the_old_index_nor_the_other_way
     assert stack.listed() == {*old, *new}
 
 
-def test_an_index_that_is_recreated_during_the_run_is_skipped(stack, simulator):
+def test_an_index_that_is_recreated_during_the_run_is_skipped(
+    stack: Stack, simulator: Simulator
+) -> None:
     """I1: the plan is about an incarnation that is not the active one any more."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
-    put_plan = stack.ledger.put_plan
-
-    def recreate_then_put(plan):
-        simulator.project.recreate_index("docs")
-        put_plan(plan)
-
-    stack.ledger.put_plan = recreate_then_put
+    stack.objects.before_put = lambda: simulator.project.recreate_index("docs")
 
     outcome = stack.run()
 
@@ -755,7 +784,9 @@ def test_an_index_that_is_recreated_during_the_run_is_skipped(stack, simulator):
     assert (Control.INCARNATION_CHANGED, "docs") in open_findings(stack)
 
 
-def test_an_old_incarnation_not_said_to_be_deleted_is_kept(stack, simulator):
+def test_an_old_incarnation_not_said_to_be_deleted_is_kept(
+    stack: Stack, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """I1: an API that does not tell of deleted indexes leaves two incarnations under a name."""
     old = stack.seed_days("docs", 6)
     simulator.project.recreate_index("docs")
@@ -765,10 +796,10 @@ def test_an_old_incarnation_not_said_to_be_deleted_is_kept(stack, simulator):
     simulator.clock.advance(hours=5)
     rows = stack.plane.project_backups
 
-    def without_deletion():
+    def without_deletion() -> Iterator[Backup]:
         return iter([replace(row, index_deleted_at=None) for row in rows()])
 
-    stack.plane.project_backups = without_deletion
+    monkeypatch.setattr(stack.plane, "project_backups", without_deletion)
     stack.settle()
     simulator.requests.clear()
 
@@ -782,7 +813,9 @@ def test_an_old_incarnation_not_said_to_be_deleted_is_kept(stack, simulator):
     assert simulator.requests.counts()["list_index_backups"] == 1
 
 
-def test_restore_and_swap_keeps_the_old_incarnation_until_the_new_one_stands(stack, simulator):
+def test_restore_and_swap_keeps_the_old_incarnation_until_the_new_one_stands(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D7: the restored index leans on the deleted one it came from."""
     stack.document = document(orphans={"after": 30})
     project = simulator.project
@@ -804,7 +837,9 @@ def test_restore_and_swap_keeps_the_old_incarnation_until_the_new_one_stands(sta
     assert outcome.awaiting
 
 
-def test_the_last_good_orphan_goes_only_with_an_approval(stack, simulator):
+def test_the_last_good_orphan_goes_only_with_an_approval(
+    stack: Stack, simulator: Simulator
+) -> None:
     """D7."""
     stack.document = document(orphans={"after": 30})
     old = stack.seed_days("docs", 3)
@@ -821,7 +856,7 @@ def test_the_last_good_orphan_goes_only_with_an_approval(stack, simulator):
     assert stack.listed() == set()
 
 
-def test_orphans_stay_for_ever_by_default(stack, simulator):
+def test_orphans_stay_for_ever_by_default(stack: Stack, simulator: Simulator) -> None:
     """D7."""
     old = stack.seed_days("docs", 9)
     simulator.project.delete_index("docs")
@@ -836,7 +871,9 @@ def test_orphans_stay_for_ever_by_default(stack, simulator):
 # --- Listings that lie -----------------------------------------------------------------------
 
 
-def test_a_listing_that_comes_back_empty_deletes_nothing(stack, simulator):
+def test_a_listing_that_comes_back_empty_deletes_nothing(
+    stack: Stack, simulator: Simulator
+) -> None:
     """N2: what the ledger knows is described before it is called gone."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -849,7 +886,9 @@ def test_a_listing_that_comes_back_empty_deletes_nothing(stack, simulator):
     assert stack.listed() == set(ids[:3])
 
 
-def test_an_empty_listing_of_a_project_nobody_knows_plans_nothing(stack, simulator):
+def test_an_empty_listing_of_a_project_nobody_knows_plans_nothing(
+    stack: Stack, simulator: Simulator
+) -> None:
     stack.seed_days("docs", 6)
     simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups"))
 
@@ -858,7 +897,7 @@ def test_an_empty_listing_of_a_project_nobody_knows_plans_nothing(stack, simulat
     assert outcome.plan.items == ()
 
 
-def test_a_listing_whose_token_repeats_stops_the_run(stack, simulator):
+def test_a_listing_whose_token_repeats_stops_the_run(stack: Stack, simulator: Simulator) -> None:
     """D2."""
     ids = stack.seed_days("docs", 120)
     stack.settle()
@@ -870,7 +909,7 @@ def test_a_listing_whose_token_repeats_stops_the_run(stack, simulator):
     assert stack.listed() == set(ids)
 
 
-def test_a_page_that_fails_midway_stops_the_run(stack, simulator):
+def test_a_page_that_fails_midway_stops_the_run(stack: Stack, simulator: Simulator) -> None:
     """D2."""
     ids = stack.seed_days("docs", 120)
     stack.settle()
@@ -886,7 +925,7 @@ def test_a_page_that_fails_midway_stops_the_run(stack, simulator):
     assert stack.listed() == set(ids)
 
 
-def test_one_id_under_two_indexes_freezes_both(stack, simulator):
+def test_one_id_under_two_indexes_freezes_both(stack: Stack, simulator: Simulator) -> None:
     """I4: the guide's own example; the repeat is data, since every walk shows it."""
     docs, other = stack.seed_days("docs", 6), stack.seed_days("other", 6)
     third = stack.seed_days("third", 6)
@@ -904,7 +943,9 @@ def test_one_id_under_two_indexes_freezes_both(stack, simulator):
 
 
 @pytest.mark.parametrize("days", [-1, 1])
-def test_a_clock_that_is_a_day_wrong_loses_nothing_that_a_right_one_keeps(stack, simulator, days):
+def test_a_clock_that_is_a_day_wrong_loses_nothing_that_a_right_one_keeps(
+    stack: Stack, simulator: Simulator, days: int
+) -> None:
     """T2, K4: windows go by the newest backup, and what is dated ahead counts for nothing."""
     stack.document = document(retention={"keep_within": "3d", "keep_daily": 4})
     ids = stack.seed_days("docs", 8)
@@ -916,7 +957,7 @@ def test_a_clock_that_is_a_day_wrong_loses_nothing_that_a_right_one_keeps(stack,
     assert set(ids[:4]) <= stack.listed()
 
 
-def test_a_backup_from_the_future_is_kept_and_counts_for_nothing(stack):
+def test_a_backup_from_the_future_is_kept_and_counts_for_nothing(stack: Stack) -> None:
     """T2."""
     ids = stack.seed_days("docs", 5)
     ahead = stack.seed("docs", days_ago=-1)
@@ -932,7 +973,9 @@ def test_a_backup_from_the_future_is_kept_and_counts_for_nothing(stack):
 # --- Earlier deletions -----------------------------------------------------------------------
 
 
-def test_the_next_run_confirms_what_is_gone_and_forgets_it(stack, simulator):
+def test_the_next_run_confirms_what_is_gone_and_forgets_it(
+    stack: Stack, simulator: Simulator
+) -> None:
     """N2, G4: described before it is called gone."""
     ids = stack.seed_days("docs", 5)
     stack.settle()
@@ -945,7 +988,7 @@ def test_the_next_run_confirms_what_is_gone_and_forgets_it(stack, simulator):
     assert set(stack.ledger.backups()) == set(ids[:3])
 
 
-def test_what_somebody_else_deleted_is_told_as_vanished(stack, simulator):
+def test_what_somebody_else_deleted_is_told_as_vanished(stack: Stack, simulator: Simulator) -> None:
     """N2."""
     ids = stack.seed_days("docs", 3)
     stack.settle()
@@ -958,7 +1001,7 @@ def test_what_somebody_else_deleted_is_told_as_vanished(stack, simulator):
     assert events(stack, "backup.deleted") == []
 
 
-def test_a_lost_deletion_is_found_after_a_day(stack, simulator):
+def test_a_lost_deletion_is_found_after_a_day(stack: Stack, simulator: Simulator) -> None:
     """G4: Pinecone said 202 and did nothing."""
     ids = stack.seed_days("docs", 4)
     stack.settle()
@@ -974,7 +1017,9 @@ def test_a_lost_deletion_is_found_after_a_day(stack, simulator):
     assert (Control.DELETION_STUCK, ids[3]) in open_findings(stack)
 
 
-def test_a_missing_backup_that_cannot_be_described_is_not_called_gone(stack, simulator):
+def test_a_missing_backup_that_cannot_be_described_is_not_called_gone(
+    stack: Stack, simulator: Simulator
+) -> None:
     """N2."""
     ids = stack.seed_days("docs", 5)
     stack.settle()
@@ -991,7 +1036,9 @@ def test_a_missing_backup_that_cannot_be_described_is_not_called_gone(stack, sim
 # --- Time ------------------------------------------------------------------------------------
 
 
-def test_a_run_without_time_left_stops_cleanly_and_the_next_one_goes_on(stack, simulator):
+def test_a_run_without_time_left_stops_cleanly_and_the_next_one_goes_on(
+    stack: Stack, simulator: Simulator
+) -> None:
     ids = stack.seed_days("docs", 8)
     stack.settle()
     left = iter([900.0] * 3)

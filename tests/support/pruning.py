@@ -21,7 +21,7 @@ from tests.support.outside import MemoryObjects
 from tests.support.pinecone_calls import Key, Time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from local.simulator import Simulator
     from pinecone_backup.ports import ControlPlane
@@ -68,6 +68,18 @@ def client(simulator_url: str) -> Iterator[PineconeClient]:
         )
 
 
+class Objects(MemoryObjects):
+    """A bucket that lets a test step in between planning and acting, when the plan is put."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before_put: Callable[[], object] = lambda: None
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        self.before_put()
+        super().put(key, body, content_type=content_type)
+
+
 @dataclass
 class Stack:
     """One deployment of ours on the simulated project."""
@@ -78,7 +90,7 @@ class Stack:
     document: PolicyDocument = field(default_factory=document)
     version: str = "v1"
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    objects: MemoryObjects = field(default_factory=MemoryObjects)
+    objects: Objects = field(default_factory=Objects)
     documents: dict[str, PolicyDocument] = field(default_factory=dict)
     time_left: float = 900.0
     runs: int = 0

@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import Status
 from pinecone_backup.records import BackupRecord, Verdict
@@ -100,14 +100,20 @@ class Entry:
 
     def known(self, clock: datetime) -> BackupRecord:
         """The ledger's record of it; a new one when there is none."""
-        return self.record or BackupRecord(
-            backup_id=self.backup.backup_id,
-            index_name=self.backup.index_name,
-            index_id=self.backup.index_id,
-            name=self.backup.name,
-            created_at=self.backup.created_at,
-            first_seen_at=clock,
-        )
+        return self.record or new_record(self.backup, clock)
+
+
+def new_record(backup: Backup, clock: datetime, **known: Any) -> BackupRecord:
+    """The ledger's first record of a backup, seen at ``clock``, with fields already known."""
+    return BackupRecord(
+        backup_id=backup.backup_id,
+        index_name=backup.index_name,
+        index_id=backup.index_id,
+        name=backup.name,
+        created_at=backup.created_at,
+        first_seen_at=clock,
+        **known,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +190,17 @@ def take_inventory(
         native: What native schedules' histories list, by backup id (``native_marks``); without
             it a name like ``{schedule}-YYYYMMDDTHHMMSSZ`` hints at a native one.
     """
-    by_id: dict[str, list[Backup]] = defaultdict(list)
+    first: dict[str, Backup] = {}
+    repeats: dict[str, list[Backup]] = {}
     for row in rows:
-        by_id[row.backup_id].append(row)
+        if first.setdefault(row.backup_id, row) is not row:
+            repeats.setdefault(row.backup_id, [first[row.backup_id]]).append(row)
     contradictions: list[Contradiction] = []
     entries: dict[str, Entry] = {}
-    for backup_id in sorted(by_id):
-        backup, contradiction = _merged(by_id[backup_id])
+    for backup_id in sorted(first):
+        backup, contradiction = first[backup_id], None
+        if backup_id in repeats:
+            backup, contradiction = _merged(repeats[backup_id])
         if contradiction:
             contradictions.append(contradiction)
         entries[backup_id] = _entry(

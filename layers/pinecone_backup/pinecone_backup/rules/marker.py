@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from sys import intern
 
 MARKER_PREFIX = "pinecone-backup/"
 """A description that begins like this is a marker; the API refuses such descriptions."""
@@ -55,7 +56,7 @@ class Marker:
         match = _MARKER.fullmatch(description or "")
         if match is None:
             return None
-        owner, policy, slot, run_id, attempt = match.groups()
+        owner, policy, slot, run_id, attempt = map(intern, match.groups())  # few differ
         try:
             due = datetime.fromisoformat(slot)
         except ValueError:
@@ -65,7 +66,8 @@ class Marker:
     def name_for(self, index_name: str) -> str:
         """The backup name this marker implies for an index (rule I5), at most 45 characters."""
         policy = (self.policy or ON_DEMAND)[:20].rstrip("-")
-        slot = f"{self.slot.astimezone(UTC):%Y%m%dt%H%Mz}"
+        due = self.slot.astimezone(UTC)
+        slot = f"{due.year:04}{due.month:02}{due.day:02}t{due.hour:02}{due.minute:02}z"
         return f"{policy}-{slot}-{index_digest(index_name)}-{self.attempt}"
 
 

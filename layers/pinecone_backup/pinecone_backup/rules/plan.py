@@ -314,13 +314,12 @@ class _Subject:
 
     def _fate(self, entry: Entry) -> tuple[Action, tuple[str, ...]]:
         backup_id = entry.backup.backup_id
-        for action, reasons in (
-            (Action.DELETE, self.fates.goes),
-            (Action.WAIT, self.fates.waits),
-            (Action.KEEP, self.fates.keeps),
-        ):
-            if backup_id in reasons:
-                return action, reasons[backup_id]
+        if backup_id in self.fates.keeps:
+            return Action.KEEP, self.fates.keeps[backup_id]
+        if backup_id in self.fates.goes:
+            return Action.DELETE, self.fates.goes[backup_id]
+        if backup_id in self.fates.waits:
+            return Action.WAIT, self.fates.waits[backup_id]
         action, reason = _left_alone(entry)
         return action, (reason,)
 
@@ -431,13 +430,13 @@ def _doubtful(entry: Entry) -> bool:
 
 def _anchor(incarnation: Incarnation) -> str | None:
     """The newest good one of ours, else the newest suspect: it must be Ready (rule D5)."""
-    ready = [
-        entry
-        for entry in incarnation.entries
-        if entry.origin is Origin.OURS and entry.worth.ready and not _doubtful(entry)
-    ]
-    good = [entry for entry in ready if entry.worth is Worth.GOOD]
-    return next((entry.backup.backup_id for entry in (*good, *ready)), None)
+    suspect = None
+    for entry in incarnation.entries:
+        if entry.origin is Origin.OURS and entry.worth.ready and not _doubtful(entry):
+            if entry.worth is Worth.GOOD:
+                return entry.backup.backup_id
+            suspect = suspect or entry.backup.backup_id
+    return suspect
 
 
 # --- What goes ------------------------------------------------------------------------------
@@ -619,9 +618,10 @@ class _Rails:
             if entry.record and entry.record.restore_tested:
                 fates.protect(entry.backup.backup_id, "newest restore-tested")
                 break
-        for entry in ours:
-            for reason in self._named(entry.backup):
-                fates.protect(entry.backup.backup_id, reason)
+        if self.held or self.restoring:
+            for entry in ours:
+                for reason in self._named(entry.backup):
+                    fates.protect(entry.backup.backup_id, reason)
 
     @staticmethod
     def _floor(good: Sequence[Entry], fates: _Fates, floor: int) -> None:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.records import Verdict
-from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory, Origin, Worth
+from pinecone_backup.rules.inventory import (
+    Entry,
+    Incarnation,
+    Inventory,
+    Origin,
+    Worth,
+    new_record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -122,14 +129,22 @@ def _judged(
 
 
 def _with_verdict(entry: Entry, verdict: Verdict, reason: str, clock: datetime) -> Entry:
-    backup = entry.backup
-    record = replace(
-        entry.known(clock),
-        verdict=verdict,
-        verdict_reason=reason,
-        verdict_at=clock,
-        record_count=backup.record_count,
-        size_bytes=backup.size_bytes,
-    )
+    backup, known = entry.backup, entry.record
+    seen: dict[str, Any] = {
+        "verdict": verdict,
+        "verdict_reason": reason,
+        "verdict_at": clock,
+        "record_count": backup.record_count,
+        "size_bytes": backup.size_bytes,
+    }
+    record = replace(known, **seen) if known else new_record(backup, clock, **seen)
     good = verdict.counts and record.restore_tested is not False
-    return replace(entry, record=record, worth=Worth.GOOD if good else Worth.SUSPECT)
+    return Entry(
+        backup,
+        entry.origin,
+        Worth.GOOD if good else Worth.SUSPECT,
+        entry.at,
+        entry.marker,
+        entry.schedule,
+        record,
+    )

@@ -1,0 +1,258 @@
+"""A prune that is cut off at any of its calls, and the run after it.
+
+The outside is in memory and every call of it can be made to fail in turn: before it took effect,
+after it took effect, or together with the whole process. The run after that must end where an
+uninterrupted one ends, and in between the ledger must not say anything that is not so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pinecone_backup.errors import (
+    BackupError,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    StoreUnavailable,
+    Unavailable,
+)
+from pinecone_backup.model import Moment, RestoreJob, RunContext, RunKind, Status, TriggerKind
+from pinecone_backup.records import DeletionState, Hold, HoldScope, PlanState, Run, RunState
+from pinecone_backup.settings import PruneMode
+from pinecone_backup.usecases.prune import Tools, prune
+from tests.support.backups import NOW, OWNER, MemoryPlane, backup, deletion, index
+from tests.support.ledger import MemoryLedger
+from tests.support.outside import MemoryObjects
+from tests.support.pruning import document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DOCUMENT = document(retention={"keep_daily": 3}, orphans={"after": 30})
+
+
+class Killed(BaseException):
+    """The process is gone: nothing catches it, and nothing is called after it."""
+
+
+@dataclass
+class Fuse:
+    """Counts calls of the outside and fails one of them."""
+
+    at: int | None = None
+    after_effect: bool = False
+    kill: bool = False
+    calls: list[str] = field(default_factory=list)
+    blown: bool = False
+
+    def call(self, name: str, function: Callable[..., Any], error: BackupError) -> Any:
+        if self.kill and self.blown:
+            raise Killed
+        self.calls.append(name)
+        if len(self.calls) - 1 != self.at:
+            return function()
+        self.blown = True
+        if self.after_effect:
+            function()
+        raise Killed if self.kill else error
+
+
+class Fused:
+    """Something outside, whose methods go through the fuse."""
+
+    def __init__(self, inner: Any, fuse: Fuse, error: Callable[[str], BackupError]) -> None:
+        self._inner, self._fuse, self._error = inner, fuse, error
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._inner, name)
+        if not callable(attribute):
+            return attribute
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            def function() -> Any:
+                return attribute(*arguments, **named)
+
+            return self._fuse.call(name, function, self._error(name))
+
+        return call
+
+
+def plane_error(name: str) -> BackupError:
+    if name == "delete_backup":
+        return OutcomeUnknown("The connection was lost")
+    return Unavailable("Pinecone does not answer")
+
+
+class World:
+    """A project with something of everything, after its first (dry) run."""
+
+    def __init__(self) -> None:
+        rows = [
+            *(backup(f"docs-{day:02}", days_ago=day) for day in range(8)),
+            *(backup(f"shop-{day:02}", days_ago=day, index="shop") for day in range(6)),
+            backup("docs-empty", days_ago=0.5, record_count=0),
+            backup("docs-failed", days_ago=20, status=Status.FAILED),
+            backup("docs-manual", days_ago=100, owner=None, name="by-hand"),
+            *(
+                backup(
+                    f"old-{day:02}",
+                    days_ago=100 + day,
+                    index="old",
+                    index_deleted_at=NOW - timedelta(days=90),
+                )
+                for day in range(3)
+            ),
+        ]
+        self.plane = MemoryPlane(rows, [index("docs"), index("shop")])
+        self.plane.jobs.append(
+            RestoreJob("job-1", "shop-04", "restored", "id-restored", "Pending", NOW)
+        )
+        self.ledger = MemoryLedger()
+        self.ledger.put_hold(
+            Hold("hold-1", HoldScope.BACKUP, "docs-06", "quarterly audit", "alice", NOW)
+        )
+        self.objects = MemoryObjects()
+        self.runs = 0
+        self.run(mode=PruneMode.DRY_RUN)
+        # An earlier run was cut off right after a deletion took effect.
+        known = self.ledger.backups()["docs-07"]
+        self.plane.delete_backup("docs-07")
+        self.plane.deletes.clear()
+        self.ledger.put_backup(replace(known, deletion=deletion(DeletionState.UNKNOWN)))
+
+    def run(self, fuse: Fuse | None = None, *, mode: PruneMode = PruneMode.ENFORCE) -> None:
+        fuse = fuse or Fuse()
+        self.runs += 1
+        clock = NOW + timedelta(minutes=self.runs)
+        context = RunContext(
+            f"run-{self.runs}",
+            RunKind.PRUNE,
+            "main",
+            OWNER,
+            Moment(now=NOW, clock=clock),
+            TriggerKind.SCHEDULE,
+            "schedule",
+        )
+        outcome = prune(
+            context,
+            Tools(
+                control_plane=Fused(self.plane, fuse, plane_error),
+                ledger=Fused(self.ledger, fuse, lambda _: LedgerUnavailable("no answer")),
+                store=Fused(self.objects, fuse, lambda _: StoreUnavailable("no answer")),
+                policy_version=lambda _: DOCUMENT,
+                time_left=lambda: 900.0,
+                workers=1,
+            ),
+            document=DOCUMENT,
+            version="v1",
+            mode=mode,
+        )
+        self.ledger.put_run(
+            Run(
+                context.run_id,
+                RunKind.PRUNE,
+                TriggerKind.SCHEDULE,
+                "schedule",
+                outcome.state,
+                NOW,
+                clock,
+                policy_version="v1",
+                summary=outcome.summary,
+            )
+        )
+
+    def approve_everything(self) -> None:
+        """A person approves what the last plan had to go."""
+        plan = self.ledger.plans()[0]
+        self.ledger.put_plan(replace(plan, state=PlanState.APPROVED))
+
+
+def calls_of(prepare: Callable[[World], None], mode: PruneMode) -> list[str]:
+    fuse = Fuse()
+    world = World()
+    prepare(world)
+    world.run(fuse, mode=mode)
+    return fuse.calls
+
+
+def nothing(world: World) -> None:
+    """No approval."""
+
+
+def approved(world: World) -> None:
+    world.run(mode=PruneMode.APPROVE)
+    world.approve_everything()
+
+
+SCENES = {
+    "enforced": (nothing, PruneMode.ENFORCE),
+    "approved": (approved, PruneMode.APPROVE),
+}
+CASES = [
+    pytest.param(scene, number, after_effect, kill, id=f"{scene}-{number}-{name}-{when}-{how}")
+    for scene, (prepare, mode) in SCENES.items()
+    for number, name in enumerate(calls_of(prepare, mode))
+    for after_effect, when in ((False, "before"), (True, "after"))
+    for kill, how in ((False, "error"), (True, "killed"))
+]
+
+
+def undisturbed(scene: str) -> set[str]:
+    prepare, mode = SCENES[scene]
+    world = World()
+    prepare(world)
+    world.run(mode=mode)
+    return set(world.plane.backups)
+
+
+ENDS = {scene: undisturbed(scene) for scene in SCENES}
+
+
+def test_the_undisturbed_runs_end_as_the_rules_say() -> None:
+    docs = {"docs-00", "docs-01", "docs-02", "docs-06", "docs-empty", "docs-manual"}
+    shop = {"shop-00", "shop-01", "shop-02", "shop-04"}
+
+    assert ENDS["enforced"] == docs | shop | {"old-00"}
+    assert ENDS["approved"] == docs | shop
+
+
+@pytest.mark.parametrize(("scene", "number", "after_effect", "kill"), CASES)
+def test_a_run_cut_off_at_any_call_is_made_good_by_the_next(
+    scene: str, number: int, after_effect: bool, kill: bool
+) -> None:
+    """D5, D6: the next run ends as an uninterrupted one; in between the ledger says the truth."""
+    prepare, mode = SCENES[scene]
+    world = World()
+    prepare(world)
+    before = set(world.plane.backups)
+
+    with contextlib.suppress(BackupError, Killed):
+        world.run(Fuse(number, after_effect, kill), mode=mode)
+
+    there = set(world.plane.backups)
+    assert there >= ENDS[scene], "an interrupted run must not delete what a whole one keeps"
+    assert len(world.plane.deletes) == len(set(world.plane.deletes)), "nothing is asked twice"
+    for backup_id, known in world.ledger.backups().items():
+        state = known.deletion.state if known.deletion else None
+        if state in (DeletionState.ACCEPTED, DeletionState.GONE):
+            assert backup_id not in there
+        if backup_id in before - there:
+            assert state in (DeletionState.UNKNOWN, DeletionState.ACCEPTED)
+
+    world.run(mode=mode)
+
+    assert set(world.plane.backups) == ENDS[scene]
+    world.run(mode=mode)
+    deleted = sorted(
+        event.data["backup_id"] for event in world.ledger.events if event.type == "backup.deleted"
+    )
+    assert deleted == sorted({*before, "docs-07"} - ENDS[scene]), "each deletion is told once"
+    assert set(world.ledger.backups()) <= ENDS[scene]
+    last = world.ledger.last_completed(RunKind.PRUNE)
+    assert last is not None
+    assert last.state is RunState.SUCCEEDED
