@@ -15,7 +15,7 @@ from pinecone_backup.errors import (
     PineconeError,
     SubjectUnknown,
 )
-from pinecone_backup.records import Claim, ClaimState, RunState
+from pinecone_backup.records import BackupRecord, Claim, ClaimState, RunState, Verdict
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.schedule import latest_slot, spread
 from tests.support.creating import OWNER, Stack, client, document, policy, slot_of
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone import PineconeClient
     from pinecone_backup.model import DomainEvent
-    from pinecone_backup.records import BackupRecord
 
 DAILY = policy("daily", cron="0 11 * * *")
 """Due an hour before the simulator's clock begins; nothing else is due for a day."""
@@ -455,6 +454,22 @@ def test_a_post_whose_answer_was_lost_is_found_and_told_by_the_next_tick(
     assert [told["backup_id"] for told in stack.events("backup.created")] == [row.backup_id]
     assert row.backup_id in stack.ledger.backups()
     assert stack.calls("create_backup") == 1
+
+
+def test_the_news_of_a_lost_answer_is_told_although_an_audit_saw_the_backup_first(
+    stack: Stack,
+) -> None:
+    """C3: and what the audit wrote about the backup stays."""
+    stack.simulator.faults.add(AFTER_EFFECT[0].model_copy())
+    stack.tick()
+    (row,) = stack.made()
+    seen = BackupRecord(
+        row.backup_id, "docs", row.index_id, row.name, row.created_at, START, Verdict.GOOD
+    )
+    stack.ledger.put_backup(seen)
+    stack.later(minutes=15)
+    assert [told["backup_id"] for told in stack.events("backup.created")] == [row.backup_id]
+    assert stack.ledger.backups()[row.backup_id] == seen
 
 
 @pytest.mark.parametrize("fault", WITHOUT_EFFECT, ids=lambda fault: f"{fault.kind}-{fault.status}")

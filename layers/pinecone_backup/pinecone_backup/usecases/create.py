@@ -290,13 +290,13 @@ class _Tick:
         entry = next(
             (entry for entry in view.entries if entry.backup.backup_id == decision.backup_id), None
         )
-        if entry is None or entry.origin is not Origin.OURS or entry.record is not None:
+        if entry is None or entry.marker is None or entry.origin is not Origin.OURS:
             return
-        slot = entry.marker.slot if entry.marker else None
-        claim = self.ledger.claim(view.name, slot) if slot else None
-        if claim is not None and claim.backup_name == entry.backup.name:
-            record_created(self.context, self.ledger, claim, entry.backup)
-        else:
+        claim = self.ledger.claim(view.name, entry.marker.slot)
+        untold = claim is not None and claim.state is not ClaimState.POSTED
+        if claim is not None and untold and claim.backup_name == entry.backup.name:
+            record_created(self.context, self.ledger, claim, entry.backup, known=entry.record)
+        elif entry.record is None:
             self.ledger.put_backup(entry.known(self.context.moment.clock))
 
     def _look(self, view: View, decision: Decision) -> tuple[View, Decision]:
@@ -414,46 +414,64 @@ class _Tick:
 
 
 def record_created(
-    context: RunContext, ledger: Ledger, claim: Claim, backup: Backup
-) -> BackupRecord:
+    context: RunContext,
+    ledger: Ledger,
+    claim: Claim,
+    backup: Backup,
+    *,
+    known: BackupRecord | None = None,
+) -> None:
     """Write down a backup that Pinecone has: the news of it, its record, then its claim.
 
     In this order a crash in between leaves the claim as it was, and the next tick does it again
-    under the same event id.
+    under the same event id. ``known`` is the record that another run has written meanwhile.
 
     Raises:
         LedgerError: The ledger could not be written.
     """
-    record = BackupRecord(
-        backup_id=backup.backup_id,
-        index_name=claim.index_name,
-        index_id=backup.index_id,
-        name=claim.backup_name,
-        created_at=backup.created_at,
-        first_seen_at=context.moment.clock,
-    )
     ledger.record_event(
-        DomainEvent.of(
-            "backup.created",
-            backup.backup_id,
-            project=context.project,
-            at=context.moment.clock,
-            backup_id=backup.backup_id,
+        created_event(
+            context,
+            backup,
             name=claim.backup_name,
-            index=claim.index_name,
-            index_id=backup.index_id,
             policy=claim.policy or None,
             slot=claim.slot.isoformat(),
             attempt=claim.attempt,
             run_id=claim.run_id,
-            actor=context.actor,
         )
     )
-    ledger.put_backup(record)
-    if claim.state is not ClaimState.POSTED:
-        with suppress(LedgerConflict):  # whoever came in between read the same listing
-            ledger.save_claim(posted(claim, backup.backup_id))
-    return record
+    if known is None:
+        ledger.put_backup(
+            BackupRecord(
+                backup_id=backup.backup_id,
+                index_name=claim.index_name,
+                index_id=backup.index_id,
+                name=claim.backup_name,
+                created_at=backup.created_at,
+                first_seen_at=context.moment.clock,
+            )
+        )
+    with suppress(LedgerConflict):  # whoever came in between read the same listing
+        ledger.save_claim(posted(claim, backup.backup_id))
+
+
+def created_event(
+    context: RunContext, backup: Backup, *, name: str, run_id: str, **told: Any
+) -> DomainEvent:
+    """The news of a backup that was started; one event, however often it is told."""
+    return DomainEvent.of(
+        "backup.created",
+        backup.backup_id,
+        project=context.project,
+        at=context.moment.clock,
+        backup_id=backup.backup_id,
+        name=name,
+        index=backup.index_name,
+        index_id=backup.index_id,
+        run_id=run_id,
+        actor=context.actor,
+        **told,
+    )
 
 
 def _failure(context: RunContext, claim: Claim, backup_id: str) -> DomainEvent:

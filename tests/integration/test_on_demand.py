@@ -1,0 +1,204 @@
+"""Backups on demand, through our own client against the simulated Pinecone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.simulator import Fault, Outcome
+from pinecone_backup.errors import (
+    Forbidden,
+    OutcomeUnknown,
+    RequestInvalid,
+    RuleForbids,
+    SubjectUnknown,
+)
+from pinecone_backup.records import ClaimState
+from pinecone_backup.rules.marker import Marker
+from pinecone_backup.usecases.on_demand import create_on_demand
+from tests.support.creating import OWNER, Stack, client, document, policy
+from tests.support.simulator import START
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.simulator import Simulator
+    from pinecone_backup.adapters.pinecone import PineconeClient
+    from pinecone_backup.model import Backup
+
+LOST = Fault(kind="drop", operation="create_backup", after_effect=True)
+NEVER_SENT = Fault(kind="drop", operation="create_backup")
+
+
+@pytest.fixture
+def plane(simulator_url: str) -> Iterator[PineconeClient]:
+    with client(simulator_url) as plane:
+        yield plane
+
+
+@pytest.fixture
+def stack(simulator: Simulator, plane: PineconeClient) -> Stack:
+    simulator.project.seed_index("docs", records=10)
+    simulator.clock.advance(timedelta(seconds=42))
+    return Stack(simulator, plane, document(assignments=[]))
+
+
+def create(stack: Stack, index: str = "docs", **words: str) -> Backup:
+    return create_on_demand(stack.context(), stack.plane, stack.ledger, index, **words)
+
+
+def test_a_backup_on_demand_is_ours_without_a_policy_and_its_slot_is_the_minute(
+    stack: Stack,
+) -> None:
+    """I2."""
+    made = create(stack)
+    (row,) = stack.made()
+    assert made.backup_id == row.backup_id
+    assert Marker.parse(row.description) == Marker(OWNER, None, START, "run-1", 1)
+
+
+def test_a_backup_on_demand_is_recorded_and_told_with_who_asked(stack: Stack) -> None:
+    made = create(stack)
+    assert set(stack.ledger.backups()) == {made.backup_id}
+    (told,) = stack.events("backup.created")
+    assert (told["backup_id"], told["policy"], told["actor"]) == (made.backup_id, None, "schedule")
+    claim = stack.ledger.claim("docs", START)
+    assert claim is not None
+    assert (claim.state, claim.backup_id) == (ClaimState.POSTED, made.backup_id)
+
+
+def test_a_backup_on_demand_satisfies_the_slots_before_it(stack: Stack) -> None:
+    """C2."""
+    stack.document = document(policy())
+    create(stack)
+    stack.simulator.clock.advance(timedelta(minutes=30))
+    assert stack.kinds(stack.tick()) == {"docs": "satisfied"}
+
+
+def test_asking_twice_makes_one_backup_and_names_it(stack: Stack) -> None:
+    """C2."""
+    made = create(stack)
+    stack.simulator.clock.advance(timedelta(minutes=5))
+    with pytest.raises(RuleForbids, match=made.backup_id) as caught:
+        create(stack)
+    assert caught.value.rule == "under way"
+    assert len(stack.made()) == 1
+
+
+def test_of_two_that_ask_in_one_minute_one_creates(stack: Stack) -> None:
+    """C3: even when the listing does not show the first one yet."""
+    create(stack)
+    stack.simulator.faults.add(Fault(kind="empty_listing", operation="list_index_backups"))
+    with pytest.raises(RuleForbids) as caught:
+        create(stack)
+    assert caught.value.rule == "under way"
+    assert stack.calls("create_backup") == 1
+
+
+def test_a_stuck_backup_keeps_nobody_from_asking(stack: Stack) -> None:
+    """C2."""
+    stack.simulator.project.expect("docs", Outcome(seconds=1e6))
+    create(stack)
+    stack.simulator.clock.advance(timedelta(hours=12))
+    create(stack)
+    assert len(stack.made()) == 2
+
+
+def test_a_finished_backup_keeps_nobody_from_asking(stack: Stack) -> None:
+    create(stack)
+    stack.simulator.clock.advance(timedelta(minutes=11))
+    create(stack)
+    assert len(stack.made()) == 2
+
+
+@pytest.mark.parametrize("words", [{"name": "before-migration"}, {"description": "by hand"}])
+def test_a_backup_in_the_callers_own_words_is_not_ours(stack: Stack, words: dict[str, str]) -> None:
+    """I2: it carries no marker, and so no rule of ours touches it."""
+    made = create(stack, **words)
+    assert stack.made() == []
+    row = stack.simulator.project.describe_backup(made.backup_id)
+    assert row.description == words.get("description", "")
+    assert row.name == words.get("name", row.name)
+    assert set(stack.ledger.backups()) == {made.backup_id}
+    assert [told["backup_id"] for told in stack.events("backup.created")] == [made.backup_id]
+
+
+def test_a_callers_own_name_is_taken_once_per_index(stack: Stack) -> None:
+    create(stack, name="before-migration")
+    stack.simulator.clock.advance(timedelta(hours=2))
+    with pytest.raises(RuleForbids, match="before-migration") as caught:
+        create(stack, name="before-migration")
+    assert caught.value.rule == "name taken"
+
+
+@pytest.mark.parametrize("description", ["pinecone-backup/1 owner=x", " Pinecone-Backup/ hello"])
+def test_a_description_that_begins_like_a_marker_is_refused(stack: Stack, description: str) -> None:
+    """I2."""
+    with pytest.raises(RuleForbids) as caught:
+        create(stack, description=description)
+    assert caught.value.rule == "marker"
+    assert stack.simulator.requests.calls == []
+
+
+def test_an_unknown_index_is_named(stack: Stack) -> None:
+    with pytest.raises(SubjectUnknown, match="nowhere"):
+        create(stack, "nowhere")
+
+
+def test_a_name_that_pinecone_does_not_take_is_refused_by_it(stack: Stack) -> None:
+    with pytest.raises(RequestInvalid):
+        create(stack, name="Not A Name")
+
+
+@pytest.mark.parametrize("words", [{}, {"name": "before-migration"}])
+def test_a_lost_answer_is_made_good_by_looking_for_the_name(
+    stack: Stack, words: dict[str, str]
+) -> None:
+    """C3: one POST."""
+    stack.simulator.faults.add(LOST.model_copy())
+    made = create(stack, **words)
+    assert [row.backup_id for row in stack.simulator.project.backups] == [made.backup_id]
+    assert stack.calls("create_backup") == 1
+    assert len(stack.events("backup.created")) == 1
+
+
+def test_what_cannot_be_found_is_said_to_be_unknown_and_what_to_look_for(stack: Stack) -> None:
+    """C3."""
+    stack.simulator.faults.add(NEVER_SENT.model_copy())
+    with pytest.raises(OutcomeUnknown, match="on-demand-20261122t1200z"):
+        create(stack)
+    claim = stack.ledger.claim("docs", START)
+    assert claim is not None
+    assert claim.state is ClaimState.AMBIGUOUS
+
+
+def test_a_lost_answer_stays_unknown_when_nobody_can_look(stack: Stack) -> None:
+    stack.simulator.faults.add(LOST.model_copy())
+    stack.simulator.faults.add(
+        Fault(kind="status", status=503, operation="list_index_backups", skip=1, times=None)
+    )
+    with pytest.raises(OutcomeUnknown):
+        create(stack)
+    assert stack.ledger.backups() == {}
+
+
+def test_what_the_request_could_not_tell_the_next_create_run_tells(stack: Stack) -> None:
+    """C3."""
+    stack.document = document(policy())
+    stack.simulator.faults.add(LOST.model_copy())
+    stack.simulator.faults.add(Fault(kind="empty_listing", operation="list_index_backups", skip=1))
+    with pytest.raises(OutcomeUnknown):
+        create(stack)
+    stack.later(minutes=45)
+    (row,) = stack.made()
+    assert [told["backup_id"] for told in stack.events("backup.created")] == [row.backup_id]
+
+
+def test_after_a_refusal_one_can_ask_again_at_once(stack: Stack) -> None:
+    stack.simulator.faults.add(Fault(kind="status", status=403, operation="create_backup"))
+    with pytest.raises(Forbidden):
+        create(stack)
+    create(stack)
+    assert len(stack.made()) == 1
