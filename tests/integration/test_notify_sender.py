@@ -294,6 +294,11 @@ def test_an_attempt_ends_however_slowly_the_answer_comes(
     assert time.monotonic() - started < 3
 
 
+def test_after_the_deadline_nothing_is_read_or_written() -> None:
+    with pytest.raises(httpcore.ReadTimeout):
+        delivery._left(time.monotonic() - 0.001, 5.0)
+
+
 def test_a_dropped_connection_is_deferred(receiver: Receiver) -> None:
     receiver.misbehave(Behaviour.DROP)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import partial
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,12 +47,8 @@ def cut(text: str, limit: int, *, size: Callable[[str], int] = units) -> str:
     room = limit - size(ELLIPSIS)
     if room < 0:
         return ""
-    end = 0
-    for character in text:
-        room -= size(character)
-        if room < 0:
-            break
-        end += 1
+    sizes = accumulate(size(character) for character in text)
+    end = sum(1 for _ in takewhile(lambda total: total <= room, sizes))
     return text[: _boundary(text, end)].rstrip() + ELLIPSIS
 
 
@@ -114,4 +110,4 @@ def _regional(character: str) -> bool:
 
 
 def _regionals_before(text: str, at: int) -> int:
-    return len(list(takewhile(_regional, reversed(text[:at]))))
+    return sum(1 for _ in takewhile(_regional, reversed(text[:at])))
