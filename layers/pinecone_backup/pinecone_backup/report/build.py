@@ -16,6 +16,7 @@ from pinecone_backup.report.model import (
     Health,
     HoldLine,
     IndexReport,
+    LastKnown,
     OrphanLine,
     QuotaPoint,
     QuotaReport,
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 
 LATELY = timedelta(days=7)
 """How far back the report shows deletions, and a first report what resolved."""
-TIERS = ("yearly", "monthly", "weekly", "daily", "hourly")
-"""Retention tiers, the longest-lived first."""
+TIERS = ("hourly", "daily", "weekly", "monthly", "yearly")
+"""Retention tiers, the finest first."""
 
 _WORST_FIRST = (
     Protection.OVERDUE,
@@ -99,6 +100,7 @@ def build_report(facts: ProjectFacts, plan: Plan, material: Material) -> Report:
         totals=_totals(facts, indexes),
         quota=_quota(facts),
         indexes=tuple(sorted(indexes, key=lambda index: _WORST_FIRST.index(index.protection))),
+        last_known=(),
         findings=findings,
         resolved=resolved,
         orphans=tuple(_orphans(facts)),
@@ -122,6 +124,7 @@ def build_unknown_report(material: Material, reason: str) -> Report:
         totals=None,
         quota=None,
         indexes=(),
+        last_known=_last_known(material.previous),
         findings=findings,
         resolved=resolved,
         orphans=(),
@@ -130,6 +133,21 @@ def build_unknown_report(material: Material, reason: str) -> Report:
         holds=(),
         restores=(),
         runs=tuple(_run(run) for run in material.runs),
+    )
+
+
+def _last_known(previous: Report | None) -> tuple[LastKnown, ...]:
+    if previous is None:
+        return ()
+    return previous.last_known or tuple(
+        LastKnown(
+            index=index.name,
+            backup_id=index.restore_from.backup_id,
+            at=index.restore_from.at,
+            seen_at=previous.at,
+        )
+        for index in previous.indexes
+        if index.restore_from is not None
     )
 
 
@@ -177,7 +195,7 @@ def _headline(
     """Is anything wrong? In one sentence."""
     stand = Counter(index.protection for index in indexes)
     overdue = [index.name for index in indexes if index.protection is Protection.OVERDUE]
-    under_policy = sum(1 for index in indexes if index.max_age_seconds is not None)
+    under_policy = sum(index.policy is not None for index in indexes)
     if overdue:
         more = f" and {len(overdue) - 1} more" if len(overdue) > 1 else ""
         return f"{overdue[0]}{more} {'have' if more else 'has'} no recent good backup."
@@ -309,7 +327,10 @@ def _point(entry: Entry, item: PlanItem | None, held: _Held) -> BackupPoint:
 
 
 def tier_of(reasons: Iterable[str]) -> str:
-    """The longest-lived retention tier among the reasons that keep a backup, or empty."""
+    """The finest retention tier among the reasons that keep a backup, or empty.
+
+    The newest backup is kept by every tier; what the finest says is how soon it will go.
+    """
     said = " ".join(reasons)
     return next((tier for tier in TIERS if tier in said), "")
 
@@ -329,6 +350,7 @@ def _totals(facts: ProjectFacts, indexes: Sequence[IndexReport]) -> Totals:
         ready=sum(entry.worth.ready for entry in entries),
         size_bytes=_bytes(entries),
         indexes=len(indexes),
+        under_policy=sum(index.policy is not None for index in indexes),
         protected=stand[Protection.PROTECTED],
         unprotected=stand[Protection.OVERDUE]
         + stand[Protection.UNPROTECTED]

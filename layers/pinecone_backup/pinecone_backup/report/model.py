@@ -50,7 +50,7 @@ class BackupPoint(_Part):
     worth: str
     origin: str
     tier: str
-    """The longest-lived rule that keeps it: yearly, monthly, weekly, daily, hourly or empty."""
+    """The finest retention tier that keeps it: hourly, daily ... yearly, or empty."""
     goes: bool
     """Whether the next prune would delete it, approvals and limits aside."""
     held: bool
@@ -201,6 +201,16 @@ class Gap(_Part):
     reason: str
 
 
+class LastKnown(_Part):
+    """What an index could be restored from when it was last seen."""
+
+    index: str
+    backup_id: str
+    at: datetime
+    seen_at: datetime
+    """When an audit last saw the backup."""
+
+
 class Totals(_Part):
     """The project in numbers."""
 
@@ -208,6 +218,7 @@ class Totals(_Part):
     ready: int
     size_bytes: int
     indexes: int
+    under_policy: int
     protected: int
     unprotected: int
     """Overdue, without a policy, or unknown; opted out and unsupported ones are apart."""
@@ -237,6 +248,8 @@ class Report(_Part):
     totals: Totals | None
     quota: QuotaReport | None
     indexes: tuple[IndexReport, ...]
+    last_known: tuple[LastKnown, ...]
+    """Where the project could not be read: what earlier audits would have restored from."""
     findings: tuple[FindingLine, ...]
     resolved: tuple[FindingLine, ...]
     """Since the last report."""

@@ -1,8 +1,353 @@
-"""The report as a page for people."""
+"""The report as one self-contained page: text, inline styles and inline pictures, no scripts.
 
-from pinecone_backup.report.model import Report
+Geometry is worked out here, in the units of each picture's view box; ``page.html.j2`` only
+places it. Everything that comes from outside is escaped by the template engine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from itertools import pairwise
+from math import log1p
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, StrictUndefined
+
+from pinecone_backup.records import Severity
+from pinecone_backup.report.build import TIERS
+from pinecone_backup.report.model import Health
+from pinecone_backup.rules.controls import QUOTA_ALARMS, QUOTA_WARNS, span
+from pinecone_backup.rules.facts import Protection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jinja2 import Template
+
+    from pinecone_backup.report.model import BackupPoint, IndexReport, QuotaReport, Report
+
+WIDTH = 300
+"""Of every picture, so that one unit is about a pixel on a phone."""
+_LABELS = 52
+"""What lane names take of it, on the left."""
+_LANE = 15
+_TICKS = (
+    (timedelta(days=1), "1 d"),
+    (timedelta(days=3), "3 d"),
+    (timedelta(days=7), "1 w"),
+    (timedelta(days=30), "1 m"),
+    (timedelta(days=91), "3 m"),
+    (timedelta(days=365), "1 y"),
+    (timedelta(days=3 * 365), "3 y"),
+)
+_TICK_ROOM = 24
+_NEAR = timedelta(hours=12)
+"""Ages up to this are drawn to scale; older ones closer and closer together."""
+_MARKS = {"good": "dot", "suspect": "diamond", "failed": "cross", "unjudged": "ring"}
+_ICONS = {
+    Health.HEALTHY: "✓",
+    Health.ATTENTION: "!",
+    Health.FAILING: "✕",
+    Health.UNKNOWN: "?",
+}
+_TONES = {
+    Health.HEALTHY: "good",
+    Health.ATTENTION: "warn",
+    Health.FAILING: "bad",
+    Health.UNKNOWN: "warn",
+    Protection.PROTECTED: "good",
+    Protection.WAITING: "info",
+    Protection.OVERDUE: "bad",
+    Protection.UNPROTECTED: "warn",
+    Protection.OPTED_OUT: "calm",
+    Protection.UNSUPPORTED: "calm",
+    Protection.UNKNOWN: "warn",
+    Severity.CRITICAL: "bad",
+    Severity.ERROR: "bad",
+    Severity.WARNING: "warn",
+    Severity.INFO: "info",
+}
 
 
-def render_page(report: Report, body: bytes) -> str:
-    """Stub."""
-    return ""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One backup in a picture; ``mark`` is its shape, ``tone`` its class, ``title`` its story."""
+
+    x: float
+    y: float
+    mark: str
+    tone: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A place on an axis, with its label."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The backups of an index by age: now is on the right.
+
+    Attributes:
+        lanes: One per retention tier, the coarsest on top.
+        limit: Where ``max_age`` lies; None without a policy.
+        summary: The picture in words.
+    """
+
+    height: float
+    left: float
+    lanes: Sequence[Tick]
+    ticks: Sequence[Tick]
+    marks: Sequence[Mark]
+    limit: float | None
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A bar: how much is used, and where the limits lie, in percent of its length."""
+
+    filled: float
+    limits: Sequence[Tick]
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The forecast: a line of points, the height of the quota, and where the two meet."""
+
+    line: str
+    area: str
+    quota_y: float
+    ticks: Sequence[Tick]
+    meets: Tick | None
+    now: Tick
+    end: Tick
+    summary: str
+
+
+def render_page(report: Report, json_body: bytes) -> str:
+    """The page of a report.
+
+    Args:
+        report: What to show.
+        json_body: The report's JSON as it is stored; the page states its digest.
+    """
+    zone = _zone(report)
+    return _template().render(
+        report=report,
+        width=WIDTH,
+        digest=sha256(json_body).hexdigest(),
+        icon=_ICONS[report.health],
+        zone=zone,
+        local_time=report.at.astimezone(ZoneInfo(zone)),
+        serious=[f for f in report.findings if f.severity is not Severity.INFO],
+        notes=[f for f in report.findings if f.severity is Severity.INFO],
+        pictured=[index for index in report.indexes if index.policy or index.backups],
+        timelines={index.name: timeline(index, report.at) for index in report.indexes},
+        ages={index.name: age_gauge(index) for index in report.indexes},
+        quota=quota_gauge(report.quota) if report.quota else None,
+        curve=curve(report.quota) if report.quota else None,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        bytes=_bytes, count=_count, day=_day, span=_seconds, time=_time, tone=_TONES.__getitem__
+    )
+    source = resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(source)
+
+
+# Pictures
+
+
+def timeline(index: IndexReport, now: datetime) -> Timeline:
+    """The picture of an index's backups."""
+    dated = [(point, point.at) for point in index.backups if point.at is not None]
+    ages = [max(now - at, timedelta()) for _, at in dated]
+    limit = None if index.max_age_seconds is None else timedelta(seconds=index.max_age_seconds)
+    longest = max([*ages, limit or _NEAR, timedelta(days=2)]) * 1.15
+    lanes = [tier for tier in reversed(TIERS) if any(point.tier == tier for point, _ in dated)]
+    if not lanes or any(not point.tier for point, _ in dated):
+        lanes.append("")
+    marks = [
+        Mark(
+            x=_x(age, longest),
+            y=_lane_y(lanes.index(point.tier)),
+            mark=_MARKS.get(point.worth, "ring"),
+            tone=_tone_of(point),
+            title=_story(point, at, age),
+        )
+        for (point, at), age in zip(dated, ages, strict=True)
+    ]
+    return Timeline(
+        height=_lane_y(len(lanes)) + 8,
+        left=_LABELS,
+        lanes=[
+            Tick(_lane_y(n), lane or ("other" if len(lanes) > 1 else "backups"))
+            for n, lane in enumerate(lanes)
+        ],
+        ticks=list(_age_ticks(longest)),
+        marks=sorted(marks, key=lambda mark: mark.tone == "bad"),
+        limit=None if limit is None else _x(limit, longest),
+        summary=_in_words(index, ages),
+    )
+
+
+def _x(age: timedelta, longest: timedelta) -> float:
+    """Where an age lies: recent ones have more room, as they matter more."""
+    share = log1p(age / _NEAR) / log1p(longest / _NEAR)
+    return round(WIDTH - 8 - share * (WIDTH - _LABELS - 16), 1)
+
+
+def _lane_y(lane: int) -> float:
+    return 10 + lane * _LANE
+
+
+def _age_ticks(longest: timedelta) -> Iterator[Tick]:
+    yield Tick(WIDTH - 8, "now")
+    last: float = WIDTH - 8
+    for age, label in _TICKS:
+        x = _x(age, longest)
+        if age < longest and last - x >= _TICK_ROOM:
+            last = x
+            yield Tick(x, label)
+
+
+def _tone_of(point: BackupPoint) -> str:
+    if point.worth in ("failed", "suspect"):
+        return "bad" if point.worth == "failed" else "warn"
+    if point.worth != "good":
+        return "calm"
+    return "going" if point.goes else "held" if point.held else "good"
+
+
+def _story(point: BackupPoint, at: datetime, age: timedelta) -> str:
+    parts = [f"{_time(at)}, {span(age)} ago", f"{point.worth}, {point.origin}"]
+    if point.record_count is not None:
+        parts.append(f"{point.record_count:,} records")
+    if point.held:
+        parts.append("held")
+    if point.goes:
+        parts.append("goes at the next prune")
+    parts += [", ".join(point.reasons)] if point.reasons else []
+    return f"{point.name or point.backup_id}: " + "; ".join(parts)
+
+
+def _in_words(index: IndexReport, ages: Sequence[timedelta]) -> str:
+    if not ages:
+        return f"{index.name} has no backup."
+    tiers = Counter(point.tier for point in index.backups if point.tier)
+    kept = ", ".join(f"{tiers[tier]} {tier}" for tier in TIERS if tiers[tier])
+    gap = max((later - sooner for sooner, later in pairwise(sorted(ages))), default=timedelta())
+    return (
+        f"{len(ages)} backups of {index.name}, the newest {span(min(ages))} old, the oldest "
+        f"{span(max(ages))}"
+        + (f"; kept as {kept}" if kept else "")
+        + (f"; the longest gap is {span(gap)}." if gap else ".")
+    )
+
+
+def age_gauge(index: IndexReport) -> Gauge | None:
+    """The age of the newest good backup against ``max_age``."""
+    if index.max_age_seconds is None:
+        return None
+    whole = max(index.age_seconds, index.max_age_seconds) * 1.12
+    limit = Tick(round(100 * index.max_age_seconds / whole, 1), _seconds(index.max_age_seconds))
+    return Gauge(round(100 * index.age_seconds / whole, 1), [limit], _TONES[index.protection])
+
+
+def quota_gauge(quota: QuotaReport) -> Gauge:
+    """How much of the quota is used."""
+    tone = "bad" if quota.percent >= QUOTA_ALARMS else "good"
+    if QUOTA_WARNS <= quota.percent < QUOTA_ALARMS:
+        tone = "warn"
+    limits = [Tick(QUOTA_WARNS, f"{QUOTA_WARNS} %"), Tick(QUOTA_ALARMS, f"{QUOTA_ALARMS} %")]
+    return Gauge(min(quota.percent, 100.0), limits, tone)
+
+
+_CURVE_HEIGHT, _CURVE_TOP = 96, 14
+
+
+def curve(quota: QuotaReport) -> Curve:
+    """The forecast of the quota."""
+    first, last = quota.points[0], quota.points[-1]
+    most = max(quota.limit, *(point.backups for point in quota.points)) * 1.05
+
+    def x(at: datetime) -> float:
+        whole = (last.at - first.at) or timedelta(1)
+        return round(8 + (at - first.at) / whole * (WIDTH - 16), 1)
+
+    def y(count: float) -> float:
+        return round(_CURVE_HEIGHT - count / most * (_CURVE_HEIGHT - _CURVE_TOP), 1)
+
+    line = " ".join(f"{x(point.at)},{y(point.backups)}" for point in quota.points)
+    meets = None
+    if quota.reached_at is not None:
+        meets = Tick(x(quota.reached_at), _day(quota.reached_at))
+    return Curve(
+        line=line,
+        area=f"{x(first.at)},{_CURVE_HEIGHT} {line} {x(last.at)},{_CURVE_HEIGHT}",
+        quota_y=y(quota.limit),
+        ticks=[Tick(x(point.at), f"{point.at:%b %Y}") for point in quota.points[:: 26 // 2]],
+        meets=meets,
+        now=Tick(_beside(y(first.backups)), f"{first.backups} now"),
+        end=Tick(_beside(y(last.backups)), str(last.backups)),
+        summary=quota.explained,
+    )
+
+
+def _beside(y: float) -> float:
+    """Where a figure stands clear of the line at ``y``: below it while there is room."""
+    return y + 14 if y < _CURVE_HEIGHT - 18 else y - 10
+
+
+# Words
+
+
+def _zone(report: Report) -> str:
+    """The zone that most policies of the report are cut in."""
+    zones = Counter(index.timezone for index in report.indexes)
+    return zones.most_common(1)[0][0] if zones else "UTC"
+
+
+def _seconds(seconds: float) -> str:
+    return span(timedelta(seconds=seconds))
+
+
+def _time(at: datetime, zone: str = "UTC") -> str:
+    local = at.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
+    return f"{local.day} {local:%b %Y, %H:%M} {zone}"
+
+
+def _day(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y}"
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
+
+
+def _bytes(size: float | None) -> str:
+    if size is None:
+        return "unknown"
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:  # noqa: PLR2004 - the SI step
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.3g} TB"
