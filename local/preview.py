@@ -223,8 +223,13 @@ def _calendars(found: Preview, subject: Subject) -> Columns:
     pictures = [_calendar(today, today.deleted, "Today", subject)]
     if last is not today:
         since = [item for day in found.days[1:] for item in day.deleted]
-        pictures.append(_calendar(last, since, f"In {len(found.days) - 1} days", subject))
+        pictures.append(_calendar(last, since, f"In {_ahead(found)}", subject))
     return Columns(pictures, padding=(1, 4))
+
+
+def _ahead(found: Preview) -> str:
+    days = len(found.days) - 1
+    return f"{days} day{'' if days == 1 else 's'}"
 
 
 def _calendar(day: PreviewDay, deleted: Iterable[PlanItem], title: str, subject: Subject) -> Group:
@@ -321,7 +326,7 @@ def _long_run(found: Preview, subjects: Sequence[Subject]) -> Table:
     """What each index holds today, at the end of the preview, and when all has settled."""
     table = Table(title="In the long run", title_justify="left", box=None, padding=(0, 1))
     table.add_column("Index")
-    for name in ("today", f"in {len(found.days) - 1} days", "settles at", "size"):
+    for name in ("today", f"in {_ahead(found)}", "settles at", "size"):
         table.add_column(name, justify="right")
     steady = {each.index_name: each for each in found.steady}
     for subject in subjects:

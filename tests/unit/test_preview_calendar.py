@@ -1,0 +1,164 @@
+"""``make preview``: what a person reads in the terminal."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from local.preview import main
+
+DOCUMENT = {
+    "projects": [{"name": "main"}],
+    "policies": [
+        {
+            "name": "gold",
+            "cron": "0 */12 * * *",
+            "retention": {"keep_last": 2, "keep_daily": 3, "keep_monthly": 3},
+            "max_age": "13h",
+        },
+        {
+            "name": "bronze",
+            "cron": "0 2 * * *",
+            "retention": {"expire_after_days": 4, "min_count": 2},
+            "max_age": "26h",
+        },
+    ],
+    "assignments": [{"policy": "gold", "index": "catalogue"}],
+}
+ROWS = [
+    {
+        "backup_id": f"b{day}",
+        "source_index_name": "catalogue",
+        "created_at": f"2026-11-{day:02}T09:00:00.123456789Z",
+        "status": "Ready",
+        "size_bytes": 3 * 2**20,
+        "tags": None,
+    }
+    for day in range(10, 23)
+]
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(DOCUMENT))
+    return path
+
+
+def printed(*arguments: object, code: int = 0) -> str:
+    """What the command prints without any colour, on 22 November 2026."""
+    console = Console(file=io.StringIO(), width=110, color_system=None)
+    given = [*map(str, arguments), "--now", "2026-11-22T12:00"]
+    assert main(given, console) == code
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def line_of(text: str, start: str) -> str:
+    return next(line for line in text.splitlines() if line.strip().startswith(start))
+
+
+def test_each_policy_is_shown_with_an_index_of_its_own(policy: Path) -> None:
+    text = printed("--policy", policy, "--days", 3)
+    assert "gold: policy gold · 0 */12 * * * in UTC · keep_last 2, keep_daily 3" in text
+    assert "bronze: policy bronze · 0 2 * * * in UTC · expire_after_days 4, min_count 2" in text
+    assert text.count("Today, 22 Nov 2026") == text.count("In 3 days, 25 Nov 2026") == 2
+
+
+def test_one_policy_can_be_chosen(policy: Path) -> None:
+    text = printed("--policy", policy, "--days", 3, "--policy-name", "bronze")
+    assert "bronze" in text
+    assert "gold" not in text
+
+
+def test_letters_say_without_colour_why_a_day_stays(policy: Path) -> None:
+    text = printed("--policy", policy, "--days", 0, "--policy-name", "gold")
+    week = line_of(text, "16")
+    assert week.split() == ["16", "17", "18", "19", "20D", "21D", "22M2"]
+    assert line_of(text, "Oct").split()[:4] == ["Oct", "28", "29", "30M"]
+    assert "Nothing older" in text
+    assert "D daily" in text
+    assert "Y yearly" not in text
+
+
+def test_what_goes_is_crossed_out_in_the_calendar_to_come(policy: Path) -> None:
+    text = printed("--policy", policy, "--days", 2, "--policy-name", "bronze")
+    # The calendar to come, on the right, ends two days and so one week row later.
+    today, later = line_of(text, "16").split()[:7], line_of(text, "9 ").split()[7:]
+    assert today == ["16", "17", "18", "19A", "20A", "21A", "22A"]
+    assert later == ["16", "17", "18", "19x", "20x", "21A", "22A"]
+
+
+def test_every_day_is_told_with_what_it_makes_and_deletes(policy: Path) -> None:
+    text = printed("--policy", policy, "--days", 2, "--policy-name", "bronze")
+    assert line_of(text, "Sun 22 Nov").split()[:4] == ["Sun", "22", "Nov", "4"]
+    assert line_of(text, "Mon 23 Nov").split()[3:6] == ["+1", "-1", "4"]
+
+
+def test_the_long_run_is_told_for_each_index_and_together(policy: Path) -> None:
+    text = printed("--policy", policy, "--days", 2)
+    rows = text[text.index("In the long run") :]
+    assert line_of(rows, "bronze").split() == ["bronze", "4", "4", "4", "4.0", "GiB"]
+    assert line_of(rows, "together").split()[1:4] == ["10", "10", "10"]
+
+
+def test_a_history_as_pinecone_lists_it_is_read(policy: Path, tmp_path: Path) -> None:
+    history = tmp_path / "history.json"
+    history.write_text(json.dumps({"data": [*ROWS, {"status": "Initializing"}]}))
+    text = printed("--policy", policy, "--days", 0, "--history", history)
+    assert line_of(text, "16").split() == ["16x", "17x", "18x", "19x", "20D", "21D", "22M"]
+    assert "4 kept (12.0 MiB), 9 deleted" in text
+    assert "waits: 9 deletions in one index, where the limits allow 6" in " ".join(text.split())
+
+
+def test_a_listing_may_be_given_without_its_envelope(policy: Path, tmp_path: Path) -> None:
+    history = tmp_path / "history.json"
+    history.write_text(json.dumps(ROWS))
+    assert "4 kept" in printed("--policy", policy, "--days", 0, "--history", history)
+
+
+def test_an_index_without_a_policy_is_named_as_such(policy: Path, tmp_path: Path) -> None:
+    history = tmp_path / "history.json"
+    history.write_text(json.dumps([{**row, "source_index_name": "users"} for row in ROWS]))
+    text = printed("--policy", policy, "--days", 0, "--history", history)
+    assert "users: no policy, nothing is deleted" in text
+    assert "13 kept" in text
+
+
+def test_an_invalid_document_is_refused_with_all_its_errors(policy: Path) -> None:
+    policy.write_text(json.dumps({**DOCUMENT, "projects": [], "color": "blue"}))
+    text = printed("--policy", policy, code=1)
+    assert "is not a valid policy document" in text
+    assert "projects: List should have at least 1 item" in text
+    assert "color: Extra inputs are not permitted" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--policy-name", "silver"], "has no policy 'silver'; it has gold, bronze"),
+        (["--project", "search"], "has no project 'search'"),
+        (["--history", "nowhere.json"], "No such file"),
+    ],
+)
+def test_a_wrong_wish_is_answered_in_one_line(
+    policy: Path, arguments: list[str], problem: str
+) -> None:
+    text = printed("--policy", policy, *arguments, code=1)
+    assert problem in " ".join(text.split())
+    assert len(text.splitlines()) <= 2
+
+
+def test_a_history_that_is_not_understood_says_which_backup(policy: Path, tmp_path: Path) -> None:
+    history = tmp_path / "h.json"
+    history.write_text(json.dumps([ROWS[0], {"backup_id": "b2"}]))
+    text = printed("--policy", policy, "--history", history, code=1)
+    assert "backup 1 is not understood" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("days", ["-1", "367", "soon"])
+def test_a_preview_looks_at_most_a_year_ahead(policy: Path, days: str) -> None:
+    with pytest.raises(SystemExit):
+        printed("--policy", policy, "--days", days)
