@@ -43,13 +43,15 @@ _WORDINGS = {
     "backup.created": _Wording("Backup started: {title}", _INDEX),
     "backup.failed": _Wording("Backup failed: {title}", _INDEX, Severity.ERROR),
     "backup.suspect": _Wording("Backup is suspect: {title}", _BACKUP, Severity.WARNING),
+    "backup.accepted": _Wording("Suspect backup accepted: {title}", _BACKUP),
     "backup.deleted": _Wording("Backup deleted: {title}", _BACKUP),
     "plan.awaiting": _Wording(
         "Prune plan waits for approval: {title}", ("digest",), Severity.WARNING
     ),
+    "plan.approved": _Wording("Prune plan approved: {title}", ("digest",)),
     "run.failed": _Wording("Run failed: {title}", ("kind",), Severity.ERROR),
     "run.completed": _Wording("Run completed: {title}", ("kind",)),
-    "restore.started": _Wording("Restore started: {title}", ("target_index_name", *_BACKUP)),
+    "restore.started": _Wording("Restore started: {title}", ("target_index_name", "index")),
     "hold.placed": _Wording("Hold placed: {title}", ("target", *_BACKUP)),
     "hold.released": _Wording("Hold released: {title}", ("target", *_BACKUP)),
 }

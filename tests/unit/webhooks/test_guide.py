@@ -1,0 +1,78 @@
+"""The operators' guide says what the code does."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.receiver import Behaviour
+from pinecone_backup.model import DomainEvent
+from pinecone_backup.records import Severity
+from pinecone_backup.webhooks import messages, standard
+from pinecone_backup.webhooks.messages import build_message
+from pinecone_backup.webhooks.targets import DEFAULT_EVENTS, StandardTarget, Targets, read_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text()
+
+
+def block(language: str) -> str:
+    [code] = re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
+    return str(code)
+
+
+def targets() -> Targets:
+    return read_targets(json.loads(block("json")))
+
+
+def test_the_example_of_the_secret_is_valid() -> None:
+    read = targets()
+
+    assert len(read.valid) == 4
+    assert not read.invalid
+    assert not read.nameless
+
+
+def test_the_example_of_a_receiver_verifies_what_we_send() -> None:
+    namespace: dict[str, Any] = {}
+    exec(compile(block("python"), "docs/notifications.md", "exec"), namespace)  # noqa: S102 - ours
+    receive: Callable[[bytes, dict[str, str], str], dict[str, Any] | None] = namespace["receive"]
+    target = targets().valid["audit-trail"]
+    assert isinstance(target, StandardTarget)
+    event = DomainEvent("e-1", "run.failed", "prod", datetime.now(UTC), {})
+    outgoing = standard.compose(target, build_message(event, owner="o"), at=datetime.now(UTC))
+    secret = target.secrets[0].get_secret_value()
+
+    received = receive(outgoing.body, dict(outgoing.headers), secret)
+
+    assert received is not None
+    assert received["type"] == "run.failed"
+    assert receive(outgoing.body + b" ", dict(outgoing.headers), secret) is None
+
+
+def test_the_guide_names_the_default_events() -> None:
+    [row] = re.findall(r"^\| `events` \|.*$", GUIDE, re.MULTILINE)
+
+    assert tuple(re.findall(r"`([a-z]+\.[a-z]+)`", row)) == DEFAULT_EVENTS
+
+
+def test_the_guide_tells_every_event_and_its_severity() -> None:
+    told: dict[str, str] = {}
+    for row in re.findall(r"^\| `[a-z]+\..*$", GUIDE, re.MULTILINE):
+        names, severity, *_ = (cell.strip() for cell in row.strip("|").split("|"))
+        told |= dict.fromkeys(re.findall(r"`([a-z.]+)`", names), severity)
+
+    assert told == {
+        kind: "the finding's" if kind.startswith("finding.") else str(Severity(wording.severity))
+        for kind, wording in messages._WORDINGS.items()
+    }
+
+
+def test_the_guide_names_ways_to_misbehave_that_exist() -> None:
+    [line] = re.findall(r"`PUT /behaviour`.*?\)", GUIDE, re.DOTALL)
+    named = set(re.findall(r"`([a-z-]+)`", line)) | {"rate-limit"}
+
+    assert named <= set(Behaviour)
