@@ -5,7 +5,6 @@ Only handlers import this. It is the one place that knows which adapter serves w
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,17 +17,16 @@ from pinecone_backup.adapters.metrics import EmfMetrics
 from pinecone_backup.adapters.objects import BucketObjects, BucketPolicyStore
 from pinecone_backup.adapters.pinecone import PineconeClient
 from pinecone_backup.adapters.secrets import SecretReader
+from pinecone_backup.runtime import share_logging, time_left
 from pinecone_backup.usecases.runs import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from aws_lambda_powertools import Logger
-    from aws_lambda_powertools.utilities.typing import LambdaContext
     from httpx import Client
 
     from pinecone_backup.rules.policy import Project
     from pinecone_backup.settings import ProjectSettings
+
+__all__ = ["Outside", "share_logging", "time_left"]
 
 
 class Outside[S: ProjectSettings]:
@@ -89,16 +87,3 @@ class Outside[S: ProjectSettings]:
     @cached_property
     def _secrets(self) -> SecretReader:
         return SecretReader(client("secretsmanager"))
-
-
-def time_left(context: LambdaContext) -> Callable[[], float]:
-    """Tells the seconds until Lambda ends the invocation."""
-    return lambda: context.get_remaining_time_in_millis() / 1000
-
-
-def share_logging(logger: Logger) -> None:
-    """Let the package's log lines go out as the handler's do: JSON, with the request's keys."""
-    package = logging.getLogger("pinecone_backup")
-    package.handlers = list(logger.handlers)
-    package.setLevel(logger.log_level)
-    package.propagate = False

@@ -1,0 +1,25 @@
+"""What every handler needs of Lambda; light, so that a function without Pinecone starts quickly."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def time_left(context: LambdaContext) -> Callable[[], float]:
+    """Tells the seconds until Lambda ends the invocation."""
+    return lambda: context.get_remaining_time_in_millis() / 1000
+
+
+def share_logging(logger: Logger) -> None:
+    """Let the package's log lines go out as the handler's do: JSON, with the request's keys."""
+    package = logging.getLogger("pinecone_backup")
+    package.handlers = list(logger.handlers)
+    package.setLevel(logger.log_level)
+    package.propagate = False
