@@ -24,8 +24,8 @@ def main() -> None:
     simulator = Simulator(options.now, frozen=options.frozen)
     if options.seed == "demo":
         seed_demo(simulator)
-    print(f"Simulated Pinecone on http://127.0.0.1:{options.port} (API key {DEFAULT_KEY!r})")
-    print(f"Its OpenAPI page: http://127.0.0.1:{options.port}/docs")
+    print(f"Simulated Pinecone on http://{options.host}:{options.port} (API key {DEFAULT_KEY!r})")
+    print(f"Its OpenAPI page: http://{options.host}:{options.port}/docs", flush=True)
     app = create_app(simulator)
     config = server_config(app, host=options.host, port=options.port, access_log=True)
     uvicorn.Server(config).run()
