@@ -414,8 +414,8 @@ def _grouped(
     for entry in entries:
         groups[entry.backup.index_id].append(entry)
     return {
-        index_id: _incarnation(index_id, groups.get(index_id, []), frozen.get(index_id, []))
-        for index_id in sorted(groups.keys() | frozen.keys())
+        index_id: _incarnation(index_id, groups[index_id], frozen.get(index_id, []))
+        for index_id in sorted(groups)
     }
 
 
@@ -427,7 +427,7 @@ def _incarnation(index_id: str, entries: list[Entry], frozen: list[str]) -> Inca
         frozen = [f"one index id is listed under {' and '.join(names)}", *frozen]
     return Incarnation(
         index_id,
-        names[0] if names else "",
+        names[0],
         sorted(entries, key=newest_first),
         _all_say([entry.backup.index_deleted_at for entry in entries]),
         "; ".join(frozen),

@@ -573,17 +573,24 @@ def _undecided(entry: Entry) -> str:
 
 def _left_alone(entry: Entry) -> tuple[Action, str]:
     """Why a backup is none of our policies' business (rules D1, I2, G4 and G5)."""
-    if entry.worth is Worth.SPENT and entry.record and entry.record.deletion:
-        return Action.GOING, f"deletion accepted on {entry.record.deletion.at:%Y-%m-%d %H:%M} UTC"
+    deletion = entry.record.deletion if entry.record else None
+    if entry.worth is Worth.SPENT and deletion:
+        return Action.GOING, f"deletion accepted on {deletion.at:%Y-%m-%d %H:%M} UTC"
+    return Action.LEAVE_ALONE, _whose(entry)
+
+
+def _whose(entry: Entry) -> str:
+    if entry.worth is Worth.CONTRADICTORY:
+        return "contradictory"
     if entry.origin is Origin.OURS:
-        return Action.LEAVE_ALONE, "made on demand"
+        return "made on demand"
     if entry.origin is Origin.NATIVE:
-        return Action.LEAVE_ALONE, f"made by native schedule {entry.schedule}"
+        return f"made by native schedule {entry.schedule}"
     if entry.origin is Origin.OTHER_OWNER and entry.marker:
-        return Action.LEAVE_ALONE, f"belongs to another deployment: {entry.marker.owner}"
+        return f"belongs to another deployment: {entry.marker.owner}"
     if looks_like_marker(entry.backup.description):
-        return Action.LEAVE_ALONE, "not ours (its marker does not fit its name)"
-    return Action.LEAVE_ALONE, "not ours (manual)"
+        return "not ours (its marker does not fit its name)"
+    return "not ours (manual)"
 
 
 # --- What prevents it -----------------------------------------------------------------------
