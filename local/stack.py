@@ -1,7 +1,7 @@
 """The local stack: simulated Pinecone, AWS emulator and webhook receiver, with the product on it.
 
-``make run`` and the tests keep it for the length of a ``with`` block (``running``); ``make up``
-leaves it running (``python -m local.up``).
+``make run`` and the tests keep it for the length of a ``with`` block; ``make up`` leaves it running
+(``local.up``).
 """
 
 from __future__ import annotations
@@ -151,23 +151,27 @@ def running(
         stack = Stack(name, emulator, simulator, simulator_url, receiver, outputs)
         with step("Writing the secrets and the policy"):
             stack.set_secret("projects/main", DEFAULT_KEY)
-            stack.set_secret("targets", json.dumps(targets(receiver)))
+            stack.set_secret("targets", json.dumps(targets_at(receiver.url(""))))
             stack.store_policy(policy)
         yield stack
 
 
-def targets(receiver: Receiver) -> dict[str, Any]:
-    """The targets secret of the local stack: a signed webhook and a Slack channel."""
+def targets_at(receiver: str) -> dict[str, Any]:
+    """The targets secret of the local stack: a signed webhook and a Slack channel.
+
+    Args:
+        receiver: The receiver's address, without a trailing slash.
+    """
     return {
         "targets": [
             {
                 "name": "operations",
                 "kind": "standard",
-                "url": receiver.url("/standard/operations"),
+                "url": f"{receiver}/standard/operations",
                 "secrets": [SIGNING_SECRET],
                 "events": ["*"],
             },
-            {"name": "on-call", "kind": "slack", "url": receiver.url("/slack/on-call")},
+            {"name": "on-call", "kind": "slack", "url": f"{receiver}/slack/on-call"},
         ]
     }
 
