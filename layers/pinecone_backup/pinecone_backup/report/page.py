@@ -350,4 +350,4 @@ def _bytes(size: float | None) -> str:
         if size < 1000:  # noqa: PLR2004 - the SI step
             return f"{size:.3g} {unit}"
         size /= 1000
-    return f"{size:,.3g} TB"
+    return f"{size:,.0f} TB"

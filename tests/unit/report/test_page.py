@@ -1,0 +1,411 @@
+"""The page: safe, self-contained, well formed, legible."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import pytest
+
+from pinecone_backup.model import Status
+from pinecone_backup.records import Verdict
+from pinecone_backup.report.build import build_unknown_report
+from pinecone_backup.report.model import Gap
+from pinecone_backup.report.page import WIDTH, age_gauge, curve, quota_gauge, render_page, timeline
+from pinecone_backup.rules.forecast import Forecast
+from pinecone_backup.rules.policy import AssignedBy
+from tests.support.audits import (
+    NOW,
+    POLICY,
+    accepted,
+    ago,
+    backup,
+    hold,
+    index_facts,
+    inventory,
+    project_facts,
+    record_of,
+    schedule,
+)
+from tests.support.reports import material, report_of
+
+HOSTILE = (
+    '<script src="https://evil.example/x.js">alert(1)</script>"\'><img src=x onerror=alert(1)>'
+)
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """Reads a page strictly: every element that opens closes, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def page_of(report):
+    return render_page(report, report.to_json())
+
+
+def rich_report(name="docs", **changes):
+    """A report in which every section has something to show."""
+    rows = [backup(f"b-{n}", at=ago(days=n), index=name) for n in range(2, 40)]
+    rows += [
+        backup("s-1", at=ago(hours=9), index=name, records=3),
+        backup("f-1", at=ago(hours=8), index=name, status=Status.FAILED, records=None),
+        backup("u-1", at=ago(hours=7), index=name, status=Status.UNDER_WAY, records=None),
+        backup("n-1", at=None, index=name, owner=None, name=name),
+        backup("o-1", at=ago(days=9), index="old", index_id="id-old", deleted_at=ago(days=2)),
+        backup("e-1", at=ago(days=90), index=name, index_id="id-0"),
+    ]
+    records = [record_of(row) for row in rows if row.status is Status.READY]
+    records = [
+        record_of(row, verdict=Verdict.SUSPECT, reason=name) if row.backup_id == "s-1" else record
+        for row, record in zip(
+            [row for row in rows if row.status is Status.READY], records, strict=True
+        )
+    ]
+    held = inventory(rows, records=records)
+    facts = project_facts(
+        held,
+        index_facts(held, name=name, schedules=[schedule(name=name)], previous_ids=("id-0",)),
+        index_facts(name="bare", policy=None),
+        index_facts(name="opted", policy=None, by=AssignedBy.OPT_OUT),
+        index_facts(name="blind", problem=name),
+        quota=45,
+        coming=Forecast([(NOW, 43), (NOW + timedelta(days=7), 50)], ago(days=-3), pruning=True),
+        holds=[hold("b-2", reason=name, owner=name), hold("b-3", expires_at=ago(days=1))],
+    )
+    gone = record_of(backup("g-1", index=name), deletion=accepted(ago(days=1), reasons=(name,)))
+    return report_of(facts, records=[gone], gaps=[Gap(subject="blind", reason=name)], **changes)
+
+
+def test_a_page_is_well_formed():
+    reader = read(page_of(rich_report()))
+    assert {"main", "header", "svg", "table", "article"} <= set(reader.tags)
+    assert len(reader.ids) == len(set(reader.ids))
+
+
+def test_the_smallest_page_is_well_formed():
+    read(page_of(report_of(project_facts())))
+    read(page_of(build_unknown_report(material(), "401")))
+
+
+def test_a_page_needs_nothing_from_outside():
+    """Self-contained: no address, no script, nothing to fetch."""
+    page = page_of(rich_report())
+    reader = read(page)
+    names = {name for name, _ in reader.attributes}
+    assert not names & {"src", "srcset", "action", "data", "background", "poster", "xlink:href"}
+    assert not [name for name in names if name.startswith("on")]
+    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & set(reader.tags)
+    links = [value for name, value in reader.attributes if name == "href"]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    assert not re.search(r"https?:|//|@import|url\(", page)
+
+
+def test_links_within_the_page_lead_somewhere():
+    reader = read(page_of(rich_report()))
+    links = {value[1:] for name, value in reader.attributes if name == "href"}
+    assert links <= set(reader.ids)
+
+
+def test_the_page_forbids_itself_everything_but_its_styles():
+    assert "default-src 'none'; style-src 'unsafe-inline'" in page_of(report_of(project_facts()))
+
+
+def test_what_comes_from_outside_is_shown_and_never_run():
+    """Escaping: names, descriptions, reasons, owners, problems."""
+    page = page_of(rich_report(HOSTILE))
+    reader = read(page)
+    assert "script" not in reader.tags
+    assert "img" not in reader.tags
+    assert HOSTILE in "".join(reader.text)
+    plain = read(page_of(rich_report()))
+    assert reader.tags == plain.tags
+
+
+def test_an_unreadable_project_shows_its_reason_escaped():
+    page = page_of(build_unknown_report(material(), HOSTILE))
+    reader = read(page)
+    assert "script" not in reader.tags
+    assert "Nobody knows." in page
+
+
+def test_the_two_questions_are_answered_before_anything_else():
+    text = " ".join("".join(read(page_of(rich_report())).text).split())
+    order = [
+        text.index(part)
+        for part in (
+            "failing",
+            "Is anything wrong?",
+            "What do I restore from?",
+            "Findings",
+            "Proof",
+        )
+    ]
+    assert order == sorted(order)
+
+
+def test_a_healthy_page_says_no():
+    held = inventory([backup(at=ago(hours=1))])
+    page = page_of(report_of(project_facts(held, index_facts(held))))
+    assert "No. Everything was looked at" in page
+
+
+def test_incomplete_evidence_is_never_a_plain_no():
+    """U1."""
+    held = inventory([backup(at=ago(hours=1))])
+    facts = project_facts(held, index_facts(held))
+    page = page_of(report_of(facts, gaps=[Gap(subject="docs", reason="schedules: 403")]))
+    assert "Everything was looked at" not in page
+    assert "not everything could be seen" in page
+    assert "Incomplete evidence" in page
+
+
+def test_the_page_states_the_digest_of_its_json():
+    report = report_of(project_facts())
+    body = report.to_json()
+    assert sha256(body).hexdigest() in render_page(report, body)
+
+
+def test_the_time_is_told_in_utc_and_in_the_zone_of_the_policies():
+    """T3."""
+    berlin = POLICY.model_copy(update={"timezone": "Europe/Berlin"})
+    held = inventory([backup(at=ago(hours=1))])
+    page = page_of(report_of(project_facts(held, index_facts(held, policy=berlin))))
+    assert "22 Nov 2026, 12:00 UTC" in page
+    assert "22 Nov 2026, 13:00 Europe/Berlin" in page
+
+
+def test_colour_is_never_alone():
+    """Every pill says its word, and every picture has words."""
+    page = page_of(rich_report())
+    assert re.findall(r'<span class="pill \w+">([^<]*)</span>', page)
+    assert "" not in re.findall(r'<span class="pill \w+">([^<]*)</span>', page)
+    pictures = re.findall(r"<svg[^>]*>", page)
+    assert all('aria-label="' in svg or 'aria-hidden="true"' in svg for svg in pictures)
+
+
+def luminance(colour):
+    def linear(value):
+        return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(int(colour[n : n + 2], 16) / 255) for n in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one, other):
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_text_stands_out_from_its_ground_in_both_schemes(scheme):
+    """WCAG AA: 4.5 to 1."""
+    page = page_of(report_of(project_facts()))
+    blocks = re.findall(r":root \{([^}]*)\}", page)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[scheme]))
+    pairs = [(text, ground) for text in ("ink", "soft") for ground in ("page", "card")]
+    pairs += [(tone, f"{tone}-bg") for tone in ("good", "warn", "bad", "info", "calm")]
+    pairs += [("ink", f"{tone}-bg") for tone in ("good", "warn", "bad")]
+    for text, ground in pairs:
+        assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+
+
+# Pictures
+
+
+def indexed(*rows, records=None, **facts):
+    held = inventory(rows, records=records)
+    (index,) = report_of(project_facts(held, index_facts(held, **facts))).indexes
+    return index
+
+
+def test_a_timeline_runs_to_now_on_the_right_and_older_is_further_left():
+    rows = [backup(f"b-{n:03}", at=ago(days=n)) for n in range(0, 200, 3)]
+    marks = timeline(indexed(*rows), NOW).marks
+    xs = [mark.x for mark in marks]
+    assert xs == sorted(xs, reverse=True)
+    assert len(set(xs)) > len(rows) * 0.8
+    assert all(52 <= x <= WIDTH - 8 for x in xs)
+    assert xs[0] == WIDTH - 8
+
+
+def test_recent_days_have_more_room():
+    line = timeline(indexed(*(backup(f"b-{n}", at=ago(days=n)) for n in (0, 1, 100, 101))), NOW)
+    zero, one, hundred, more = (mark.x for mark in line.marks)
+    assert zero - one > 10 * (hundred - more)
+
+
+def test_lanes_are_the_tiers_from_coarse_to_fine():
+    rows = [backup(f"b-{n:03}", at=ago(days=n)) for n in range(40)]
+    line = timeline(indexed(*rows), NOW)
+    assert [lane.label for lane in line.lanes] == ["weekly", "daily", "other"]
+    assert line.height > line.lanes[-1].at
+
+
+def test_an_index_without_tiers_has_one_lane():
+    line = timeline(indexed(backup(at=ago(hours=1), owner=None)), NOW)
+    assert [lane.label for lane in line.lanes] == ["backups"]
+
+
+def test_the_dashed_line_is_max_age():
+    line = timeline(indexed(backup(at=NOW - POLICY.max_age)), NOW)
+    assert line.limit == line.marks[0].x
+    assert timeline(indexed(policy=None), NOW).limit is None
+
+
+def test_each_worth_has_its_own_shape():
+    rows = [
+        backup("good", at=ago(days=2)),
+        backup("bad", at=ago(hours=9), records=1),
+        backup("failed", at=ago(hours=8), status=Status.FAILED, records=None),
+        backup("running", at=ago(hours=7), status=Status.UNDER_WAY, records=None),
+    ]
+    records = [record_of(rows[0]), record_of(rows[1], verdict=Verdict.SUSPECT)]
+    marks = timeline(indexed(*rows, records=records), NOW).marks
+    shapes = {mark.title.split(":")[0]: (mark.mark, mark.tone) for mark in marks}
+    assert sorted(shapes.values()) == [
+        ("cross", "bad"),
+        ("diamond", "warn"),
+        ("dot", "good"),
+        ("ring", "calm"),
+    ]
+
+
+def test_a_mark_tells_its_story():
+    (mark,) = timeline(indexed(backup(at=ago(hours=3))), NOW).marks
+    assert "22 Nov 2026, 09:00 UTC, 3 h ago; good, ours; 1,000 records" in mark.title
+    assert "daily snapshot" in mark.title
+
+
+def test_what_goes_at_the_next_prune_is_told_apart():
+    rows = [backup(f"b-{n:03}", at=ago(days=n)) for n in range(40)]
+    marks = timeline(indexed(*rows), NOW).marks
+    going = [mark for mark in marks if mark.tone == "going"]
+    assert going
+    assert all("goes at the next prune" in mark.title for mark in going)
+
+
+def test_a_backup_ahead_of_the_clock_lies_at_now():
+    """T2."""
+    (mark,) = timeline(indexed(backup(at=NOW + timedelta(hours=9))), NOW).marks
+    assert mark.x == WIDTH - 8
+
+
+def test_a_timeline_says_in_words_what_it_shows():
+    rows = [backup("a", at=ago(days=1)), backup("b", at=ago(days=9))]
+    words = timeline(indexed(*rows), NOW).summary
+    assert "2 backups of docs, the newest 24 h old, the oldest 9 d" in words
+    assert "kept as 2 daily" in words
+    assert "the longest gap is 8 d" in words
+    assert timeline(indexed(), NOW).summary == "docs has no backup."
+
+
+def test_the_age_bar_passes_its_limit_only_when_overdue():
+    late, fine = indexed(backup(at=ago(days=3))), indexed(backup(at=ago(hours=3)))
+    bar = age_gauge(late)
+    assert bar is not None
+    assert bar.filled > bar.limits[0].at
+    assert bar.tone == "bad"
+    bar = age_gauge(fine)
+    assert bar is not None
+    assert bar.filled < bar.limits[0].at
+    assert bar.tone == "good"
+    assert age_gauge(indexed(policy=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("used", "tone"), [(79, "good"), (80, "warn"), (94, "warn"), (95, "bad"), (130, "bad")]
+)
+def test_the_quota_bar_changes_its_tone_with_the_limits(used, tone):
+    rows = [backup(f"b-{n}", at=ago(hours=n)) for n in range(used)]
+    quota = report_of(project_facts(inventory(rows), quota=100), findings=[]).quota
+    assert quota is not None
+    bar = quota_gauge(quota)
+    assert bar.tone == tone
+    assert bar.filled == min(used, 100)
+
+
+def curve_of(points, reached, limit=100):
+    coming = Forecast(points, reached, pruning=True)
+    quota = report_of(project_facts(quota=limit, coming=coming)).quota
+    assert quota is not None
+    return curve(quota)
+
+
+def test_the_curve_meets_the_quota_where_the_forecast_does():
+    end = NOW + timedelta(days=100)
+    picture = curve_of([(NOW, 50), (end, 150)], NOW + timedelta(days=50))
+    assert picture.meets is not None
+    assert picture.meets.at == WIDTH / 2
+    assert picture.meets.label == "11 Jan 2027"
+    (_, first_y), (_, last_y) = (map(float, point.split(",")) for point in picture.line.split(" "))
+    assert last_y < picture.quota_y < first_y
+
+
+def test_a_quota_that_is_not_reached_lies_above_the_curve():
+    picture = curve_of([(NOW, 1), (NOW + timedelta(days=100), 20)], None)
+    assert picture.meets is None
+    ys = [float(point.split(",")[1]) for point in picture.line.split(" ")]
+    assert picture.quota_y < min(ys)
+
+
+def test_a_forecast_of_one_point_is_drawn_too():
+    assert curve_of([(NOW, 1)], None).line.startswith("8")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (56_500_000_000, "56.5 GB"), (2e15, "2,000 TB")],
+)
+def test_sizes_are_told_in_round_units(size, text):
+    rows = [backup(at=ago(hours=1))]
+    held = inventory(rows)
+    report = report_of(project_facts(held, index_facts(held)))
+    assert report.totals is not None
+    totals = report.totals.model_copy(update={"size_bytes": int(size)})
+    page = page_of(report.model_copy(update={"totals": totals}))
+    assert f"of 1 · {text}</span>" in page
+
+
+def test_a_page_of_a_thousand_backups_stays_small():
+    rows = [backup(f"b-{n:04}", at=ago(hours=n)) for n in range(1000)]
+    held = inventory(rows)
+    page = page_of(report_of(project_facts(held, index_facts(held), quota=2000)))
+    assert len(page) < 600_000
