@@ -1,0 +1,235 @@
+"""The resolver: from an API Gateway event to a route's handler, and back.
+
+Parsing, problems, idempotency, CORS and limits happen here, the same for every route.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+from pydantic import ValidationError
+
+from pinecone_backup.api import backups, health, projects  # noqa: F401 - they add their routes
+from pinecone_backup.api.problems import (
+    MEDIA_TYPE,
+    FieldError,
+    ProblemError,
+    details,
+    problem_of,
+)
+from pinecone_backup.api.routes import ROUTES, Call, Route
+from pinecone_backup.errors import BackupError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from pydantic import BaseModel
+
+    from pinecone_backup.api.models import Input
+    from pinecone_backup.api.routes import Outside
+
+LARGEST_BODY = 512 * 1024
+"""Bytes; a policy document with thousands of assignments is smaller."""
+NOBODY = "unidentified caller"
+"""The actor where the gateway names none: in front of a local API without IAM."""
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_PATH_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_LOG = logging.getLogger(__name__)
+
+
+class Api:
+    """The API over one outside.
+
+    Args:
+        outside: What the routes need.
+    """
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        cors_origin = outside.settings.cors_origin
+        cors = (
+            CORSConfig(
+                allow_origin=cors_origin,
+                allow_headers=["Idempotency-Key"],
+                expose_headers=["Location", "Retry-After"],
+                max_age=600,
+            )
+            if cors_origin
+            else None
+        )
+        self._resolver = APIGatewayRestResolver(cors=cors, debug=False)
+        for each in ROUTES:
+            self._add(each)
+        self._resolver.not_found(self._no_route)
+
+    def __call__(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer one request."""
+        return self._resolver.resolve(event, context)
+
+    def _add(self, each: Route) -> None:
+        def answer(**path: str) -> Response[str]:
+            return self._answered(each, path)
+
+        rule = _PARAMETER.sub(r"<\1>", each.path)
+        self._resolver.route(rule, method=each.method)(answer)
+
+    def _answered(self, each: Route, path: Mapping[str, str]) -> Response[str]:
+        event = self._resolver.current_event
+        try:
+            return self._served(each, path, event)
+        except ProblemError as problem:
+            return _refusal(event, problem)
+        except BackupError as error:
+            _LOG.warning("request failed", extra={"reason": str(error)})
+            return _refusal(event, problem_of(error), cause=error)
+        except Exception:  # the API's edge: whatever went wrong, the caller gets a problem
+            _LOG.exception("unexpected error")
+            text = "An unexpected error; the function's log has it under the request id"
+            return _refusal(event, ProblemError("internal", text))
+
+    def _served(
+        self, each: Route, path: Mapping[str, str], event: APIGatewayProxyEvent
+    ) -> Response[str]:
+        for name, value in path.items():
+            if not _PATH_VALUE.fullmatch(value):
+                raise ProblemError(
+                    "not-found",
+                    f"Nothing is named like the {name} in this path",
+                    errors=[FieldError(f"path:{name}", "is no name")],
+                )
+        given = _body(event) if each.in_body else _query(event)
+        takes = _validated(each, given)
+        call = Call(
+            outside=self._outside,
+            path=path,
+            listing=each.path.format(**path),
+            actor=_actor(event),
+            request_id=event.request_context.request_id or "",
+            clock=self._outside.frame.clock(),
+        )
+        result: BaseModel | None = each.handler(call, takes)
+        if result is None:
+            return Response(status_code=each.status, headers=call.headers)
+        return Response(
+            status_code=each.status,
+            content_type="application/json",
+            headers=call.headers,
+            body=result.model_dump_json(),
+        )
+
+    def _no_route(self, _: NotFoundError) -> Response[str]:
+        event = self._resolver.current_event
+        path = event.path.rstrip("/")
+        allowed = sorted({each.method for each in ROUTES if _pattern(each).fullmatch(path)})
+        if allowed:
+            problem = ProblemError(
+                "method-not-allowed",
+                f"{event.path} takes {', '.join(allowed)}, not {event.http_method}",
+                headers={"Allow": ", ".join(allowed)},
+            )
+        else:
+            problem = ProblemError(
+                "no-such-route",
+                "The API has no such path",
+                next_step="docs/openapi.json lists all paths; they begin with /v1.",
+            )
+        return _refusal(event, problem)
+
+
+def _pattern(each: Route) -> re.Pattern[str]:
+    return re.compile(_PARAMETER.sub("[^/]+", each.path))
+
+
+def _validated(each: Route, given: Mapping[str, Any]) -> Input:
+    try:
+        return each.takes.model_validate(given)
+    except ValidationError as error:
+        raise ProblemError(
+            "invalid-request",
+            "The request's " + ("body" if each.in_body else "query") + " is not valid",
+            next_step="Correct what errors names.",
+            errors=[
+                FieldError(_pointer(each, item["loc"]), item["msg"])
+                for item in error.errors(include_url=False, include_input=False)
+            ],
+        ) from None
+
+
+def _pointer(each: Route, place: tuple[int | str, ...]) -> str:
+    if not each.in_body:
+        return "query:" + ".".join(str(part) for part in place)
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in place)
+    return "".join(["#", *(f"/{part}" for part in escaped)])
+
+
+def _query(event: APIGatewayProxyEvent) -> dict[str, str]:
+    given = event.resolved_query_string_parameters
+    twice = [name for name, values in given.items() if len(values) > 1]
+    if twice:
+        raise ProblemError(
+            "invalid-request",
+            "A query parameter is given more than once",
+            errors=[FieldError(f"query:{name}", "is given more than once") for name in twice],
+        )
+    return {name: values[0] for name, values in given.items()}
+
+
+def _body(event: APIGatewayProxyEvent) -> Mapping[str, Any]:
+    text = event.raw_event.get("body") or ""
+    raw = b64decode(text) if event.raw_event.get("isBase64Encoded") else text.encode()
+    if len(raw) > LARGEST_BODY:
+        raise ProblemError("too-large", f"The body is over {LARGEST_BODY // 1024} KiB")
+    if not raw.strip():
+        return {}
+    kind = (event.headers.get("content-type") or "application/json").partition(";")[0].strip()
+    if kind.lower() != "application/json" and not kind.lower().endswith("+json"):
+        raise ProblemError(
+            "unsupported-media-type",
+            "The body must be JSON",
+            next_step="Send Content-Type: application/json.",
+        )
+    try:
+        given = json.loads(raw)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise ProblemError(
+            "invalid-request",
+            "The body is not a JSON object",
+            errors=[FieldError("#", "is not a JSON object")],
+        )
+    return given
+
+
+def _actor(event: APIGatewayProxyEvent) -> str:
+    identity = event.request_context.identity
+    return identity.user_arn or identity.caller or NOBODY
+
+
+def _refusal(
+    event: APIGatewayProxyEvent, problem: ProblemError, *, cause: BackupError | None = None
+) -> Response[str]:
+    body = details(
+        problem,
+        request_id=event.request_context.request_id or "",
+        instance=event.path,
+        cause=cause,
+    )
+    headers: dict[str, str | list[str]] = {**problem.headers}
+    if problem.kind.retry_after is not None:
+        headers["Retry-After"] = str(problem.kind.retry_after)
+    return Response(
+        status_code=problem.kind.status,
+        content_type=MEDIA_TYPE,
+        headers=headers,
+        body=json.dumps(body),
+    )

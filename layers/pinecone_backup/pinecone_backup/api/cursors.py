@@ -1,0 +1,74 @@
+"""Cursors of listings: ours, opaque, and good for one listing only.
+
+A cursor carries where the next page begins (Pinecone's token, or a number of rows) and which
+listing it belongs to. It proves nothing and grants nothing, so it is not signed; one that was
+cut, mistyped or taken from another listing is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from pinecone_backup.api.problems import FieldError, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DIGITS = 12
+
+
+def write_cursor(listing: str, position: str) -> str:
+    """A cursor for the page of ``listing`` that begins at ``position``."""
+    text = json.dumps([_check(listing, position), position], separators=(",", ":"))
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(listing: str, cursor: str | None) -> str | None:
+    """The position in a cursor; None without one.
+
+    Raises:
+        ProblemError: It is none of ours, or of another listing.
+    """
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        check, position = json.loads(urlsafe_b64decode(padded.encode("ascii")))
+    except (ValueError, TypeError):
+        raise _refused() from None
+    if not isinstance(position, str) or check != _check(listing, position):
+        raise _refused()
+    return position
+
+
+def page_of[T](
+    rows: Sequence[T], *, listing: str, limit: int, cursor: str | None
+) -> tuple[Sequence[T], str | None]:
+    """One page of rows that are all at hand, and the cursor of the next one.
+
+    Raises:
+        ProblemError: The cursor does not belong here.
+    """
+    position = read_cursor(listing, cursor) or "0"
+    if not position.isdecimal():
+        raise _refused()
+    start = int(position)
+    end = start + limit
+    return rows[start:end], write_cursor(listing, str(end)) if len(rows) > end else None
+
+
+def _check(listing: str, position: str) -> str:
+    return sha256(f"{listing}\n{position}".encode()).hexdigest()[:_DIGITS]
+
+
+def _refused() -> ProblemError:
+    return ProblemError(
+        "invalid-request",
+        "The paginationToken does not belong to this listing",
+        next_step="Send the token of the page before unchanged, with the same path and filters; "
+        "or begin again without it.",
+        errors=[FieldError("query:paginationToken", "is not a token of this listing")],
+    )

@@ -1,0 +1,121 @@
+"""Health: can everything be reached that a run needs?"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from pinecone_backup.api import models
+from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.errors import (
+    BackupError,
+    ConfigurationError,
+    LeaseHeld,
+    LedgerError,
+    StoreUnavailable,
+)
+from pinecone_backup.model import RunKind
+
+if TYPE_CHECKING:
+    from pinecone_backup.ports import Ledger
+    from pinecone_backup.records import Run
+    from pinecone_backup.rules.policy import Project
+
+_AT_ONCE = 8
+_LEASE = timedelta(seconds=5)
+
+type _Check = Literal["pass", "fail"]
+type _Reach = Literal["pass", "fail", "unknown"]
+
+
+@route("GET", "/v1/health", access=Access.READ, tag="Health", gives=models.Health)
+def health(call: Call, _: models.Nothing) -> models.Health:
+    """Tell whether everything can be reached.
+
+    The answer is 200 either way: ``status`` says how it stands. For each project the secret is
+    read, Pinecone is asked for one row, and the ledger is written.
+    """
+    frame, settings = call.outside.frame, call.outside.settings
+    problems: list[str] = []
+    projects: list[models.ProjectHealth] = []
+    version = ""
+    try:
+        document, version = call.policy()
+    except (ConfigurationError, StoreUnavailable) as error:
+        problems.append(str(error))
+    else:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            projects = list(pool.map(lambda each: _project(call, each), document.projects))
+    fine = not problems and not any(project.problems for project in projects)
+    return models.Health(
+        status="pass" if fine else "fail",
+        at=call.clock,
+        stack=settings.stack_name,
+        owner=frame.owner,
+        prune_mode=settings.prune_mode,
+        policy="fail" if problems else "pass",
+        policy_version=version,
+        problems=problems,
+        projects=projects,
+    )
+
+
+def _project(call: Call, project: Project) -> models.ProjectHealth:
+    problems: list[str] = []
+    ledger = call.outside.frame.ledger_of(project.name)
+    readable, pinecone = _pinecone(call, project, problems)
+    writable, last_runs = _ledger(call, ledger, problems)
+    return models.ProjectHealth(
+        name=project.name,
+        secret=readable,
+        pinecone=pinecone,
+        ledger=writable,
+        problems=problems,
+        last_runs=last_runs,
+    )
+
+
+def _pinecone(call: Call, project: Project, problems: list[str]) -> tuple[_Reach, _Reach]:
+    """Whether the secret can be read, and whether Pinecone answers with what it holds."""
+    try:
+        call.outside.control_plane(project).project_backups_page(limit=1, token=None)
+    except ConfigurationError as error:
+        problems.append(str(error))
+        return "fail", "unknown"
+    except StoreUnavailable as error:
+        problems.append(str(error))
+        return "unknown", "unknown"
+    except BackupError as error:
+        problems.append(str(error))
+        return "pass", "fail"
+    return "pass", "pass"
+
+
+def _ledger(
+    call: Call, ledger: Ledger, problems: list[str]
+) -> tuple[_Check, dict[str, models.LastRun | None]]:
+    last_runs: dict[str, models.LastRun | None] = {}
+    try:
+        _write(ledger, call)
+        for kind in RunKind:
+            run = ledger.last_completed(kind)
+            last_runs[kind] = _last(run) if run else None
+    except LedgerError as error:
+        problems.append(str(error))
+        return "fail", last_runs
+    return "pass", last_runs
+
+
+def _last(run: Run) -> models.LastRun:
+    return models.LastRun(
+        run_id=run.run_id, state=run.state, time=run.time, finished_at=run.finished_at
+    )
+
+
+def _write(ledger: Ledger, call: Call) -> None:
+    try:
+        ledger.acquire_lease("health", holder=call.request_id, clock=call.clock, ttl=_LEASE)
+        ledger.release_lease("health", holder=call.request_id)
+    except LeaseHeld:
+        return  # somebody else wrote it just now

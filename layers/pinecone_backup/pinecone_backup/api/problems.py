@@ -1,0 +1,206 @@
+"""Problem details (RFC 9457): what every error of the API looks like.
+
+``PROBLEMS`` is the whole list: a slug is stable, and ends the URN that stands as ``type``.
+``problem_of`` turns any of our errors into one. No problem carries a secret, an upstream URL or
+an upstream body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pinecone_backup.errors import (
+    AnswerMalformed,
+    ApprovalRefused,
+    BackupError,
+    ConfigurationError,
+    Conflict,
+    DeletionProtected,
+    Forbidden,
+    KeyRejected,
+    LeaseHeld,
+    LedgerConflict,
+    LedgerError,
+    ListingIncomplete,
+    NotFound,
+    OutcomeUnknown,
+    PaymentRequired,
+    PermissionMissing,
+    PineconeError,
+    PlanExcludes,
+    PreconditionFailed,
+    QuotaReached,
+    RateLimited,
+    RequestInvalid,
+    RequestRejected,
+    RuleForbids,
+    StoreUnavailable,
+    SubjectUnknown,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TYPE_PREFIX = "urn:pinecone-backup:problem:"
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem.
+
+    Attributes:
+        retry_after: Seconds after which asking again may help; None where it does not.
+    """
+
+    slug: str
+    status: int
+    title: str
+    retry_after: int | None = None
+
+    @property
+    def type(self) -> str:
+        """The URN that names it for ever."""
+        return TYPE_PREFIX + self.slug
+
+
+_KINDS = (
+    Kind("invalid-request", 400, "The request is not valid"),
+    Kind("pinecone-refused", 400, "Pinecone finds the request invalid"),
+    Kind("pinecone-payment", 402, "Pinecone wants due invoices paid"),
+    Kind("forbidden", 403, "The caller may not do this"),
+    Kind("pinecone-plan", 403, "The Pinecone organisation's plan does not include this"),
+    Kind("pinecone-quota", 403, "The Pinecone project's quota is used up"),
+    Kind("pinecone-protected", 403, "The index is protected against deletion"),
+    Kind("pinecone-forbids", 403, "Pinecone forbids this"),
+    Kind("not-found", 404, "There is no such thing"),
+    Kind("no-such-route", 404, "The API has no such path"),
+    Kind("method-not-allowed", 405, "The path does not take this method"),
+    Kind("rule-forbids", 409, "A rule forbids this"),
+    Kind("approval-refused", 409, "The plan cannot be approved or executed"),
+    Kind("conflict", 409, "Something else stands in the way"),
+    Kind("busy", 409, "Another run is at work", retry_after=30),
+    Kind("in-progress", 409, "The same request is being served already", retry_after=10),
+    Kind("not-ready", 412, "The backup is not in a state that allows this"),
+    Kind("too-large", 413, "The request's body is too large"),
+    Kind("unsupported-media-type", 415, "The body must be JSON"),
+    Kind("key-reused", 422, "The Idempotency-Key was used for another request"),
+    Kind("throttled", 429, "Too many requests", retry_after=5),
+    Kind("internal", 500, "Something went wrong here"),
+    Kind("pinecone-key", 502, "Pinecone does not take this deployment's API key"),
+    Kind("pinecone-answer", 502, "Pinecone's answer was not understood"),
+    Kind("pinecone-unavailable", 503, "Pinecone cannot be reached", retry_after=30),
+    Kind("storage-unavailable", 503, "The deployment's storage cannot be reached", retry_after=10),
+    Kind("not-configured", 503, "The deployment is not configured"),
+    Kind("outcome-unknown", 504, "It may or may not have happened: look before asking again"),
+)
+PROBLEMS: dict[str, Kind] = {kind.slug: kind for kind in _KINDS}
+"""Every kind by its slug."""
+
+_OF_ERRORS: tuple[tuple[type[BackupError], str], ...] = (
+    (ConfigurationError, "not-configured"),
+    (SubjectUnknown, "not-found"),
+    (RuleForbids, "rule-forbids"),
+    (ApprovalRefused, "approval-refused"),
+    (RequestRejected, "invalid-request"),
+    (KeyRejected, "pinecone-key"),
+    (PermissionMissing, "pinecone-key"),
+    (PaymentRequired, "pinecone-payment"),
+    (PlanExcludes, "pinecone-plan"),
+    (QuotaReached, "pinecone-quota"),
+    (DeletionProtected, "pinecone-protected"),
+    (Forbidden, "pinecone-forbids"),
+    (NotFound, "not-found"),
+    (Conflict, "conflict"),
+    (PreconditionFailed, "not-ready"),
+    (RequestInvalid, "pinecone-refused"),
+    (RateLimited, "pinecone-unavailable"),
+    (Unavailable, "pinecone-unavailable"),
+    (OutcomeUnknown, "outcome-unknown"),
+    (AnswerMalformed, "pinecone-answer"),
+    (ListingIncomplete, "pinecone-unavailable"),
+    (LeaseHeld, "busy"),
+    (LedgerConflict, "busy"),
+    (LedgerError, "storage-unavailable"),
+    (StoreUnavailable, "storage-unavailable"),
+)
+"""The first branch that an error belongs to decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with a request.
+
+    Attributes:
+        pointer: Where: ``#/retention/expire_after_days`` in the body (a JSON pointer as a URI
+            fragment), ``query:limit``, ``path:project`` or ``header:Idempotency-Key``.
+        detail: What is wrong; never the value.
+    """
+
+    pointer: str
+    detail: str
+
+
+class ProblemError(Exception):
+    """A problem that the API itself finds, before or instead of a use case.
+
+    Attributes:
+        headers: To send beside it.
+    """
+
+    def __init__(
+        self,
+        slug: str,
+        detail: str,
+        *,
+        next_step: str = "",
+        errors: Sequence[FieldError] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = PROBLEMS[slug]
+        self.detail = detail
+        self.next_step = next_step
+        self.errors = tuple(errors)
+        self.headers = headers or {}
+
+
+def problem_of(error: BackupError) -> ProblemError:
+    """The problem that one of our errors is."""
+    slug = next((slug for branch, slug in _OF_ERRORS if isinstance(error, branch)), "internal")
+    return ProblemError(slug, error.problem, next_step=error.next_step)
+
+
+def details(
+    problem: ProblemError, *, request_id: str, instance: str, cause: BaseException | None = None
+) -> dict[str, Any]:
+    """The body of a problem's answer, JSON-ready.
+
+    Args:
+        problem: The problem.
+        request_id: API Gateway's id of the request.
+        instance: The request's path.
+        cause: The error of ours behind it, for the rule's and Pinecone's part.
+    """
+    body: dict[str, Any] = {
+        "type": problem.kind.type,
+        "title": problem.kind.title,
+        "status": problem.kind.status,
+        "detail": problem.detail,
+        "instance": instance,
+        "request_id": request_id,
+        "next_step": problem.next_step,
+    }
+    if problem.errors:
+        body["errors"] = [{"pointer": at.pointer, "detail": at.detail} for at in problem.errors]
+    if isinstance(cause, RuleForbids):
+        body["rule"] = cause.rule
+    if isinstance(cause, PineconeError):
+        body["pinecone"] = {
+            "operation": cause.operation,
+            "status": cause.status,
+            "request_id": cause.request_id,
+        }
+    return body

@@ -1,0 +1,195 @@
+"""The route table: each route says once what it takes, what it gives and who may call it.
+
+The resolver, the OpenAPI document, the tests of the IAM policies and of the examples all read
+``ROUTES``. Each resource's module adds its routes with the decorator ``route``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pinecone_backup.api.models import Input, Nothing
+from pinecone_backup.errors import SubjectUnknown
+from pinecone_backup.model import Moment, RunContext, TriggerKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from pydantic import BaseModel
+
+    from pinecone_backup.model import RunKind
+    from pinecone_backup.ports import ControlPlane, Ledger, ObjectStore
+    from pinecone_backup.rules.policy import PolicyDocument, Project
+    from pinecone_backup.settings import ApiSettings
+    from pinecone_backup.usecases.runs import Frame
+
+
+class Access(StrEnum):
+    """Which of the three managed policies a route needs (each includes the ones before)."""
+
+    READ = "read"
+    OPERATE = "operate"
+    DESTROY = "destroy"
+
+
+class Outside(Protocol):
+    """What the routes need of the outside; ``wiring.Outside`` is one."""
+
+    @property
+    def settings(self) -> ApiSettings:
+        """What the deployment tells."""
+        ...
+
+    @property
+    def frame(self) -> Frame:
+        """Ledger, policies, bus and clock."""
+        ...
+
+    @property
+    def objects(self) -> ObjectStore:
+        """Plans and reports."""
+        ...
+
+    def control_plane(self, project: Project) -> ControlPlane:
+        """Pinecone, as one project's API key sees it."""
+        ...
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, as a route's handler sees it.
+
+    Attributes:
+        path: The path's parameters, checked.
+        listing: Names what a listing lists, for its cursors: the path and its filters.
+        actor: Who calls: the IAM principal's ARN.
+        clock: The real clock at the request's begin, UTC.
+        headers: To be sent with the answer.
+    """
+
+    outside: Outside
+    path: Mapping[str, str]
+    listing: str
+    actor: str
+    request_id: str
+    clock: datetime
+    headers: dict[str, str] = field(default_factory=dict)
+    _policy: tuple[PolicyDocument, str] | None = None
+
+    def policy(self) -> tuple[PolicyDocument, str]:
+        """The policy document and its version; read once per request.
+
+        Raises:
+            PolicyMissing, PolicyInvalid, StoreUnavailable: As the store does.
+        """
+        if self._policy is None:
+            self._policy = self.outside.frame.policies.load()
+        return self._policy
+
+    def project(self) -> Project:
+        """The path's project.
+
+        Raises:
+            SubjectUnknown: The policy names no such project.
+        """
+        document, _ = self.policy()
+        name = self.path["project"]
+        found = document.project(name)
+        if found is None:
+            raise SubjectUnknown(
+                f"The policy names no project {name!r}",
+                next_step="It names: " + ", ".join(each.name for each in document.projects),
+            )
+        return found
+
+    def plane(self) -> ControlPlane:
+        """Pinecone, as the path's project sees it; raises as ``project`` does."""
+        return self.outside.control_plane(self.project())
+
+    def ledger(self) -> Ledger:
+        """The ledger of the path's project; raises as ``project`` does."""
+        return self.outside.frame.ledger_of(self.project().name)
+
+    def context(self, kind: RunKind, run_id: str) -> RunContext:
+        """For a use case that acts for the caller."""
+        return RunContext(
+            run_id=run_id,
+            kind=kind,
+            project=self.project().name,
+            owner=self.outside.frame.owner,
+            moment=Moment(now=self.clock, clock=self.clock),
+            trigger=TriggerKind.API,
+            actor=self.actor,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation.
+
+    Attributes:
+        path: With ``{parameters}``, as OpenAPI writes it.
+        takes: The query of a GET or DELETE, the body of a POST or PATCH.
+        gives: The answer's body, or None when it has none.
+        status: Of success.
+        pinecone: The number of the operation in Pinecone's API that it mirrors, or 0.
+        problems: Slugs that it may answer beyond those that every route may.
+    """
+
+    method: str
+    path: str
+    access: Access
+    tag: str
+    handler: Callable[[Call, Any], BaseModel | None]
+    takes: type[Input]
+    gives: type[BaseModel] | None
+    status: int
+    problems: tuple[str, ...]
+
+    @property
+    def operation(self) -> str:
+        """The operation's id."""
+        return self.handler.__name__
+
+    @property
+    def summary(self) -> str:
+        """The first line of the handler's docstring."""
+        return (self.handler.__doc__ or "").strip().split("\n", 1)[0].rstrip(".")
+
+    @property
+    def description(self) -> str:
+        """The rest of the handler's docstring."""
+        text = (self.handler.__doc__ or "").partition("\n")[2]
+        return "\n".join(line.strip() for line in text.splitlines()).strip()
+
+    @property
+    def in_body(self) -> bool:
+        """Whether ``takes`` is the body."""
+        return self.method in ("POST", "PATCH")
+
+
+ROUTES: list[Route] = []
+"""Every route, in the order of the document."""
+
+
+def route[T: Input, G: BaseModel](
+    method: str,
+    path: str,
+    *,
+    access: Access,
+    tag: str,
+    takes: type[T] = Nothing,  # type: ignore[assignment]  # T is Nothing when left out
+    gives: type[G] | None,
+    status: int = 200,
+    problems: tuple[str, ...] = (),
+) -> Callable[[Callable[[Call, T], G | None]], Callable[[Call, T], G | None]]:
+    """Add a handler to the table."""
+
+    def add(handler: Callable[[Call, T], G | None]) -> Callable[[Call, T], G | None]:
+        ROUTES.append(Route(method, path, access, tag, handler, takes, gives, status, problems))
+        return handler
+
+    return add

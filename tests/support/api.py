@@ -1,0 +1,226 @@
+"""The API in tests: its handler over a simulated Pinecone, spoken to with API Gateway events."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from local.simulator import DEFAULT_KEY
+from pinecone_backup.adapters.http import new_http_client
+from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.api.app import Api
+from pinecone_backup.rules.policy import PolicyDocument, validate_policy
+from pinecone_backup.settings import ApiSettings
+from pinecone_backup.usecases.runs import DEPLOYMENT, Frame
+from tests.support.ledger import MemoryLedger
+from tests.support.outside import (
+    MemoryBus,
+    MemoryMetrics,
+    MemoryObjects,
+    MemoryPolicies,
+    MemoryProjects,
+)
+from tests.support.pinecone_calls import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from local.simulator import Simulator
+    from pinecone_backup.ports import ControlPlane
+    from pinecone_backup.rules.policy import Project
+
+ACTOR = "arn:aws:sts::123456789012:assumed-role/operator/ada"
+REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+OWNER = "stack-a"
+POLICY: dict[str, Any] = {
+    "version": 1,
+    "projects": [{"name": "main"}],
+    "policies": [
+        {"name": "daily", "cron": "0 3 * * *", "max_age": "26h", "retention": {"keep_last": 3}}
+    ],
+    "assignments": [{"policy": "daily", "index": "*"}],
+}
+
+
+def api_event(
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    actor: str | None = ACTOR,
+    stage: str = "live",
+) -> dict[str, Any]:
+    """The event of a REST API with a proxy integration.
+
+    Args:
+        path: With a query, percent-encoded.
+        body: None: no body; a text or bytes as they are; everything else as JSON.
+    """
+    parts = urlsplit(path)
+    query: dict[str, list[str]] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        query.setdefault(name, []).append(value)
+    raw = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
+    given = {"Host": "api.example", **(headers or {})}
+    if raw is not None:
+        given.setdefault("Content-Type", "application/json")
+    return {
+        "resource": "/{proxy+}",
+        "path": parts.path,
+        "httpMethod": method,
+        "headers": given,
+        "multiValueHeaders": {name: [value] for name, value in given.items()},
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": {"proxy": parts.path.lstrip("/")},
+        "stageVariables": None,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abc1234567",
+            "httpMethod": method,
+            "identity": {
+                "accountId": "123456789012",
+                "caller": "AROAEXAMPLE:ada" if actor else None,
+                "sourceIp": "127.0.0.1",
+                "user": "AROAEXAMPLE:ada" if actor else None,
+                "userAgent": "tests",
+                "userArn": actor,
+            },
+            "path": f"/{stage}{parts.path}",
+            "protocol": "HTTP/1.1",
+            "requestId": REQUEST_ID,
+            "requestTime": "22/Nov/2026:12:00:00 +0000",
+            "requestTimeEpoch": 1795348800000,
+            "resourceId": "abc123",
+            "resourcePath": "/{proxy+}",
+            "stage": stage,
+        },
+        "body": b64encode(raw).decode() if isinstance(raw, bytes) else raw,
+        "isBase64Encoded": isinstance(raw, bytes),
+    }
+
+
+class Context:
+    """What the handler reads of a Lambda context."""
+
+    function_name = "api"
+    memory_limit_in_mb = 1024
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:api"
+    aws_request_id = "7b1f1b6e-5b1e-4b6e-8b1e-1b6e5b1e4b6e"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 29_000
+
+
+CONTEXT = cast("LambdaContext", Context())
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the API answered."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def problem(self) -> str:
+        """The slug of the problem that this is."""
+        assert self.headers["Content-Type"] == "application/problem+json", self.text
+        return str(self.json["type"]).removeprefix("urn:pinecone-backup:problem:")
+
+
+@dataclass
+class MemoryOutside:
+    """An ``Outside`` over memory and a simulated Pinecone."""
+
+    url: str
+    settings: ApiSettings
+    ledgers: dict[str, MemoryLedger] = field(default_factory=dict)
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    objects: MemoryObjects = field(default_factory=MemoryObjects)
+    projects: MemoryProjects = field(default_factory=MemoryProjects)
+    document: PolicyDocument = field(default_factory=lambda: validate_policy(POLICY))
+    version: str = "v1"
+    planes: dict[str, ControlPlane] = field(default_factory=dict)
+    load: Callable[[], tuple[PolicyDocument, str]] | None = None
+    clock: Callable[[], Any] | None = None
+
+    @property
+    def frame(self) -> Frame:
+        assert self.clock is not None
+        return Frame(
+            owner=self.settings.owner,
+            clock=self.clock,
+            ledger_of=self.ledger,
+            projects=self.projects,
+            policies=MemoryPolicies(self.load or (lambda: (self.document, self.version))),
+            bus=self.bus,
+            metrics=MemoryMetrics(),
+        )
+
+    def ledger(self, project: str = "main") -> MemoryLedger:
+        return self.ledgers.setdefault(project, MemoryLedger(project))
+
+    @property
+    def deployment(self) -> MemoryLedger:
+        return self.ledger(DEPLOYMENT)
+
+    def control_plane(self, project: Project) -> ControlPlane:
+        if project.name not in self.planes:
+            self.planes[project.name] = PineconeClient(
+                Key(DEFAULT_KEY),
+                base_url=self.url,
+                http=new_http_client(),
+                call_seconds=2,
+                sleep=lambda _: None,
+            )
+        return self.planes[project.name]
+
+
+class World:
+    """The API, and everything around it."""
+
+    def __init__(self, simulator: Simulator, url: str, **settings: Any) -> None:
+        given = {
+            "stack_name": "stack-a",
+            "owner": OWNER,
+            "table_name": "table",
+            "bus_name": "bus",
+            "bucket_name": "bucket",
+            "project_secret_prefix": "stack-a/projects/",
+            "pinecone_url": url,
+            **settings,
+        }
+        self.simulator = simulator
+        self.outside = MemoryOutside(
+            url, ApiSettings.model_validate(given), clock=simulator.clock.now
+        )
+        self.api = Api(self.outside)
+
+    @property
+    def ledger(self) -> MemoryLedger:
+        return self.outside.ledger()
+
+    def ask(self, method: str, path: str, body: object = None, **event: Any) -> Answer:
+        """Send a request; a path without ``/v1`` is one of project main."""
+        if not path.startswith("/v1"):
+            path = f"/v1/projects/main{path}"
+        answer = self.api(api_event(method, path, body, **event), CONTEXT)
+        headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+        return Answer(answer["statusCode"], headers, answer["body"])
+
+    def get(self, path: str) -> Any:
+        answer = self.ask("GET", path)
+        assert answer.status == 200, answer.text
+        return answer.json
