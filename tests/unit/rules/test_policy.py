@@ -252,6 +252,14 @@ def test_what_is_not_json_is_refused_as_such(text: str | bytes) -> None:
     assert len(caught.value.errors) == 1
 
 
+def test_without_a_version_the_error_names_none() -> None:
+    for text in ("{", "{}"):
+        with pytest.raises(PolicyInvalid, match=r"^The policy document is invalid: "):
+            parse_policy(text)
+    with pytest.raises(PolicyInvalid, match=r"^The policy document is invalid: "):
+        validate_policy({})
+
+
 @pytest.mark.parametrize("given", [[], "projects", 7, None])
 def test_json_that_is_no_object_is_refused(given: object) -> None:
     assert [path for path, _ in errors(given)] == [""]

@@ -1,5 +1,5 @@
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,9 +7,11 @@ import pytest
 from pinecone_backup.rules.schedule import (
     MOST_SPREAD,
     checked_cron,
+    last_of_each_day,
     latest_slot,
     next_slot,
     shortest_interval,
+    slots_before,
     slots_between,
     spread,
 )
@@ -185,6 +187,42 @@ def test_in_the_first_pass_of_an_hour_the_next_slot_may_be_behind_on_the_wall() 
     now = at("2026-10-25T00:15") + spread(KEY, "5 * * * *")
     assert latest_slot("5 * * * *", BERLIN, KEY, now) == at("2026-10-25T00:05")
     assert next_slot("5 * * * *", BERLIN, KEY, now) == at("2026-10-25T01:05")
+
+
+def test_at_the_moment_of_a_slot_in_the_first_pass_the_next_is_that_of_the_second() -> None:
+    """C1: the slot of this moment is due; the next one has the same time on the wall."""
+    now = at("2026-10-25T00:05") + spread(KEY, "5 * * * *")
+    assert latest_slot("5 * * * *", BERLIN, KEY, now) == at("2026-10-25T00:05")
+    assert next_slot("5 * * * *", BERLIN, KEY, now) == at("2026-10-25T01:05")
+
+
+def test_a_time_that_never_comes_has_neither() -> None:
+    """C1: no policy document lets it through, but a search must end."""
+    never = "0 0 */3 2 MON#5"
+    assert latest_slot(never, UTC_ZONE, KEY, at("2026-01-01")) is None
+    assert next_slot(never, UTC_ZONE, KEY, at("2026-01-01")) is None
+
+
+def test_slots_can_be_told_backwards_without_end() -> None:
+    """C1: newest first, from the end on, the end included."""
+    slots = slots_before("0 2 * * *", BERLIN, at("2026-03-30T00:00"))
+    assert list(islice(slots, 3)) == [
+        at("2026-03-30T00:00"),
+        at("2026-03-29T01:00"),
+        at("2026-03-28T01:00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cron", "last"),
+    [
+        ("0 2 * * *", "0 2 * * *"),
+        ("*/15 8-18 1,15 * MON", "45 18 1,15 * MON"),
+        ("* * * jan *", "59 23 * jan *"),
+    ],
+)
+def test_the_last_slot_of_each_day_is_a_cron_of_its_own(cron: str, last: str) -> None:
+    assert last_of_each_day(cron) == last
 
 
 # The spread

@@ -58,7 +58,7 @@ class Duration:
                 12 * (local.year - self.years) + local.month - 1 - self.months, 12
             )
             # A day that the month has not runs over into the next month: 31 February is 3 March.
-            wall = local.replace(year=year, month=month0 + 1, day=1, tzinfo=None, fold=0)
+            wall = local.replace(year=year, month=month0 + 1, day=1)
             wall += timedelta(days=local.day - 1 - self.days)
             return _earlier_instant(wall, zone) - timedelta(hours=self.hours)
         except (OverflowError, ValueError):

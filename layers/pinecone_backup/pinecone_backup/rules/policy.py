@@ -406,7 +406,7 @@ def validate_policy(document: Mapping[str, Any], *, version: str = "") -> Policy
 def _listed(error: ValidationError) -> list[tuple[str, str]]:
     return [
         (".".join(str(part) for part in item["loc"] if part not in {_KEEP, _EXPIRY}), item["msg"])
-        for item in error.errors(include_url=False, include_input=False, include_context=False)
+        for item in error.errors()
     ]
 
 

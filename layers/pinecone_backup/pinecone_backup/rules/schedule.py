@@ -162,4 +162,4 @@ def _utc(wall: datetime, zone: ZoneInfo, fold: int) -> datetime:
 
 
 def _shown(moment: datetime, zone: ZoneInfo) -> datetime:
-    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+    return moment.astimezone(zone).replace(tzinfo=None)
