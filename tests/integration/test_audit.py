@@ -12,10 +12,11 @@ from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone import PineconeClient
 from pinecone_backup.errors import KeyRejected, ListingIncomplete, PineconeError
 from pinecone_backup.model import RunKind, TriggerKind
-from pinecone_backup.records import Deletion, DeletionState, Run, RunState, Verdict
+from pinecone_backup.records import BackupRecord, Deletion, DeletionState, Run, RunState, Verdict
 from pinecone_backup.report.model import Health
 from pinecone_backup.rules.facts import Protection
 from tests.support.auditing import Auditor, document
+from tests.support.audits import NOW
 from tests.support.pinecone_calls import Key, Time
 
 
@@ -243,7 +244,8 @@ def test_a_project_that_cannot_be_read_is_reported_unknown_and_resolves_nothing(
     assert not report.complete
     assert report.indexes == ()
     assert [line.control for line in report.findings] == ["overdue"]
-    assert auditor.metrics.gauges == []
+    assert auditor.metrics.value("FindingsOpen", control="overdue") == 1
+    assert "IndexesProtected" not in {name for name, _, _ in auditor.metrics.gauges}
 
 
 def test_a_recreated_index_starts_without_protection(auditor):
@@ -317,6 +319,33 @@ def test_a_backup_that_the_listing_lost_still_protects(auditor):
     (index,) = auditor.latest().indexes
     assert index.restore_from is not None
     assert index.restore_from.backup_id == backup.backup_id
+
+
+def test_time_that_runs_out_calls_nothing_gone(auditor):
+    """N2: described before it is called gone, or not called gone."""
+    auditor.seed("docs", hours_ago=2)
+    gone = auditor.seed("docs", hours_ago=30)
+    auditor.audit()
+    auditor.simulator.project.delete_backup(gone.backup_id)
+    auditor.simulator.clock.advance(minutes=5)
+    auditor.time_left = 60.0
+
+    assert auditor.audit().state is RunState.PARTIAL
+    assert gone.backup_id in auditor.ledger.backups()
+
+
+def test_a_verdict_that_another_run_took_meanwhile_stands(auditor):
+    """G1: the verdict is taken once."""
+    row = auditor.seed("docs", record_count=0)
+    plane, taken = auditor.plane, BackupRecord(row.backup_id, "docs", "i", None, None, NOW)
+
+    def count_while_somebody_accepts(_index):
+        auditor.ledger.put_backup(replace(taken, verdict=Verdict.ACCEPTED))
+
+    plane.index_record_count = count_while_somebody_accepts
+    auditor.audit()
+
+    assert auditor.ledger.backups()[row.backup_id].verdict is Verdict.ACCEPTED
 
 
 def test_what_cannot_be_described_leaves_its_index_unknown(auditor):

@@ -107,7 +107,7 @@ def audit_project(
     try:
         sight = look(context, control_plane, ledger, enough_time=lambda: time_left() > RESERVE)
     except UNREADABLE as error:
-        tell.unreadable(str(error))
+        _measure(metrics, tell.unreadable(str(error)))
         raise
     facts = _facts(context, control_plane, ledger, document, sight)
     changes = record_findings(ledger, evaluate(facts), looked_at(facts), facts.clock)
@@ -272,12 +272,12 @@ def _remember(
     """Write what is new, over what another run may have written since this one began."""
     now_known = ledger.backups()
     for record in verdicts:
-        known = now_known.get(record.backup_id)
-        if known is not None and known.verdict is not None:
+        known = now_known.get(record.backup_id, record)
+        if known is not record and known.verdict is not None:
             continue
         if record.verdict is Verdict.SUSPECT and record.verdict_reason != EMPTY_AS_THE_INDEX:
             ledger.record_event(suspect_event(context, record))
-        ledger.put_backup(replace(record, deletion=known.deletion if known else None))
+        ledger.put_backup(replace(record, deletion=known.deletion))
     for index in indexes:
         ledger.put_index(index.record)
     for schedule in sight.schedule_records:
@@ -354,7 +354,10 @@ def _gaps(facts: ProjectFacts, sight: Sight) -> list[Gap]:
 
 
 def _measure(metrics: Metrics, report: Report) -> None:
-    """Numbers for CloudWatch, per project; findings also by severity and by control."""
+    """Numbers for CloudWatch, per project; findings also by severity and by control.
+
+    Of an unreadable project only the findings are known: those that were open stay open (U1).
+    """
     project = report.project
     open_by_severity = Counter(finding.severity for finding in report.findings)
     open_by_control = Counter(finding.control for finding in report.findings)
