@@ -267,8 +267,8 @@ def _look(context: RunContext, tools: Tools, document: PolicyDocument, version: 
         version=version,
         moment=context.moment,
         holds=ledger.holds(),
-        restoring=_restoring(plane, ledger),
-        active={name: _active(plane, name) for name in ambiguous_names(inventory, indexes)},
+        restoring=restoring(plane, ledger),
+        active={name: active_or_none(plane, name) for name in ambiguous_names(inventory, indexes)},
         sources={record.backup_id: record.index_id for record in records.values()},
     )
     return _Seen(facts, confirmed, vanished)
@@ -367,7 +367,7 @@ def suspect_event(context: RunContext, record: BackupRecord) -> DomainEvent:
     )
 
 
-def _restoring(plane: ControlPlane, ledger: Ledger) -> dict[str, str]:
+def restoring(plane: ControlPlane, ledger: Ledger) -> dict[str, str]:
     """Backups that an unfinished restore job reads, also by our own memory of restores (D1)."""
     jobs = list(plane.restore_jobs())
     ended = {job.job_id for job in jobs if not job.unfinished}
@@ -379,7 +379,7 @@ def _restoring(plane: ControlPlane, ledger: Ledger) -> dict[str, str]:
     return ours | {job.backup_id: job.job_id for job in jobs if job.unfinished}
 
 
-def _active(plane: ControlPlane, name: str) -> str | None:
+def active_or_none(plane: ControlPlane, name: str) -> str | None:
     try:
         return active_incarnation(plane, name)
     except NotFound:
