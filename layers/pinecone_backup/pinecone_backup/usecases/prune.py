@@ -380,6 +380,7 @@ def restoring(plane: ControlPlane, ledger: Ledger) -> dict[str, str]:
 
 
 def active_or_none(plane: ControlPlane, name: str) -> str | None:
+    """The active incarnation's id (rule I1); None without an active index, or without backups."""
     try:
         return active_incarnation(plane, name)
     except NotFound:
