@@ -137,7 +137,7 @@ def _first_wall(edge: datetime, zone: ZoneInfo, *, back: bool) -> datetime:
     """
     beyond = edge + (-_DAY if back else _DAY)
     shift = _offset(beyond, zone) - _offset(edge, zone)
-    wall = edge.astimezone(zone).replace(tzinfo=None, microsecond=0)
+    wall = _shown(edge, zone)
     return wall + max(shift, timedelta()) + _SECOND if back else wall + min(shift, timedelta())
 
 
