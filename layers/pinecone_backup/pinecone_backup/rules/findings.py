@@ -83,12 +83,20 @@ class Control(StrEnum):
         Severity.WARNING,
         "A native schedule that is not the policy's runs on the index",
     )
-
-    # The subject is a backup id.
     FAILED = "failed", Severity.ERROR, "A backup has failed"
     STUCK = "stuck", Severity.ERROR, "A backup has been under way for longer than stuck_after"
     EMPTY = "empty", Severity.ERROR, "A backup is empty although the index is not"
     SHRUNK = "shrunk", Severity.ERROR, "A backup has far fewer records than the one before it"
+    UNDATED_BACKUP = (
+        "undated-backup",
+        Severity.WARNING,
+        "A backup has no usable creation time: it is kept and counts for nothing",
+    )
+
+    # The subject is the deleted index's id; the other deployment's owner.
+    ORPHAN = "orphan", Severity.INFO, "Backups remain of an index that was deleted"
+
+    # The subject is a backup id.
     DELETION_STUCK = (
         "deletion-stuck",
         Severity.WARNING,
@@ -99,14 +107,8 @@ class Control(StrEnum):
         Severity.ERROR,
         "Pinecone lists one backup in two ways that cannot both be true",
     )
-    UNDATED_BACKUP = (
-        "undated-backup",
-        Severity.WARNING,
-        "A backup has no usable creation time: it is kept and counts for nothing",
-    )
 
     # The subject is the id of the deleted index.
-    ORPHAN = "orphan", Severity.INFO, "Backups remain of an index that was deleted"
 
     # The subject is the other deployment's owner id.
     OTHER_OWNER = (

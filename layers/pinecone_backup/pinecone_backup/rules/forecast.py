@@ -92,43 +92,42 @@ def forecast(
         pruning: Whether what retention does not keep is really deleted; a deployment that only
             plans deletions fills up.
     """
+    policies = {tenant.policy.name: tenant.policy for tenant in tenants}
     held = [list(tenant.held) for tenant in tenants]
     others = used - sum(map(len, held))
     points = [(now, used)]
     for step in range(HORIZON):
         start, end = now + step * STEP, now + (step + 1) * STEP
+        coming = {name: _coming(policy, start, end, now) for name, policy in policies.items()}
         held = [
-            _after(tenant.policy, times, start, end, now=now, pruning=pruning)
+            _left(tenant.policy, [*times, *coming[tenant.policy.name]], end, pruning=pruning)
             for tenant, times in zip(tenants, held, strict=True)
         ]
         points.append((end, others + sum(map(len, held))))
     return Forecast(points, _reached(points, quota), pruning)
 
 
-def _after(
-    policy: Policy,
-    times: list[datetime],
-    start: datetime,
-    end: datetime,
-    *,
-    now: datetime,
-    pruning: bool,
-) -> list[datetime]:
-    """What an index holds at ``end``, having held ``times`` at ``start``."""
+def _coming(policy: Policy, start: datetime, end: datetime, now: datetime) -> list[datetime]:
+    """When a policy makes backups after ``start``, up to ``end``; native runs count from now."""
+    if policy.cron is not None:
+        return list(slots_between(policy.cron, policy.zone, start, end))
+    if policy.native_schedule is None:  # the policy document allows no such policy
+        return []
+    interval = INTERVALS[policy.native_schedule.frequency]
+    numbers = range((start - now) // interval + 1, (end - now) // interval + 1)
+    return [now + number * interval for number in numbers]
+
+
+def _left(policy: Policy, times: list[datetime], end: datetime, *, pruning: bool) -> list[datetime]:
+    """What is left at ``end`` of the backups that were taken at ``times``."""
     if policy.native_schedule is not None:
-        interval = INTERVALS[policy.native_schedule.frequency]
         expiry = timedelta(days=policy.native_schedule.expire_after_days)
-        numbers = range((start - now) // interval + 1, (end - now) // interval + 1)
-        runs = [*times, *(now + number * interval for number in numbers)]
-        return [time for time in runs if end - time < expiry]
-    if policy.cron is None:  # the policy document allows no such policy
-        return times
-    times = sorted([*times, *slots_between(policy.cron, policy.zone, start, end)], reverse=True)
+        return [time for time in times if end - time < expiry]
     if not pruning:
         return times
-    rows = [(str(position), time) for position, time in enumerate(times)]
-    kept = keep(rows, policy.retention, policy.zone, end)
-    return [time for key, time in rows if key in kept or int(key) < policy.floor]
+    rows = list(enumerate(sorted(times, reverse=True)))
+    kept = keep([(str(n), time) for n, time in rows], policy.retention, policy.zone, end)
+    return [time for n, time in rows if str(n) in kept or n < policy.floor]
 
 
 def _reached(points: Sequence[tuple[datetime, int]], quota: int) -> datetime | None:
