@@ -93,9 +93,6 @@ class Control(StrEnum):
         "A backup has no usable creation time: it is kept and counts for nothing",
     )
 
-    # The subject is the deleted index's id; the other deployment's owner.
-    ORPHAN = "orphan", Severity.INFO, "Backups remain of an index that was deleted"
-
     # The subject is a backup id.
     DELETION_STUCK = (
         "deletion-stuck",
@@ -109,6 +106,7 @@ class Control(StrEnum):
     )
 
     # The subject is the id of the deleted index.
+    ORPHAN = "orphan", Severity.INFO, "Backups remain of an index that was deleted"
 
     # The subject is the other deployment's owner id.
     OTHER_OWNER = (
