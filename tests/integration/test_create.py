@@ -18,7 +18,7 @@ from pinecone_backup.errors import (
 from pinecone_backup.records import BackupRecord, Claim, ClaimState, RunState, Verdict
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.schedule import latest_slot, spread
-from tests.support.creating import OWNER, Stack, client, document, policy, slot_of
+from tests.support.creating import OWNER, DyingLedger, Stack, client, document, policy, slot_of
 from tests.support.ledger import MemoryLedger
 from tests.support.simulator import START
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone import PineconeClient
-    from pinecone_backup.model import DomainEvent
 
 DAILY = policy("daily", cron="0 11 * * *")
 """Due an hour before the simulator's clock begins; nothing else is due for a day."""
@@ -538,40 +537,15 @@ def test_a_post_that_stays_rate_limited_is_a_failed_attempt(stack: Stack) -> Non
     assert (claim.state, claim.attempt) == (ClaimState.FAILED, 1)
 
 
-class DyingLedger(MemoryLedger):
-    """Dies at its n-th write, once; what was written before stands."""
-
-    def __init__(self, dies_at: int) -> None:
-        super().__init__()
-        self.left = dies_at
-
-    def _write(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise LedgerUnavailable("the ledger did not answer")
-
-    def save_claim(self, claim: Claim) -> Claim:
-        self._write()
-        return super().save_claim(claim)
-
-    def record_event(self, event: DomainEvent) -> None:
-        self._write()
-        super().record_event(event)
-
-    def put_backup(self, record: BackupRecord) -> None:
-        self._write()
-        super().put_backup(record)
-
-
 @pytest.mark.parametrize("dies_at", [1, 2, 3, 4])
 def test_a_crash_at_any_write_neither_doubles_nor_loses_the_backup_or_its_news(
     stack: Stack, dies_at: int
 ) -> None:
     """C3: before the claim, and after the POST before the news, the record and the claim."""
-    ledger = DyingLedger(dies_at)
+    ledger = DyingLedger()
     for record in stack.ledger.indexes().values():
         ledger.put_index(record)
-    stack.ledger = ledger
+    stack.ledger, ledger.dies_at = ledger, dies_at
     with pytest.raises(LedgerUnavailable):
         stack.tick()
     stack.day(hours=20)

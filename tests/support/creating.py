@@ -8,9 +8,28 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.simulator import DEFAULT_KEY
+from local.simulator.errors import ApiError
+from pinecone_backup import model
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone import PineconeClient
-from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
+from pinecone_backup.errors import (
+    LedgerUnavailable,
+    NotFound,
+    OutcomeUnknown,
+    PlanExcludes,
+    QuotaReached,
+    Unavailable,
+)
+from pinecone_backup.model import (
+    DomainEvent,
+    Index,
+    IndexKind,
+    Moment,
+    RunContext,
+    RunKind,
+    Status,
+    TriggerKind,
+)
 from pinecone_backup.rules.marker import Marker, ours
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.usecases.create import CreateOutcome, create_backups
@@ -24,7 +43,7 @@ if TYPE_CHECKING:
     from local.simulator import Simulator
     from local.simulator.state import Backup
     from pinecone_backup.ports import ControlPlane
-    from pinecone_backup.records import Finding
+    from pinecone_backup.records import BackupRecord, Claim, Finding
 
 OWNER = "stack-a"
 
@@ -141,3 +160,108 @@ def slot_of(row: Backup) -> datetime:
     marker = Marker.parse(row.description)
     assert marker is not None
     return marker.slot
+
+
+class Crash(RuntimeError):
+    """The process died."""
+
+
+_STATUS = {
+    "Initializing": Status.UNDER_WAY,
+    "Ready": Status.READY,
+    "InitializationFailed": Status.FAILED,
+}
+
+
+class ProjectPlane:
+    """The simulated project without HTTP between, for laws over thousands of ticks.
+
+    ``post`` says what becomes of the next POSTs: ``ok``, ``unavailable``, ``refused``,
+    ``unknown`` (without effect), ``lost answer`` (with effect), ``lost write`` (an answer
+    without effect), ``crash before`` and ``crash after``.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.post = "ok"
+
+    def list_indexes(self) -> list[Index]:
+        now = self.simulator.clock.now()
+        return [
+            Index(index.name, IndexKind(index.kind.value), index.state(now), ready=True)
+            for index in self.simulator.project.list_indexes()
+        ]
+
+    def project_backups(self) -> Iterator[model.Backup]:
+        return map(self._row, self.simulator.project.project_backups())
+
+    def index_backups(self, name: str, *, include_deleted: bool = False) -> Iterator[model.Backup]:
+        assert not include_deleted
+        return map(self._row, self.simulator.project.index_backups(name))
+
+    def describe_backup(self, backup_id: str) -> model.Backup:
+        try:
+            return self._row(self.simulator.project.describe_backup(backup_id))
+        except ApiError:
+            raise NotFound(f"There is no backup {backup_id}") from None
+
+    def create_backup(self, index_name: str, *, name: str, description: str) -> model.Backup:
+        trouble = self.post
+        if trouble == "crash before":
+            raise Crash
+        if trouble in _NO_EFFECT:
+            raise _NO_EFFECT[trouble](f"POST for {index_name}: {trouble}")
+        try:
+            row = self.simulator.project.create_backup(
+                index_name, name=name, description=description
+            )
+        except ApiError:
+            raise QuotaReached("The quota is used up") from None
+        if trouble == "lost write":
+            self.simulator.project.backups.remove(row)
+        if trouble == "crash after":
+            raise Crash
+        if trouble == "lost answer":
+            raise OutcomeUnknown("the answer was lost")
+        return self._row(row)
+
+    def _row(self, row: Backup) -> model.Backup:
+        project, now = self.simulator.project, self.simulator.clock.now()
+        status = row.status(now)
+        return model.Backup(
+            backup_id=row.backup_id,
+            index_name=row.index_name,
+            index_id=row.index_id,
+            status=_STATUS[status],
+            status_text=status,
+            created_at=row.created_at,
+            name=row.name,
+            description=row.description,
+            index_deleted_at=project.deleted_at(row, now),
+        )
+
+
+_NO_EFFECT = {"unavailable": Unavailable, "refused": PlanExcludes, "unknown": OutcomeUnknown}
+
+
+class DyingLedger(MemoryLedger):
+    """Dies at its n-th write (``dies_at``), once; what was written before stands."""
+
+    dies_at = 0
+
+    def _write(self) -> None:
+        self.dies_at -= 1
+        if self.dies_at == 0:
+            raise LedgerUnavailable("the ledger did not answer")
+
+    def save_claim(self, claim: Claim) -> Claim:
+        self._write()
+        return super().save_claim(claim)
+
+    def record_event(self, event: DomainEvent) -> None:
+        self._write()
+        super().record_event(event)
+
+    def put_backup(self, record: BackupRecord) -> None:
+        self._write()
+        super().put_backup(record)

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from pinecone_backup.ports import ControlPlane, Ledger
     from pinecone_backup.records import Claim, IndexRecord
     from pinecone_backup.rules.creation import Decision, View
-    from pinecone_backup.rules.inventory import Inventory
+    from pinecone_backup.rules.inventory import Entry, Inventory
     from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.usecases.native_schedules import NativeOutcome
 
@@ -184,6 +184,7 @@ class _Tick:
     decisions: dict[str, Decision] = field(default_factory=dict)
     created: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    adopted: set[str] = field(default_factory=set)
     records: dict[str, IndexRecord] = field(init=False)
     _inventory_of: Callable[[Iterable[Backup]], Inventory] = field(init=False)
 
@@ -286,13 +287,23 @@ class _Tick:
             return _overtaken(decision)
 
     def _adopt(self, view: View, decision: Decision) -> None:
-        """Write down a backup of ours that a run created and could not tell of (rule C3)."""
-        entry = next(
-            (entry for entry in view.entries if entry.backup.backup_id == decision.backup_id), None
-        )
-        if entry is None or entry.marker is None or entry.origin is not Origin.OURS:
-            return
-        claim = self.ledger.claim(view.name, entry.marker.slot)
+        """Write down backups of ours that a run created and could not tell of (rule C3).
+
+        Those are the ones that the ledger has no record of. The one that the decision is about
+        may have a record from an audit all the same: its claim tells.
+        """
+        for entry in view.entries:
+            backup_id = entry.backup.backup_id
+            if (
+                entry.origin is Origin.OURS
+                and (entry.record is None or backup_id == decision.backup_id)
+                and backup_id not in self.adopted
+            ):
+                self._adopt_one(view.name, entry)
+                self.adopted.add(backup_id)
+
+    def _adopt_one(self, index: str, entry: Entry) -> None:
+        claim = self.ledger.claim(index, entry.marker.slot) if entry.marker else None
         untold = claim is not None and claim.state is not ClaimState.POSTED
         if claim is not None and untold and claim.backup_name == entry.backup.name:
             record_created(self.context, self.ledger, claim, entry.backup, known=entry.record)

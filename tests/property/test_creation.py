@@ -1,0 +1,222 @@
+"""Laws of creating: for any sequence of ticks, delays, failures and crashes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.simulator import Outcome, Result
+from pinecone_backup.errors import LedgerError
+from tests.support.creating import (
+    Crash,
+    DyingLedger,
+    ProjectPlane,
+    Stack,
+    document,
+    policy,
+    slot_of,
+)
+from tests.support.simulator import START, fresh_simulator
+
+if TYPE_CHECKING:
+    from pinecone_backup.ports import ControlPlane
+
+NAMES = ("alpha", "beta", "gamma")
+STUCK_AFTER = timedelta(hours=12)
+POSTS = (
+    "ok",
+    "unavailable",
+    "refused",
+    "unknown",
+    "lost answer",
+    "lost write",
+    "crash before",
+    "crash after",
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens next: time passes, and one tick goes well or badly."""
+
+    minutes: int
+    post: str
+    fate: Result
+    dies_at: int
+    doubled: bool
+
+
+steps = st.builds(
+    Step,
+    minutes=st.sampled_from([1, 15, 30, 60, 200, 800]),
+    post=st.sampled_from(POSTS),
+    fate=st.sampled_from([Result.READY, Result.FAIL, Result.STICK]),
+    dies_at=st.sampled_from([0, 0, 0, 1, 2, 3, 4, 5]),
+    doubled=st.booleans(),
+)
+histories = st.lists(steps, max_size=25)
+
+
+def new_stack(quota: int = 500) -> Stack:
+    simulator = fresh_simulator()
+    for name in NAMES:
+        simulator.project.seed_index(name, records=10)
+    plane = cast("ControlPlane", ProjectPlane(simulator))
+    stack = Stack(
+        simulator,
+        plane,
+        document(
+            policy("hourly", cron="0 */2 * * *"),
+            policy("daily", cron="30 5 * * *", timezone="Europe/Berlin"),
+            assignments=[
+                {"policy": "daily", "index": "gamma"},
+                {"policy": "hourly"},
+            ],
+            quota=quota,
+        ),
+    )
+    stack.ledger = DyingLedger()
+    stack.tick()
+    return stack
+
+
+def play(stack: Stack, step: Step) -> None:
+    plane, ledger = cast("ProjectPlane", stack.plane), cast("DyingLedger", stack.ledger)
+    for index in stack.simulator.project.indexes:
+        index.outcomes[:] = [Outcome(step.fate)]
+    stack.simulator.clock.advance(timedelta(minutes=step.minutes))
+    plane.post, ledger.dies_at = step.post, step.dies_at
+    with contextlib.suppress(Crash, LedgerError):
+        stack.tick()
+    if step.doubled:
+        with contextlib.suppress(Crash, LedgerError):
+            stack.tick()
+    plane.post, ledger.dies_at = "ok", 0
+
+
+def running(stack: Stack, name: str) -> int:
+    now = stack.now
+    return sum(
+        row.status(now) == "Initializing" and now - row.created_at < STUCK_AFTER
+        for row in stack.made(name)
+    )
+
+
+def recover(stack: Stack) -> None:
+    """A day without trouble: longer than anything stuck, refused or leased can last."""
+    for index in stack.simulator.project.indexes:
+        index.outcomes.clear()
+    stack.day(hours=26, every=30)
+
+
+@settings(max_examples=60)
+@given(histories)
+def test_at_most_one_backup_is_under_way_per_index(history: list[Step]) -> None:
+    """C2."""
+    stack = new_stack()
+    for step in history:
+        play(stack, step)
+        assert all(running(stack, name) <= 1 for name in NAMES)
+
+
+@settings(max_examples=60)
+@given(histories)
+def test_no_slot_of_an_index_gets_two_successful_backups(history: list[Step]) -> None:
+    """C2, C3."""
+    stack = new_stack()
+    for step in history:
+        play(stack, step)
+    recover(stack)
+    now = stack.now
+    for name in NAMES:
+        ready = [slot_of(row) for row in stack.made(name) if row.status(now) == "Ready"]
+        assert len(set(ready)) == len(ready)
+
+
+@settings(max_examples=40)
+@given(histories)
+def test_no_slot_gets_more_than_four_attempts(history: list[Step]) -> None:
+    """C3."""
+    stack = new_stack()
+    for step in history:
+        play(stack, step)
+    for name in NAMES:
+        attempts = Counter(slot_of(row) for row in stack.made(name))
+        assert max(attempts.values(), default=0) <= 4
+
+
+@settings(max_examples=40)
+@given(histories)
+def test_whatever_was_missed_repairs_itself(history: list[Step]) -> None:
+    """C1: when the trouble is over, every index has the backup of its latest slot."""
+    stack = new_stack()
+    for step in history:
+        play(stack, step)
+    recover(stack)
+    assert set(stack.kinds(stack.tick()).values()) <= {"satisfied", "not due yet", "under way"}
+    for name in NAMES:
+        newest = max(row.created_at for row in stack.made(name) if row.status(stack.now) == "Ready")
+        assert stack.now - newest <= timedelta(hours=25)
+
+
+@settings(max_examples=40)
+@given(histories)
+def test_every_backup_is_told_once_and_recorded(history: list[Step]) -> None:
+    """C3: record first, announce after; nothing is lost and nothing is told twice."""
+    stack = new_stack()
+    for step in history:
+        play(stack, step)
+    recover(stack)
+    told = [event["backup_id"] for event in stack.events("backup.created")]
+    assert len(told) == len(set(told))
+    failed = {event["backup_id"] for event in stack.events("backup.failed")}
+    made = {row.backup_id for name in NAMES for row in stack.made(name)}
+    assert made <= set(told) | failed
+
+
+@settings(max_examples=40)
+@given(histories, st.integers(1, 6))
+def test_the_project_never_holds_more_than_its_quota(history: list[Step], quota: int) -> None:
+    """C4."""
+    stack = new_stack(quota)
+    for step in history:
+        play(stack, step)
+        assert len(stack.simulator.project.project_backups()) <= quota
+
+
+@settings(max_examples=40)
+@given(histories)
+def test_a_doubled_tick_does_nothing(history: list[Step]) -> None:
+    """C2, C3."""
+    stack = new_stack()
+    for step in history:
+        play(stack, step)
+        stack.tick()
+        before = (sum(len(stack.made(name)) for name in NAMES), len(stack.events("backup.failed")))
+        stack.tick()
+        assert before == (
+            sum(len(stack.made(name)) for name in NAMES),
+            len(stack.events("backup.failed")),
+        )
+
+
+def test_a_hundred_indexes_do_not_start_in_the_same_minute() -> None:
+    """C1."""
+    simulator = fresh_simulator()
+    names = [f"index-{number}" for number in range(100)]
+    for name in names:
+        simulator.project.seed_index(name, records=10)
+    stack = Stack(simulator, cast("ControlPlane", ProjectPlane(simulator)), document(policy()))
+    for _ in range(160):
+        stack.later(minutes=1)
+    slot = START + timedelta(hours=2)
+    starts = [row.created_at for name in names for row in stack.made(name) if slot_of(row) == slot]
+    assert len(starts) == 100
+    assert max(Counter(starts).values()) <= 12
+    assert max(starts) - min(starts) > timedelta(minutes=25)
