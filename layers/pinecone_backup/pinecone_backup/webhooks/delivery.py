@@ -117,7 +117,7 @@ class WebhookSender:
         )
         try:
             with httpcore.ConnectionPool(
-                ssl_context=self._ssl_context, network_backend=backend, max_keepalive_connections=0
+                ssl_context=self._ssl_context, network_backend=backend
             ) as pool:
                 return self._exchange(pool, outgoing)
         except httpcore.TimeoutException:
