@@ -14,7 +14,9 @@ import pytest
 
 from local.deploy import deploy
 from local.emulator import running
+from local.receiver import Receiver
 from local.simulator import DEFAULT_KEY, Simulator
+from local.stack import SIGNING_SECRET, targets_at
 from pinecone_backup.adapters.ledger import DynamoLedger
 from pinecone_backup.records import IndexRecord
 from tests.support.simulator import simulator_server
@@ -79,19 +81,19 @@ class Deployed:
 
 
 def policy_for(project: str) -> dict[str, Any]:
-    """A policy that backs up every index of one project each minute."""
+    """A policy that backs up every index of one project hourly."""
     return {
         "version": 1,
         "projects": [{"name": project, "secret": "main"}],
         "policies": [
             {
-                "name": "minutely",
-                "cron": "* * * * *",
+                "name": "hourly",
+                "cron": "0 * * * *",
                 "retention": {"keep_last": 3},
                 "max_age": "1d",
             }
         ],
-        "assignments": [{"policy": "minutely", "index": "*"}],
+        "assignments": [{"policy": "hourly", "index": "*"}],
     }
 
 
@@ -121,7 +123,16 @@ def pinecone() -> Iterator[tuple[Callable[[Simulator], str], str]]:
 
 
 @pytest.fixture(scope="session")
-def stack(emulator: Emulator, pinecone: tuple[Callable[[Simulator], str], str]) -> Deployed:
+def receiver() -> Iterator[Receiver]:
+    """Receives what notify sends, and checks the signatures."""
+    with Receiver(secrets=[SIGNING_SECRET]) as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def stack(
+    emulator: Emulator, pinecone: tuple[Callable[[Simulator], str], str], receiver: Receiver
+) -> Deployed:
     """The product, deployed; its schedules stand still."""
     expose, url = pinecone
     name = "under-test"
@@ -130,9 +141,11 @@ def stack(emulator: Emulator, pinecone: tuple[Callable[[Simulator], str], str]) 
         "PruneMode": "enforce",
         "SchedulesState": "DISABLED",
         "CorsOrigin": "https://ops.example.com",
+        "InsecureWebhookHosts": receiver.host,
     }
     deployed = Deployed(emulator, name, deploy(emulator, name, parameters), expose)
     deployed.set_secret("projects/main", DEFAULT_KEY)
+    deployed.set_secret("targets", json.dumps(targets_at(receiver.url(""))))
     return deployed
 
 

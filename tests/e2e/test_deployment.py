@@ -13,6 +13,7 @@ from local.deploy import deploy
 from tests.e2e.conftest import Deployed, until
 
 if TYPE_CHECKING:
+    from local.receiver import Received, Receiver
     from local.simulator import Simulator
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
@@ -81,6 +82,27 @@ def test_a_request_on_the_bus_starts_a_run(stack: Deployed, project: tuple[str, 
         ]
     )
     until(lambda: simulator.project.backups, seconds=30, what="a backup")
+
+
+def test_what_happened_reaches_a_webhook_with_a_signature_that_verifies(
+    stack: Deployed, project: tuple[str, Simulator], receiver: Receiver
+) -> None:
+    name, _ = project
+    stack.invoke("create", {"project": name})
+
+    def told() -> Received | None:
+        return next(
+            (
+                message
+                for message in receiver.received
+                if message.path.startswith("/standard/")
+                and message.json["type"] == "backup.created"
+                and message.json["data"]["project"] == name
+            ),
+            None,
+        )
+
+    assert until(told, seconds=30, what="the message").verified is True
 
 
 def test_an_asynchronous_run_that_fails_is_not_repeated_and_ends_in_the_failures_queue(
