@@ -218,7 +218,7 @@ class World:
             path = f"/v1/projects/main{path}"
         answer = self.api(api_event(method, path, body, **event), CONTEXT)
         headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
-        return Answer(answer["statusCode"], headers, answer["body"])
+        return Answer(answer["statusCode"], headers, answer["body"] or "")
 
     def get(self, path: str) -> Any:
         answer = self.ask("GET", path)

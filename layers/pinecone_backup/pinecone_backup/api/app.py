@@ -14,7 +14,20 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from pydantic import ValidationError
 
-from pinecone_backup.api import backups, health, projects  # noqa: F401 - they add their routes
+from pinecone_backup.api import (  # noqa: F401 - they add their routes
+    backups,
+    findings,
+    health,
+    holds,
+    plans,
+    policy,
+    projects,
+    reports,
+    restores,
+    runs,
+    schedules,
+    suspects,
+)
 from pinecone_backup.api.problems import (
     MEDIA_TYPE,
     FieldError,
@@ -22,8 +35,9 @@ from pinecone_backup.api.problems import (
     details,
     problem_of,
 )
-from pinecone_backup.api.routes import ROUTES, Call, Route
+from pinecone_backup.api.routes import ROUTES, Access, Call, Route
 from pinecone_backup.errors import BackupError
+from pinecone_backup.usecases.runs import announce
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,11 +126,14 @@ class Api:
             outside=self._outside,
             path=path,
             listing=each.path.format(**path),
+            root=_root(event),
             actor=_actor(event),
             request_id=event.request_context.request_id or "",
             clock=self._outside.frame.clock(),
         )
         result: BaseModel | None = each.handler(call, takes)
+        if each.method != "GET" and each.access is not Access.READ:
+            announce(call.ledger(), self._outside.frame.bus)
         if result is None:
             return Response(status_code=each.status, headers=call.headers)
         return Response(
@@ -208,6 +225,12 @@ def _body(event: APIGatewayProxyEvent) -> Mapping[str, Any]:
             errors=[FieldError("#", "is not a JSON object")],
         )
     return given
+
+
+def _root(event: APIGatewayProxyEvent) -> str:
+    """What stands before our paths in what the caller asks for: the stage, as ``/live``."""
+    whole = event.request_context.path or ""
+    return whole.removesuffix(event.path) if whole.endswith(event.path) else ""
 
 
 def _actor(event: APIGatewayProxyEvent) -> str:

@@ -6,14 +6,49 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.api import models, views
 from pinecone_backup.api.cursors import read_cursor, write_cursor
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
+from pinecone_backup.model import RunKind
 from pinecone_backup.rules.inventory import take_inventory
+from pinecone_backup.usecases.delete import LEASE
+from pinecone_backup.usecases.delete import delete_backup as delete_one
+from pinecone_backup.usecases.on_demand import create_on_demand
+from pinecone_backup.usecases.present import present_facts
+from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from pinecone_backup.model import Backup
     from pinecone_backup.ports import Page
 
 _TAG = "Backups"
+
+
+@route(
+    "POST",
+    "/v1/projects/{project}/indexes/{index_name}/backups",
+    access=Access.OPERATE,
+    tag=_TAG,
+    takes=models.CreateBackup,
+    gives=models.Backup,
+    status=201,
+    problems=("not-found", "rule-forbids", "conflict", *PINECONE_WRITES),
+)
+def create_backup(call: Call, wish: models.CreateBackup) -> models.Backup:
+    """Start a backup of an index now.
+
+    It is under way when the answer comes, and takes minutes to hours: describe it to see its
+    end. While one of ours is under way for the index, none is started.
+    """
+    context = call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.clock))
+    backup = create_on_demand(
+        context,
+        call.plane(),
+        call.ledger(),
+        call.path["index_name"],
+        name=wish.name,
+        description=wish.description,
+    )
+    call.locate("backups", backup.backup_id)
+    return views.backup_rows(call, [backup])[0]
 
 
 @route(
@@ -94,6 +129,53 @@ def describe_backup(call: Call, _: models.Nothing) -> models.BackupDetails:
             if hold.target in held and hold.active(call.clock)
         ],
         deletion=views.deletion_view(record.deletion) if record and record.deletion else None,
+    )
+
+
+@route(
+    "DELETE",
+    "/v1/projects/{project}/backups/{backup_id}",
+    access=Access.DESTROY,
+    tag=_TAG,
+    takes=models.DeleteBackupQuery,
+    gives=models.DeletedBackup,
+    status=202,
+    problems=("not-found", "rule-forbids", "busy", "not-ready", *PINECONE_WRITES),
+)
+def delete_backup(call: Call, query: models.DeleteBackupQuery) -> models.DeletedBackup:
+    """Delete a backup, within the rails of prune.
+
+    What is ours, finished and not needed by its index goes at once. Anything else answers 409
+    and names the rails in the way; ``override`` with those names and a reason deletes it all the
+    same. Holds, unfinished restores and contradictions cannot be overruled.
+    """
+    run_id = new_run_id(RunKind.PRUNE, call.clock)
+    context, ledger, plane = call.context(RunKind.PRUNE, run_id), call.ledger(), call.plane()
+    document, version = call.policy()
+    ledger.acquire_lease("write", holder=run_id, clock=call.clock, ttl=LEASE)
+    try:
+        facts = present_facts(
+            plane,
+            ledger,
+            document=document,
+            version=version,
+            owner=context.owner,
+            moment=context.moment,
+        )
+        record = delete_one(
+            context,
+            plane,
+            ledger,
+            facts,
+            call.path["backup_id"],
+            overrule=query.override,
+            reason=query.reason or "",
+        )
+    finally:
+        ledger.release_lease("write", holder=run_id)
+    assert record.deletion is not None  # noqa: S101 - delete_one returns no other
+    return models.DeletedBackup(
+        backup_id=record.backup_id, deletion=views.deletion_view(record.deletion)
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pinecone_backup.api.models import Input, Nothing
 from pinecone_backup.errors import SubjectUnknown
 from pinecone_backup.model import Moment, RunContext, TriggerKind
+from pinecone_backup.usecases.runs import DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.policy import PolicyDocument, Project
     from pinecone_backup.settings import ApiSettings
     from pinecone_backup.usecases.runs import Frame
+
+
+PINECONE_WRITES = (
+    "pinecone-refused",
+    "pinecone-payment",
+    "pinecone-plan",
+    "pinecone-quota",
+    "pinecone-forbids",
+    "outcome-unknown",
+)
+"""What a route that writes at Pinecone may answer."""
 
 
 class Access(StrEnum):
@@ -64,7 +76,8 @@ class Call:
 
     Attributes:
         path: The path's parameters, checked.
-        listing: Names what a listing lists, for its cursors: the path and its filters.
+        listing: Names what a listing lists, for its cursors: the path.
+        root: The path below which the API lies: the stage, or empty.
         actor: Who calls: the IAM principal's ARN.
         clock: The real clock at the request's begin, UTC.
         headers: To be sent with the answer.
@@ -73,6 +86,7 @@ class Call:
     outside: Outside
     path: Mapping[str, str]
     listing: str
+    root: str
     actor: str
     request_id: str
     clock: datetime
@@ -110,8 +124,14 @@ class Call:
         return self.outside.control_plane(self.project())
 
     def ledger(self) -> Ledger:
-        """The ledger of the path's project; raises as ``project`` does."""
-        return self.outside.frame.ledger_of(self.project().name)
+        """The ledger of the path's project, or of the deployment; raises as ``project`` does."""
+        name = self.project().name if "project" in self.path else DEPLOYMENT
+        return self.outside.frame.ledger_of(name)
+
+    def locate(self, *segments: str) -> None:
+        """Tell in ``Location`` where in the project the thing is."""
+        parts = ("v1", "projects", self.path["project"], *segments)
+        self.headers["Location"] = "/".join([self.root, *parts])
 
     def context(self, kind: RunKind, run_id: str) -> RunContext:
         """For a use case that acts for the caller."""

@@ -1,9 +1,12 @@
-"""Write what a run found into the ledger, and leave the news of it to be announced."""
+"""Findings in the ledger: write what a run found, and note that somebody knows of one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pinecone_backup.errors import RuleForbids, SubjectUnknown
+from pinecone_backup.model import DomainEvent
 from pinecone_backup.rules.findings import reconcile
 
 if TYPE_CHECKING:
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pinecone_backup.ports import Ledger
+    from pinecone_backup.records import Finding
     from pinecone_backup.rules.findings import Changes, Evidence, Observation
 
 
@@ -41,3 +45,42 @@ def record_findings(
         ledger.record_event(change.event(ledger.project))
         ledger.put_finding(change.finding)
     return changes
+
+
+def acknowledge_finding(
+    ledger: Ledger, finding_id: str, *, who: str, why: str, clock: datetime
+) -> Finding:
+    """Note that somebody knows of an open finding; it stays open, and says so.
+
+    Raises:
+        SubjectUnknown: There is no such finding.
+        RuleForbids: It has resolved, or no reason is given.
+        LedgerError: The ledger could not be read or written.
+    """
+    if not why.strip():
+        raise RuleForbids("Acknowledging needs a reason", rule="reason", next_step="Say why.")
+    known = {finding.finding_id: finding for finding in ledger.findings()}
+    finding = known.get(finding_id)
+    if finding is None:
+        raise SubjectUnknown(f"There is no finding {finding_id!r} here")
+    if not finding.open:
+        raise RuleForbids(f"Finding {finding_id} has resolved already", rule="resolved")
+    noted = replace(
+        finding, acknowledged_by=who, acknowledged_reason=why.strip(), acknowledged_at=clock
+    )
+    ledger.put_finding(noted)
+    ledger.record_event(
+        DomainEvent.of(
+            "finding.acknowledged",
+            f"{finding_id}|{clock.isoformat()}",
+            project=ledger.project,
+            at=clock,
+            finding_id=finding_id,
+            control=finding.control,
+            subject=finding.subject,
+            title=finding.title,
+            reason=noted.acknowledged_reason,
+            actor=who,
+        )
+    )
+    return noted

@@ -1,0 +1,134 @@
+"""Findings: what is wrong, in a project or in the deployment as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pinecone_backup.api import models, views
+from pinecone_backup.api.cursors import page_of
+from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.errors import SubjectUnknown
+from pinecone_backup.usecases.findings import acknowledge_finding as acknowledge
+
+if TYPE_CHECKING:
+    from pinecone_backup.records import Finding
+
+_TAG = "Findings"
+
+
+@route(
+    "GET",
+    "/v1/projects/{project}/findings",
+    access=Access.READ,
+    tag=_TAG,
+    takes=models.FindingsQuery,
+    gives=models.FindingList,
+    problems=("not-found",),
+)
+def list_findings(call: Call, query: models.FindingsQuery) -> models.FindingList:
+    """List a project's findings, the worst first."""
+    return _list(call, query)
+
+
+@route(
+    "GET",
+    "/v1/projects/{project}/findings/{finding_id}",
+    access=Access.READ,
+    tag=_TAG,
+    gives=models.Finding,
+    problems=("not-found",),
+)
+def describe_finding(call: Call, _: models.Nothing) -> models.Finding:
+    """Describe a finding of a project."""
+    return _describe(call)
+
+
+@route(
+    "POST",
+    "/v1/projects/{project}/findings/{finding_id}/acknowledge",
+    access=Access.OPERATE,
+    tag=_TAG,
+    takes=models.WithReason,
+    gives=models.Finding,
+    problems=("not-found", "rule-forbids"),
+)
+def acknowledge_finding(call: Call, wish: models.WithReason) -> models.Finding:
+    """Say that somebody knows of a finding, and why it stays for now."""
+    return _acknowledge(call, wish)
+
+
+@route(
+    "GET",
+    "/v1/findings",
+    access=Access.READ,
+    tag=_TAG,
+    takes=models.FindingsQuery,
+    gives=models.FindingList,
+)
+def list_deployment_findings(call: Call, query: models.FindingsQuery) -> models.FindingList:
+    """List the findings about the deployment as a whole: its policy, and projects taken out."""
+    return _list(call, query)
+
+
+@route(
+    "POST",
+    "/v1/findings/{finding_id}/acknowledge",
+    access=Access.OPERATE,
+    tag=_TAG,
+    takes=models.WithReason,
+    gives=models.Finding,
+    problems=("not-found", "rule-forbids"),
+)
+def acknowledge_deployment_finding(call: Call, wish: models.WithReason) -> models.Finding:
+    """Say that somebody knows of a finding about the deployment."""
+    return _acknowledge(call, wish)
+
+
+def _list(call: Call, query: models.FindingsQuery) -> models.FindingList:
+    chosen = [finding for finding in call.ledger().findings() if _matches(finding, query)]
+    chosen.sort(key=lambda each: (each.severity.rank, -each.opened_at.timestamp(), each.finding_id))
+    filters = query.model_dump_json(exclude={"limit", "paginationToken"})
+    rows, cursor = page_of(
+        chosen,
+        listing=f"{call.listing}?{filters}",
+        limit=query.limit,
+        cursor=query.paginationToken,
+    )
+    return models.FindingList(
+        data=[_finding(finding) for finding in rows], pagination=views.pagination(cursor)
+    )
+
+
+def _matches(finding: Finding, query: models.FindingsQuery) -> bool:
+    return (
+        (query.state == "all" or finding.open == (query.state == "open"))
+        and (query.severity is None or finding.severity.rank <= query.severity.rank)
+        and query.control in (None, finding.control)
+        and query.subject in (None, finding.subject)
+        and query.acknowledged in (None, bool(finding.acknowledged_by))
+    )
+
+
+def _describe(call: Call) -> models.Finding:
+    wanted = call.path["finding_id"]
+    for finding in call.ledger().findings():
+        if finding.finding_id == wanted:
+            return _finding(finding)
+    raise SubjectUnknown(f"There is no finding {wanted!r} here")
+
+
+def _acknowledge(call: Call, wish: models.WithReason) -> models.Finding:
+    return _finding(
+        acknowledge(
+            call.ledger(),
+            call.path["finding_id"],
+            who=call.actor,
+            why=wish.reason,
+            clock=call.clock,
+        )
+    )
+
+
+def _finding(finding: Finding) -> models.Finding:
+    fields = {name: getattr(finding, name) for name in models.Finding.model_fields}
+    return models.Finding(**{**fields, "data": dict(finding.data)})

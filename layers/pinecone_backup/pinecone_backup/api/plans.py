@@ -1,0 +1,141 @@
+"""Prune plans: read, approve, execute."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pinecone_backup.api import models, views
+from pinecone_backup.api.cursors import page_of
+from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.runs import request_run
+from pinecone_backup.errors import ApprovalRefused, RuleForbids, SubjectUnknown
+from pinecone_backup.model import RunKind
+from pinecone_backup.records import PlanState
+from pinecone_backup.rules.plan import Plan
+from pinecone_backup.settings import PruneMode
+from pinecone_backup.usecases.approvals import approve_plan as approve
+
+if TYPE_CHECKING:
+    from pinecone_backup.records import PlanRecord
+
+_TAG = "Plans"
+_REACH = 1_000
+APPROVAL_LASTS = timedelta(days=1)
+LONGEST_APPROVAL = timedelta(days=30)
+
+
+@route(
+    "GET",
+    "/v1/projects/{project}/plans",
+    access=Access.READ,
+    tag=_TAG,
+    takes=models.PageQuery,
+    gives=models.PlanList,
+    problems=("not-found",),
+)
+def list_plans(call: Call, query: models.PageQuery) -> models.PlanList:
+    """List the prune plans of the last 90 days, the newest first."""
+    rows, cursor = page_of(
+        call.ledger().plans(limit=_REACH),
+        listing=call.listing,
+        limit=query.limit,
+        cursor=query.paginationToken,
+    )
+    return models.PlanList(
+        data=[models.PlanSummary(**_fields(record)) for record in rows],
+        pagination=views.pagination(cursor),
+    )
+
+
+@route(
+    "GET",
+    "/v1/projects/{project}/plans/{digest}",
+    access=Access.READ,
+    tag=_TAG,
+    gives=models.PlanDetails,
+    problems=("not-found",),
+)
+def describe_plan(call: Call, _: models.Nothing) -> models.PlanDetails:
+    """Describe a plan: every backup, what is to become of it, and why."""
+    record = _record(call)
+    try:
+        plan = Plan.from_json(call.outside.objects.get(record.key))
+    except (SubjectUnknown, ValueError):
+        raise SubjectUnknown(
+            f"The text of plan {record.digest[:12]} is not stored any more",
+            next_step="Start a prune run: it makes a new plan.",
+        ) from None
+    return models.PlanDetails(**_fields(record), plan=plan)
+
+
+@route(
+    "POST",
+    "/v1/projects/{project}/plans/{digest}/approve",
+    access=Access.DESTROY,
+    tag=_TAG,
+    takes=models.ApprovePlan,
+    gives=models.PlanSummary,
+    problems=("not-found", "approval-refused", "rule-forbids"),
+)
+def approve_plan(call: Call, wish: models.ApprovePlan) -> models.PlanSummary:
+    """Approve a plan: what it names may be deleted.
+
+    The next prune carries it out, as far as what it names is still to go then.
+    """
+    until = wish.until or call.clock + APPROVAL_LASTS
+    if until - call.clock > LONGEST_APPROVAL:
+        raise RuleForbids(
+            f"An approval lasts {LONGEST_APPROVAL.days} days at most",
+            rule="approval",
+            next_step="Give an earlier end.",
+        )
+    _, version = call.policy()
+    record = approve(
+        call.ledger(),
+        call.path["digest"],
+        policy_version=version,
+        who=call.actor,
+        why=wish.reason,
+        until=until,
+        clock=call.clock,
+    )
+    return models.PlanSummary(**_fields(record))
+
+
+@route(
+    "POST",
+    "/v1/projects/{project}/plans/{digest}/execute",
+    access=Access.DESTROY,
+    tag=_TAG,
+    gives=models.Run,
+    status=202,
+    problems=("not-found", "approval-refused", "rule-forbids"),
+)
+def execute_plan(call: Call, _: models.Nothing) -> models.Run:
+    """Start a prune run that carries out an approved plan now."""
+    record = _record(call)
+    if call.outside.settings.prune_mode is PruneMode.DRY_RUN:
+        raise RuleForbids(
+            "This deployment only plans: its PruneMode is dry_run",
+            rule="dry run",
+            next_step="Deploy it with PruneMode approve or enforce.",
+        )
+    ends = record.approval_expires_at
+    if record.state is not PlanState.APPROVED or (ends and ends <= call.clock):
+        raise ApprovalRefused(
+            f"Plan {record.digest[:12]} is not approved, or its approval has ended or was used",
+            next_step="Read the newest plan, and approve that one.",
+        )
+    return request_run(call, RunKind.PRUNE, {"digest": record.digest})
+
+
+def _record(call: Call) -> PlanRecord:
+    record = call.ledger().plan(call.path["digest"])
+    if record is None:
+        raise SubjectUnknown(f"Project {call.path['project']} has no such plan")
+    return record
+
+
+def _fields(record: PlanRecord) -> dict[str, object]:
+    return {name: getattr(record, name) for name in models.PlanSummary.model_fields}

@@ -1,0 +1,59 @@
+"""Reports of audits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pinecone_backup.api import models
+from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.errors import SubjectUnknown
+from pinecone_backup.report.model import Report
+
+_TAG = "Reports"
+_LINK_LIVES = timedelta(minutes=15)
+
+
+@route(
+    "GET",
+    "/v1/projects/{project}/reports/latest",
+    access=Access.READ,
+    tag=_TAG,
+    gives=Report,
+    problems=("not-found",),
+)
+def describe_latest_report(call: Call, _: models.Nothing) -> Report:
+    """Give the latest audit's report."""
+    return _report(call)
+
+
+@route(
+    "GET",
+    "/v1/projects/{project}/reports/latest/page",
+    access=Access.READ,
+    tag=_TAG,
+    gives=models.ReportPage,
+    problems=("not-found",),
+)
+def link_latest_report_page(call: Call, _: models.Nothing) -> models.ReportPage:
+    """Give a link to the latest report as an HTML page.
+
+    Whoever has the link can open the page, for 15 minutes.
+    """
+    report = _report(call)
+    link = call.outside.objects.link(_key(report.project, "html"), expires_in=_LINK_LIVES)
+    return models.ReportPage(url=link, expires_at=call.clock + _LINK_LIVES)
+
+
+def _report(call: Call) -> Report:
+    project = call.project().name
+    try:
+        return Report.from_json(call.outside.objects.get(_key(project, "json")))
+    except (SubjectUnknown, ValueError):
+        raise SubjectUnknown(
+            f"There is no report of project {project} yet",
+            next_step="Start an audit run, and ask again when it has ended.",
+        ) from None
+
+
+def _key(project: str, form: str) -> str:
+    return f"reports/{project}/latest.{form}"

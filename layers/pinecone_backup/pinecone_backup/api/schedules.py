@@ -1,0 +1,194 @@
+"""Pinecone's own backup schedules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pinecone_backup.api import models, views
+from pinecone_backup.api.cursors import read_cursor, write_cursor
+from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
+from pinecone_backup.usecases import schedules
+
+if TYPE_CHECKING:
+    from pinecone_backup.model import NativeRun, NativeSchedule
+    from pinecone_backup.ports import Page
+
+_TAG = "Native schedules"
+_ONE = "/v1/projects/{project}/backup-schedules/{schedule_id}"
+_OF_INDEX = "/v1/projects/{project}/indexes/{index_name}/backup-schedules"
+
+
+@route(
+    "POST",
+    _OF_INDEX,
+    access=Access.OPERATE,
+    tag=_TAG,
+    takes=models.CreateSchedule,
+    gives=models.Schedule,
+    status=201,
+    problems=("not-found", "conflict", *PINECONE_WRITES),
+)
+def create_backup_schedule(call: Call, wish: models.CreateSchedule) -> models.Schedule:
+    """Create a native schedule on an index; an index can have one that is enabled."""
+    made = schedules.create_schedule(
+        call.ledger(),
+        call.plane(),
+        call.path["index_name"],
+        name=wish.name,
+        frequency=wish.schedule.frequency,
+        expire_after_days=wish.retention.expire_after_days,
+        who=call.actor,
+        clock=call.clock,
+    )
+    call.locate("backup-schedules", made.schedule_id)
+    return _schedule(made)
+
+
+@route(
+    "GET",
+    _OF_INDEX,
+    access=Access.READ,
+    tag=_TAG,
+    takes=models.PageQuery,
+    gives=models.ScheduleList,
+    problems=("not-found", "pinecone-plan"),
+)
+def list_backup_schedules(call: Call, query: models.PageQuery) -> models.ScheduleList:
+    """List an index's native schedules, the paused ones included."""
+    page = call.plane().native_schedules_page(
+        call.path["index_name"],
+        limit=query.limit,
+        token=read_cursor(call.listing, query.paginationToken),
+    )
+    return models.ScheduleList(
+        data=[_schedule(each) for each in page.items], pagination=_next(call, page)
+    )
+
+
+@route(
+    "GET",
+    _ONE,
+    access=Access.READ,
+    tag=_TAG,
+    gives=models.Schedule,
+    problems=("not-found", "pinecone-plan"),
+)
+def describe_backup_schedule(call: Call, _: models.Nothing) -> models.Schedule:
+    """Describe a native schedule."""
+    return _schedule(call.plane().describe_native_schedule(call.path["schedule_id"]))
+
+
+@route(
+    "PATCH",
+    _ONE,
+    access=Access.OPERATE,
+    tag=_TAG,
+    takes=models.UpdateSchedule,
+    gives=models.Schedule,
+    problems=("not-found", "conflict", "rule-forbids", *PINECONE_WRITES),
+)
+def update_backup_schedule(call: Call, wish: models.UpdateSchedule) -> models.Schedule:
+    """Pause or resume a native schedule, or change its frequency or retention.
+
+    Pinecone applies a shorter retention to backups that exist: that is a deletion, refused here
+    and offered under ``shorten-retention``.
+    """
+    changed = schedules.update_schedule(
+        call.ledger(),
+        call.plane(),
+        call.path["schedule_id"],
+        frequency=wish.frequency,
+        expire_after_days=wish.retention.expire_after_days if wish.retention else None,
+        enabled=wish.enabled,
+        who=call.actor,
+        clock=call.clock,
+    )
+    return _schedule(changed)
+
+
+@route(
+    "POST",
+    _ONE + "/shorten-retention",
+    access=Access.DESTROY,
+    tag=_TAG,
+    takes=models.ShortenRetention,
+    gives=models.Schedule,
+    problems=("not-found", "conflict", *PINECONE_WRITES),
+)
+def shorten_retention(call: Call, wish: models.ShortenRetention) -> models.Schedule:
+    """Shorten a native schedule's retention: Pinecone expires its older backups."""
+    changed = schedules.update_schedule(
+        call.ledger(),
+        call.plane(),
+        call.path["schedule_id"],
+        expire_after_days=wish.expire_after_days,
+        may_shorten=True,
+        reason=wish.reason,
+        who=call.actor,
+        clock=call.clock,
+    )
+    return _schedule(changed)
+
+
+@route(
+    "DELETE",
+    _ONE,
+    access=Access.DESTROY,
+    tag=_TAG,
+    gives=None,
+    status=204,
+    problems=("not-found", *PINECONE_WRITES),
+)
+def delete_backup_schedule(call: Call, _: models.Nothing) -> None:
+    """Delete a native schedule; the backups that it made stay, and still expire."""
+    schedules.delete_schedule(
+        call.ledger(), call.plane(), call.path["schedule_id"], who=call.actor, clock=call.clock
+    )
+
+
+@route(
+    "GET",
+    _ONE + "/history",
+    access=Access.READ,
+    tag=_TAG,
+    takes=models.PageQuery,
+    gives=models.ScheduleHistory,
+    problems=("not-found", "pinecone-plan"),
+)
+def list_backup_schedule_history(call: Call, query: models.PageQuery) -> models.ScheduleHistory:
+    """List the backups that a native schedule made, and the one that it plans."""
+    page = call.plane().native_history_page(
+        call.path["schedule_id"],
+        limit=query.limit,
+        token=read_cursor(call.listing, query.paginationToken),
+    )
+    runs = [
+        models.ScheduleRun(
+            backup_id=run.backup_id,
+            name=run.name,
+            source_index_id=run.index_id,
+            status=run.status_text,
+            created_at=run.created_at,
+            scheduled_execution_at=run.scheduled_at,
+        )
+        for run in page.items
+    ]
+    return models.ScheduleHistory(data=runs, pagination=_next(call, page))
+
+
+def _next(call: Call, page: Page[NativeSchedule] | Page[NativeRun]) -> models.Pagination | None:
+    token = page.next_token
+    return views.pagination(write_cursor(call.listing, token) if token else None)
+
+
+def _schedule(schedule: NativeSchedule) -> models.Schedule:
+    return models.Schedule(
+        schedule_id=schedule.schedule_id,
+        name=schedule.name,
+        index_id=schedule.index_id,
+        frequency=schedule.frequency,
+        retention_expire_after_days=schedule.expire_after_days,
+        enabled=schedule.enabled,
+        next_scheduled_run=schedule.next_run_at,
+        created_at=schedule.created_at,
+    )
