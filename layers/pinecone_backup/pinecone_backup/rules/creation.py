@@ -198,7 +198,7 @@ def _believed(entries: Sequence[Entry], record: IndexRecord, inventory: Inventor
         entry.backup.index_id
         for entry in entries
         if inventory.incarnations[entry.backup.index_id].deleted_at is None
-    } - set(record.previous_ids)
+    } - {"", *record.previous_ids}
     return live.pop() if len(live) == 1 else None
 
 
