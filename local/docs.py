@@ -1,4 +1,4 @@
-"""Writes what is generated in ``docs/``: the policy's JSON Schema and the reference's examples.
+"""Writes what is generated in ``docs/``: schema, OpenAPI document, the reference's examples.
 
 ``python -m local.docs`` brings the files up to date; a test fails while they are not.
 """
@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from local.examples import EXAMPLES
+from local.openapi import openapi_text
 from pinecone_backup.rules.policy import PolicyDocument
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -20,6 +21,7 @@ def generated() -> dict[Path, str]:
     """Every generated file with the text that it should have."""
     reference = DOCS / "policy-reference.md"
     return {
+        DOCS / "openapi.json": openapi_text(),
         DOCS / "policy.schema.json": policy_schema(),
         reference: with_examples(reference.read_text()),
     }

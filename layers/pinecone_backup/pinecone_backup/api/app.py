@@ -55,8 +55,11 @@ LARGEST_BODY = 512 * 1024
 NOBODY = "unidentified caller"
 """The actor where the gateway names none: in front of a local API without IAM."""
 
+PATH_VALUE = "[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
+"""What a parameter of a path can be; anything else names nothing."""
+IDEMPOTENCY_KEY = "^[!-~]{1,128}$"
+
 _PARAMETER = re.compile(r"\{(\w+)\}")
-_PATH_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _LOG = logging.getLogger(__name__)
 
 
@@ -114,7 +117,7 @@ class Api:
         self, each: Route, path: Mapping[str, str], event: APIGatewayProxyEvent
     ) -> Response[str]:
         for name, value in path.items():
-            if not _PATH_VALUE.fullmatch(value):
+            if not re.fullmatch(PATH_VALUE, value):
                 raise ProblemError(
                     "not-found",
                     f"Nothing is named like the {name} in this path",

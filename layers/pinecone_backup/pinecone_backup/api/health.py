@@ -29,8 +29,8 @@ type _Check = Literal["pass", "fail"]
 type _Reach = Literal["pass", "fail", "unknown"]
 
 
-@route("GET", "/v1/health", access=Access.READ, tag="Health", gives=models.Health)
-def health(call: Call, _: models.Nothing) -> models.Health:
+@route("GET", "/v1/health", access=Access.READ, tag="Health", gives=models.DeploymentHealth)
+def health(call: Call, _: models.Nothing) -> models.DeploymentHealth:
     """Tell whether everything can be reached.
 
     The answer is 200 either way: ``status`` says how it stands. For each project the secret is
@@ -48,7 +48,7 @@ def health(call: Call, _: models.Nothing) -> models.Health:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             projects = list(pool.map(lambda each: _project(call, each), document.projects))
     fine = not problems and not any(project.problems for project in projects)
-    return models.Health(
+    return models.DeploymentHealth(
         status="pass" if fine else "fail",
         at=call.clock,
         stack=settings.stack_name,

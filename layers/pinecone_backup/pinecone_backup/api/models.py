@@ -185,7 +185,7 @@ class IndexList(Output):
     data: list[Index]
 
 
-class Project(Output):
+class KnownProject(Output):
     """A Pinecone project of the policy document."""
 
     name: str
@@ -197,7 +197,7 @@ class Project(Output):
 class ProjectList(Output):
     """The projects of the policy document."""
 
-    data: list[Project]
+    data: list[KnownProject]
     unnamed: list[str]
     """Projects that the ledger knows and the policy does not name any more."""
 
@@ -226,7 +226,7 @@ class ProjectHealth(Output):
     """By kind: create, prune and audit."""
 
 
-class Health(Output):
+class DeploymentHealth(Output):
     """Whether everything can be reached."""
 
     status: Literal["pass", "fail"]
@@ -648,3 +648,38 @@ class PolicyPreview(Output):
     days: list[PreviewedDay]
     kept_today: list[PreviewedBackup]
     steady: list[SteadyState]
+
+
+class ProblemField(Output):
+    """One thing wrong with a request."""
+
+    pointer: str
+    """``#/name`` in the body, ``query:limit``, ``path:project`` or ``header:Idempotency-Key``."""
+    detail: str
+
+
+class PineconeAnswer(Output):
+    """What Pinecone said, where it was Pinecone."""
+
+    operation: str
+    status: int | None
+    request_id: str | None
+
+
+class Problem(Output):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    """A URN that never changes its meaning."""
+    title: str
+    status: int
+    detail: str
+    instance: str
+    """The request's path."""
+    request_id: str
+    next_step: str
+    """What to do about it; empty when nothing is needed."""
+    errors: list[ProblemField] | None = None
+    rule: str | None = None
+    """The rule that forbids it."""
+    pinecone: PineconeAnswer | None = None

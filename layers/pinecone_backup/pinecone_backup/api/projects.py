@@ -30,10 +30,10 @@ def list_projects(call: Call, _: models.Nothing) -> models.ProjectList:
     "/v1/projects/{project}",
     access=Access.READ,
     tag=_TAG,
-    gives=models.Project,
+    gives=models.KnownProject,
     problems=("not-found",),
 )
-def describe_project(call: Call, _: models.Nothing) -> models.Project:
+def describe_project(call: Call, _: models.Nothing) -> models.KnownProject:
     """Describe a project."""
     return _project(call, call.project())
 
@@ -64,9 +64,9 @@ def describe_index(call: Call, _: models.Nothing) -> models.Index:
     return _index(call, call.plane().describe_index(call.path["index_name"]))
 
 
-def _project(call: Call, project: Project) -> models.Project:
+def _project(call: Call, project: Project) -> models.KnownProject:
     prefix = call.outside.settings.project_secret_prefix
-    return models.Project(
+    return models.KnownProject(
         name=project.name, secret=f"{prefix}{project.secret_name}", quota=project.quota
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinecone_backup.api.models import Input, Nothing
@@ -155,7 +156,6 @@ class Route:
         takes: The query of a GET or DELETE, the body of a POST or PATCH.
         gives: The answer's body, or None when it has none.
         status: Of success.
-        pinecone: The number of the operation in Pinecone's API that it mirrors, or 0.
         problems: Slugs that it may answer beyond those that every route may.
     """
 
@@ -184,6 +184,11 @@ class Route:
         """The rest of the handler's docstring."""
         text = (self.handler.__doc__ or "").partition("\n")[2]
         return "\n".join(line.strip() for line in text.splitlines()).strip()
+
+    @property
+    def locates(self) -> bool:
+        """Whether a successful answer tells a ``Location``."""
+        return self.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and self.method == "POST"
 
     @property
     def in_body(self) -> bool:
