@@ -24,10 +24,10 @@ run: .venv/ready .venv-emulator/ready ## Watch one day of the product in an emul
 	@$(PY) -m local.run
 
 up: .venv/ready .venv-emulator/ready ## Keep the local stack running to play with
-	@$(PY) -m local.up
+	@$(PY) -m local.up up
 
 down: .venv/ready ## Stop what `make up` started
-	@$(PY) -m local.down
+	@$(PY) -m local.up down
 
 simulator: .venv/ready ## Only the simulated Pinecone, on PORT (8080)
 	@$(PY) -m local.simulator --port $(PORT)
