@@ -10,6 +10,7 @@ from pinecone_backup.model import IndexKind, Status
 from pinecone_backup.records import DeletionState, HoldScope, Severity, Verdict
 from pinecone_backup.rules import controls
 from pinecone_backup.rules.controls import evaluate, looked_at, span
+from pinecone_backup.rules.facts import Protection
 from pinecone_backup.rules.findings import Control, reconcile
 from pinecone_backup.rules.forecast import Forecast
 from pinecone_backup.rules.inventory import NativeMark
@@ -215,10 +216,15 @@ def test_a_failed_backup_is_a_finding_until_a_good_one_is_newer():
     assert not seen(controls.failed, of_rows(failure, backup("good", at=ago(hours=2))))
 
 
+def test_what_failed_at_the_very_time_of_the_newest_good_backup_is_settled():
+    rows = [backup("good", at=ago(hours=3)), backup("bad", at=ago(hours=3), status=Status.FAILED)]
+    assert not seen(controls.failed, of_rows(*rows))
+
+
 def test_several_failures_of_an_index_are_one_finding():
     rows = [backup(f"b-{n}", at=ago(hours=n), status=Status.FAILED) for n in range(1, 8)]
     (found,) = seen(controls.failed, of_rows(*rows))
-    assert "7 backups" in found.title
+    assert "7 failed backups" in found.title
     assert "and 2 more" in found.diagnosis
     assert len(found.data["backup_ids"]) == 7
 
@@ -290,7 +296,7 @@ def test_an_empty_backup_of_an_empty_index_is_information():
     ):
         (found,) = seen(controls.empty, facts)
         assert found.severity is Severity.INFO
-        assert "neither does the index itself" in found.diagnosis
+        assert "the index itself is empty too" in found.diagnosis
 
 
 def test_a_shrunk_backup_is_an_error_that_says_by_how_much():
@@ -315,7 +321,7 @@ def test_an_index_that_was_created_again_is_a_finding_until_it_has_a_good_backup
     """I1: a changed id is a finding."""
     earlier = backup("old", index_id="id-0", at=ago(days=1), deleted_at=ago(hours=2))
     (found,) = seen(controls.incarnation_changed, of_rows(earlier, previous_ids=("id-0",)))
-    assert "1 backups of the earlier" in found.diagnosis
+    assert "not counted for this one: 1 backup." in found.diagnosis
     now_safe = of_rows(earlier, backup(at=ago(hours=1)), previous_ids=("id-0",))
     assert not seen(controls.incarnation_changed, now_safe)
     assert not seen(controls.incarnation_changed, index_facts())
@@ -369,6 +375,15 @@ def test_a_native_schedule_that_made_nothing_for_an_interval_is_overdue():
 def test_a_new_native_schedule_has_an_interval_for_its_first_run():
     young = schedule(created=ago(hours=30))
     assert not seen(controls.native_overdue, index_facts(schedules=[young]))
+
+
+def test_a_native_schedule_without_any_date_goes_by_its_runs():
+    undated = schedule(next_run=None, created=None)
+    fresh = {"b-1": NativeMark("nightly", ago(hours=36))}
+    late = {"b-1": NativeMark("nightly", ago(hours=37))}
+    row = backup(at=ago(hours=40), owner=None)
+    assert not seen(controls.native_overdue, of_rows(row, native=fresh, schedules=[undated]))
+    assert seen(controls.native_overdue, of_rows(row, native=late, schedules=[undated]))
 
 
 def test_a_planned_run_is_no_backup_yet_and_does_not_excuse_a_native_schedule():
@@ -459,7 +474,7 @@ def test_the_backups_of_a_deleted_index_are_orphans_and_one_finding():
     (found,) = controls.orphan(project_facts(inventory(rows)))
     assert found.severity is Severity.INFO
     assert (found.subject, found.data["index"]) == ("id-old", "old")
-    assert "3 d ago; 3 backups of it remain (3 good)" in found.diagnosis
+    assert "deleted 3 d ago: 3 backups (3 good)" in found.diagnosis
     assert "kept until somebody deletes them" in found.diagnosis
 
 
@@ -505,7 +520,7 @@ def test_the_backups_of_another_deployment_are_one_finding():
     rows = [backup(f"b-{n}", at=ago(hours=n), owner="stack-b") for n in range(3)]
     (found,) = controls.other_owner(project_facts(inventory([*rows, backup("mine")])))
     assert found.subject == "stack-b"
-    assert found.diagnosis.startswith("3 backups of docs carry")
+    assert found.diagnosis.startswith("3 backups of docs with")
 
 
 def test_a_manual_backup_is_no_other_deployment():
@@ -632,6 +647,34 @@ def test_every_control_is_claimed_by_the_evidence_it_can_give():
 )
 def test_a_span_is_told_in_its_two_greatest_units(duration, text):
     assert span(duration) == text
+
+
+@pytest.mark.parametrize(
+    ("facts", "stands"),
+    [
+        (index_facts(first_seen=NOW - POLICY.max_age), Protection.WAITING),
+        (index_facts(first_seen=NOW - POLICY.max_age - SECOND), Protection.OVERDUE),
+        (index_facts(policy=None), Protection.UNPROTECTED),
+        (index_facts(policy=None, by=AssignedBy.OPT_OUT), Protection.OPTED_OUT),
+        (index_facts(kind=IndexKind.POD), Protection.UNSUPPORTED),
+        (index_facts(problem="503"), Protection.UNKNOWN),
+        (index_facts(policy=None, problem="503"), Protection.UNPROTECTED),
+        (of_rows(backup(at=NOW - POLICY.max_age)), Protection.PROTECTED),
+        (of_rows(backup(at=NOW - POLICY.max_age - SECOND)), Protection.OVERDUE),
+        (
+            of_rows(
+                backup(records=0),
+                records=[
+                    record_of(backup(records=0), verdict=Verdict.SUSPECT, reason=EMPTY_AS_THE_INDEX)
+                ],
+            ),
+            Protection.PROTECTED,
+        ),
+    ],
+)
+def test_how_an_index_stands(facts, stands):
+    """U1: one that could not be read is unknown, not protected."""
+    assert facts.protection(NOW) is stands
 
 
 def test_a_healthy_project_has_no_finding():

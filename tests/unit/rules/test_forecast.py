@@ -38,7 +38,11 @@ def test_the_points_are_weeks_from_now_to_the_horizon():
 def test_where_nothing_is_pruned_every_slot_stays():
     told = played(Tenant(policy(KeepRetention(keep_daily=7)), []), pruning=False)
     assert told.steady == HORIZON * 7
-    assert "nothing pruned" in told.explained()
+    assert not told.pruning
+    assert told.explained() == (
+        "At the pace of the policies, with nothing pruned, as is the case today, "
+        "the quota is not reached within 26 weeks (182 backups then)"
+    )
 
 
 def test_the_floor_is_kept_beyond_the_retention():
@@ -57,11 +61,44 @@ def test_the_day_lies_on_the_line_between_two_weeks():
     """Twenty-one backups in three weeks: the tenth comes in the second week."""
     told = played(Tenant(policy(KeepRetention(keep_last=-1)), []), quota=10)
     assert told.reached_at == NOW + timedelta(days=10)
-    assert told.explained().endswith("the quota is reached about 2026-12-02")
+    assert told.pruning
+    assert told.explained() == (
+        "At the pace of the policies, with the retention of each policy applied, "
+        "the quota is reached about 2026-12-02"
+    )
+
+
+def test_slots_and_periods_are_those_of_the_policys_zone():
+    """C1, K2: 23:00 in Los Angeles is the next day in UTC, and one day there."""
+    west = {"cron": "0 1,23 * * *", "timezone": "America/Los_Angeles"}
+    told = played(Tenant(policy(KeepRetention(keep_daily=3), floor=1, **west), []))
+    assert told.steady == 3
+    one_a_day = played(Tenant(policy(KeepRetention(keep_last=-1), **west), []), pruning=False)
+    start = NOW.replace(hour=8)
+    early = forecast(
+        [
+            Tenant(
+                policy(
+                    KeepRetention(keep_last=-1),
+                    cron="0 0 * * *",
+                    timezone="America/Los_Angeles",
+                ),
+                [],
+            )
+        ],
+        used=0,
+        quota=500,
+        now=start,
+        pruning=False,
+    )
+    assert one_a_day.points[1][1] == 14
+    assert early.points[1][1] == 7
 
 
 def test_a_quota_that_is_used_up_was_reached_now():
-    assert played(used=500).reached_at == NOW
+    full = played(used=500)
+    assert full.reached_at == NOW
+    assert full.explained() == "The quota is used up"
     assert played(used=499).reached_at is None
 
 

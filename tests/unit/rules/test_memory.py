@@ -21,6 +21,18 @@ def test_a_known_index_keeps_its_memory():
     assert record == replace(KNOWN, last_seen_at=NOW, policy=None)
 
 
+def test_the_policy_of_a_known_index_is_that_of_today():
+    assert met(KNOWN, "docs", policy="gold", clock=NOW).policy == "gold"
+
+
+def test_a_return_to_an_earlier_id_is_a_change_too():
+    """I1: what was asked last counts; an id that was replaced is not the active one again."""
+    swapped = replace(KNOWN, index_id="id-2", previous_ids=("id-1",))
+    record = identified(swapped, "id-1", listed_ids={"id-1", "id-2"}, clock=NOW)
+    assert record.previous_ids == ("id-1", "id-2")
+    assert record.first_seen_at == NOW
+
+
 def test_the_first_id_that_is_learnt_changes_nothing_else():
     fresh = replace(KNOWN, index_id=None)
     assert identified(fresh, "id-1", listed_ids={"id-1"}, clock=NOW) == KNOWN

@@ -173,10 +173,10 @@ def failed(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
             Control.FAILED,
             index,
             failures,
-            title=f"{index.name}: {_number(failures, 'backup')} failed",
-            diagnosis=f"{_number(failures, 'backup')} of index {index.name} failed since the "
-            f"newest good one, the last {_age(failures[0], clock)} ago"
-            f" (status {failures[0].backup.status_text}).",
+            title=f"{index.name}: {_number(failures, 'failed backup')}",
+            diagnosis=f"Since the newest good backup of index {index.name}: "
+            f"{_number(failures, 'failed one')}, the last {_age(failures[0], clock)} ago "
+            f"(status {failures[0].backup.status_text}).",
             action="Pinecone does not say why; the next slots try again. If it goes on, ask "
             "Pinecone's support with the backup id.",
         )
@@ -195,7 +195,7 @@ def stuck(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
             Control.STUCK,
             index,
             late,
-            title=f"{index.name}: {_number(late, 'backup')} stuck",
+            title=f"{index.name}: {_number(late, 'stuck backup')}",
             diagnosis=f"{_number(late, 'backup')} of index {index.name} did not finish; the "
             f"oldest has been {late[-1].backup.status_text} for {_age(late[-1], clock)}, "
             f"stuck_after is {span(limit)}.",
@@ -209,18 +209,18 @@ def empty(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
     hollow = [entry for entry in _suspects(index) if is_empty(entry)]
     if not hollow:
         return
-    index_is_empty = index.rightly_empty(hollow[0])
+    rightly = index.rightly_empty(hollow[0])
     yield _about_backups(
         Control.EMPTY,
         index,
         hollow,
-        severity=Severity.INFO if index_is_empty else None,
+        severity=Severity.INFO if rightly else None,
         title=f"{index.name}: {_number(hollow, 'empty backup')}",
-        diagnosis=f"{_number(hollow, 'backup')} of index {index.name} hold no record, the last "
-        f"{_age(hollow[0], clock)} ago"
-        + (", and neither does the index itself." if index_is_empty else "."),
-        action="Nothing, the index itself is empty."
-        if index_is_empty
+        diagnosis=f"Since the newest good backup of index {index.name}: "
+        f"{_number(hollow, 'backup')} without a record, the last {_age(hollow[0], clock)} ago"
+        + ("; the index itself is empty too." if rightly else "."),
+        action="Nothing, while the index is empty on purpose."
+        if rightly
         else "Vectors younger than about 15 minutes are left out of a backup. Otherwise find "
         "out who emptied the index; accept the backup if that was meant.",
     )
@@ -230,14 +230,15 @@ def shrunk(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
     """Backups with far fewer records came after the newest good one (rules G1 and G2)."""
     smaller = [entry for entry in _suspects(index) if not is_empty(entry)]
     if smaller:
-        reason = smaller[0].record.verdict_reason if smaller[0].record else ""
+        reason = smaller[0].known(clock).verdict_reason
         yield _about_backups(
             Control.SHRUNK,
             index,
             smaller,
             title=f"{index.name}: {_number(smaller, 'suspect backup')}",
-            diagnosis=f"{_number(smaller, 'backup')} of index {index.name} are suspect, the "
-            f"last {_age(smaller[0], clock)} ago" + (f": {reason}." if reason else "."),
+            diagnosis=f"Since the newest good backup of index {index.name}: "
+            f"{_number(smaller, 'suspect one')}, the last {_age(smaller[0], clock)} ago "
+            f"({reason}).",
             action="Find out whether records were deleted on purpose. If so, accept the backup: "
             "it is then good and the new reference. Otherwise restore from the newest good one.",
         )
@@ -247,17 +248,17 @@ def incarnation_changed(index: IndexFacts, _clock: datetime) -> Iterator[Observa
     """The index was deleted and created again; it starts without protection (rule I1)."""
     if not index.record.previous_ids or index.newest_good is not None:
         return
-    earlier = sum(len(incarnation.entries) for incarnation in index.namesakes)
+    earlier = [entry for incarnation in index.namesakes for entry in incarnation.entries]
     yield Observation.of(
         Control.INCARNATION_CHANGED,
         index.name,
         title=f"{index.name} was deleted and created again",
         diagnosis=f"Index {index.name} is a new index of an old name (before: "
-        f"{index.record.previous_ids[-1]}) and has no good backup yet. {earlier} backups of the "
-        "earlier index are kept and do not count for this one.",
+        f"{index.record.previous_ids[-1]}) and has no good backup yet. Left of the earlier "
+        f"index, and not counted for this one: {_number(earlier, 'backup')}.",
         action="Nothing, if the index was created again on purpose: the next backup settles it. "
         "Otherwise restore the earlier index from its backups.",
-        earlier_backups=earlier,
+        earlier_backups=len(earlier),
     )
 
 
@@ -377,8 +378,8 @@ def orphan(facts: ProjectFacts) -> Iterator[Observation]:
             Control.ORPHAN,
             incarnation.index_id,
             title=f"{left} left of deleted index {incarnation.index_name}",
-            diagnosis=f"Index {incarnation.index_name} was deleted "
-            f"{span(facts.clock - incarnation.deleted_at)} ago; {left} of it remain "
+            diagnosis=f"Left of index {incarnation.index_name}, deleted "
+            f"{span(facts.clock - incarnation.deleted_at)} ago: {left} "
             f"({_counted_by_worth(incarnation.entries)}). {fate}.",
             action="Restore the index from one of them, or delete what nobody needs.",
             index=incarnation.index_name,
@@ -417,8 +418,8 @@ def other_owner(facts: ProjectFacts) -> Iterator[Observation]:
             Control.OTHER_OWNER,
             owner,
             title=f"Deployment {owner} backs up this project too",
-            diagnosis=f"{_number(entries, 'backup')} of {', '.join(names[:_SHOWN_IDS])} carry "
-            f"the marker of deployment {owner}; they are never pruned here.",
+            diagnosis=f"{_number(entries, 'backup')} of {_some(names)} with the marker of "
+            f"deployment {owner}; what is not ours is never pruned here.",
             action="Let one deployment look after a project, or give each its own indexes.",
         )
 
@@ -447,8 +448,9 @@ def undated_backup(facts: ProjectFacts) -> Iterator[Observation]:
             Control.UNDATED_BACKUP,
             name,
             title=f"{name}: {_number(entries, 'backup')} without a usable time",
-            diagnosis=f"{_number(entries, 'backup')} of index {name} have no creation time, or "
-            "one ahead of the clock; they are kept and count for nothing.",
+            diagnosis=f"Without a creation time, or with one ahead of the clock: "
+            f"{_number(entries, 'backup')} of index {name}. Such a backup is kept and counts "
+            "for nothing.",
             action="Check the clock first. What is not needed can be deleted by hand.",
             backup_ids=_ids(entries),
         )
@@ -566,7 +568,7 @@ def _about_backups(
         control,
         index.name,
         title=title,
-        diagnosis=f"{diagnosis} {'Backup' if len(ids) == 1 else 'Backups'}: {_some(ids)}.",
+        diagnosis=f"{diagnosis} Backup ids: {_some(ids)}.",
         action=action,
         severity=severity,
         backup_ids=ids,

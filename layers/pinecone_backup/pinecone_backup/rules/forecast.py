@@ -65,7 +65,9 @@ class Forecast:
         return self.points[-1][1]
 
     def explained(self) -> str:
-        """The figures and what they rest on, in one sentence."""
+        """The figures and what they rest on, in one sentence without its period."""
+        if self.reached_at == self.points[0][0]:
+            return "The quota is used up"
         assumption = (
             "with the retention of each policy applied"
             if self.pruning

@@ -1,0 +1,136 @@
+"""What people read: every control's words, whole, as ``controls.txt`` has them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pinecone_backup.model import IndexKind, Status
+from pinecone_backup.records import Verdict
+from pinecone_backup.rules.controls import evaluate
+from pinecone_backup.rules.findings import Control
+from pinecone_backup.rules.forecast import Forecast
+from pinecone_backup.rules.policy import AssignedBy, Orphans
+from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX
+from tests.support.audits import (
+    NATIVE_POLICY,
+    NOW,
+    accepted,
+    ago,
+    backup,
+    hold,
+    index_facts,
+    inventory,
+    project_facts,
+    record_of,
+    schedule,
+)
+
+TEXTS = Path(__file__).with_name("controls.txt")
+
+
+def of(*rows, records=None, project=None, **index):
+    held = inventory(rows, records=records)
+    return project_facts(held, index_facts(held, **index), **(project or {}))
+
+
+def suspects(count, records, reason):
+    good = backup("good", at=ago(hours=20))
+    rows = [backup(f"s-{n}", at=ago(hours=n), records=records) for n in range(1, count + 1)]
+    known = [record_of(row, verdict=Verdict.SUSPECT, reason=reason) for row in rows]
+    return of(good, *rows, records=[record_of(good), *known])
+
+
+def scenarios():
+    """Facts that make every control speak, alone where that is possible."""
+    good = backup("good", at=ago(hours=20))
+    failures = [backup(f"f-{n}", at=ago(hours=n), status=Status.FAILED) for n in range(1, 7)]
+    running = [backup(f"r-{n}", at=ago(hours=n), status=Status.UNDER_WAY) for n in (13, 15)]
+    old = {"index": "old", "index_id": "id-old", "deleted_at": ago(days=3)}
+    yield of(policy=None)
+    yield of(policy=None, by=AssignedBy.OPT_OUT)
+    yield of(policy=None, by=AssignedBy.UNKNOWN_TAG, tags={"backup-policy": "gold"})
+    yield of(kind=IndexKind.POD)
+    yield of(own_key=True)
+    yield of(backup(at=ago(hours=31)))
+    yield of(
+        backup(at=ago(hours=31)),
+        failures[0],
+        failures[1],
+        backup("u", at=ago(hours=1), status=Status.UNDER_WAY),
+    )
+    yield of()
+    yield of(good, *failures[:1])
+    yield of(good, *failures[:5])
+    yield of(good, *failures)
+    yield of(good, *running[:1])
+    yield of(good, *running)
+    yield suspects(1, 0, EMPTY)
+    yield suspects(2, 0, EMPTY_AS_THE_INDEX)
+    yield suspects(2, 9, "9 records, after 1,000 in the newest older good backup")
+    yield of(backup(index_id="id-0"), previous_ids=("id-x", "id-0"), first_seen=NOW)
+    yield of(policy=NATIVE_POLICY, first_seen=NOW)
+    yield of(policy=NATIVE_POLICY, first_seen=NOW, schedules=[schedule(enabled=False)])
+    yield of(policy=NATIVE_POLICY, first_seen=NOW, schedules=[schedule()])
+    yield of(first_seen=NOW, schedules=[schedule(created=NOW)])
+    yield of(policy=NATIVE_POLICY, first_seen=NOW, schedules=[schedule(days=7, created=NOW)])
+    yield project_facts(inventory([good]), quota=1, coming=Forecast([(NOW, 1)], NOW, pruning=True))
+    yield project_facts(coming=Forecast([(NOW, 1)], ago(days=-9), pruning=False))
+    yield project_facts(inventory([backup(**old)]))
+    yield project_facts(
+        inventory([backup("o-1", **old), backup("o-2", **old, status=Status.FAILED)]),
+        orphans=Orphans(after=30),
+    )
+    yield of(
+        good,
+        backup("going", at=ago(days=9)),
+        records=[
+            record_of(good),
+            record_of(backup("going", at=ago(days=9)), deletion=accepted(ago(hours=30))),
+        ],
+    )
+    yield of(good, backup("b", owner="stack-b"))
+    yield project_facts(
+        inventory([backup(f"b-{n}", index=f"i-{n}", owner="stack-b") for n in range(6)])
+    )
+    yield project_facts(inventory([backup(), backup(index="notes", index_id="id-notes")]))
+    yield of(good, backup("u", at=None, owner=None))
+    yield of(good, project={"holds": [hold("good", expires_at=ago(days=1))]})
+
+
+def told(observation):
+    """An observation as a person reads it, and what programs get with it."""
+    data = json.dumps(dict(observation.data), sort_keys=True)
+    return (
+        f"{observation.control} ({observation.severity}) {observation.subject}\n"
+        f"    {observation.title}\n"
+        f"    {observation.diagnosis}\n"
+        f"    {observation.action}\n"
+        f"    {data}\n"
+    )
+
+
+def all_told():
+    return "\n".join(told(observation) for facts in scenarios() for observation in evaluate(facts))
+
+
+def test_every_control_says_what_it_saw_and_what_to_do():
+    """The file is what people read: change it with the words, and read it as they would."""
+    assert all_told() == TEXTS.read_text(encoding="utf-8")
+
+
+def test_the_file_has_a_word_from_every_control_of_the_audit():
+    elsewhere = {
+        Control.CREATION_FAILING,
+        Control.CREATION_REFUSED,
+        Control.QUOTA_REACHED,
+        Control.NEVER_RESTORE_TESTED,
+        Control.PROJECT_UNKNOWN,
+        Control.PROJECT_REMOVED,
+        Control.POLICY_MISSING,
+        Control.POLICY_INVALID,
+        Control.PRUNE_STOPPED,
+        Control.PLAN_WAITING,
+    }
+    spoken = {seen.control for facts in scenarios() for seen in evaluate(facts)}
+    assert spoken == set(Control) - elsewhere
