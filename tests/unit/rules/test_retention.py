@@ -309,6 +309,16 @@ def test_days_are_cut_in_the_policys_zone() -> None:
     assert list(kept([*times, "2026-06-01"], keep_daily=2, zone=BERLIN)) == times[::-1]
 
 
+@pytest.mark.parametrize("rule", ["keep_within", "keep_within_hourly"])
+def test_windows_are_measured_in_the_policys_zone(rule: str) -> None:
+    """K4: the day before 12:00 on 29 March 2026 in Berlin has 23 hours, in UTC 24."""
+    times = ["2026-03-29T10:00", "2026-03-28T11:30", "2026-03-28T10:30", "2026-03-01T00:00"]
+    retention = KeepRetention.model_validate({rule: "1d"})
+    rows = [(time, at(time)) for time in times]
+    assert list(keep(rows, retention, BERLIN, NOW)) == times[:2]
+    assert list(keep(rows, retention, UTC_ZONE, NOW)) == times[:3]
+
+
 def test_both_hours_of_a_fold_are_one_hour() -> None:
     """K2: 00:30 and 01:30 UTC are both 02:30 in Berlin on 25 October 2026."""
     times = ["2026-10-25T01:30", "2026-10-25T00:30", "2026-10-24T23:30"]

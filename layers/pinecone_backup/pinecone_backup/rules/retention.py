@@ -120,9 +120,8 @@ def _expiring(
     times: Sequence[datetime], retention: ExpiryRetention, now: datetime
 ) -> Iterator[tuple[int, str]]:
     """Rule K7: count limits come before age."""
-    allowed = times if retention.max_count is None else times[: retention.max_count]
     days = retention.expire_after_days
-    for position, time in enumerate(allowed):
+    for position, time in enumerate(times[: retention.max_count]):
         if days is None:
             yield position, f"among the newest {retention.max_count}"
             continue
