@@ -246,7 +246,7 @@ def _without_null(schema: Json) -> Json:
     """A query parameter is given or left out; it is never null."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
-    if schema.get("default") is not None:
+    if isinstance(schema.get("default"), str | int):
         rest["default"] = schema["default"]
     if not choices:
         return rest

@@ -9,21 +9,45 @@ from aws_lambda_powertools import Logger
 
 from pinecone_backup.api.app import Api
 from pinecone_backup.settings import ApiSettings
-from pinecone_backup.wiring import Outside, share_logging
+from pinecone_backup.wiring import Outside, share_logging, time_left
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+CALL_SECONDS = 20.0
+"""The most that one call to Pinecone may take; API Gateway waits for 29 s altogether."""
+TO_ANSWER = 3.0
+"""Seconds that are left for the answer."""
 
 logger = Logger(service="api")
 share_logging(logger)
 
 
+class _Budget:
+    """Tells how long a call to Pinecone may take, so that the answer still comes in time."""
+
+    def __init__(self) -> None:
+        self._left: Callable[[], float] = lambda: CALL_SECONDS
+
+    def begin(self, context: LambdaContext) -> None:
+        self._left = time_left(context)
+
+    def __call__(self) -> float:
+        return max(1.0, min(CALL_SECONDS, self._left() - TO_ANSWER))
+
+
+_budget = _Budget()
+
+
 @cache
 def _api() -> Api:
-    return Api(Outside(ApiSettings.read()))
+    return Api(Outside(ApiSettings.read(), call_seconds=_budget))
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of the API."""
+    _budget.begin(context)
     return _api()(event, context)

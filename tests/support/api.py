@@ -28,6 +28,7 @@ from tests.support.pinecone_calls import Key
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from local.simulator import Simulator
@@ -155,6 +156,12 @@ class MemoryOutside:
     planes: dict[str, ControlPlane] = field(default_factory=dict)
     load: Callable[[], tuple[PolicyDocument, str]] | None = None
     clock: Callable[[], Any] | None = None
+    store: BasePersistenceLayer | None = None
+
+    @property
+    def idempotency_store(self) -> BasePersistenceLayer:
+        assert self.store is not None, "this test has no table for idempotency keys"
+        return self.store
 
     @property
     def frame(self) -> Frame:

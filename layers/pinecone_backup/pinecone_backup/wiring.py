@@ -21,6 +21,9 @@ from pinecone_backup.runtime import share_logging, time_left
 from pinecone_backup.usecases.runs import Frame
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
     from httpx import Client
 
     from pinecone_backup.rules.policy import Project
@@ -30,10 +33,16 @@ __all__ = ["Outside", "share_logging", "time_left"]
 
 
 class Outside[S: ProjectSettings]:
-    """The adapters of one process, for functions that speak to Pinecone."""
+    """The adapters of one process, for functions that speak to Pinecone.
 
-    def __init__(self, settings: S) -> None:
+    Args:
+        settings: What the deployment tells.
+        call_seconds: Tells the most that one call to Pinecone may take now.
+    """
+
+    def __init__(self, settings: S, *, call_seconds: Callable[[], float] = lambda: 60.0) -> None:
         self.settings = settings
+        self._call_seconds = call_seconds
         self._planes: dict[str, PineconeClient] = {}
 
     @cached_property
@@ -77,8 +86,25 @@ class Outside[S: ProjectSettings]:
                 api_version=self.settings.pinecone_api_version,
                 schedules_api_version=self.settings.schedules_api_version,
                 http=self._http,
+                call_seconds=self._call_seconds,
             )
         return self._planes[secret]
+
+    @cached_property
+    def idempotency_store(self) -> BasePersistenceLayer:
+        """Where the API keeps idempotency keys: a partition of the ledger's table."""
+        from aws_lambda_powertools.utilities.idempotency import (  # noqa: PLC0415 - rarely needed
+            DynamoDBPersistenceLayer,
+        )
+
+        return DynamoDBPersistenceLayer(
+            self.settings.table_name,
+            key_attr="pk",
+            sort_key_attr="sk",
+            static_pk_value="IDEMPOTENCY",
+            expiry_attr="expires_at",
+            boto3_client=client("dynamodb"),
+        )
 
     @cached_property
     def _http(self) -> Client:

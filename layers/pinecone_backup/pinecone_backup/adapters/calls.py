@@ -169,7 +169,8 @@ class Caller:
     Args:
         key: Where the API key comes from.
         http: A client that follows no redirects (``http.new_http_client``).
-        call_seconds: The most that one call may take, its repetitions and waits included.
+        call_seconds: The most that one call may take, its repetitions and waits included; or
+            what tells it as each call begins.
         clock: Seconds of a clock that never goes back.
         sleep: Waits for so many seconds.
     """
@@ -179,13 +180,13 @@ class Caller:
         key: KeySource,
         http: httpx.Client,
         *,
-        call_seconds: float = 60.0,
+        call_seconds: float | Callable[[], float] = 60.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._key = key
         self._http = http
-        self._call_seconds = call_seconds
+        self._call_seconds = call_seconds if callable(call_seconds) else lambda: call_seconds
         self._clock = clock
         self._sleep = sleep
 
@@ -215,7 +216,7 @@ class Caller:
             OutcomeUnknown: A write's answer was lost.
             PineconeError: Everything else, by its status.
         """
-        deadline = self._clock() + self._call_seconds
+        deadline = self._clock() + self._call_seconds()
         doubtful = False
         retrying = Retrying(
             retry=retry_if_exception_type(_Again),

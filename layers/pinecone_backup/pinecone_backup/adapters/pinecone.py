@@ -56,7 +56,8 @@ class PineconeClient:
         api_version: For everything but native schedules.
         schedules_api_version: For native schedules.
         http: Shared by several projects when given (``http.new_http_client``).
-        call_seconds: The most that one call may take, its repetitions and waits included.
+        call_seconds: The most that one call may take, its repetitions and waits included; or
+            what tells it as each call begins.
         clock: Seconds of a clock that never goes back.
         sleep: Waits for so many seconds.
     """
@@ -69,7 +70,7 @@ class PineconeClient:
         api_version: str = "2026-07",
         schedules_api_version: str = "2026-07",
         http: httpx.Client | None = None,
-        call_seconds: float = 60.0,
+        call_seconds: float | Callable[[], float] = 60.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -28,6 +28,7 @@ from pinecone_backup.api import (  # noqa: F401 - they add their routes
     schedules,
     suspects,
 )
+from pinecone_backup.api.idempotency import REPLAYED, once
 from pinecone_backup.api.problems import (
     MEDIA_TYPE,
     FieldError,
@@ -77,7 +78,7 @@ class Api:
             CORSConfig(
                 allow_origin=cors_origin,
                 allow_headers=["Idempotency-Key"],
-                expose_headers=["Location", "Retry-After"],
+                expose_headers=["Location", "Retry-After", REPLAYED],
                 max_age=600,
             )
             if cors_origin
@@ -134,17 +135,36 @@ class Api:
             request_id=event.request_context.request_id or "",
             clock=self._outside.frame.clock(),
         )
-        result: BaseModel | None = each.handler(call, takes)
-        if each.method != "GET" and each.access is not Access.READ:
-            announce(call.ledger(), self._outside.frame.bus)
-        if result is None:
-            return Response(status_code=each.status, headers=call.headers)
+
+        def do() -> dict[str, Any]:
+            return self._done(each, call, takes)
+
+        key = _idempotency_key(event) if each.method == "POST" else None
+        if key is None:
+            answer = do()
+        else:
+            answer = once(
+                self._outside.idempotency_store,
+                self._resolver.lambda_context,
+                key=json.dumps([call.actor, call.listing, key]),
+                payload=given,
+                do=do,
+            )
         return Response(
             status_code=each.status,
-            content_type="application/json",
-            headers=call.headers,
-            body=result.model_dump_json(),
+            content_type=None if answer["body"] is None else "application/json",
+            headers=answer["headers"],
+            body=answer["body"],
         )
+
+    def _done(self, each: Route, call: Call, takes: Input) -> dict[str, Any]:
+        result: BaseModel | None = each.handler(call, takes)
+        if each.access is not Access.READ:
+            announce(call.ledger(), self._outside.frame.bus)
+        return {
+            "headers": call.headers,
+            "body": None if result is None else result.model_dump_json(),
+        }
 
     def _no_route(self, _: NotFoundError) -> Response[str]:
         event = self._resolver.current_event
@@ -228,6 +248,18 @@ def _body(event: APIGatewayProxyEvent) -> Mapping[str, Any]:
             errors=[FieldError("#", "is not a JSON object")],
         )
     return given
+
+
+def _idempotency_key(event: APIGatewayProxyEvent) -> str | None:
+    key = event.headers.get("idempotency-key")
+    if key is not None and not re.fullmatch(IDEMPOTENCY_KEY, key):
+        raise ProblemError(
+            "invalid-request",
+            "The Idempotency-Key is not usable",
+            next_step="Send up to 128 visible characters, such as a UUID.",
+            errors=[FieldError("header:Idempotency-Key", "is not 1 to 128 visible characters")],
+        )
+    return key
 
 
 def _root(event: APIGatewayProxyEvent) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
     from pydantic import BaseModel
 
     from pinecone_backup.model import RunKind
@@ -64,6 +65,11 @@ class Outside(Protocol):
     @property
     def objects(self) -> ObjectStore:
         """Plans and reports."""
+        ...
+
+    @property
+    def idempotency_store(self) -> BasePersistenceLayer:
+        """Where idempotency keys and answers are kept."""
         ...
 
     def control_plane(self, project: Project) -> ControlPlane:
