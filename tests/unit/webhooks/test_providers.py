@@ -349,6 +349,13 @@ def test_a_dedup_key_that_is_too_long_becomes_a_digest() -> None:
     assert key != pagerduty.dedup_key(message(data={"finding_id": "f" * 257}))
 
 
+def test_a_dedup_key_of_255_characters_is_kept() -> None:
+    longest = "f" * (255 - len("backup/"))
+
+    assert pagerduty.dedup_key(message(data={"finding_id": longest})) == f"backup/{longest}"
+    assert len(pagerduty.dedup_key(message(data={"finding_id": longest + "f"}))) == 64
+
+
 def test_of_two_facts_with_one_label_the_more_important_one_stays() -> None:
     told = message("backup.suspect", {"index_name": "first", "index": "second", "name": "n"})
 

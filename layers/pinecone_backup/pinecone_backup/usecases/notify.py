@@ -250,7 +250,7 @@ class Notifier:
             )
             return False
         over = self._log.resolved_at(message.topic, target.name)
-        return over is not None and message.occurred_at <= over
+        return over is not None and message.occurred_at < over
 
     # What cannot be settled now, or ever
 

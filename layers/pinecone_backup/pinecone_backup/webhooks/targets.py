@@ -80,9 +80,7 @@ EventGlob = Annotated[str, Field(pattern=r"^[a-z_.*?]{1,60}$")]
 
 
 class _Target(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     name: Annotated[str, Field(pattern=rf"^{_NAME.pattern}$")]
     """How logs, metrics and queued messages call it; never its URL."""
