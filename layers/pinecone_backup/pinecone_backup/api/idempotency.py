@@ -14,10 +14,8 @@ from pinecone_backup.api.problems import ProblemError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aws_lambda_powertools.utilities.idempotency.persistence.base import (
-        BasePersistenceLayer,
-        DataRecord,
-    )
+    from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
+    from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 KEPT_SECONDS = 24 * 60 * 60
