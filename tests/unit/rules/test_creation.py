@@ -26,7 +26,7 @@ from pinecone_backup.rules.creation import (
     view_of,
     views_of,
 )
-from pinecone_backup.rules.findings import Control, Evidence, finding_id
+from pinecone_backup.rules.findings import Control, Evidence, Observation, finding_id
 from pinecone_backup.rules.inventory import Entry, Origin, Worth, take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import Assigned, AssignedBy, Policy
@@ -171,6 +171,14 @@ def test_a_cron_that_has_not_come_to_pass_yet_makes_nothing_due(
     )
 
 
+def test_slots_are_cut_in_the_policys_zone() -> None:
+    """C1."""
+    berlin = view(entry(slot=SLOT - HOUR), policy=policy(timezone="Europe/Berlin"))
+    assert due(berlin, AT_NOON).slot == SLOT - HOUR
+    next_day = SLOT - HOUR + DAY
+    assert due(berlin, Moment(now=next_day, clock=next_day)).kind is Kind.NOT_DUE
+
+
 @pytest.mark.parametrize("worth", [Worth.GOOD, Worth.SUSPECT, Worth.UNJUDGED])
 def test_a_ready_backup_of_ours_satisfies_its_slot_suspect_or_not(worth: Worth) -> None:
     """C2, G2."""
@@ -305,6 +313,8 @@ def test_a_native_backup_under_way_is_waited_for_where_it_will_satisfy() -> None
     trusting = policy(native_satisfies=True)
     running = entry(worth=Worth.UNDER_WAY, origin=Origin.NATIVE)
     assert due(view(running, policy=trusting), AT_NOON).kind is Kind.UNDER_WAY
+    undated = entry(worth=Worth.UNKNOWN, origin=Origin.NATIVE, at=None)
+    assert due(view(undated, policy=trusting), AT_NOON).kind is Kind.OPEN
     planned = entry(worth=Worth.PLANNED, origin=Origin.NATIVE, at=NOW + HOUR)
     assert due(view(planned, policy=trusting), AT_NOON).kind is Kind.OPEN
 
@@ -415,6 +425,12 @@ def test_the_next_attempt_comes_when_its_wait_is_over(state: Any) -> None:
     )
     again = tried(lost, clock=NOW + 2 * HOUR)
     assert (again.kind, again.attempt, again.claim) == (Kind.CREATE, 3, lost)
+
+
+def test_the_fourth_attempt_is_made() -> None:
+    """C3."""
+    decision = tried(failed(claim(3), "it broke", NOW), clock=NOW + 6 * HOUR)
+    assert (decision.kind, decision.attempt) == (Kind.CREATE, 4)
 
 
 def test_an_attempt_number_is_never_used_twice() -> None:
@@ -547,9 +563,10 @@ def test_nothing_is_written_off_on_a_mere_belief_about_the_incarnation() -> None
     assert (decision.kind, decision.claim) == (Kind.MISSING, made)
 
 
-def test_an_attempt_needs_an_open_slot() -> None:
+@pytest.mark.parametrize("half", [{}, {"policy": DAILY}, {"slot": SLOT}])
+def test_an_attempt_needs_an_open_slot(half: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="index docs has no open slot"):
-        attempt(view(), Decision("docs", Kind.NO_POLICY, ""), None, AT_NOON)
+        attempt(view(), Decision("docs", Kind.NO_POLICY, "", **half), None, AT_NOON)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in (Kind.CREATE, Kind.MISSING)])
@@ -597,7 +614,7 @@ def believed(*rows: Backup, record: IndexRecord | None = None) -> tuple[set[str]
         records={"docs": record or IndexRecord("docs", NOW, NOW)},
         inventory=take_inventory(rows, records={}, owner=OWNER, clock=NOW),
     )
-    assert not seen.certain
+    assert (seen.project, seen.index, seen.certain) == ("main", index, False)
     return (
         {entry.backup.backup_id for entry in seen.entries},
         {entry.backup.backup_id for entry in seen.elsewhere},
@@ -703,22 +720,50 @@ def test_who_gets_none_is_told_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "control"),
+    ("kind", "told"),
     [
-        (Kind.GIVEN_UP, Control.CREATION_FAILING),
-        (Kind.REFUSED, Control.CREATION_REFUSED),
-        (Kind.NO_QUOTA, Control.QUOTA_REACHED),
+        (
+            Kind.GIVEN_UP,
+            Observation.of(
+                Control.CREATION_FAILING,
+                "docs",
+                title="docs: no backup could be created",
+                diagnosis="Index docs: because of this. Nothing more is tried before the next "
+                "slot.",
+                action="See the run's log and Pinecone's status; create a backup on demand when "
+                "the cause is mended.",
+            ),
+        ),
+        (
+            Kind.REFUSED,
+            Observation.of(
+                Control.CREATION_REFUSED,
+                "docs",
+                title="docs: Pinecone refuses to create a backup",
+                diagnosis="Index docs: because of this. It is asked again hourly.",
+                action="Correct what Pinecone names: the plan, the key's role, the quota, the "
+                "invoices or the index; or opt the index out.",
+            ),
+        ),
+        (
+            Kind.NO_QUOTA,
+            Observation.of(
+                Control.QUOTA_REACHED,
+                "docs",
+                title="docs: the quota has no room for its backup",
+                diagnosis="Index docs: because of this. Indexes of higher priority, and those "
+                "whose newest good backup is older, go first.",
+                action="Shorten a retention, prune, delete orphans, or have Pinecone raise the "
+                "quota and write it into the policy document.",
+            ),
+        ),
     ],
 )
-def test_what_keeps_an_index_from_its_backup_is_a_finding(kind: Kind, control: Control) -> None:
+def test_what_keeps_an_index_from_its_backup_is_a_finding(kind: Kind, told: Observation) -> None:
     """C3, C4."""
-    (found,) = observed([Decision("docs", kind, "because of this", DAILY, SLOT)])
-    assert (found.control, found.subject, found.severity) == (control, "docs", control.severity)
-    assert found.title.startswith("docs: ")
-    assert found.diagnosis.startswith("Index docs: because of this. ")
-    assert found.diagnosis.endswith(".")
-    assert found.action.endswith(".")
-    assert found.data == {"index": "docs", "slot": SLOT.isoformat(), "policy": "daily"}
+    data = {"index": "docs", "slot": SLOT.isoformat(), "policy": "daily"}
+    decision = Decision("docs", kind, "because of this", DAILY, SLOT)
+    assert observed([decision]) == [replace(told, data=data)]
 
 
 @pytest.mark.parametrize("kind", set(Kind) - {Kind.GIVEN_UP, Kind.REFUSED, Kind.NO_QUOTA})
