@@ -363,7 +363,7 @@ def settled(claim: Claim, view: View, policy: Policy, clock: datetime) -> Claim:
         return failed(deleted, f"backup {backup_id} was deleted", clock)
     if entry.worth in _RUNNING and not _young(entry, policy, clock):
         return failed(found, f"backup {backup_id} is stuck ({entry.backup.status_text})", clock)
-    return found if claim.state is ClaimState.POSTED else posted(claim, backup_id)
+    return posted(claim, backup_id)
 
 
 def _unlisted(claim: Claim, view: View, clock: datetime) -> Claim:

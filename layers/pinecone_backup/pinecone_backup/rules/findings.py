@@ -26,7 +26,7 @@ PROJECT_SUBJECT = "(project)"
 class Control(StrEnum):
     """Everything the product watches, each with its usual severity and what it means.
 
-    The subject is an index name unless the comment above a group says otherwise.
+    The subject is an index name unless a comment above says otherwise.
     """
 
     severity: Severity
@@ -87,6 +87,11 @@ class Control(StrEnum):
     STUCK = "stuck", Severity.ERROR, "A backup has been under way for longer than stuck_after"
     EMPTY = "empty", Severity.ERROR, "A backup is empty although the index is not"
     SHRUNK = "shrunk", Severity.ERROR, "A backup has far fewer records than the one before it"
+    DELETION_STUCK = (
+        "deletion-stuck",
+        Severity.WARNING,
+        "A backup is still listed a day after Pinecone accepted its deletion",
+    )
     UNDATED_BACKUP = (
         "undated-backup",
         Severity.WARNING,
@@ -94,11 +99,6 @@ class Control(StrEnum):
     )
 
     # The subject is a backup id.
-    DELETION_STUCK = (
-        "deletion-stuck",
-        Severity.WARNING,
-        "A backup is still listed a day after Pinecone accepted its deletion",
-    )
     CONTRADICTORY_LISTING = (
         "contradictory-listing",
         Severity.ERROR,
@@ -225,7 +225,7 @@ class Evidence:
 
     def covers(self, finding: Finding) -> bool:
         """Whether the finding would have been observed if it were still so."""
-        names = {finding.subject, str(finding.data.get("index", finding.subject))}
+        names = {finding.subject, str(finding.data.get("index", ""))}
         return any(
             control == finding.control and scope.covers(names) for control, scope in self.scopes
         )
@@ -263,12 +263,11 @@ class Change:
         wrote the finding leaves the same event to the run that follows it.
         """
         before = self.previous
-        life = before and (before.opened_at if before.open else before.resolved_at)
-        count = before.count if before and before.open else 0
+        state = f"{before.opened_at.isoformat()}|{before.count}" if before else "first"
         at = self.finding.resolved_at or self.finding.last_seen_at
         return DomainEvent.of(
             self.kind,
-            f"{self.finding.finding_id}|{life.isoformat() if life else 'first'}|{count}",
+            f"{self.finding.finding_id}|{state}",
             project=project,
             at=at,
             finding_id=self.finding.finding_id,
