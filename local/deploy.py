@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from local.emulator import Emulator
 
 ARTIFACT_BUCKET = "sam-artifacts"
+_METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 type Json = dict[str, Any]  # a template is free-form JSON
 
@@ -83,6 +84,8 @@ def delete(emulator: Emulator, stack_name: str) -> None:
 def packaged(template: Path, addresses: Mapping[str, tuple[str, str]]) -> Json:
     """The template with each local path replaced by the bucket and key of what was built.
 
+    The emulator does not know ``x-amazon-apigateway-any-method``: it gets each method by name.
+
     Args:
         template: A SAM template.
         addresses: Bucket and key by logical id.
@@ -94,6 +97,10 @@ def packaged(template: Path, addresses: Mapping[str, tuple[str, str]]) -> Json:
             properties["ContentUri"] = {"Bucket": bucket, "Key": key}
         else:
             properties["CodeUri"] = {"Bucket": bucket, "Key": key}
+    for resource in document["Resources"].values():
+        for path in resource["Properties"].get("DefinitionBody", {}).get("paths", {}).values():
+            if "x-amazon-apigateway-any-method" in path:
+                path.update(dict.fromkeys(_METHODS, path.pop("x-amazon-apigateway-any-method")))
     return document
 
 
