@@ -365,9 +365,11 @@ def test_a_retention_is_one_of_two_forms(retention: object, path: str, reason: s
 
 def test_as_many_as_min_count_may_be_the_maximum() -> None:
     """K7"""
-    retention = {"min_count": 3, "max_count": 3}
-    read = document(policies=[policy(retention=retention)], assignments=[])
-    assert read.policies[0].retention == ExpiryRetention(min_count=3, max_count=3)
+    for count in (1, 3):
+        retention = {"min_count": count, "max_count": count}
+        read = document(policies=[policy(retention=retention)], assignments=[])
+        assert read.policies[0].retention == ExpiryRetention(min_count=count, max_count=count)
+    assert document(policies=[policy(retention={"max_count": 1})], assignments=[]).policies
 
 
 def test_orphans_are_kept_for_30_days_at_least() -> None:

@@ -189,7 +189,7 @@ class ExpiryRetention(_Part):
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
         """It must limit something, and its limits must agree."""
-        least, most = given.get("min_count", 1), given.get("max_count")
+        least, most = given.get("min_count"), given.get("max_count")
         if given.get("expire_after_days") is None and most is None:
             yield "give keep rules, or expire_after_days, or max_count"
         if isinstance(least, int) and isinstance(most, int) and least > most:
