@@ -16,6 +16,7 @@ from pinecone_backup.rules.inventory import (
     NativeMark,
     Origin,
     Worth,
+    counts_as_good,
     missing,
     native_marks,
     take_inventory,
@@ -41,7 +42,9 @@ def test_equal_rows_are_one_backup() -> None:
     """I4."""
     row = backup()
 
-    assert only(row, row, row).backup == row
+    entry = only(row, row, row)
+    assert entry.backup == row
+    assert (entry.origin, entry.worth, entry.schedule) == (Origin.OURS, Worth.UNJUDGED, "")
 
 
 @pytest.mark.parametrize(
@@ -369,6 +372,7 @@ def test_an_acceptance_or_a_test_without_its_time_overrules_nothing(known: dict[
 
 def test_a_failed_restore_test_without_a_verdict_is_not_good() -> None:
     assert only(backup(), verdict=None, restore_tested=False).worth is Worth.UNJUDGED
+    assert not counts_as_good(record(backup(), None))
 
 
 def test_only_ready_and_dated_backups_satisfy_a_slot() -> None:

@@ -210,6 +210,52 @@ def test_what_an_unfinished_restore_reads_is_never_deleted() -> None:
     assert reasons(plan)["b3"] == ("restore job job-1 reads it",)
 
 
+def test_what_is_held_does_not_count_for_the_limits() -> None:
+    """D2: only what would be deleted does."""
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((1, 100), (1, 100)))
+
+    plan = plan_of(days(5), policy, holds=[hold("b3"), hold("b4")])
+
+    assert by_action(plan)["delete"] == ["b2"]
+    assert plan.waits_because == ""
+
+
+def test_a_held_last_orphan_does_not_wait_for_approval() -> None:
+    """D1, D7."""
+    plan = plan_of(orphans(1), AFTER_30, indexes=[], holds=[hold("o0")])
+
+    assert by_action(plan) == {"keep": ["o0"]}
+    assert plan.waits_because == ""
+
+
+def test_a_failed_backup_without_a_record_that_is_held_stays() -> None:
+    """D1, G3."""
+    failed = backup("f", days_ago=20, status=Status.FAILED)
+
+    plan = plan_of([backup("b0"), failed], LAST_TWO, records=[record(backup("b0"))])
+
+    assert by_action(plan) == {"keep": ["b0"], "delete": ["f"]}
+
+
+def test_assignments_go_by_project_and_index_name() -> None:
+    """I3."""
+    base = document().model_dump(mode="json")
+
+    def assigned(**condition: str) -> Plan:
+        assignments = [{"policy": "standard", **condition}]
+        return plan_of(days(9), validate_policy(base | {"assignments": assignments}))
+
+    assert assigned(project="main", index="do*").assignments == {"docs": "standard"}
+    assert assigned(index="x*").indexes[0].frozen == "no policy is assigned"
+    opted_out = plan_of(
+        days(9),
+        validate_policy(
+            base | {"assignments": [{"policy": "none", "project": "main", "index": "docs"}]}
+        ),
+    )
+    assert opted_out.indexes[0].frozen == "opted out"
+
+
 def test_the_newest_restore_tested_one_is_never_deleted() -> None:
     """D1."""
     rows = days(5)
@@ -270,6 +316,13 @@ def test_an_accepted_deletion_counts_for_nothing_and_is_not_asked_again() -> Non
 
     assert by_action(plan) == {"going": ["b0"], "keep": ["b1", "b2"], "delete": ["b3"]}
     assert reasons(plan)["b0"] == ("deletion accepted on 2026-11-22 12:00 UTC",)
+
+
+def test_a_foreign_backup_whose_deletion_failed_is_left_alone() -> None:
+    row = backup(owner=None)
+    plan = plan_of([row], LAST_TWO, records=[record(row, deletion=deletion(DeletionState.FAILED))])
+
+    assert by_action(plan) == {"leave alone": ["b1"]}
 
 
 def test_a_foreign_backup_that_a_person_deleted_through_us_is_going() -> None:
@@ -579,7 +632,7 @@ def test_what_cannot_be_read_stops_everything(facts: dict[str, Any], stopped: st
     """D2."""
     plan = plan_of(days(4), LAST_TWO, **facts)
 
-    assert plan.stopped == stopped
+    assert (plan.stopped, plan.held_back) == (stopped, "")
     assert by_action(plan) == {"keep": ["b0", "b1", "b2", "b3"]}
     assert reasons(plan)["b3"] == (stopped,)
     assert plan.digest == digest_of("v1", [])
@@ -806,6 +859,7 @@ def test_orphans_obey_the_rails() -> None:
     )
 
     assert by_action(plan) == {"keep": ["o0", "odd", "o3", "o4", "o5"], "delete": ["o1", "o2"]}
+    assert reasons(plan)["odd"] == ("unknown status 'Ready'",)
     assert reasons(plan)["o0"] == ("held by alice: quarterly audit",)
 
 
@@ -883,8 +937,12 @@ def test_a_source_elsewhere_holds_nothing_back() -> None:
             index("den", source_backup_id="o9"),
         ],
     )
+    after_all = plan_of(
+        orphans(), AFTER_30, indexes=[index("a"), index("b", source_backup_id="o0")]
+    )
 
     assert by_action(plan)["delete"] == ["o1", "o2"]
+    assert after_all.indexes[0].frozen, "the search goes on after an index without a source"
 
 
 def test_in_doubt_the_poorest_incarnation_of_the_restored_index_counts() -> None:

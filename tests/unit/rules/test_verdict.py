@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         (1, 10**9, 100, Verdict.GOOD),
         (333, 1000, 66, Verdict.SUSPECT),
         (340, 1000, 66, Verdict.GOOD),
+        (4_999_999, 10_000_000, 50, Verdict.SUSPECT),
         (900, 100, 50, Verdict.GOOD),
     ],
 )
@@ -213,7 +215,30 @@ def test_a_record_that_is_known_already_keeps_what_it_knew() -> None:
     result = judged(row, known=[known])
 
     assert result.records[0].first_seen_at == NOW - timedelta(days=9)
+    assert result.records[0].verdict is Verdict.GOOD
     assert worths(result)["b1"] is Worth.SUSPECT
+
+
+def test_judging_changes_nothing_but_the_verdicts() -> None:
+    rows = [
+        *counts(5, None, 0),
+        backup("b7", owner=None),
+        backup("b8", owner=None, name="nightly-20261120T120000Z"),
+        *(backup("b9", index=name) for name in ("shop", "other")),
+    ]
+    inventory = inventory_of(rows, [])
+
+    result = judge(inventory, shrink_percent={}, clock=NOW).inventory
+
+    assert result.contradictions == inventory.contradictions != ()
+    for key, entry in inventory.entries.items():
+        judged_entry = result.entries[key]
+        assert judged_entry == replace(entry, worth=judged_entry.worth, record=judged_entry.record)
+    for key, incarnation in inventory.incarnations.items():
+        assert result.incarnations[key] == replace(
+            incarnation,
+            entries=[result.entries[entry.backup.backup_id] for entry in incarnation.entries],
+        )
 
 
 def test_the_judged_stand_in_their_incarnations_too() -> None:

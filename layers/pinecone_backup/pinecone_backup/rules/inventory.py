@@ -248,9 +248,6 @@ def newest_first(entry: Entry) -> tuple[float, str]:
 
 def _merged(rows: Sequence[Backup]) -> tuple[Backup, Contradiction | None]:
     """One backup of all its rows, and what they contradict each other in (rule I4)."""
-    first = rows[0]
-    if all(row == first for row in rows):
-        return first, None
     names = tuple(sorted({row.index_name for row in rows}))
     ids = tuple(sorted({row.index_id for row in rows}))
     times = [row.created_at for row in rows]
@@ -269,7 +266,7 @@ def _merged(rows: Sequence[Backup]) -> tuple[Backup, Contradiction | None]:
         index_deleted_at=_all_say([row.index_deleted_at for row in rows]),
         cloud=_agreed([row.cloud for row in rows]) or "",
         region=_agreed([row.region for row in rows]) or "",
-        tags=first.tags if all(row.tags == first.tags for row in rows) else None,
+        tags=rows[0].tags if all(row.tags == rows[0].tags for row in rows) else None,
     )
     reason = ""
     if len(names) > 1 or len(ids) > 1:

@@ -1,0 +1,168 @@
+"""Walks that can be trusted, or that refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from pinecone_backup.errors import ListingIncomplete, NotFound
+from pinecone_backup.model import Status
+from pinecone_backup.records import DeletionState
+from pinecone_backup.usecases.listing import (
+    REPEATS,
+    active_incarnation,
+    list_index,
+    list_project,
+    own_writes,
+)
+from tests.support.backups import MemoryPlane, backup, deletion, index, record
+from tests.support.ledger import MemoryLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pinecone_backup.model import Backup
+    from pinecone_backup.ports import ControlPlane
+
+A, B, C = (backup(name) for name in "abc")
+
+
+class Walks:
+    """A control plane whose walks are scripted; the last one repeats."""
+
+    def __init__(self, *walks: list[Backup]) -> None:
+        self._walks = list(walks)
+        self.count = 0
+        self.names: list[tuple[str, bool]] = []
+
+    def project_backups(self) -> Iterator[Backup]:
+        self.count += 1
+        return iter(self._walks.pop(0) if len(self._walks) > 1 else self._walks[0])
+
+    def index_backups(self, name: str, *, include_deleted: bool = False) -> Iterator[Backup]:
+        self.names.append((name, include_deleted))
+        return self.project_backups()
+
+
+def plane(walks: Walks | MemoryPlane) -> ControlPlane:
+    return cast("ControlPlane", walks)
+
+
+def test_a_walk_without_repeats_is_trusted_at_once() -> None:
+    """N1."""
+    walks = Walks([A, B])
+
+    assert list_project(plane(walks)) == [A, B]
+    assert walks.count == 1
+
+
+def test_an_empty_project_is_walked_once() -> None:
+    walks = Walks([])
+
+    assert list_project(plane(walks)) == []
+    assert walks.count == 1
+
+
+def test_a_repeated_id_means_walk_again() -> None:
+    """N2: paging repeated a row; the next walk is clean."""
+    walks = Walks([A, B, B], [A, B, C])
+
+    assert list_project(plane(walks)) == [A, B, C]
+    assert walks.count == 2
+
+
+def test_a_repeat_that_two_walks_in_a_row_show_alike_is_data() -> None:
+    """N2, I4: one id under two indexes is a lasting property; rules.inventory judges it."""
+    twin = replace(A, index_name="shop")
+    walks = Walks([A, twin, B])
+
+    assert list_project(plane(walks)) == [A, twin, B]
+    assert walks.count == 2
+
+
+def test_a_status_that_advances_between_two_walks_is_no_difference() -> None:
+    """N2: who is listed under what counts, not how far it is."""
+    twin, ready = replace(A, index_name="shop"), replace(A, status=Status.UNDER_WAY)
+
+    assert list_project(plane(Walks([ready, twin], [A, twin]))) == [A, twin]
+
+
+def test_repeats_that_come_and_go_are_refused_in_the_end() -> None:
+    """N2: three times again, then no more."""
+    walks = Walks([A, A], [A, A, B], [A, B, B], [A, A])
+
+    with pytest.raises(ListingIncomplete, match="changed during each of 4 walks"):
+        list_project(plane(walks))
+
+    assert walks.count == 1 + REPEATS == 4
+
+
+def test_the_last_walk_may_still_be_good() -> None:
+    """N2."""
+    walks = Walks([A, A], [A, A, B], [A, B, B], [A, B])
+
+    assert list_project(plane(walks)) == [A, B]
+
+
+def test_a_write_of_ours_during_the_walk_means_walk_again() -> None:
+    """N2."""
+    written = iter(["before", "after", "after"])
+    walks = Walks([A, B])
+
+    assert list_project(plane(walks), writes=lambda: next(written)) == [A, B]
+    assert walks.count == 2
+
+
+def test_writes_that_never_end_are_refused() -> None:
+    """N2."""
+    written = iter(range(99))
+    walks = Walks([A])
+
+    with pytest.raises(ListingIncomplete, match="project"):
+        list_project(plane(walks), writes=lambda: next(written))
+
+
+def test_the_walk_of_one_index_is_as_careful() -> None:
+    walks = Walks([A, A], [A, B])
+
+    assert list_index(plane(walks), "docs", include_deleted=True) == [A, B]
+    assert walks.names == [("docs", True)] * 2
+    with pytest.raises(ListingIncomplete, match="index docs"):
+        list_index(plane(Walks([A, A], [A, A, B], [A, B, B], [A, A])), "docs")
+
+
+def test_deletions_and_new_backups_are_writes_of_ours() -> None:
+    """N2."""
+    ledger = MemoryLedger()
+    seen = [own_writes(ledger)]
+
+    ledger.put_backup(record(A))
+    seen.append(own_writes(ledger))
+    ledger.put_backup(replace(record(A), verdict_reason="looked at"))
+    assert own_writes(ledger) == seen[-1]
+    for state in (DeletionState.UNKNOWN, DeletionState.ACCEPTED):
+        ledger.put_backup(replace(record(A), deletion=deletion(state)))
+        seen.append(own_writes(ledger))
+
+    assert len(set(seen)) == 4
+
+
+def test_the_active_incarnation_is_what_the_names_listing_says() -> None:
+    """I1."""
+    rows = [backup("a", index_id="new"), backup("b", index_id="new"), backup("c", index="shop")]
+    stored = MemoryPlane(rows, [index("docs"), index("empty")])
+
+    assert active_incarnation(plane(stored), "docs") == "new"
+    assert active_incarnation(plane(stored), "empty") is None
+    with pytest.raises(NotFound):
+        active_incarnation(plane(stored), "gone")
+
+
+def test_a_listing_that_names_two_incarnations_tells_none() -> None:
+    """I1."""
+    stored = MemoryPlane([backup("a", index_id="1"), backup("b", index_id="2")], [index()])
+
+    with pytest.raises(ListingIncomplete, match="2 incarnations"):
+        active_incarnation(plane(stored), "docs")
