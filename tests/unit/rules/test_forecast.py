@@ -68,31 +68,20 @@ def test_the_day_lies_on_the_line_between_two_weeks():
     )
 
 
-def test_slots_and_periods_are_those_of_the_policys_zone():
-    """C1, K2: 23:00 in Los Angeles is the next day in UTC, and one day there."""
-    west = {"cron": "0 1,23 * * *", "timezone": "America/Los_Angeles"}
-    told = played(Tenant(policy(KeepRetention(keep_daily=3), floor=1, **west), []))
-    assert told.steady == 3
-    one_a_day = played(Tenant(policy(KeepRetention(keep_last=-1), **west), []), pruning=False)
-    start = NOW.replace(hour=8)
-    early = forecast(
-        [
-            Tenant(
-                policy(
-                    KeepRetention(keep_last=-1),
-                    cron="0 0 * * *",
-                    timezone="America/Los_Angeles",
-                ),
-                [],
-            )
-        ],
-        used=0,
-        quota=500,
-        now=start,
-        pruning=False,
-    )
-    assert one_a_day.points[1][1] == 14
-    assert early.points[1][1] == 7
+WEST = {"timezone": "America/Los_Angeles", "floor": 1}
+
+
+def test_slots_are_those_of_the_policys_zone():
+    """C1: five in the morning of today is past in UTC and to come in Los Angeles."""
+    once = policy(KeepRetention(keep_last=-1), cron="0 5 22 11 *", **WEST)
+    assert played(Tenant(once, [])).points[1][1] == 1
+
+
+def test_periods_are_those_of_the_policys_zone():
+    """K2: 23:00 and 01:00 are two days in Los Angeles and one in UTC."""
+    retention = KeepRetention.model_validate({"keep_within_daily": "2d"})
+    twice = policy(retention, cron="0 1,23 * * *", **WEST)
+    assert played(Tenant(twice, [])).points[1][1] == 3
 
 
 def test_a_quota_that_is_used_up_was_reached_now():
