@@ -172,7 +172,7 @@ def _calls(policy: str) -> set[str]:
 
 
 def test_readers_may_only_look() -> None:
-    assert _calls("ReadPolicy") == {"GET/*", "HEAD/*"}
+    assert _calls("ReadPolicy") == {"GET/*"}
 
 
 def test_operators_may_neither_delete_nor_approve() -> None:
@@ -183,7 +183,7 @@ def test_operators_may_neither_delete_nor_approve() -> None:
 
 
 def test_destroyers_may_call_everything() -> None:
-    assert _calls("DestroyPolicy") == {"GET/*", "HEAD/*", "POST/*", "PATCH/*", "DELETE/*"}
+    assert _calls("DestroyPolicy") == {"GET/*", "POST/*", "PATCH/*", "DELETE/*"}
 
 
 def test_every_route_but_the_preflight_is_signed() -> None:

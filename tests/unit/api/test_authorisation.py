@@ -1,0 +1,78 @@
+"""Who may call what: the three managed policies of the template, route by route."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+
+import pytest
+
+from local.build import ROOT
+from local.deploy import load_template
+from pinecone_backup.api import app
+from pinecone_backup.api.routes import ROUTES, Access, Route
+
+POLICIES = {
+    Access.READ: "ReadPolicy",
+    Access.OPERATE: "OperatePolicy",
+    Access.DESTROY: "DestroyPolicy",
+}
+ORDER = list(Access)
+_TEMPLATE = load_template(ROOT / "template.yaml")
+_VALUE = re.compile(r"\{\w+\}")
+
+
+def allowed(policy: Access, method: str, path: str) -> bool:
+    """Whether IAM lets a request through: ``*`` stands for any text, slashes included."""
+    document = _TEMPLATE["Resources"][POLICIES[policy]]["Properties"]["PolicyDocument"]
+    for statement in document["Statement"]:
+        assert statement["Effect"] == "Allow"
+        assert statement["Action"] == "execute-api:Invoke"
+    patterns = [
+        resource["Fn::Sub"].partition("/live/")[2]
+        for statement in document["Statement"]
+        for resource in statement["Resource"]
+    ]
+    return any(fnmatchcase(f"{method}{path}", pattern) for pattern in patterns)
+
+
+def called(route: Route, value: str = "some-1") -> str:
+    return _VALUE.sub(value, route.path)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
+@pytest.mark.parametrize("policy", Access)
+def test_each_policy_allows_its_routes_and_those_of_the_lesser_ones(
+    policy: Access, route: Route
+) -> None:
+    enough = ORDER.index(policy) >= ORDER.index(route.access)
+    assert allowed(policy, route.method, called(route)) is enough
+
+
+@pytest.mark.parametrize(
+    "route", [each for each in ROUTES if each.access is not Access.READ], ids=lambda r: r.operation
+)
+@pytest.mark.parametrize("word", sorted({each.path.rpartition("/")[2] for each in ROUTES}))
+def test_no_parameter_makes_a_path_look_like_one_that_needs_less(route: Route, word: str) -> None:
+    """A backup that is called like a path of the API is still what it is."""
+    if not re.fullmatch(app.PATH_VALUE, word):
+        return
+    needed = ORDER.index(route.access)
+    for lesser in ORDER[:needed]:
+        assert not allowed(lesser, route.method, called(route, word))
+
+
+def test_whoever_only_looks_can_only_get() -> None:
+    assert all(route.method == "GET" for route in ROUTES if route.access is Access.READ)
+    assert not allowed(Access.READ, "POST", "/v1/projects/main/runs")
+
+
+def test_deleting_always_needs_the_permission_to_destroy() -> None:
+    deletes = [route for route in ROUTES if route.method == "DELETE"]
+    assert deletes
+    assert {route.access for route in deletes} == {Access.DESTROY}
+
+
+def test_operation_names_are_unique() -> None:
+    names = [route.operation for route in ROUTES]
+    assert len(names) == len(set(names))
