@@ -368,6 +368,21 @@ def test_when_pinecone_says_that_the_quota_is_reached_no_one_else_is_asked_for(
     assert stack.calls("create_backup") == 1
 
 
+def test_a_new_incarnation_gets_nothing_either_when_the_quota_is_used_up(stack: Stack) -> None:
+    """C4: found out only when its incarnation was asked for."""
+    stack.tick()
+    stack.later(hours=1)
+    old = stack.made()[0]
+    stack.simulator.project.recreate_index("docs", records=5)
+    stack.simulator.project.seed_backup("docs", created_at=START - timedelta(days=1))
+    index = stack.simulator.project.index_by_id(old.index_id)
+    index.name, index.deleted_at = "elsewhere", None
+    stack.document = document(DAILY, quota=2)
+    outcome = stack.tick()
+    assert stack.kinds(outcome)["docs"] == "no quota left"
+    assert stack.calls("create_backup") == 1
+
+
 # What Pinecone refuses
 
 
@@ -572,28 +587,47 @@ def test_a_crash_between_the_claim_and_the_post_is_made_good_when_the_lease_is_o
     assert len(stack.made()) == 1
 
 
+@pytest.mark.parametrize("read", [1, 2])
 def test_a_lost_race_for_the_claim_is_no_error(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, read: int
 ) -> None:
-    """C3."""
-    read = stack.ledger.claim
+    """C3: another run claims right after we have read, the first or the second time."""
+    honest, reads = stack.ledger.claim, []
 
-    def and_another_run_claims(index: str, slot: datetime) -> Claim | None:
-        found = read(index, slot)
-        stack.ledger.save_claim(
-            Claim(
-                index, slot, ClaimState.CLAIMED, 1, "daily", "x", "other", START, START, version=0
+    def and_then_another_run_claims(index: str, slot: datetime) -> Claim | None:
+        found = honest(index, slot)
+        reads.append(slot)
+        if len(reads) == read:
+            until = START + timedelta(minutes=20)
+            stack.ledger.save_claim(
+                Claim(index, slot, ClaimState.CLAIMED, 1, "daily", "x", "other", START, until)
             )
-            if found is None
-            else found
-        )
         return found
 
-    monkeypatch.setattr(stack.ledger, "claim", and_another_run_claims)
+    monkeypatch.setattr(stack.ledger, "claim", and_then_another_run_claims)
     outcome = stack.tick()
     assert stack.kinds(outcome) == {"docs": "waits"}
     assert outcome.state is RunState.SUCCEEDED
     assert stack.calls("create_backup") == 0
+
+
+def test_a_lost_race_for_what_became_of_an_attempt_is_no_error(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C3."""
+    stack.simulator.project.expect("docs", Outcome(Result.FAIL, seconds=60))
+    stack.tick()
+    honest = stack.ledger.claim
+
+    def and_then_another_run_writes(index: str, slot: datetime) -> Claim | None:
+        found = honest(index, slot)
+        if found is not None:
+            stack.ledger.save_claim(found)
+        return found
+
+    monkeypatch.setattr(stack.ledger, "claim", and_then_another_run_writes)
+    assert stack.kinds(stack.later(minutes=5)) == {"docs": "waits"}
+    assert len(stack.events("backup.failed")) == 1
 
 
 # Backups that fail

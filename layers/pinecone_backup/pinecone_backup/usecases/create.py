@@ -323,8 +323,8 @@ class _Tick:
         self._learn(view.name, active)
         view = self._view_with(view, fresh)
         decision = self._decide(view)
-        if decision.kind is Kind.MISSING:
-            return self._find(view, decision, fresh)
+        if decision.kind is Kind.MISSING and decision.claim is not None:
+            return self._find(view, decision, decision.claim, fresh)
         return view, decision
 
     def _view_with(self, view: View, fresh: Sequence[Backup]) -> View:
@@ -358,18 +358,14 @@ class _Tick:
             self.ledger.put_index(record)
 
     def _find(
-        self, view: View, decision: Decision, fresh: Sequence[Backup]
+        self, view: View, decision: Decision, claim: Claim, fresh: Sequence[Backup]
     ) -> tuple[View, Decision]:
         """Describe a backup that was created and is not listed, before it is called gone (N2)."""
-        claim = decision.claim
-        if claim is None:
-            return view, decision
         try:
             backup = self.control_plane.describe_backup(decision.backup_id)
         except NotFound:
             reason = f"backup {decision.backup_id} was created and is gone"
-            lost = failed(claim, reason, self.context.moment.clock)
-            decision = self._write_off(decision, lost)
+            self._write_off(decision, failed(claim, reason, self.context.moment.clock))
             return view, self._decide(view)
         except PineconeError as error:
             return view, self._unclear(decision, error)
