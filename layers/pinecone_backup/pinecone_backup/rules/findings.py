@@ -340,13 +340,14 @@ def reconcile(
     changes: list[Change] = []
     unchanged: list[Finding] = []
     for key in sorted(before.keys() | seen.keys()):
-        finding = before.get(key)
         if key in seen:
-            changes.append(_seen(key, seen[key], finding, at))
-        elif finding is not None and finding.open and evidence.covers(finding):
+            changes.append(_seen(key, seen[key], before.get(key), at))
+            continue
+        finding = before[key]
+        if finding.open and evidence.covers(finding):
             gone = replace(finding, resolved_at=at)
             changes.append(Change(ChangeKind.RESOLVED, gone, finding))
-        elif finding is not None:
+        else:
             unchanged.append(finding)
     return Changes(changes, unchanged)
 
