@@ -10,7 +10,8 @@ from aws_lambda_powertools import Logger
 from pinecone_backup.model import RunKind
 from pinecone_backup.settings import PruneMode, PruneSettings
 from pinecone_backup.triggers import read_trigger
-from pinecone_backup.usecases.prune import PruneOutcome, Tools, prune
+from pinecone_backup.usecases.deletions import Tools
+from pinecone_backup.usecases.prune import PruneOutcome, prune
 from pinecone_backup.usecases.runs import Job, run_projects
 from pinecone_backup.wiring import Outside, share_logging, time_left
 

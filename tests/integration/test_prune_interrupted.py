@@ -24,7 +24,8 @@ from pinecone_backup.errors import (
 from pinecone_backup.model import Moment, RestoreJob, RunContext, RunKind, Status, TriggerKind
 from pinecone_backup.records import DeletionState, Hold, HoldScope, PlanState, Run, RunState
 from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.prune import Tools, prune
+from pinecone_backup.usecases.deletions import Tools
+from pinecone_backup.usecases.prune import prune
 from tests.support.backups import NOW, OWNER, MemoryPlane, backup, deletion, index
 from tests.support.ledger import MemoryLedger
 from tests.support.outside import MemoryObjects

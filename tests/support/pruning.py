@@ -15,7 +15,8 @@ from pinecone_backup.records import PlanState, Run, RunState
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.prune import PruneOutcome, Tools, prune
+from pinecone_backup.usecases.deletions import Tools
+from pinecone_backup.usecases.prune import PruneOutcome, prune
 from tests.support.ledger import MemoryLedger
 from tests.support.outside import MemoryObjects
 from tests.support.pinecone_calls import Key, Time

@@ -1,19 +1,35 @@
-"""Approving a plan: a person read it and says that what it names may go (rule D4)."""
+"""Approvals: a person read a plan and says that what it names may go (rule D4)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import ApprovalRefused, RuleForbids, SubjectUnknown
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.records import PlanState
+from pinecone_backup.rules.plan import Plan, digest_of
+from pinecone_backup.settings import PruneMode
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pinecone_backup.ports import Ledger
+    from pinecone_backup.model import RunContext
+    from pinecone_backup.ports import Ledger, ObjectStore
     from pinecone_backup.records import PlanRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A plan that a person approved, and the ids in it."""
+
+    record: PlanRecord
+    ids: frozenset[str]
+
+    @property
+    def digest(self) -> str:
+        """The plan's digest."""
+        return self.record.digest
 
 
 def approve_plan(
@@ -99,3 +115,86 @@ def _refuse_unfit(record: PlanRecord, policy_version: str) -> None:
             f"Plan {record.digest[:12]} cannot be approved: {reason}",
             next_step="Read the newest plan.",
         )
+
+
+def approved_plan(
+    context: RunContext,
+    ledger: Ledger,
+    store: ObjectStore,
+    *,
+    version: str,
+    mode: PruneMode,
+    digest: str | None,
+) -> Approval | None:
+    """The approval that a prune goes by: the one asked for, else the newest in force.
+
+    Args:
+        context: The prune run.
+        ledger: The project's ledger; approvals that have ended are marked in it.
+        store: Where whole plans lie.
+        version: The version of the policy document in force.
+        mode: What the run may do; a dry run goes by no approval.
+        digest: The plan asked for, or None.
+
+    Raises:
+        SubjectUnknown: There is no plan of that digest.
+        ApprovalRefused: The plan asked for is not approved, not any more, or for another policy;
+            or an approved plan's text is missing or altered.
+        LedgerError: The ledger could not be read or written.
+        StoreUnavailable: The plan could not be read.
+    """
+    if digest is not None:
+        record = ledger.plan(digest)
+        if record is None:
+            raise SubjectUnknown(f"Project {context.project} has no plan {digest!r}")
+        _refuse_to_execute(context, record, version, mode)
+        return _read(store, record)
+    if mode is PruneMode.DRY_RUN:
+        return None
+    for record in ledger.plans():
+        if record.state is not PlanState.APPROVED:
+            continue
+        if not approval_in_force(context, record):
+            ledger.put_plan(replace(record, state=PlanState.EXPIRED))
+        elif record.policy_version == version:
+            return _read(store, record)
+    return None
+
+
+def approval_in_force(context: RunContext, record: PlanRecord) -> bool:
+    """Whether a plan is approved, and still so by the real clock (rule T2)."""
+    expires = record.approval_expires_at
+    return record.state is PlanState.APPROVED and (
+        expires is None or context.moment.clock < expires
+    )
+
+
+def _refuse_to_execute(
+    context: RunContext, record: PlanRecord, version: str, mode: PruneMode
+) -> None:
+    reason = ""
+    if mode is PruneMode.DRY_RUN:
+        reason = "this is a dry run, which deletes nothing"
+    elif record.policy_version != version:
+        reason = f"it was made for version {record.policy_version} of the policy, now {version}"
+    elif not approval_in_force(context, record):
+        reason = "it is not approved, or its approval has expired or was used"
+    if reason:
+        raise ApprovalRefused(
+            f"Plan {record.digest[:12]} of project {context.project} is not executed: {reason}",
+            next_step="Read the newest plan, and approve that one.",
+        )
+
+
+def _read(store: ObjectStore, record: PlanRecord) -> Approval:
+    """The ids that were approved, checked against the digest."""
+    try:
+        ids = frozenset(item.backup_id for item in Plan.from_json(store.get(record.key)).to_go)
+    except (SubjectUnknown, ValueError):
+        ids = frozenset()
+    if digest_of(record.policy_version, ids) != record.digest:
+        raise ApprovalRefused(
+            f"The stored text of the approved plan {record.digest[:12]} is missing or altered",
+            next_step="Let prune plan anew, and approve that plan.",
+        )
+    return Approval(record, ids)
