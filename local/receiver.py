@@ -328,9 +328,10 @@ def main() -> None:
     parser.add_argument("--secret", action="append", default=[], help="whsec_..., repeatable")
     given = parser.parse_args()
     receiver = Receiver(secrets=given.secret, port=given.port)
-    print(f"Listening on {receiver.url('/')}; GET {receiver.url('/received')} shows what came.")
     with receiver:
         try:
+            shown = receiver.url("/received")
+            print(f"Listening on {receiver.url('/')}; GET {shown} shows what came.")
             threading.Event().wait()
         except KeyboardInterrupt:
             print("Stopped.")

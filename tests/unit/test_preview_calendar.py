@@ -129,7 +129,7 @@ def test_an_index_without_a_policy_is_named_as_such(policy: Path, tmp_path: Path
 
 def test_an_invalid_document_is_refused_with_all_its_errors(policy: Path) -> None:
     policy.write_text(json.dumps({**DOCUMENT, "projects": [], "color": "blue"}))
-    text = printed("--policy", policy, code=1)
+    text = " ".join(printed("--policy", policy, code=1).split())
     assert "is not a valid policy document" in text
     assert "projects: List should have at least 1 item" in text
     assert "color: Extra inputs are not permitted" in text
