@@ -20,6 +20,7 @@ from pinecone_backup.records import (
     DeletionState,
     Hold,
     HoldScope,
+    IndexRecord,
     PlanState,
     RestoreRecord,
     RunState,
@@ -28,16 +29,17 @@ from pinecone_backup.records import (
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, plan_key
+from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, DESCRIBED_AT_MOST, plan_key
+from tests.support.backups import record
 from tests.support.pruning import Stack, client, document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone import PineconeClient
     from pinecone_backup.model import Backup, DomainEvent
-    from pinecone_backup.records import Deletion, PlanRecord
+    from pinecone_backup.records import BackupRecord, Deletion, PlanRecord
     from pinecone_backup.rules.policy import PolicyDocument
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -1050,3 +1052,203 @@ def test_a_run_without_time_left_stops_cleanly_and_the_next_one_goes_on(
     assert outcome.state is RunState.PARTIAL
     stack.run()
     assert stack.listed() == set(ids[:3])
+
+
+def test_a_run_that_has_no_time_from_the_start_only_plans(stack: Stack) -> None:
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    stack.time_left = 74.0
+
+    outcome = stack.run()
+
+    assert stack.listed() == set(ids)
+    assert set(outcome.deferred) == set(ids[3:])
+
+
+def test_what_is_missing_is_described_only_while_time_is_left(stack: Stack) -> None:
+    """N2: not described, not called gone."""
+    ids = stack.seed_days("docs", 4)
+    stack.settle()
+    stack.run()
+    stack.simulator.clock.advance(minutes=5)
+    stack.time_left = 74.0
+
+    assert stack.run().confirmed_gone == ()
+    assert ids[3] in stack.ledger.backups()
+
+
+def test_only_so_many_missing_backups_are_described_in_one_run(
+    stack: Stack, simulator: Simulator
+) -> None:
+    """N2: those whose deletion is under way first."""
+    ids = stack.seed_days("docs", DESCRIBED_AT_MOST + 5)
+    stack.settle()
+    stack.run()
+    for backup_id in ids[:2]:
+        simulator.project.delete_backup(backup_id)
+    simulator.clock.advance(minutes=5)
+
+    outcome = stack.run()
+
+    assert len(outcome.confirmed_gone) == DESCRIBED_AT_MOST
+    assert outcome.vanished == ()
+    assert set(stack.run().vanished) == set(ids[:2])
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100])
+def test_the_size_of_pages_changes_nothing(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr("pinecone_backup.adapters.pinecone.PAGE_LIMIT", limit)
+    ids = stack.seed_days("docs", 16)
+    stack.settle()
+
+    stack.run()
+
+    assert stack.listed() == set(ids[:3])
+
+
+def test_an_index_whose_newest_good_backup_is_gone_is_skipped(
+    stack: Stack, simulator: Simulator
+) -> None:
+    """D5."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    simulator.behaviour.deletion_seconds = 0
+    stack.objects.before_put = lambda: simulator.project.delete_backup(ids[0])
+
+    outcome = stack.run()
+
+    assert stack.listed() == set(ids[1:])
+    assert outcome.skipped_indexes == {"docs": f"its newest good backup {ids[0]} is gone"}
+
+
+def test_a_project_that_the_policy_does_not_name_is_stopped_and_told(stack: Stack) -> None:
+    """D2."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    projects = [stack.document.projects[0].model_copy(update={"name": "other"})]
+    stack.document = stack.document.model_copy(update={"projects": projects})
+
+    outcome = stack.run()
+
+    assert outcome.state is RunState.STOPPED
+    assert (Control.PRUNE_STOPPED, "(project)") in open_findings(stack)
+    assert stack.listed() == set(ids)
+
+
+def test_a_plan_that_is_missing_from_the_bucket_is_not_executed(stack: Stack) -> None:
+    """D4."""
+    stack.seed_days("docs", 6)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest)
+    stack.objects.objects.clear()
+
+    with pytest.raises(ApprovalRefused, match="missing or altered"):
+        stack.run(PruneMode.ENFORCE)
+
+
+def test_an_approval_that_has_ended_is_marked(stack: Stack, simulator: Simulator) -> None:
+    """T2."""
+    stack.seed_days("docs", 6)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest, hours=1)
+    simulator.clock.advance(days=1)
+    stack.seed("docs")
+
+    stack.run(PruneMode.APPROVE)
+
+    assert plan_record(stack, digest).state is PlanState.EXPIRED
+
+
+def test_an_approval_whose_deletions_all_happened_is_used_up(stack: Stack) -> None:
+    """D4: also when the run that deleted was cut off before it said so."""
+    ids = stack.seed_days("docs", 5)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest)
+    for backup_id in ids[3:]:
+        stack.simulator.project.delete_backup(backup_id)
+    stack.simulator.clock.advance(minutes=5)
+
+    stack.run(PruneMode.APPROVE)
+
+    assert plan_record(stack, digest).state is PlanState.EXECUTED
+
+
+def test_an_approval_that_was_not_carried_out_whole_stays_in_force(stack: Stack) -> None:
+    """D4: the next run goes on."""
+    ids = stack.seed_days("docs", 6)
+    digest = stack.run(PruneMode.DRY_RUN).plan.digest
+    stack.approve(digest)
+    stack.simulator.faults.add(Fault(kind="status", status=400, operation="delete_backup"))
+
+    stack.run(PruneMode.APPROVE)
+    assert plan_record(stack, digest).state is PlanState.APPROVED
+    stack.run(PruneMode.APPROVE)
+
+    assert plan_record(stack, digest).state is PlanState.EXECUTED
+    assert stack.listed() == set(ids[:3])
+
+
+def test_a_verdict_that_was_stored_meanwhile_stands(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G1: an audit runs beside a prune; a verdict is taken once."""
+    [backup_id] = stack.seed_days("docs", 1, record_count=0)
+    reads = 0
+    backups = stack.ledger.backups
+
+    def reading() -> Mapping[str, BackupRecord]:
+        nonlocal reads
+        reads += 1
+        known = dict(backups())
+        if reads == 4:  # after the walk's two and the inventory's one
+            [listed] = stack.plane.project_backups()
+            accepted = record(listed, Verdict.ACCEPTED)
+            stack.ledger.put_backup(accepted)
+            known[backup_id] = accepted
+        return known
+
+    monkeypatch.setattr(stack.ledger, "backups", reading)
+
+    stack.settle()
+
+    assert backups()[backup_id].verdict is Verdict.ACCEPTED
+    assert events(stack, "backup.suspect") == []
+
+
+def test_an_empty_backup_of_an_empty_index_is_no_news(stack: Stack) -> None:
+    """G2: information, not a problem."""
+    [backup_id] = stack.seed_days("docs", 1, record_count=0)
+    index_id = stack.simulator.project.indexes[0].index_id
+    now = stack.simulator.clock.now()
+    stack.ledger.put_index(IndexRecord("docs", now, now, index_id, record_count=0))
+
+    stack.settle()
+
+    assert stack.ledger.backups()[backup_id].verdict is Verdict.SUSPECT
+    assert events(stack, "backup.suspect") == []
+
+
+def test_a_name_without_an_active_index_makes_none_of_its_incarnations_active(
+    stack: Stack, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I1: listed a moment ago, gone when it was asked."""
+    old = stack.seed_days("docs", 5)
+    simulator.project.recreate_index("docs")
+    new = [stack.seed("docs", days_ago=-day / 24) for day in range(5)]
+    simulator.clock.advance(hours=5)
+    rows = stack.plane.project_backups
+    monkeypatch.setattr(
+        stack.plane,
+        "project_backups",
+        lambda: iter([replace(row, index_deleted_at=None) for row in rows()]),
+    )
+    simulator.faults.add(Fault(kind="status", status=404, operation="list_index_backups"))
+
+    outcome = stack.run()
+
+    assert {index.frozen for index in outcome.plan.indexes} == {
+        "not the active incarnation of docs"
+    }
+    assert stack.listed() == {*old, *new}

@@ -8,25 +8,20 @@ uninterrupted one ends, and in between the ledger must not say anything that is 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pinecone_backup.errors import (
-    BackupError,
-    LedgerUnavailable,
-    OutcomeUnknown,
-    StoreUnavailable,
-    Unavailable,
-)
+from pinecone_backup.errors import BackupError
 from pinecone_backup.model import Moment, RestoreJob, RunContext, RunKind, Status, TriggerKind
 from pinecone_backup.records import DeletionState, Hold, HoldScope, PlanState, Run, RunState
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.deletions import Tools
 from pinecone_backup.usecases.prune import prune
 from tests.support.backups import NOW, OWNER, MemoryPlane, backup, deletion, index
+from tests.support.fuse import Fuse, Fused, Killed, ledger_error, plane_error, store_error
 from tests.support.ledger import MemoryLedger
 from tests.support.outside import MemoryObjects
 from tests.support.pruning import document
@@ -35,58 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DOCUMENT = document(retention={"keep_daily": 3}, orphans={"after": 30})
-
-
-class Killed(BaseException):
-    """The process is gone: nothing catches it, and nothing is called after it."""
-
-
-@dataclass
-class Fuse:
-    """Counts calls of the outside and fails one of them."""
-
-    at: int | None = None
-    after_effect: bool = False
-    kill: bool = False
-    calls: list[str] = field(default_factory=list)
-    blown: bool = False
-
-    def call(self, name: str, function: Callable[..., Any], error: BackupError) -> Any:
-        if self.kill and self.blown:
-            raise Killed
-        self.calls.append(name)
-        if len(self.calls) - 1 != self.at:
-            return function()
-        self.blown = True
-        if self.after_effect:
-            function()
-        raise Killed if self.kill else error
-
-
-class Fused:
-    """Something outside, whose methods go through the fuse."""
-
-    def __init__(self, inner: Any, fuse: Fuse, error: Callable[[str], BackupError]) -> None:
-        self._inner, self._fuse, self._error = inner, fuse, error
-
-    def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self._inner, name)
-        if not callable(attribute):
-            return attribute
-
-        def call(*arguments: Any, **named: Any) -> Any:
-            def function() -> Any:
-                return attribute(*arguments, **named)
-
-            return self._fuse.call(name, function, self._error(name))
-
-        return call
-
-
-def plane_error(name: str) -> BackupError:
-    if name == "delete_backup":
-        return OutcomeUnknown("The connection was lost")
-    return Unavailable("Pinecone does not answer")
 
 
 class World:
@@ -143,8 +86,8 @@ class World:
             context,
             Tools(
                 control_plane=Fused(self.plane, fuse, plane_error),
-                ledger=Fused(self.ledger, fuse, lambda _: LedgerUnavailable("no answer")),
-                store=Fused(self.objects, fuse, lambda _: StoreUnavailable("no answer")),
+                ledger=Fused(self.ledger, fuse, ledger_error),
+                store=Fused(self.objects, fuse, store_error),
                 policy_version=lambda _: DOCUMENT,
                 time_left=lambda: 900.0,
                 workers=1,
