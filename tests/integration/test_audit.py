@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from local.simulator import DEFAULT_KEY, Fault
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone import PineconeClient
-from pinecone_backup.errors import KeyRejected, ListingIncomplete, PineconeError
+from pinecone_backup.errors import BackupError, KeyRejected, ListingIncomplete, PineconeError
 from pinecone_backup.model import RunKind, TriggerKind
 from pinecone_backup.records import BackupRecord, Deletion, DeletionState, Run, RunState, Verdict
 from pinecone_backup.report.model import Health
@@ -19,9 +20,14 @@ from tests.support.auditing import Auditor, document
 from tests.support.audits import NOW
 from tests.support.pinecone_calls import Key, Time
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.simulator import Simulator
+
 
 @pytest.fixture
-def auditor(simulator, simulator_url):
+def auditor(simulator: Simulator, simulator_url: str) -> Iterator[Auditor]:
     time = Time()
     with new_http_client() as http:
         plane = PineconeClient(
@@ -30,7 +36,9 @@ def auditor(simulator, simulator_url):
         yield Auditor(simulator, plane)
 
 
-def test_a_protected_project_is_healthy_and_the_report_names_what_to_restore_from(auditor):
+def test_a_protected_project_is_healthy_and_the_report_names_what_to_restore_from(
+    auditor: Auditor,
+) -> None:
     newest = auditor.seed("docs", hours_ago=2)
     auditor.seed("docs", hours_ago=30)
 
@@ -46,7 +54,7 @@ def test_a_protected_project_is_healthy_and_the_report_names_what_to_restore_fro
     assert index.restore_from.backup_id == newest.backup_id
 
 
-def test_an_overdue_index_opens_a_finding_that_a_good_backup_resolves(auditor):
+def test_an_overdue_index_opens_a_finding_that_a_good_backup_resolves(auditor: Auditor) -> None:
     """U1: the same problem is one finding that opens, repeats and resolves."""
     auditor.seed("docs", hours_ago=30)
 
@@ -69,7 +77,7 @@ def test_an_overdue_index_opens_a_finding_that_a_good_backup_resolves(auditor):
     ]
 
 
-def test_the_verdict_on_a_backup_is_taken_once_and_stored(auditor):
+def test_the_verdict_on_a_backup_is_taken_once_and_stored(auditor: Auditor) -> None:
     """G1."""
     first = auditor.seed("docs", hours_ago=30)
     second = auditor.seed("docs", hours_ago=2, record_count=100)
@@ -86,7 +94,7 @@ def test_the_verdict_on_a_backup_is_taken_once_and_stored(auditor):
     assert auditor.ledger.backups() == records
 
 
-def test_an_empty_backup_of_an_empty_index_is_information_only(auditor):
+def test_an_empty_backup_of_an_empty_index_is_information_only(auditor: Auditor) -> None:
     """G2."""
     auditor.simulator.project.seed_index("docs", records=0)
     auditor.seed("docs", record_count=0)
@@ -98,7 +106,7 @@ def test_an_empty_backup_of_an_empty_index_is_information_only(auditor):
     assert auditor.latest().health is Health.HEALTHY
 
 
-def test_an_empty_backup_of_a_full_index_is_an_error(auditor):
+def test_an_empty_backup_of_a_full_index_is_an_error(auditor: Auditor) -> None:
     """G1."""
     auditor.seed("docs", record_count=0)
 
@@ -108,7 +116,7 @@ def test_an_empty_backup_of_a_full_index_is_an_error(auditor):
     assert auditor.latest().health is Health.FAILING
 
 
-def test_an_audit_asks_exactly_what_it_needs(auditor):
+def test_an_audit_asks_exactly_what_it_needs(auditor: Auditor) -> None:
     """N1: 250 backups are three pages; per index one listing and one schedule listing."""
     for index in ("docs", "notes"):
         for hours in range(125):
@@ -126,7 +134,7 @@ def test_an_audit_asks_exactly_what_it_needs(auditor):
     }
 
 
-def test_a_page_more_is_asked_when_the_last_one_is_full(auditor):
+def test_a_page_more_is_asked_when_the_last_one_is_full(auditor: Auditor) -> None:
     """N1: a full last page carries a token."""
     for hours in range(100):
         auditor.seed("docs", hours_ago=hours)
@@ -137,7 +145,7 @@ def test_a_page_more_is_asked_when_the_last_one_is_full(auditor):
     assert auditor.simulator.requests.counts()["list_project_backups"] == 2
 
 
-def test_a_schedules_history_is_asked_only_while_something_is_unfinished(auditor):
+def test_a_schedules_history_is_asked_only_while_something_is_unfinished(auditor: Auditor) -> None:
     """N1, G5: the planned run is known for what it is."""
     auditor.document = document(native_satisfies=True)
     auditor.seed("docs", hours_ago=2)
@@ -157,7 +165,7 @@ def test_a_schedules_history_is_asked_only_while_something_is_unfinished(auditor
     assert index.counts == {"good": 1, "planned": 1}
 
 
-def test_a_plan_without_schedules_leaves_the_rest_standing(auditor):
+def test_a_plan_without_schedules_leaves_the_rest_standing(auditor: Auditor) -> None:
     """U1: native controls have no evidence; everything else has."""
     auditor.seed("docs", hours_ago=30)
     auditor.break_down("list_backup_schedules", 403)
@@ -171,7 +179,7 @@ def test_a_plan_without_schedules_leaves_the_rest_standing(auditor):
     assert "native schedules" in report.gaps[0].reason
 
 
-def test_restore_jobs_that_cannot_be_listed_are_a_gap_and_no_more(auditor):
+def test_restore_jobs_that_cannot_be_listed_are_a_gap_and_no_more(auditor: Auditor) -> None:
     auditor.seed("docs")
     auditor.break_down("list_restore_jobs", 500)
 
@@ -179,7 +187,7 @@ def test_restore_jobs_that_cannot_be_listed_are_a_gap_and_no_more(auditor):
     assert [gap.reason for gap in auditor.latest().gaps] == ["restore jobs could not be listed"]
 
 
-def test_an_index_that_vanishes_during_the_audit_does_not_abort_it(auditor):
+def test_an_index_that_vanishes_during_the_audit_does_not_abort_it(auditor: Auditor) -> None:
     auditor.seed("docs")
     auditor.seed("notes")
     auditor.break_down("list_index_backups", 404, path="/indexes/docs/backups")
@@ -190,7 +198,9 @@ def test_an_index_that_vanishes_during_the_audit_does_not_abort_it(auditor):
     assert [index.name for index in auditor.latest().indexes] == ["notes"]
 
 
-def test_one_index_that_cannot_be_read_leaves_the_others_and_resolves_nothing(auditor):
+def test_one_index_that_cannot_be_read_leaves_the_others_and_resolves_nothing(
+    auditor: Auditor,
+) -> None:
     """U1: unknown is not healthy."""
     auditor.seed("docs", hours_ago=30)
     auditor.seed("notes", hours_ago=30)
@@ -208,7 +218,7 @@ def test_one_index_that_cannot_be_read_leaves_the_others_and_resolves_nothing(au
     assert stand == {"docs": Protection.UNKNOWN, "notes": Protection.PROTECTED}
 
 
-def test_an_audit_without_time_leaves_its_indexes_unknown(auditor):
+def test_an_audit_without_time_leaves_its_indexes_unknown(auditor: Auditor) -> None:
     auditor.seed("docs")
     auditor.time_left = 60.0
 
@@ -229,8 +239,8 @@ def test_an_audit_without_time_leaves_its_indexes_unknown(auditor):
     ],
 )
 def test_a_project_that_cannot_be_read_is_reported_unknown_and_resolves_nothing(
-    auditor, operation, status, error
-):
+    auditor: Auditor, operation: str, status: int, error: type[BackupError]
+) -> None:
     """U1: no older report goes on reassuring."""
     auditor.seed("docs", hours_ago=30)
     auditor.audit()
@@ -248,7 +258,7 @@ def test_a_project_that_cannot_be_read_is_reported_unknown_and_resolves_nothing(
     assert "IndexesProtected" not in {name for name, _, _ in auditor.metrics.gauges}
 
 
-def test_a_recreated_index_starts_without_protection(auditor):
+def test_a_recreated_index_starts_without_protection(auditor: Auditor) -> None:
     """I1: a namesake's backups never count, and a changed id is a finding."""
     auditor.seed("docs", hours_ago=2)
     auditor.audit()
@@ -267,7 +277,7 @@ def test_a_recreated_index_starts_without_protection(auditor):
     assert set(auditor.open_findings()) == {"orphan"}
 
 
-def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor):
+def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor: Auditor) -> None:
     """N2: described before it is called gone."""
     kept, gone = auditor.seed("docs", hours_ago=2), auditor.seed("docs", hours_ago=30)
     auditor.audit()
@@ -289,7 +299,7 @@ def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor):
     assert "backup.deleted" in [event.type for event in auditor.ledger.events]
 
 
-def test_a_backup_that_somebody_else_deleted_is_told_as_that(auditor):
+def test_a_backup_that_somebody_else_deleted_is_told_as_that(auditor: Auditor) -> None:
     auditor.seed("docs", hours_ago=2)
     gone = auditor.seed("docs", hours_ago=30)
     auditor.audit()
@@ -304,7 +314,7 @@ def test_a_backup_that_somebody_else_deleted_is_told_as_that(auditor):
     assert "backup.deleted" not in [event.type for event in auditor.ledger.events]
 
 
-def test_a_backup_that_the_listing_lost_still_protects(auditor):
+def test_a_backup_that_the_listing_lost_still_protects(auditor: Auditor) -> None:
     """N2: offset paging loses rows; what is described is there."""
     backup = auditor.seed("docs", hours_ago=2)
     auditor.audit()
@@ -321,7 +331,7 @@ def test_a_backup_that_the_listing_lost_still_protects(auditor):
     assert index.restore_from.backup_id == backup.backup_id
 
 
-def test_time_that_runs_out_calls_nothing_gone(auditor):
+def test_time_that_runs_out_calls_nothing_gone(auditor: Auditor) -> None:
     """N2: described before it is called gone, or not called gone."""
     auditor.seed("docs", hours_ago=2)
     gone = auditor.seed("docs", hours_ago=30)
@@ -334,21 +344,23 @@ def test_time_that_runs_out_calls_nothing_gone(auditor):
     assert gone.backup_id in auditor.ledger.backups()
 
 
-def test_a_verdict_that_another_run_took_meanwhile_stands(auditor):
+def test_a_verdict_that_another_run_took_meanwhile_stands(
+    auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """G1: the verdict is taken once."""
     row = auditor.seed("docs", record_count=0)
-    plane, taken = auditor.plane, BackupRecord(row.backup_id, "docs", "i", None, None, NOW)
+    taken = BackupRecord(row.backup_id, "docs", "i", None, None, NOW)
 
-    def count_while_somebody_accepts(_index):
+    def count_while_somebody_accepts(_plane: object, _index: object) -> None:
         auditor.ledger.put_backup(replace(taken, verdict=Verdict.ACCEPTED))
 
-    plane.index_record_count = count_while_somebody_accepts
+    monkeypatch.setattr(PineconeClient, "index_record_count", count_while_somebody_accepts)
     auditor.audit()
 
     assert auditor.ledger.backups()[row.backup_id].verdict is Verdict.ACCEPTED
 
 
-def test_what_cannot_be_described_leaves_its_index_unknown(auditor):
+def test_what_cannot_be_described_leaves_its_index_unknown(auditor: Auditor) -> None:
     """N2, U1: neither there nor gone."""
     auditor.seed("docs", hours_ago=2)
     gone = auditor.seed("docs", hours_ago=30)
@@ -361,7 +373,7 @@ def test_what_cannot_be_described_leaves_its_index_unknown(auditor):
     assert gone.backup_id in auditor.ledger.backups()
 
 
-def test_the_report_lies_under_its_run_and_as_the_latest(auditor):
+def test_the_report_lies_under_its_run_and_as_the_latest(auditor: Auditor) -> None:
     auditor.seed("docs")
 
     outcome = auditor.audit()
@@ -376,7 +388,7 @@ def test_the_report_lies_under_its_run_and_as_the_latest(auditor):
     assert auditor.latest() == outcome.report
 
 
-def test_the_numbers_of_a_project_go_out(auditor):
+def test_the_numbers_of_a_project_go_out(auditor: Auditor) -> None:
     auditor.seed("docs", hours_ago=30)
     auditor.seed("notes", hours_ago=2)
     auditor.simulator.project.seed_index("scratch", tags={"backup-policy": "none"})
@@ -397,21 +409,27 @@ def test_the_numbers_of_a_project_go_out(auditor):
     assert value("FindingsOpen", project="main", severity="error") == 0
 
 
-def test_the_forecast_assumes_pruning_only_where_the_last_prune_really_pruned(auditor):
+def test_the_forecast_assumes_pruning_only_where_the_last_prune_really_pruned(
+    auditor: Auditor,
+) -> None:
     auditor.seed("docs")
     now = auditor.simulator.clock.now()
 
-    def last_prune(mode):
+    def last_prune(mode: str) -> None:
         run = Run(mode, RunKind.PRUNE, TriggerKind.SCHEDULE, "-", RunState.SUCCEEDED, now, now)
         auditor.ledger.put_run(replace(run, summary={"mode": mode}))
 
+    def told() -> str:
+        quota = auditor.audit().report.quota
+        return quota.explained if quota else ""
+
     last_prune("dry_run")
-    assert "nothing pruned" in auditor.audit().report.quota.explained
+    assert "nothing pruned" in told()
     last_prune("enforce")
-    assert "retention of each policy applied" in auditor.audit().report.quota.explained
+    assert "retention of each policy applied" in told()
 
 
-def test_a_report_that_cannot_be_read_back_counts_as_none(auditor):
+def test_a_report_that_cannot_be_read_back_counts_as_none(auditor: Auditor) -> None:
     auditor.seed("docs")
     auditor.objects.objects["reports/main/latest.json"] = b'{"report_version": 99}'
 
@@ -419,7 +437,7 @@ def test_a_report_that_cannot_be_read_back_counts_as_none(auditor):
     assert auditor.audit().report.previous_run_id == "audit-0001"
 
 
-def test_an_index_seen_for_the_first_time_waits_for_its_first_backup(auditor):
+def test_an_index_seen_for_the_first_time_waits_for_its_first_backup(auditor: Auditor) -> None:
     auditor.simulator.project.seed_index("docs")
     auditor.audit()
     assert auditor.latest().indexes[0].protection is Protection.WAITING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,12 +31,21 @@ from tests.support.audits import (
 )
 from tests.support.reports import report_of
 
+if TYPE_CHECKING:
+    from collections.abc import Set
+    from datetime import datetime
+    from random import Random
+
+    from pinecone_backup.model import Backup
+    from pinecone_backup.records import BackupRecord
+    from pinecone_backup.rules.facts import ProjectFacts
+
 NAMES = ("docs", "notes", "shop")
 AGES = st.integers(-10, 24 * 60).map(lambda hours: ago(hours=hours))
 
 
 @st.composite
-def rows(draw, names=NAMES):
+def rows(draw: st.DrawFn, names: tuple[str, ...] = NAMES) -> list[Backup]:
     """Backups of a few indexes and of their namesakes, with verdicts; ids are distinct."""
     found = []
     for number in range(draw(st.integers(0, 12))):
@@ -54,11 +64,17 @@ def rows(draw, names=NAMES):
     return found
 
 
-def judged(found, draw_verdict=Verdict.GOOD):
-    return [record_of(row, verdict=draw_verdict) for row in found if row.status is Status.READY]
+def judged(found: list[Backup]) -> list[BackupRecord]:
+    return [record_of(row, verdict=Verdict.GOOD) for row in found if row.status is Status.READY]
 
 
-def project_of(found, *, blind=frozenset(), blind_schedules=frozenset(), names=NAMES):
+def project_of(
+    found: list[Backup],
+    *,
+    blind: Set[str] = frozenset(),
+    blind_schedules: Set[str] = frozenset(),
+    names: tuple[str, ...] = NAMES,
+) -> ProjectFacts:
     held = inventory(found, records=judged(found))
     return project_facts(
         held,
@@ -77,7 +93,9 @@ def project_of(found, *, blind=frozenset(), blind_schedules=frozenset(), names=N
 
 @settings(max_examples=50)
 @given(rows(), rows(), st.sets(st.sampled_from(NAMES)), st.sets(st.sampled_from(NAMES)))
-def test_no_finding_of_an_index_resolves_without_complete_evidence(before, after, blind, deaf):
+def test_no_finding_of_an_index_resolves_without_complete_evidence(
+    before: list[Backup], after: list[Backup], blind: set[str], deaf: set[str]
+) -> None:
     """U1."""
     first, second = project_of(before), project_of(after, blind=blind, blind_schedules=deaf)
     known = reconcile(
@@ -91,7 +109,9 @@ def test_no_finding_of_an_index_resolves_without_complete_evidence(before, after
 
 @settings(max_examples=50)
 @given(rows(), rows())
-def test_with_complete_evidence_what_is_not_seen_any_more_resolves(before, after):
+def test_with_complete_evidence_what_is_not_seen_any_more_resolves(
+    before: list[Backup], after: list[Backup]
+) -> None:
     """U1: the open findings after an audit are exactly what it observed."""
     first, second = project_of(before), project_of(after)
     known = reconcile(
@@ -105,7 +125,7 @@ def test_with_complete_evidence_what_is_not_seen_any_more_resolves(before, after
 
 @settings(max_examples=50)
 @given(rows(), st.randoms(use_true_random=False))
-def test_the_order_of_a_listing_changes_no_finding(found, random):
+def test_the_order_of_a_listing_changes_no_finding(found: list[Backup], random: Random) -> None:
     """I4: the result is independent of the order."""
     shuffled = list(found)
     random.shuffle(shuffled)
@@ -114,7 +134,7 @@ def test_the_order_of_a_listing_changes_no_finding(found, random):
 
 @settings(max_examples=50)
 @given(rows(names=("docs",)))
-def test_backups_of_a_namesake_never_protect(found):
+def test_backups_of_a_namesake_never_protect(found: list[Backup]) -> None:
     """I1."""
     namesakes = [row for row in found if row.index_id != "id-docs"]
     alone = project_of(namesakes, names=("docs",))
@@ -125,7 +145,7 @@ def test_backups_of_a_namesake_never_protect(found):
 
 
 @given(rows(names=("docs",)))
-def test_an_index_is_overdue_exactly_when_the_control_says_so(found):
+def test_an_index_is_overdue_exactly_when_the_control_says_so(found: list[Backup]) -> None:
     """The report and the finding never disagree."""
     facts = project_of(found, names=("docs",))
     seen = {observation.control for observation in evaluate(facts)}
@@ -134,7 +154,7 @@ def test_an_index_is_overdue_exactly_when_the_control_says_so(found):
 
 
 @given(rows(names=("docs",)), st.integers(0, 26))
-def test_a_fresh_good_backup_always_protects(found, hours):
+def test_a_fresh_good_backup_always_protects(found: list[Backup], hours: int) -> None:
     """Nothing else that is listed can take protection away."""
     fresh = backup("fresh", at=ago(hours=hours), index_id="id-docs")
     facts = project_of([*found, fresh], names=("docs",))
@@ -146,7 +166,9 @@ def test_a_fresh_good_backup_always_protects(found, hours):
     st.integers(1, 60 * 24),
     st.sampled_from([Status.UNDER_WAY, Status.PLANNED]),
 )
-def test_a_planned_native_run_is_never_stuck(planned_hours_ago, runs_in_hours, status):
+def test_a_planned_native_run_is_never_stuck(
+    planned_hours_ago: int, runs_in_hours: int, status: Status
+) -> None:
     """G5."""
     row = backup(at=ago(hours=planned_hours_ago), status=status, owner=None, records=None)
     mark = {"b-1": NativeMark("nightly", NOW + timedelta(hours=runs_in_hours))}
@@ -162,7 +184,9 @@ def test_a_planned_native_run_is_never_stuck(planned_hours_ago, runs_in_hours, s
     st.integers(1, 300),
     st.integers(0, 50),
 )
-def test_a_greater_quota_is_never_reached_sooner(tenants, quota, more):
+def test_a_greater_quota_is_never_reached_sooner(
+    tenants: list[tuple[int, list[datetime]]], quota: int, more: int
+) -> None:
     """The forecast is monotone in the quota, and pruning never makes it fuller."""
     played = [
         Tenant(POLICY.model_copy(update={"retention": KeepRetention(keep_daily=keep)}), held)
@@ -183,7 +207,9 @@ def test_a_greater_quota_is_never_reached_sooner(tenants, quota, more):
 
 
 @given(rows(), st.sets(st.sampled_from(NAMES)))
-def test_a_project_is_healthy_only_when_all_of_it_was_seen_and_nothing_is_wrong(found, blind):
+def test_a_project_is_healthy_only_when_all_of_it_was_seen_and_nothing_is_wrong(
+    found: list[Backup], blind: set[str]
+) -> None:
     """U1: unknown is not healthy."""
     facts = project_of(found, blind=blind)
     report = report_of(facts)
@@ -198,21 +224,21 @@ class _Balance(HTMLParser):
         self.open: list[str] = []
         self.tags: set[str] = set()
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         if tag not in {"meta", "br"}:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
 
 @settings(max_examples=50)
 @given(rows(), st.text(max_size=80))
-def test_no_text_breaks_the_page(found, text):
+def test_no_text_breaks_the_page(found: list[Backup], text: str) -> None:
     """Whatever people call their things, the page stays well formed and runs nothing."""
     facts = project_of(found)
     report = report_of(facts)
@@ -239,7 +265,7 @@ def test_no_text_breaks_the_page(found, text):
 
 @settings(max_examples=50)
 @given(rows(names=("docs",)))
-def test_every_mark_lies_inside_its_picture(found):
+def test_every_mark_lies_inside_its_picture(found: list[Backup]) -> None:
     (index,) = report_of(project_of(found, names=("docs",))).indexes
     line = timeline(index, NOW)
     assert len(line.marks) == sum(point.at is not None for point in index.backups)

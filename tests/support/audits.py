@@ -23,6 +23,7 @@ from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import (
     Assigned,
     AssignedBy,
+    Frequency,
     KeepRetention,
     NativeScheduleWish,
     Orphans,
@@ -47,7 +48,7 @@ POLICY = Policy(
 )
 NATIVE_POLICY = Policy(
     name="native",
-    native_schedule=NativeScheduleWish(frequency="daily", expire_after_days=14),
+    native_schedule=NativeScheduleWish(frequency=Frequency.DAILY, expire_after_days=14),
     max_age=timedelta(hours=36),
     retention=KeepRetention(keep_last=1),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
@@ -30,7 +31,7 @@ CONTEXT = RunContext(
 
 def material(**changes: Any) -> Material:
     """What a report is made of, besides the facts: nothing, unless given."""
-    return Material(**{"context": CONTEXT, "stack": "backups", "policy_version": "v1"} | changes)
+    return replace(Material(context=CONTEXT, stack="backups", policy_version="v1"), **changes)
 
 
 def plan_of(facts: ProjectFacts) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,13 +33,26 @@ from tests.support.audits import (
 )
 from tests.support.reports import material, report_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
 
-def of_rows(*rows, records=None, holds=(), **index):
+    from pinecone_backup.model import Backup
+    from pinecone_backup.records import BackupRecord, Finding, Hold
+    from pinecone_backup.rules.facts import IndexFacts, ProjectFacts
+
+
+def of_rows(
+    *rows: Backup,
+    records: list[BackupRecord] | None = None,
+    holds: Sequence[Hold] = (),
+    **index: Any,
+) -> ProjectFacts:
     held = inventory(rows, records=records)
     return project_facts(held, index_facts(held, **index), holds=holds)
 
 
-def finding(severity, *, opened=NOW, **changes):
+def finding(severity: Severity, *, opened: datetime = NOW, **changes: Any) -> Finding:
     observation = Observation.of(
         Control.STUCK, NAME, title="stuck", diagnosis="d", action="a", severity=severity
     )
@@ -59,17 +73,19 @@ def finding(severity, *, opened=NOW, **changes):
         (Severity.CRITICAL, Health.FAILING),
     ],
 )
-def test_the_worst_open_finding_decides_how_the_project_stands(severity, health):
+def test_the_worst_open_finding_decides_how_the_project_stands(
+    severity: Severity | None, health: Health
+) -> None:
     known = [finding(severity)] if severity else []
     assert report_of(of_rows(backup(at=ago(hours=1))), findings=known).health is health
 
 
-def test_a_resolved_finding_decides_nothing():
+def test_a_resolved_finding_decides_nothing() -> None:
     known = [finding(Severity.CRITICAL, resolved_at=NOW)]
     assert report_of(of_rows(backup(at=ago(hours=1))), findings=known).health is Health.HEALTHY
 
 
-def test_an_unknown_index_makes_the_project_unknown_unless_it_is_worse():
+def test_an_unknown_index_makes_the_project_unknown_unless_it_is_worse() -> None:
     """U1: unknown is not healthy."""
     blind = of_rows(problem="503")
     assert report_of(blind, findings=[]).health is Health.UNKNOWN
@@ -77,37 +93,37 @@ def test_an_unknown_index_makes_the_project_unknown_unless_it_is_worse():
     assert report_of(blind, findings=[finding(Severity.ERROR)]).health is Health.FAILING
 
 
-def headline(*indexes, findings=()):
+def headline(*indexes: IndexFacts, findings: Sequence[Finding] = ()) -> str:
     return report_of(project_facts(None, *indexes), findings=list(findings)).headline
 
 
-def test_the_headline_names_who_has_no_recent_good_backup():
-    late = {"first_seen": ago(days=9)}
+def test_the_headline_names_who_has_no_recent_good_backup() -> None:
+    late: dict[str, Any] = {"first_seen": ago(days=9)}
     assert headline(index_facts(**late)) == "docs has no recent good backup."
     three = [index_facts(name=name, **late) for name in ("a", "b", "c")]
     assert headline(*three) == "a and 2 more have no recent good backup."
 
 
-def test_the_headline_counts_what_needs_action():
+def test_the_headline_counts_what_needs_action() -> None:
     assert headline(findings=[finding(Severity.ERROR)]) == "1 finding needs action."
     two = [finding(Severity.ERROR), finding(Severity.CRITICAL)]
     assert headline(findings=two) == "2 findings need action."
 
 
-def test_the_headline_says_that_all_is_well():
+def test_the_headline_says_that_all_is_well() -> None:
     good = inventory([backup(at=ago(hours=1))])
     calm = report_of(project_facts(good, index_facts(good))).headline
     assert calm == "All 1 index under a policy are protected."
     assert headline() == "No index is under a policy."
 
 
-def test_the_headline_says_how_many_are_protected_and_what_to_look_at():
+def test_the_headline_says_how_many_are_protected_and_what_to_look_at() -> None:
     young = index_facts(first_seen=NOW)
     said = headline(young, findings=[finding(Severity.WARNING)])
     assert said == "0 of 1 index under a policy protected; 1 thing to look at."
 
 
-def test_the_headline_says_who_could_not_be_read():
+def test_the_headline_says_who_could_not_be_read() -> None:
     blind = [index_facts(name=name, problem="503") for name in ("a", "b")]
     assert headline(*blind) == "2 indexes could not be read."
 
@@ -131,13 +147,15 @@ def test_the_headline_says_who_could_not_be_read():
         ({"problem": "503"}, Protection.UNKNOWN, "could not be read: 503"),
     ],
 )
-def test_each_index_says_how_it_stands_and_why(facts, protection, why):
+def test_each_index_says_how_it_stands_and_why(
+    facts: dict[str, Any], protection: Protection, why: str
+) -> None:
     (index,) = report_of(project_facts(None, index_facts(**facts))).indexes
     assert index.protection is protection
     assert why in index.why
 
 
-def test_an_index_names_what_to_restore_from():
+def test_an_index_names_what_to_restore_from() -> None:
     rows = [backup("old", at=ago(hours=30)), backup("new", at=ago(hours=3), records=77)]
     (index,) = report_of(of_rows(*rows)).indexes
     assert index.restore_from is not None
@@ -149,7 +167,7 @@ def test_an_index_names_what_to_restore_from():
     assert "3 h old; 26 h are allowed" in index.why
 
 
-def test_a_backup_without_a_count_is_good_and_not_verified():
+def test_a_backup_without_a_count_is_good_and_not_verified() -> None:
     """G1: no count = unverified, counts as good."""
     row = backup(at=ago(hours=1), records=None)
     facts = of_rows(row, records=[record_of(row, verdict=Verdict.UNVERIFIED)])
@@ -158,20 +176,20 @@ def test_a_backup_without_a_count_is_good_and_not_verified():
     assert not index.restore_from.verified
 
 
-def test_an_overdue_index_still_names_what_to_restore_from():
+def test_an_overdue_index_still_names_what_to_restore_from() -> None:
     (index,) = report_of(of_rows(backup(at=ago(days=3)))).indexes
     assert index.protection is Protection.OVERDUE
     assert index.restore_from is not None
     assert "3 d old; only 26 h are allowed" in index.why
 
 
-def test_an_index_that_cannot_be_read_names_what_was_known():
+def test_an_index_that_cannot_be_read_names_what_was_known() -> None:
     (index,) = report_of(of_rows(backup(at=ago(hours=1)), problem="503")).indexes
     assert index.protection is Protection.UNKNOWN
     assert index.restore_from is not None
 
 
-def test_an_empty_index_says_that_there_is_nothing_to_restore():
+def test_an_empty_index_says_that_there_is_nothing_to_restore() -> None:
     """G2."""
     row = backup(at=ago(hours=2), records=0)
     records = [record_of(row, verdict=Verdict.SUSPECT, reason=EMPTY_AS_THE_INDEX)]
@@ -181,7 +199,7 @@ def test_an_empty_index_says_that_there_is_nothing_to_restore():
     assert "holds no record" in index.why
 
 
-def test_the_next_slot_is_that_of_the_policy():
+def test_the_next_slot_is_that_of_the_policy() -> None:
     """C1: with the index's spread a slot is not due before it has passed."""
     (index,) = report_of(of_rows()).indexes
     assert index.next_slot == NOW.replace(day=23, hour=3)
@@ -189,7 +207,7 @@ def test_the_next_slot_is_that_of_the_policy():
     assert native.next_slot is None
 
 
-def test_an_index_counts_its_backups_by_worth():
+def test_an_index_counts_its_backups_by_worth() -> None:
     rows = [
         backup("a", at=ago(hours=1)),
         backup("b", at=ago(hours=2)),
@@ -203,7 +221,7 @@ def test_an_index_counts_its_backups_by_worth():
     assert index.incarnation == ID
 
 
-def test_the_worst_indexes_come_first():
+def test_the_worst_indexes_come_first() -> None:
     held = inventory([backup(at=ago(hours=1), index="fine", index_id="id-fine")])
     indexes = [
         index_facts(name="opted", policy=None, by=AssignedBy.OPT_OUT),
@@ -221,7 +239,7 @@ def test_the_worst_indexes_come_first():
 # Timelines
 
 
-def test_each_backup_lies_in_the_finest_tier_that_keeps_it():
+def test_each_backup_lies_in_the_finest_tier_that_keeps_it() -> None:
     """K3: seven daily ones, then four weekly ones."""
     rows = [backup(f"b-{n:02}", at=ago(days=n)) for n in range(30)]
     (index,) = report_of(of_rows(*rows)).indexes
@@ -244,15 +262,15 @@ def test_each_backup_lies_in_the_finest_tier_that_keeps_it():
         ((), ""),
     ],
 )
-def test_the_tier_is_read_from_the_reasons(reasons, tier):
+def test_the_tier_is_read_from_the_reasons(reasons: tuple[str, ...], tier: str) -> None:
     """K6."""
     assert tier_of(reasons) == tier
 
 
-def test_a_held_backup_is_marked_by_its_own_hold_and_by_its_indexs():
+def test_a_held_backup_is_marked_by_its_own_hold_and_by_its_indexs() -> None:
     rows = [backup("a", at=ago(hours=1)), backup("b", at=ago(hours=2))]
 
-    def held(*holds):
+    def held(*holds: Hold) -> list[bool]:
         (index,) = report_of(of_rows(*rows, holds=holds)).indexes
         return [point.held for point in index.backups]
 
@@ -266,7 +284,7 @@ def test_a_held_backup_is_marked_by_its_own_hold_and_by_its_indexs():
 # The project
 
 
-def test_the_totals_count_the_project():
+def test_the_totals_count_the_project() -> None:
     rows = [
         backup("a", at=ago(hours=1)),
         backup("b", at=ago(hours=30), index="notes", index_id="id-notes"),
@@ -290,13 +308,13 @@ def test_the_totals_count_the_project():
     assert totals.size_bytes == 2 * 1000 * 6144
 
 
-def test_without_a_policy_there_is_no_age_to_tell():
+def test_without_a_policy_there_is_no_age_to_tell() -> None:
     totals = report_of(project_facts(None, index_facts(policy=None))).totals
     assert totals is not None
     assert totals.newest_good_age_max_seconds is None
 
 
-def test_the_quota_is_told_with_its_forecast():
+def test_the_quota_is_told_with_its_forecast() -> None:
     quota = report_of(of_rows(backup(at=ago(hours=1)))).quota
     assert quota is not None
     assert (quota.used, quota.limit, quota.percent) == (1, 500, 0.2)
@@ -304,7 +322,7 @@ def test_the_quota_is_told_with_its_forecast():
     assert quota.explained.endswith(".")
 
 
-def test_findings_come_worst_first_and_oldest_first():
+def test_findings_come_worst_first_and_oldest_first() -> None:
     known = [
         finding(Severity.WARNING, finding_id="w"),
         finding(Severity.CRITICAL, finding_id="new"),
@@ -314,7 +332,7 @@ def test_findings_come_worst_first_and_oldest_first():
     assert [line.finding_id for line in lines] == ["old", "new", "w"]
 
 
-def test_a_finding_is_new_when_it_opened_after_the_last_report():
+def test_a_finding_is_new_when_it_opened_after_the_last_report() -> None:
     before = report_of(of_rows(), findings=[]).model_copy(update={"at": ago(hours=1)})
     known = [
         finding(Severity.ERROR, finding_id="a", opened=ago(hours=1)),
@@ -326,7 +344,7 @@ def test_a_finding_is_new_when_it_opened_after_the_last_report():
     assert not any(line.new for line in first)
 
 
-def test_what_resolved_since_the_last_report_is_told():
+def test_what_resolved_since_the_last_report_is_told() -> None:
     before = report_of(of_rows(), findings=[]).model_copy(update={"at": ago(hours=1)})
     known = [
         finding(Severity.ERROR, finding_id="a", resolved_at=ago(hours=1)),
@@ -341,7 +359,7 @@ def test_what_resolved_since_the_last_report_is_told():
     assert first.previous_run_id is None
 
 
-def test_orphans_and_native_schedules_are_listed():
+def test_orphans_and_native_schedules_are_listed() -> None:
     orphans = [
         backup("o1", at=ago(days=9), index="old", index_id="id-old", deleted_at=ago(days=2)),
         backup("o2", at=ago(days=8), index="old", index_id="id-old", deleted_at=ago(days=2)),
@@ -355,20 +373,20 @@ def test_orphans_and_native_schedules_are_listed():
     assert (line.index, line.name, line.enabled) == (NAME, "nightly", True)
 
 
-def test_an_orphan_without_a_good_backup_says_so():
+def test_an_orphan_without_a_good_backup_says_so() -> None:
     row = backup(index="old", index_id="x", status=Status.FAILED, deleted_at=ago(days=2))
     (orphan,) = report_of(project_facts(inventory([row]))).orphans
     assert orphan.newest_good is None
 
 
-def test_holds_are_listed_until_they_are_released():
+def test_holds_are_listed_until_they_are_released() -> None:
     holds = [hold(), replace(hold(expires_at=NOW), hold_id="h-2"), hold(released_at=NOW)]
     lines = report_of(of_rows(backup(at=ago(hours=1)), holds=holds)).holds
     assert [(line.hold_id, line.active) for line in lines] == [("h-1", True), ("h-2", False)]
 
 
-def test_only_unfinished_restores_are_listed():
-    def job(job_id, status):
+def test_only_unfinished_restores_are_listed() -> None:
+    def job(job_id: str, status: str) -> RestoreJob:
         return RestoreJob(job_id, "b-1", "docs-restored", "id-9", status, NOW)
 
     jobs = [job("r-1", "Pending"), job("r-2", "Completed"), job("r-3", "Pondering")]
@@ -376,18 +394,18 @@ def test_only_unfinished_restores_are_listed():
     assert [line.job_id for line in lines] == ["r-1", "r-3"]
 
 
-def test_the_last_runs_are_named():
+def test_the_last_runs_are_named() -> None:
     run = Run("r-1", RunKind.PRUNE, TriggerKind.SCHEDULE, "ann", RunState.STOPPED, NOW, NOW)
     (line,) = report_of(of_rows(), runs=[run]).runs
     assert (line.run_id, line.kind, line.state, line.actor) == ("r-1", "prune", "stopped", "ann")
 
 
-def deleted(backup_id, at, **changes):
+def deleted(backup_id: str, at: datetime, **changes: Any) -> BackupRecord:
     row = backup(backup_id, at=ago(days=30))
     return record_of(row, deletion=accepted(at, reasons=("kept by no rule",), **changes))
 
 
-def test_deletions_of_the_last_seven_days_are_told_newest_first():
+def test_deletions_of_the_last_seven_days_are_told_newest_first() -> None:
     edge = NOW - timedelta(days=7)
     records = [
         deleted("a", edge),
@@ -400,14 +418,14 @@ def test_deletions_of_the_last_seven_days_are_told_newest_first():
     assert lines[0].reasons == ("kept by no rule",)
 
 
-def test_deletions_are_carried_over_from_the_last_report_and_brought_up_to_date():
+def test_deletions_are_carried_over_from_the_last_report_and_brought_up_to_date() -> None:
     before = report_of(of_rows(), records=[deleted("a", ago(days=1)), deleted("b", ago(days=2))])
     now = [deleted("a", ago(days=1), confirmed_at=NOW)]
     lines = report_of(of_rows(), records=now, previous=before).deletions
     assert [(line.backup_id, line.confirmed_at) for line in lines] == [("a", NOW), ("b", None)]
 
 
-def test_a_gap_makes_the_evidence_incomplete():
+def test_a_gap_makes_the_evidence_incomplete() -> None:
     """U1."""
     assert report_of(of_rows()).complete
     gap = Gap(subject="docs", reason="503")
@@ -419,7 +437,7 @@ def test_a_gap_makes_the_evidence_incomplete():
 # Reports of what could not be read
 
 
-def test_an_unreadable_project_is_unknown_and_names_what_was_last_known():
+def test_an_unreadable_project_is_unknown_and_names_what_was_last_known() -> None:
     """U1."""
     before = report_of(of_rows(backup(at=ago(hours=3)))).model_copy(update={"at": ago(hours=1)})
     report = build_unknown_report(material(previous=before), "401")
@@ -430,7 +448,7 @@ def test_an_unreadable_project_is_unknown_and_names_what_was_last_known():
     assert (known.index, known.backup_id, known.seen_at) == (NAME, "b-1", ago(hours=1))
 
 
-def test_what_was_last_known_survives_a_second_unreadable_audit():
+def test_what_was_last_known_survives_a_second_unreadable_audit() -> None:
     before = report_of(of_rows(backup(at=ago(hours=3))))
     first = build_unknown_report(material(previous=before), "401")
     second = build_unknown_report(material(previous=first), "401")
@@ -438,11 +456,11 @@ def test_what_was_last_known_survives_a_second_unreadable_audit():
     assert len(second.last_known) == 1
 
 
-def test_an_unreadable_project_without_a_past_knows_nothing():
+def test_an_unreadable_project_without_a_past_knows_nothing() -> None:
     assert build_unknown_report(material(), "401").last_known == ()
 
 
-def test_a_report_reads_back_as_it_was_written():
+def test_a_report_reads_back_as_it_was_written() -> None:
     rows = [backup(f"b-{n}", at=ago(days=n)) for n in range(9)]
     held = inventory(rows)
     report = report_of(project_facts(held, index_facts(held, schedules=[schedule()])))
@@ -450,7 +468,7 @@ def test_a_report_reads_back_as_it_was_written():
     assert b'"report_version": 1' in report.to_json()
 
 
-def test_a_report_of_another_version_is_not_read():
+def test_a_report_of_another_version_is_not_read() -> None:
     text = report_of(of_rows()).to_json().replace(b'"report_version": 1', b'"report_version": 2')
     with pytest.raises(ValueError, match="report_version"):
         Report.from_json(text)

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from hashlib import sha256
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,6 +32,14 @@ from tests.support.audits import (
 )
 from tests.support.reports import material, report_of
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pinecone_backup.model import Backup
+    from pinecone_backup.records import BackupRecord
+    from pinecone_backup.report.model import IndexReport, Report
+    from pinecone_backup.report.page import Curve
+
 HOSTILE = (
     '<script src="https://evil.example/x.js">alert(1)</script>"\'><img src=x onerror=alert(1)>'
 )
@@ -48,27 +57,27 @@ class Reader(HTMLParser):
         self.text: list[str] = []
         self.ids: list[str] = []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
-        self.ids += [value for name, value in attrs if name == "id"]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
         self.open.pop()
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open, f"</{tag}> closes nothing"
         assert self.open.pop() == tag
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if not self.open or self.open[-1] != "style":
             self.text.append(data)
 
 
-def read(page):
+def read(page: str) -> Reader:
     reader = Reader()
     reader.feed(page)
     reader.close()
@@ -76,11 +85,11 @@ def read(page):
     return reader
 
 
-def page_of(report):
+def page_of(report: Report) -> str:
     return render_page(report, report.to_json())
 
 
-def rich_report(name="docs", **changes):
+def rich_report(name: str = "docs", **changes: Any) -> Report:
     """A report in which every section has something to show."""
     rows = [backup(f"b-{n}", at=ago(days=n), index=name) for n in range(2, 40)]
     rows += [
@@ -113,18 +122,18 @@ def rich_report(name="docs", **changes):
     return report_of(facts, records=[gone], gaps=[Gap(subject="blind", reason=name)], **changes)
 
 
-def test_a_page_is_well_formed():
+def test_a_page_is_well_formed() -> None:
     reader = read(page_of(rich_report()))
     assert {"main", "header", "svg", "table", "article"} <= set(reader.tags)
     assert len(reader.ids) == len(set(reader.ids))
 
 
-def test_the_smallest_page_is_well_formed():
+def test_the_smallest_page_is_well_formed() -> None:
     read(page_of(report_of(project_facts())))
     read(page_of(build_unknown_report(material(), "401")))
 
 
-def test_a_page_needs_nothing_from_outside():
+def test_a_page_needs_nothing_from_outside() -> None:
     """Self-contained: no address, no script, nothing to fetch."""
     page = page_of(rich_report())
     reader = read(page)
@@ -138,17 +147,17 @@ def test_a_page_needs_nothing_from_outside():
     assert not re.search(r"https?:|//|@import|url\(", page)
 
 
-def test_links_within_the_page_lead_somewhere():
+def test_links_within_the_page_lead_somewhere() -> None:
     reader = read(page_of(rich_report()))
     links = {value[1:] for name, value in reader.attributes if name == "href"}
     assert links <= set(reader.ids)
 
 
-def test_the_page_forbids_itself_everything_but_its_styles():
+def test_the_page_forbids_itself_everything_but_its_styles() -> None:
     assert "default-src 'none'; style-src 'unsafe-inline'" in page_of(report_of(project_facts()))
 
 
-def test_what_comes_from_outside_is_shown_and_never_run():
+def test_what_comes_from_outside_is_shown_and_never_run() -> None:
     """Escaping: names, descriptions, reasons, owners, problems."""
     page = page_of(rich_report(HOSTILE))
     reader = read(page)
@@ -159,14 +168,14 @@ def test_what_comes_from_outside_is_shown_and_never_run():
     assert reader.tags == plain.tags
 
 
-def test_an_unreadable_project_shows_its_reason_escaped():
+def test_an_unreadable_project_shows_its_reason_escaped() -> None:
     page = page_of(build_unknown_report(material(), HOSTILE))
     reader = read(page)
     assert "script" not in reader.tags
     assert "Nobody knows." in page
 
 
-def test_the_two_questions_are_answered_before_anything_else():
+def test_the_two_questions_are_answered_before_anything_else() -> None:
     text = " ".join("".join(read(page_of(rich_report())).text).split())
     order = [
         text.index(part)
@@ -181,13 +190,13 @@ def test_the_two_questions_are_answered_before_anything_else():
     assert order == sorted(order)
 
 
-def test_a_healthy_page_says_no():
+def test_a_healthy_page_says_no() -> None:
     held = inventory([backup(at=ago(hours=1))])
     page = page_of(report_of(project_facts(held, index_facts(held))))
     assert "No. Everything was looked at" in page
 
 
-def test_incomplete_evidence_is_never_a_plain_no():
+def test_incomplete_evidence_is_never_a_plain_no() -> None:
     """U1."""
     held = inventory([backup(at=ago(hours=1))])
     facts = project_facts(held, index_facts(held))
@@ -197,13 +206,13 @@ def test_incomplete_evidence_is_never_a_plain_no():
     assert "Incomplete evidence" in page
 
 
-def test_the_page_states_the_digest_of_its_json():
+def test_the_page_states_the_digest_of_its_json() -> None:
     report = report_of(project_facts())
     body = report.to_json()
     assert sha256(body).hexdigest() in render_page(report, body)
 
 
-def test_the_time_is_told_in_utc_and_in_the_zone_of_the_policies():
+def test_the_time_is_told_in_utc_and_in_the_zone_of_the_policies() -> None:
     """T3."""
     berlin = POLICY.model_copy(update={"timezone": "Europe/Berlin"})
     held = inventory([backup(at=ago(hours=1))])
@@ -212,7 +221,7 @@ def test_the_time_is_told_in_utc_and_in_the_zone_of_the_policies():
     assert "22 Nov 2026, 13:00 Europe/Berlin" in page
 
 
-def test_colour_is_never_alone():
+def test_colour_is_never_alone() -> None:
     """Every pill says its word, and every picture has words."""
     page = page_of(rich_report())
     assert re.findall(r'<span class="pill \w+">([^<]*)</span>', page)
@@ -221,21 +230,21 @@ def test_colour_is_never_alone():
     assert all('aria-label="' in svg or 'aria-hidden="true"' in svg for svg in pictures)
 
 
-def luminance(colour):
-    def linear(value):
+def luminance(colour: str) -> float:
+    def linear(value: float) -> float:
         return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
 
     red, green, blue = (linear(int(colour[n : n + 2], 16) / 255) for n in (1, 3, 5))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one, other):
+def contrast(one: str, other: str) -> float:
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("scheme", [0, 1])
-def test_text_stands_out_from_its_ground_in_both_schemes(scheme):
+def test_text_stands_out_from_its_ground_in_both_schemes(scheme: int) -> None:
     """WCAG AA: 4.5 to 1."""
     page = page_of(report_of(project_facts()))
     blocks = re.findall(r":root \{([^}]*)\}", page)
@@ -250,13 +259,13 @@ def test_text_stands_out_from_its_ground_in_both_schemes(scheme):
 # Pictures
 
 
-def indexed(*rows, records=None, **facts):
+def indexed(*rows: Backup, records: list[BackupRecord] | None = None, **facts: Any) -> IndexReport:
     held = inventory(rows, records=records)
     (index,) = report_of(project_facts(held, index_facts(held, **facts))).indexes
     return index
 
 
-def test_a_timeline_runs_to_now_on_the_right_and_older_is_further_left():
+def test_a_timeline_runs_to_now_on_the_right_and_older_is_further_left() -> None:
     rows = [backup(f"b-{n:03}", at=ago(days=n)) for n in range(0, 200, 3)]
     marks = timeline(indexed(*rows), NOW).marks
     xs = [mark.x for mark in marks]
@@ -266,31 +275,31 @@ def test_a_timeline_runs_to_now_on_the_right_and_older_is_further_left():
     assert xs[0] == WIDTH - 8
 
 
-def test_recent_days_have_more_room():
+def test_recent_days_have_more_room() -> None:
     line = timeline(indexed(*(backup(f"b-{n}", at=ago(days=n)) for n in (0, 1, 100, 101))), NOW)
     zero, one, hundred, more = (mark.x for mark in line.marks)
     assert zero - one > 10 * (hundred - more)
 
 
-def test_lanes_are_the_tiers_from_coarse_to_fine():
+def test_lanes_are_the_tiers_from_coarse_to_fine() -> None:
     rows = [backup(f"b-{n:03}", at=ago(days=n)) for n in range(40)]
     line = timeline(indexed(*rows), NOW)
     assert [lane.label for lane in line.lanes] == ["weekly", "daily", "other"]
     assert line.height > line.lanes[-1].at
 
 
-def test_an_index_without_tiers_has_one_lane():
+def test_an_index_without_tiers_has_one_lane() -> None:
     line = timeline(indexed(backup(at=ago(hours=1), owner=None)), NOW)
     assert [lane.label for lane in line.lanes] == ["backups"]
 
 
-def test_the_dashed_line_is_max_age():
+def test_the_dashed_line_is_max_age() -> None:
     line = timeline(indexed(backup(at=NOW - POLICY.max_age)), NOW)
     assert line.limit == line.marks[0].x
     assert timeline(indexed(policy=None), NOW).limit is None
 
 
-def test_each_worth_has_its_own_shape():
+def test_each_worth_has_its_own_shape() -> None:
     rows = [
         backup("good", at=ago(days=2)),
         backup("bad", at=ago(hours=9), records=1),
@@ -308,13 +317,13 @@ def test_each_worth_has_its_own_shape():
     ]
 
 
-def test_a_mark_tells_its_story():
+def test_a_mark_tells_its_story() -> None:
     (mark,) = timeline(indexed(backup(at=ago(hours=3))), NOW).marks
     assert "22 Nov 2026, 09:00 UTC, 3 h ago; good, ours; 1,000 records" in mark.title
     assert "daily snapshot" in mark.title
 
 
-def test_what_goes_at_the_next_prune_is_told_apart():
+def test_what_goes_at_the_next_prune_is_told_apart() -> None:
     rows = [backup(f"b-{n:03}", at=ago(days=n)) for n in range(40)]
     marks = timeline(indexed(*rows), NOW).marks
     going = [mark for mark in marks if mark.tone == "going"]
@@ -322,13 +331,13 @@ def test_what_goes_at_the_next_prune_is_told_apart():
     assert all("goes at the next prune" in mark.title for mark in going)
 
 
-def test_a_backup_ahead_of_the_clock_lies_at_now():
+def test_a_backup_ahead_of_the_clock_lies_at_now() -> None:
     """T2."""
     (mark,) = timeline(indexed(backup(at=NOW + timedelta(hours=9))), NOW).marks
     assert mark.x == WIDTH - 8
 
 
-def test_a_timeline_says_in_words_what_it_shows():
+def test_a_timeline_says_in_words_what_it_shows() -> None:
     rows = [backup("a", at=ago(days=1)), backup("b", at=ago(days=9))]
     words = timeline(indexed(*rows), NOW).summary
     assert "2 backups of docs, the newest 24 h old, the oldest 9 d" in words
@@ -337,7 +346,7 @@ def test_a_timeline_says_in_words_what_it_shows():
     assert timeline(indexed(), NOW).summary == "docs has no backup."
 
 
-def test_the_age_bar_passes_its_limit_only_when_overdue():
+def test_the_age_bar_passes_its_limit_only_when_overdue() -> None:
     late, fine = indexed(backup(at=ago(days=3))), indexed(backup(at=ago(hours=3)))
     bar = age_gauge(late)
     assert bar is not None
@@ -353,7 +362,7 @@ def test_the_age_bar_passes_its_limit_only_when_overdue():
 @pytest.mark.parametrize(
     ("used", "tone"), [(79, "good"), (80, "warn"), (94, "warn"), (95, "bad"), (130, "bad")]
 )
-def test_the_quota_bar_changes_its_tone_with_the_limits(used, tone):
+def test_the_quota_bar_changes_its_tone_with_the_limits(used: int, tone: str) -> None:
     rows = [backup(f"b-{n}", at=ago(hours=n)) for n in range(used)]
     quota = report_of(project_facts(inventory(rows), quota=100), findings=[]).quota
     assert quota is not None
@@ -362,14 +371,16 @@ def test_the_quota_bar_changes_its_tone_with_the_limits(used, tone):
     assert bar.filled == min(used, 100)
 
 
-def curve_of(points, reached, limit=100):
+def curve_of(
+    points: list[tuple[datetime, int]], reached: datetime | None, limit: int = 100
+) -> Curve:
     coming = Forecast(points, reached, pruning=True)
     quota = report_of(project_facts(quota=limit, coming=coming)).quota
     assert quota is not None
     return curve(quota)
 
 
-def test_the_curve_meets_the_quota_where_the_forecast_does():
+def test_the_curve_meets_the_quota_where_the_forecast_does() -> None:
     end = NOW + timedelta(days=100)
     picture = curve_of([(NOW, 50), (end, 150)], NOW + timedelta(days=50))
     assert picture.meets is not None
@@ -379,14 +390,14 @@ def test_the_curve_meets_the_quota_where_the_forecast_does():
     assert last_y < picture.quota_y < first_y
 
 
-def test_a_quota_that_is_not_reached_lies_above_the_curve():
+def test_a_quota_that_is_not_reached_lies_above_the_curve() -> None:
     picture = curve_of([(NOW, 1), (NOW + timedelta(days=100), 20)], None)
     assert picture.meets is None
     ys = [float(point.split(",")[1]) for point in picture.line.split(" ")]
     assert picture.quota_y < min(ys)
 
 
-def test_a_forecast_of_one_point_is_drawn_too():
+def test_a_forecast_of_one_point_is_drawn_too() -> None:
     assert curve_of([(NOW, 1)], None).line.startswith("8")
 
 
@@ -394,7 +405,7 @@ def test_a_forecast_of_one_point_is_drawn_too():
     ("size", "text"),
     [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (56_500_000_000, "56.5 GB"), (2e15, "2,000 TB")],
 )
-def test_sizes_are_told_in_round_units(size, text):
+def test_sizes_are_told_in_round_units(size: float, text: str) -> None:
     rows = [backup(at=ago(hours=1))]
     held = inventory(rows)
     report = report_of(project_facts(held, index_facts(held)))
@@ -404,7 +415,7 @@ def test_sizes_are_told_in_round_units(size, text):
     assert f"of 1 · {text}</span>" in page
 
 
-def test_a_page_of_a_thousand_backups_stays_small():
+def test_a_page_of_a_thousand_backups_stays_small() -> None:
     rows = [backup(f"b-{n:04}", at=ago(hours=n)) for n in range(1000)]
     held = inventory(rows)
     page = page_of(report_of(project_facts(held, index_facts(held), quota=2000)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,47 +34,61 @@ from tests.support.audits import (
     schedule,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from pinecone_backup.model import Backup
+    from pinecone_backup.records import BackupRecord, Finding
+    from pinecone_backup.rules.facts import IndexFacts, ProjectFacts
+    from pinecone_backup.rules.findings import Observation
+
 SECOND = timedelta(seconds=1)
 
 
-def seen(control, subject):
+def seen(control: controls.OfIndex, subject: IndexFacts) -> list[Observation]:
     """What a control of one index says."""
     return list(control(subject, NOW))
 
 
-def of_rows(*rows, records=None, native=None, **index):
+def of_rows(
+    *rows: Backup,
+    records: list[BackupRecord] | None = None,
+    native: dict[str, NativeMark] | None = None,
+    **index: Any,
+) -> IndexFacts:
     return index_facts(inventory(rows, records=records, native=native), **index)
 
 
 # Assignments
 
 
-def test_an_index_without_a_policy_is_a_finding():
+def test_an_index_without_a_policy_is_a_finding() -> None:
     """I3: nobody said how it is to be backed up."""
     (found,) = seen(controls.no_policy, index_facts(policy=None))
     assert (found.control, found.subject) == (Control.NO_POLICY, NAME)
 
 
-def test_an_index_with_a_policy_is_no_finding():
+def test_an_index_with_a_policy_is_no_finding() -> None:
     assert not seen(controls.no_policy, index_facts())
 
 
-def test_an_index_that_cannot_be_backed_up_is_not_told_to_get_a_policy():
+def test_an_index_that_cannot_be_backed_up_is_not_told_to_get_a_policy() -> None:
     assert not seen(controls.no_policy, index_facts(policy=None, kind=IndexKind.POD))
 
 
-def test_an_opted_out_index_is_said_to_be_so_as_information():
+def test_an_opted_out_index_is_said_to_be_so_as_information() -> None:
     """I3: the audit says so."""
     (found,) = seen(controls.opted_out, index_facts(policy=None, by=AssignedBy.OPT_OUT))
     assert found.severity is Severity.INFO
     assert not seen(controls.no_policy, index_facts(policy=None, by=AssignedBy.OPT_OUT))
 
 
-def test_an_index_that_is_not_opted_out_is_not_said_to_be():
+def test_an_index_that_is_not_opted_out_is_not_said_to_be() -> None:
     assert not seen(controls.opted_out, index_facts(policy=None))
 
 
-def test_a_tag_that_names_no_policy_is_a_finding_that_quotes_it():
+def test_a_tag_that_names_no_policy_is_a_finding_that_quotes_it() -> None:
     """I3: nothing is deleted, and a finding says so."""
     facts = index_facts(policy=None, by=AssignedBy.UNKNOWN_TAG, tags={"backup-policy": "gold"})
     (found,) = seen(controls.unknown_policy_tag, facts)
@@ -81,12 +96,14 @@ def test_a_tag_that_names_no_policy_is_a_finding_that_quotes_it():
     assert not seen(controls.no_policy, facts)
 
 
-def test_a_tag_that_names_a_policy_is_no_finding():
+def test_a_tag_that_names_a_policy_is_no_finding() -> None:
     assert not seen(controls.unknown_policy_tag, index_facts(by=AssignedBy.TAG))
 
 
 @pytest.mark.parametrize("how", [{"kind": IndexKind.POD}, {"own_key": True}])
-def test_an_index_that_pinecone_cannot_back_up_is_unsupported_and_never_overdue(how):
+def test_an_index_that_pinecone_cannot_back_up_is_unsupported_and_never_overdue(
+    how: dict[str, Any],
+) -> None:
     facts = index_facts(**how)
     (found,) = seen(controls.unsupported_index, facts)
     assert found.control is Control.UNSUPPORTED_INDEX
@@ -94,11 +111,11 @@ def test_an_index_that_pinecone_cannot_back_up_is_unsupported_and_never_overdue(
 
 
 @pytest.mark.parametrize("kind", [IndexKind.SERVERLESS, IndexKind.BYOC, IndexKind.UNKNOWN])
-def test_an_index_that_pinecone_can_back_up_is_supported(kind):
+def test_an_index_that_pinecone_can_back_up_is_supported(kind: IndexKind) -> None:
     assert not seen(controls.unsupported_index, index_facts(kind=kind))
 
 
-def test_an_unsupported_index_that_is_opted_out_is_left_in_peace():
+def test_an_unsupported_index_that_is_opted_out_is_left_in_peace() -> None:
     facts = index_facts(policy=None, by=AssignedBy.OPT_OUT, kind=IndexKind.POD)
     assert not seen(controls.unsupported_index, facts)
 
@@ -106,11 +123,11 @@ def test_an_unsupported_index_that_is_opted_out_is_left_in_peace():
 # Overdue
 
 
-def test_a_good_backup_as_old_as_max_age_is_not_overdue():
+def test_a_good_backup_as_old_as_max_age_is_not_overdue() -> None:
     assert not seen(controls.overdue, of_rows(backup(at=NOW - POLICY.max_age)))
 
 
-def test_a_good_backup_older_than_max_age_is_overdue_with_figures():
+def test_a_good_backup_older_than_max_age_is_overdue_with_figures() -> None:
     (found,) = seen(controls.overdue, of_rows(backup(at=ago(hours=31))))
     assert found.severity is Severity.CRITICAL
     assert "newest good backup of index docs is 31 h old" in found.diagnosis
@@ -119,12 +136,12 @@ def test_a_good_backup_older_than_max_age_is_overdue_with_figures():
     assert found.data["age_seconds"] == 31 * 3600
 
 
-def test_only_the_newest_good_backup_decides():
+def test_only_the_newest_good_backup_decides() -> None:
     rows = (backup("old", at=ago(days=9)), backup("new", at=ago(hours=2)))
     assert not seen(controls.overdue, of_rows(*rows))
 
 
-def test_an_index_without_any_backup_is_overdue_from_when_it_was_first_seen():
+def test_an_index_without_any_backup_is_overdue_from_when_it_was_first_seen() -> None:
     facts = index_facts(first_seen=NOW - POLICY.max_age - SECOND)
     (found,) = seen(controls.overdue, facts)
     assert "no good backup" in found.title
@@ -132,52 +149,52 @@ def test_an_index_without_any_backup_is_overdue_from_when_it_was_first_seen():
     assert not seen(controls.overdue, index_facts(first_seen=NOW - POLICY.max_age))
 
 
-def test_the_backups_of_a_namesake_never_count():
+def test_the_backups_of_a_namesake_never_count() -> None:
     """I1: an index is its id, not its name."""
     facts = of_rows(backup(index_id="id-earlier", at=ago(hours=1)))
     assert seen(controls.overdue, facts)
 
 
 @pytest.mark.parametrize("status", [Status.UNDER_WAY, Status.FAILED, Status.UNKNOWN])
-def test_a_backup_that_is_not_ready_protects_nothing(status):
+def test_a_backup_that_is_not_ready_protects_nothing(status: Status) -> None:
     """G1: good means Ready; the diagnosis says what there is instead."""
     rows = (backup("old", at=ago(hours=31)), backup("new", at=ago(hours=1), status=status))
     (found,) = seen(controls.overdue, of_rows(*rows))
     assert "Since then: 1 " in found.diagnosis
 
 
-def test_a_suspect_backup_protects_nothing():
+def test_a_suspect_backup_protects_nothing() -> None:
     """G2: a suspect displaces nothing."""
     rows = (backup("old", at=ago(hours=31)), backup("new", at=ago(hours=1)))
     records = [record_of(rows[0]), record_of(rows[1], verdict=Verdict.SUSPECT)]
     assert seen(controls.overdue, of_rows(*rows, records=records))
 
 
-def test_an_accepted_suspect_protects():
+def test_an_accepted_suspect_protects() -> None:
     """G1: a person may accept a suspect; it is then good."""
     row = backup(at=ago(hours=1))
     facts = of_rows(row, records=[record_of(row, verdict=Verdict.ACCEPTED)])
     assert not seen(controls.overdue, facts)
 
 
-def test_a_backup_on_its_way_out_protects_nothing():
+def test_a_backup_on_its_way_out_protects_nothing() -> None:
     """G4: once its deletion was accepted it counts for nothing."""
     row = backup(at=ago(hours=1))
     facts = of_rows(row, records=[record_of(row, deletion=accepted(ago(minutes=5)))])
     assert seen(controls.overdue, facts)
 
 
-def test_a_manual_backup_of_somebody_else_does_not_protect():
+def test_a_manual_backup_of_somebody_else_does_not_protect() -> None:
     """I2: nobody promised to keep it."""
     row = backup(at=ago(hours=1), owner=None)
     assert seen(controls.overdue, of_rows(row))
 
 
-def test_an_index_without_a_policy_is_never_overdue():
+def test_an_index_without_a_policy_is_never_overdue() -> None:
     assert not seen(controls.overdue, index_facts(policy=None))
 
 
-def test_a_native_backup_protects_where_the_policy_relies_on_it():
+def test_a_native_backup_protects_where_the_policy_relies_on_it() -> None:
     """G5: it counts only where the policy says so."""
     row = backup(at=ago(hours=30), owner=None, name="nightly-20261121T060000Z")
     held = inventory([row], native={"b-1": NativeMark("nightly", ago(hours=30))})
@@ -188,7 +205,7 @@ def test_a_native_backup_protects_where_the_policy_relies_on_it():
     assert seen(controls.overdue, index_facts(held, policy=plain))
 
 
-def test_an_empty_index_with_a_recent_empty_backup_is_not_overdue():
+def test_an_empty_index_with_a_recent_empty_backup_is_not_overdue() -> None:
     """G2: an empty backup of an index that is itself empty is not a problem."""
     row = backup(at=ago(hours=1), records=0)
     for reason, count in ((EMPTY_AS_THE_INDEX, None), (EMPTY, 0)):
@@ -196,7 +213,7 @@ def test_an_empty_index_with_a_recent_empty_backup_is_not_overdue():
         assert not seen(controls.overdue, of_rows(row, records=records, record_count=count))
 
 
-def test_an_index_with_records_and_an_empty_backup_is_overdue():
+def test_an_index_with_records_and_an_empty_backup_is_overdue() -> None:
     row = backup(at=ago(hours=1), records=0)
     records = [record_of(row, verdict=Verdict.SUSPECT, reason=EMPTY)]
     assert seen(controls.overdue, of_rows(row, records=records, record_count=5))
@@ -205,7 +222,7 @@ def test_an_index_with_records_and_an_empty_backup_is_overdue():
 # Failed and stuck
 
 
-def test_a_failed_backup_is_a_finding_until_a_good_one_is_newer():
+def test_a_failed_backup_is_a_finding_until_a_good_one_is_newer() -> None:
     """G3: a newer good backup settles a failure."""
     failure = backup("bad", at=ago(hours=3), status=Status.FAILED)
     (found,) = seen(controls.failed, of_rows(failure, backup("good", at=ago(hours=9))))
@@ -216,12 +233,12 @@ def test_a_failed_backup_is_a_finding_until_a_good_one_is_newer():
     assert not seen(controls.failed, of_rows(failure, backup("good", at=ago(hours=2))))
 
 
-def test_what_failed_at_the_very_time_of_the_newest_good_backup_is_settled():
+def test_what_failed_at_the_very_time_of_the_newest_good_backup_is_settled() -> None:
     rows = [backup("good", at=ago(hours=3)), backup("bad", at=ago(hours=3), status=Status.FAILED)]
     assert not seen(controls.failed, of_rows(*rows))
 
 
-def test_several_failures_of_an_index_are_one_finding():
+def test_several_failures_of_an_index_are_one_finding() -> None:
     rows = [backup(f"b-{n}", at=ago(hours=n), status=Status.FAILED) for n in range(1, 8)]
     (found,) = seen(controls.failed, of_rows(*rows))
     assert "7 failed backups" in found.title
@@ -229,13 +246,13 @@ def test_several_failures_of_an_index_are_one_finding():
     assert len(found.data["backup_ids"]) == 7
 
 
-def test_what_fails_in_another_deployment_is_for_its_audit_to_tell():
+def test_what_fails_in_another_deployment_is_for_its_audit_to_tell() -> None:
     row = backup(at=ago(hours=3), status=Status.FAILED, owner="stack-b")
     assert not seen(controls.failed, of_rows(row))
 
 
 @pytest.mark.parametrize("status", [Status.UNDER_WAY, Status.UNKNOWN])
-def test_a_backup_under_way_is_stuck_only_after_stuck_after(status):
+def test_a_backup_under_way_is_stuck_only_after_stuck_after(status: Status) -> None:
     edge = NOW - POLICY.stuck_after
     assert not seen(controls.stuck, of_rows(backup(at=edge, status=status)))
     (found,) = seen(controls.stuck, of_rows(backup(at=edge - SECOND, status=status)))
@@ -243,27 +260,27 @@ def test_a_backup_under_way_is_stuck_only_after_stuck_after(status):
     assert "for 12 h, stuck_after is 12 h" in found.diagnosis
 
 
-def test_without_a_policy_a_backup_is_stuck_after_twelve_hours():
+def test_without_a_policy_a_backup_is_stuck_after_twelve_hours() -> None:
     row = backup(at=ago(hours=13), status=Status.UNDER_WAY)
     assert seen(controls.stuck, of_rows(row, policy=None))
     row = backup(at=ago(hours=12), status=Status.UNDER_WAY)
     assert not seen(controls.stuck, of_rows(row, policy=None))
 
 
-def test_the_policy_says_when_a_backup_is_stuck():
+def test_the_policy_says_when_a_backup_is_stuck() -> None:
     slow = POLICY.model_copy(update={"stuck_after": timedelta(hours=20)})
     row = backup(at=ago(hours=13), status=Status.UNDER_WAY)
     assert not seen(controls.stuck, of_rows(row, policy=slow))
 
 
-def test_a_planned_native_run_is_neither_stuck_nor_overdue():
+def test_a_planned_native_run_is_neither_stuck_nor_overdue() -> None:
     """G5: planned a month ago for tomorrow, listed as Initializing."""
     row = backup(at=ago(days=29), status=Status.UNDER_WAY, owner=None)
     mark = {"b-1": NativeMark("monthly", NOW + timedelta(days=1))}
     assert not seen(controls.stuck, of_rows(row, native=mark))
 
 
-def test_a_native_run_that_does_not_finish_is_stuck_by_its_own_time():
+def test_a_native_run_that_does_not_finish_is_stuck_by_its_own_time() -> None:
     """G5: its age is that of its run, not of its plan."""
     row = backup(at=ago(days=29), status=Status.UNDER_WAY, owner=None)
     late = {"b-1": NativeMark("monthly", ago(hours=13))}
@@ -275,20 +292,20 @@ def test_a_native_run_that_does_not_finish_is_stuck_by_its_own_time():
 # Empty and shrunk
 
 
-def suspect(row, reason, **index):
+def suspect(row: Backup, reason: str, **index: Any) -> IndexFacts:
     older = backup("good", at=ago(days=2))
     records = [record_of(older), record_of(row, verdict=Verdict.SUSPECT, reason=reason)]
     return of_rows(older, row, records=records, **index)
 
 
-def test_an_empty_backup_of_an_index_with_records_is_an_error():
+def test_an_empty_backup_of_an_index_with_records_is_an_error() -> None:
     """G1."""
     (found,) = seen(controls.empty, suspect(backup(records=0), EMPTY, record_count=7))
     assert found.severity is Severity.ERROR
     assert not seen(controls.shrunk, suspect(backup(records=0), EMPTY))
 
 
-def test_an_empty_backup_of_an_empty_index_is_information():
+def test_an_empty_backup_of_an_empty_index_is_information() -> None:
     """G2."""
     for facts in (
         suspect(backup(records=0), EMPTY_AS_THE_INDEX),
@@ -299,7 +316,7 @@ def test_an_empty_backup_of_an_empty_index_is_information():
         assert "the index itself is empty too" in found.diagnosis
 
 
-def test_a_shrunk_backup_is_an_error_that_says_by_how_much():
+def test_a_shrunk_backup_is_an_error_that_says_by_how_much() -> None:
     """G1."""
     reason = "400 records, after 1,000 in the newest older good backup"
     (found,) = seen(controls.shrunk, suspect(backup(records=400), reason))
@@ -308,7 +325,7 @@ def test_a_shrunk_backup_is_an_error_that_says_by_how_much():
     assert not seen(controls.empty, suspect(backup(records=400), reason))
 
 
-def test_a_suspect_is_no_finding_any_more_when_a_good_one_is_newer():
+def test_a_suspect_is_no_finding_any_more_when_a_good_one_is_newer() -> None:
     rows = [backup("bad", at=ago(hours=9), records=0), backup("good", at=ago(hours=3))]
     records = [record_of(rows[0], verdict=Verdict.SUSPECT, reason=EMPTY), record_of(rows[1])]
     assert not seen(controls.empty, of_rows(*rows, records=records))
@@ -317,7 +334,7 @@ def test_a_suspect_is_no_finding_any_more_when_a_good_one_is_newer():
 # Incarnations
 
 
-def test_an_index_that_was_created_again_is_a_finding_until_it_has_a_good_backup():
+def test_an_index_that_was_created_again_is_a_finding_until_it_has_a_good_backup() -> None:
     """I1: a changed id is a finding."""
     earlier = backup("old", index_id="id-0", at=ago(days=1), deleted_at=ago(hours=2))
     (found,) = seen(controls.incarnation_changed, of_rows(earlier, previous_ids=("id-0",)))
@@ -330,30 +347,30 @@ def test_an_index_that_was_created_again_is_a_finding_until_it_has_a_good_backup
 # Native schedules
 
 
-def test_a_policy_that_relies_on_a_native_schedule_misses_it():
+def test_a_policy_that_relies_on_a_native_schedule_misses_it() -> None:
     (found,) = seen(controls.native_disabled, index_facts(policy=NATIVE_POLICY))
     assert found.subject == NAME
     assert "there is none" in found.diagnosis
 
 
-def test_a_paused_native_schedule_is_a_finding_about_the_schedule():
+def test_a_paused_native_schedule_is_a_finding_about_the_schedule() -> None:
     facts = index_facts(policy=NATIVE_POLICY, schedules=[schedule(enabled=False)])
     (found,) = seen(controls.native_disabled, facts)
     assert (found.subject, found.data["index"]) == ("s-1", NAME)
     assert "nightly is paused" in found.diagnosis
 
 
-def test_an_enabled_native_schedule_is_what_the_policy_asked_for():
+def test_an_enabled_native_schedule_is_what_the_policy_asked_for() -> None:
     paused = schedule(enabled=False, schedule_id="s-0")
     facts = index_facts(policy=NATIVE_POLICY, schedules=[paused, schedule()])
     assert not seen(controls.native_disabled, facts)
 
 
-def test_a_paused_native_schedule_does_not_matter_to_a_policy_with_a_cron():
+def test_a_paused_native_schedule_does_not_matter_to_a_policy_with_a_cron() -> None:
     assert not seen(controls.native_disabled, index_facts(schedules=[schedule(enabled=False)]))
 
 
-def test_a_native_schedule_whose_next_run_passed_twelve_hours_ago_is_overdue():
+def test_a_native_schedule_whose_next_run_passed_twelve_hours_ago_is_overdue() -> None:
     edge = ago(hours=12)
     fine, late = schedule(next_run=edge), schedule(next_run=edge - SECOND)
     fresh = backup(at=ago(hours=1), owner=None, name="nightly-20261122T110000Z")
@@ -362,7 +379,7 @@ def test_a_native_schedule_whose_next_run_passed_twelve_hours_ago_is_overdue():
     assert (found.subject, found.data["index"]) == ("s-1", NAME)
 
 
-def test_a_native_schedule_that_made_nothing_for_an_interval_is_overdue():
+def test_a_native_schedule_that_made_nothing_for_an_interval_is_overdue() -> None:
     edge = NOW - timedelta(days=1, hours=12)
     name = "nightly-20261121T000000Z"
     mark = {"b-1": NativeMark("nightly", edge)}
@@ -372,12 +389,12 @@ def test_a_native_schedule_that_made_nothing_for_an_interval_is_overdue():
     assert seen(controls.native_overdue, of_rows(row, native=mark, schedules=[schedule()]))
 
 
-def test_a_new_native_schedule_has_an_interval_for_its_first_run():
+def test_a_new_native_schedule_has_an_interval_for_its_first_run() -> None:
     young = schedule(created=ago(hours=30))
     assert not seen(controls.native_overdue, index_facts(schedules=[young]))
 
 
-def test_a_native_schedule_without_any_date_goes_by_its_runs():
+def test_a_native_schedule_without_any_date_goes_by_its_runs() -> None:
     undated = schedule(next_run=None, created=None)
     fresh = {"b-1": NativeMark("nightly", ago(hours=36))}
     late = {"b-1": NativeMark("nightly", ago(hours=37))}
@@ -386,32 +403,32 @@ def test_a_native_schedule_without_any_date_goes_by_its_runs():
     assert seen(controls.native_overdue, of_rows(row, native=late, schedules=[undated]))
 
 
-def test_a_planned_run_is_no_backup_yet_and_does_not_excuse_a_native_schedule():
+def test_a_planned_run_is_no_backup_yet_and_does_not_excuse_a_native_schedule() -> None:
     """G5."""
     row = backup(at=ago(hours=1), owner=None, status=Status.PLANNED)
     mark = {"b-1": NativeMark("nightly", NOW + timedelta(hours=6))}
     assert seen(controls.native_overdue, of_rows(row, native=mark, schedules=[schedule()]))
 
 
-def test_a_paused_native_schedule_is_never_overdue():
+def test_a_paused_native_schedule_is_never_overdue() -> None:
     late = schedule(enabled=False, next_run=None)
     assert not seen(controls.native_overdue, index_facts(schedules=[late]))
 
 
-def test_a_native_schedule_of_unknown_frequency_goes_by_its_next_run():
+def test_a_native_schedule_of_unknown_frequency_goes_by_its_next_run() -> None:
     odd = schedule(frequency="fortnightly")
     assert not seen(controls.native_overdue, index_facts(schedules=[odd]))
     undated = schedule(frequency="fortnightly", next_run=None, created=None)
     assert not seen(controls.native_overdue, index_facts(schedules=[undated]))
 
 
-def test_our_cron_and_a_native_schedule_on_one_index_clash():
+def test_our_cron_and_a_native_schedule_on_one_index_clash() -> None:
     (found,) = seen(controls.native_clash, index_facts(schedules=[schedule()]))
     assert found.subject == NAME
     assert found.data["schedule_id"] == "s-1"
 
 
-def test_a_native_schedule_that_the_policy_counts_on_does_not_clash():
+def test_a_native_schedule_that_the_policy_counts_on_does_not_clash() -> None:
     satisfied = POLICY.model_copy(update={"native_satisfies": True})
     for policy in (satisfied, NATIVE_POLICY, None):
         assert not seen(controls.native_clash, index_facts(policy=policy, schedules=[schedule()]))
@@ -419,13 +436,13 @@ def test_a_native_schedule_that_the_policy_counts_on_does_not_clash():
 
 
 @pytest.mark.parametrize("how", [{"frequency": "weekly"}, {"days": 15}])
-def test_a_native_schedule_that_differs_from_the_policy_has_drifted(how):
+def test_a_native_schedule_that_differs_from_the_policy_has_drifted(how: dict[str, Any]) -> None:
     facts = index_facts(policy=NATIVE_POLICY, schedules=[schedule(**how)])
     (found,) = seen(controls.native_drift, facts)
     assert (found.subject, found.data["index"]) == ("s-1", NAME)
 
 
-def test_a_native_schedule_as_the_policy_says_has_not_drifted():
+def test_a_native_schedule_as_the_policy_says_has_not_drifted() -> None:
     assert not seen(
         controls.native_drift, index_facts(policy=NATIVE_POLICY, schedules=[schedule()])
     )
@@ -435,13 +452,13 @@ def test_a_native_schedule_as_the_policy_says_has_not_drifted():
 # The project
 
 
-def project_with(count, quota=100, reached=None):
+def project_with(count: int, quota: int = 100, reached: datetime | None = None) -> ProjectFacts:
     rows = [backup(f"b-{n}", at=ago(hours=n)) for n in range(count)]
     coming = Forecast([(NOW, count)], reached, pruning=True)
     return project_facts(inventory(rows), quota=quota, coming=coming)
 
 
-def test_the_quota_is_near_from_eighty_percent_and_serious_from_ninety_five():
+def test_the_quota_is_near_from_eighty_percent_and_serious_from_ninety_five() -> None:
     assert not list(controls.quota_near(project_with(79)))
     (found,) = controls.quota_near(project_with(80))
     assert found.severity is Severity.WARNING
@@ -452,20 +469,20 @@ def test_the_quota_is_near_from_eighty_percent_and_serious_from_ninety_five():
     assert "95 of 100 backups (95 %)" in found.diagnosis
 
 
-def test_a_quota_that_is_reached_within_thirty_days_is_near():
+def test_a_quota_that_is_reached_within_thirty_days_is_near() -> None:
     (found,) = controls.quota_near(project_with(10, reached=NOW + timedelta(days=30)))
     assert "reached about 2026-12-22" in found.diagnosis
     late = project_with(10, reached=NOW + timedelta(days=30) + SECOND)
     assert not list(controls.quota_near(late))
 
 
-def test_a_planned_native_run_takes_no_quota():
+def test_a_planned_native_run_takes_no_quota() -> None:
     """G5."""
     rows = [backup("p", at=ago(hours=1), owner=None, status=Status.PLANNED), backup("b")]
     assert project_facts(inventory(rows)).used == 1
 
 
-def test_the_backups_of_a_deleted_index_are_orphans_and_one_finding():
+def test_the_backups_of_a_deleted_index_are_orphans_and_one_finding() -> None:
     """D7: told by source_index_deleted_at."""
     rows = [
         backup(f"b-{n}", at=ago(days=n), index="old", index_id="id-old", deleted_at=ago(days=3))
@@ -478,20 +495,20 @@ def test_the_backups_of_a_deleted_index_are_orphans_and_one_finding():
     assert "kept until somebody deletes them" in found.diagnosis
 
 
-def test_an_orphan_finding_says_when_orphans_go():
+def test_an_orphan_finding_says_when_orphans_go() -> None:
     """D7: orphans.after days after the deletion of the index."""
     row = backup(index="old", index_id="id-old", deleted_at=ago(days=3))
     (found,) = controls.orphan(project_facts(inventory([row]), orphans=Orphans(after=30)))
     assert "go from 2026-12-19 on" in found.diagnosis
 
 
-def test_a_backup_that_is_just_not_of_a_listed_index_is_no_orphan():
+def test_a_backup_that_is_just_not_of_a_listed_index_is_no_orphan() -> None:
     """D7: never just absent from a listing."""
     row = backup(index="elsewhere", index_id="id-x")
     assert not list(controls.orphan(project_facts(inventory([row]))))
 
 
-def test_a_deletion_is_stuck_only_after_a_day():
+def test_a_deletion_is_stuck_only_after_a_day() -> None:
     """G4."""
     row = backup(at=ago(days=9))
     for at, count in ((ago(hours=24), 0), (ago(hours=24) - SECOND, 1)):
@@ -499,7 +516,7 @@ def test_a_deletion_is_stuck_only_after_a_day():
         assert len(list(controls.deletion_stuck(project_facts(held)))) == count
 
 
-def test_a_deletion_that_was_not_accepted_is_not_stuck():
+def test_a_deletion_that_was_not_accepted_is_not_stuck() -> None:
     row = backup(at=ago(days=9))
     held = inventory(
         [row], records=[record_of(row, deletion=accepted(ago(days=3), state=DeletionState.FAILED))]
@@ -507,7 +524,7 @@ def test_a_deletion_that_was_not_accepted_is_not_stuck():
     assert not list(controls.deletion_stuck(project_facts(held)))
 
 
-def test_a_stuck_deletion_is_about_the_backup_and_names_the_index():
+def test_a_stuck_deletion_is_about_the_backup_and_names_the_index() -> None:
     row = backup(at=ago(days=9))
     held = inventory([row], records=[record_of(row, deletion=accepted(ago(days=2)))])
     (found,) = controls.deletion_stuck(project_facts(held))
@@ -515,7 +532,7 @@ def test_a_stuck_deletion_is_about_the_backup_and_names_the_index():
     assert "2 d ago" in found.diagnosis
 
 
-def test_the_backups_of_another_deployment_are_one_finding():
+def test_the_backups_of_another_deployment_are_one_finding() -> None:
     """I2: another owner's is a finding."""
     rows = [backup(f"b-{n}", at=ago(hours=n), owner="stack-b") for n in range(3)]
     (found,) = controls.other_owner(project_facts(inventory([*rows, backup("mine")])))
@@ -523,11 +540,11 @@ def test_the_backups_of_another_deployment_are_one_finding():
     assert found.diagnosis.startswith("3 backups of docs with")
 
 
-def test_a_manual_backup_is_no_other_deployment():
+def test_a_manual_backup_is_no_other_deployment() -> None:
     assert not list(controls.other_owner(project_facts(inventory([backup(owner=None)]))))
 
 
-def test_rows_that_contradict_each_other_are_a_finding():
+def test_rows_that_contradict_each_other_are_a_finding() -> None:
     """I4."""
     rows = [backup(), backup(index="notes", index_id="id-notes")]
     (found,) = controls.contradictory_listing(project_facts(inventory(rows)))
@@ -535,7 +552,7 @@ def test_rows_that_contradict_each_other_are_a_finding():
     assert "docs and notes" in found.diagnosis
 
 
-def test_an_undated_backup_and_one_from_the_future_are_reported():
+def test_an_undated_backup_and_one_from_the_future_are_reported() -> None:
     """T2."""
     rows = [
         backup("u", at=None, owner=None),
@@ -546,7 +563,7 @@ def test_an_undated_backup_and_one_from_the_future_are_reported():
     assert found.data["backup_ids"] == ["f", "u"]
 
 
-def test_a_hold_that_ran_out_unreleased_is_information():
+def test_a_hold_that_ran_out_unreleased_is_information() -> None:
     """T2: expiry goes by the clock."""
     held = inventory([backup()])
     gone = hold(expires_at=NOW)
@@ -562,7 +579,7 @@ def test_a_hold_that_ran_out_unreleased_is_information():
         assert not list(controls.hold_expired(project_facts(held, holds=[fine])))
 
 
-def test_a_hold_on_a_whole_index_runs_out_too():
+def test_a_hold_on_a_whole_index_runs_out_too() -> None:
     held = inventory([backup()])
     gone = hold(NAME, scope=HoldScope.INDEX, expires_at=NOW)
     assert list(controls.hold_expired(project_facts(held, holds=[gone])))
@@ -573,18 +590,18 @@ def test_a_hold_on_a_whole_index_runs_out_too():
 # Together
 
 
-def known(observations):
+def known(observations: list[Observation]) -> Sequence[Finding]:
     return reconcile(
         [], observations, project="main", evidence=looked_at(project_facts()), at=ago(hours=1)
     ).opened
 
 
-def overdue_project(**index):
+def overdue_project(**index: Any) -> ProjectFacts:
     held = inventory([backup(at=ago(hours=31))])
     return project_facts(held, index_facts(held, **index))
 
 
-def test_a_finding_resolves_on_complete_evidence():
+def test_a_finding_resolves_on_complete_evidence() -> None:
     """U1."""
     before = known(evaluate(overdue_project()))
     held = inventory([backup(at=ago(hours=1))])
@@ -593,7 +610,7 @@ def test_a_finding_resolves_on_complete_evidence():
     assert [finding.control for finding in changes.resolved] == ["overdue"]
 
 
-def test_a_finding_stays_while_its_index_cannot_be_read():
+def test_a_finding_stays_while_its_index_cannot_be_read() -> None:
     """U1: findings resolve only on complete evidence."""
     before = known(evaluate(overdue_project()))
     blind = overdue_project(problem="503")
@@ -602,19 +619,19 @@ def test_a_finding_stays_while_its_index_cannot_be_read():
     assert [finding.control for finding in changes.unchanged] == ["overdue"]
 
 
-def test_a_finding_of_an_index_that_is_gone_resolves():
+def test_a_finding_of_an_index_that_is_gone_resolves() -> None:
     before = known(evaluate(overdue_project()))
     after = project_facts()
     changes = reconcile(before, [], project="main", evidence=looked_at(after), at=NOW)
     assert [finding.control for finding in changes.resolved] == ["overdue"]
 
 
-def test_an_index_that_cannot_be_read_is_still_told_to_have_no_policy():
+def test_an_index_that_cannot_be_read_is_still_told_to_have_no_policy() -> None:
     blind = project_facts(None, index_facts(policy=None, problem="503"))
     assert [found.control for found in evaluate(blind)] == [Control.NO_POLICY]
 
 
-def test_native_findings_stay_while_schedules_cannot_be_listed():
+def test_native_findings_stay_while_schedules_cannot_be_listed() -> None:
     """U1: the rest stands."""
     clash = project_facts(None, index_facts(schedules=[schedule(created=NOW)], first_seen=NOW))
     before = known(evaluate(clash))
@@ -624,7 +641,7 @@ def test_native_findings_stay_while_schedules_cannot_be_listed():
     assert not changes.resolved
 
 
-def test_every_control_is_claimed_by_the_evidence_it_can_give():
+def test_every_control_is_claimed_by_the_evidence_it_can_give() -> None:
     every = {
         *controls.ASSIGNMENT_CONTROLS,
         *controls.BACKUP_CONTROLS,
@@ -645,7 +662,7 @@ def test_every_control_is_claimed_by_the_evidence_it_can_give():
         (timedelta(days=3, hours=4, minutes=59), "3 d 4 h"),
     ],
 )
-def test_a_span_is_told_in_its_two_greatest_units(duration, text):
+def test_a_span_is_told_in_its_two_greatest_units(duration: timedelta, text: str) -> None:
     assert span(duration) == text
 
 
@@ -672,12 +689,12 @@ def test_a_span_is_told_in_its_two_greatest_units(duration, text):
         ),
     ],
 )
-def test_how_an_index_stands(facts, stands):
+def test_how_an_index_stands(facts: IndexFacts, stands: Protection) -> None:
     """U1: one that could not be read is unknown, not protected."""
     assert facts.protection(NOW) is stands
 
 
-def test_a_healthy_project_has_no_finding():
+def test_a_healthy_project_has_no_finding() -> None:
     held = inventory([backup(f"b-{n}", at=ago(days=n)) for n in range(5)])
     assert evaluate(project_facts(held, index_facts(held))) == []
     assert ID in held.incarnations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import IndexKind, Status
 from pinecone_backup.records import Verdict
@@ -26,27 +27,40 @@ from tests.support.audits import (
     schedule,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pinecone_backup.model import Backup
+    from pinecone_backup.records import BackupRecord
+    from pinecone_backup.rules.facts import ProjectFacts
+    from pinecone_backup.rules.findings import Observation
+
 TEXTS = Path(__file__).with_name("controls.txt")
 
 
-def of(*rows, records=None, project=None, **index):
+def of(
+    *rows: Backup,
+    records: list[BackupRecord] | None = None,
+    project: dict[str, Any] | None = None,
+    **index: Any,
+) -> ProjectFacts:
     held = inventory(rows, records=records)
     return project_facts(held, index_facts(held, **index), **(project or {}))
 
 
-def suspects(count, records, reason):
+def suspects(count: int, records: int, reason: str) -> ProjectFacts:
     good = backup("good", at=ago(hours=20))
     rows = [backup(f"s-{n}", at=ago(hours=n), records=records) for n in range(1, count + 1)]
     known = [record_of(row, verdict=Verdict.SUSPECT, reason=reason) for row in rows]
     return of(good, *rows, records=[record_of(good), *known])
 
 
-def scenarios():
+def scenarios() -> Iterator[ProjectFacts]:
     """Facts that make every control speak, alone where that is possible."""
     good = backup("good", at=ago(hours=20))
     failures = [backup(f"f-{n}", at=ago(hours=n), status=Status.FAILED) for n in range(1, 7)]
     running = [backup(f"r-{n}", at=ago(hours=n), status=Status.UNDER_WAY) for n in (13, 15)]
-    old = {"index": "old", "index_id": "id-old", "deleted_at": ago(days=3)}
+    old: dict[str, Any] = {"index": "old", "index_id": "id-old", "deleted_at": ago(days=3)}
     yield of(policy=None)
     yield of(policy=None, by=AssignedBy.OPT_OUT)
     yield of(policy=None, by=AssignedBy.UNKNOWN_TAG, tags={"backup-policy": "gold"})
@@ -98,7 +112,7 @@ def scenarios():
     yield of(good, project={"holds": [hold("good", expires_at=ago(days=1))]})
 
 
-def told(observation):
+def told(observation: Observation) -> str:
     """An observation as a person reads it, and what programs get with it."""
     data = json.dumps(dict(observation.data), sort_keys=True)
     return (
@@ -110,16 +124,16 @@ def told(observation):
     )
 
 
-def all_told():
+def all_told() -> str:
     return "\n".join(told(observation) for facts in scenarios() for observation in evaluate(facts))
 
 
-def test_every_control_says_what_it_saw_and_what_to_do():
+def test_every_control_says_what_it_saw_and_what_to_do() -> None:
     """The file is what people read: change it with the words, and read it as they would."""
     assert all_told() == TEXTS.read_text(encoding="utf-8")
 
 
-def test_the_file_has_a_word_from_every_control_of_the_audit():
+def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
     elsewhere = {
         Control.CREATION_FAILING,
         Control.CREATION_REFUSED,

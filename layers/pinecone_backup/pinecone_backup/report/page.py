@@ -343,9 +343,7 @@ def _count(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}"
 
 
-def _bytes(size: float | None) -> str:
-    if size is None:
-        return "unknown"
+def _bytes(size: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:  # noqa: PLR2004 - the SI step
             return f"{size:.3g} {unit}"
