@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 ARCH   ?= arm64
 PORT   ?= 8080
+HOST   ?= 172.17.0.1
 STAGE  ?= default
 POLICY ?= docs/policy.example.json
 
@@ -28,6 +29,9 @@ up: .venv/ready .venv-emulator/ready ## Keep the local stack running to play wit
 
 down: .venv/ready ## Stop what `make up` started
 	@$(PY) -m local.up down
+
+sam-local: .venv/ready ## Let `sam local` in Docker reach what `make up` started (HOST=172.17.0.1)
+	@$(PY) -m local.sam_local --host $(HOST)
 
 simulator: .venv/ready ## Only the simulated Pinecone, on PORT (8080)
 	@$(PY) -m local.simulator --port $(PORT)
@@ -90,7 +94,7 @@ help: ## This list
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 
-.PHONY: run up down simulator preview test lint check-template mutate bench build sam-build deploy \
+.PHONY: run up down sam-local simulator preview test lint check-template mutate bench build sam-build deploy \
 	docs setup clean help
 
 # --------------------------------------------------------------------------------------------------
