@@ -1,4 +1,4 @@
-"""``make bench``: every benchmark, one after the other; ``docs/performance.md`` keeps the ratios."""
+"""``make bench``: every benchmark in turn; ``docs/performance.md`` keeps the ratios."""
 
 from __future__ import annotations
 
