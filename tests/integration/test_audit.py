@@ -13,7 +13,15 @@ from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone import PineconeClient
 from pinecone_backup.errors import BackupError, KeyRejected, ListingIncomplete, PineconeError
 from pinecone_backup.model import RunKind, TriggerKind
-from pinecone_backup.records import BackupRecord, Deletion, DeletionState, Run, RunState, Verdict
+from pinecone_backup.records import (
+    BackupRecord,
+    Deletion,
+    DeletionState,
+    RestoreRecord,
+    Run,
+    RunState,
+    Verdict,
+)
 from pinecone_backup.report.model import Health
 from pinecone_backup.rules.facts import Protection
 from tests.support.auditing import Auditor, document
@@ -52,6 +60,25 @@ def test_a_protected_project_is_healthy_and_the_report_names_what_to_restore_fro
     assert index.protection is Protection.PROTECTED
     assert index.restore_from is not None
     assert index.restore_from.backup_id == newest.backup_id
+
+
+def test_a_restore_of_ours_is_followed_to_its_end(auditor: Auditor) -> None:
+    """D1: only an unfinished restore job protects the backup that it reads."""
+    backup = auditor.seed("docs", hours_ago=2)
+    job = auditor.plane.restore(backup.backup_id, name="docs-2")
+    started = RestoreRecord(
+        job.job_id, backup.backup_id, "docs-2", job.target_index_id, job.status, "alice", NOW
+    )
+    auditor.ledger.put_restore(started)
+    auditor.audit()
+    (pending,) = auditor.ledger.restores()
+    auditor.simulator.clock.advance(hours=8)
+
+    auditor.audit()
+
+    (ended,) = auditor.ledger.restores()
+    assert (pending.finished_at, ended.status) == (None, "Completed")
+    assert ended.finished_at is not None
 
 
 def test_an_overdue_index_opens_a_finding_that_a_good_backup_resolves(auditor: Auditor) -> None:

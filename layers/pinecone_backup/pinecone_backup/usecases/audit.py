@@ -1,8 +1,8 @@
 """Audit one project: look, judge, compare with what is known, record, report, measure.
 
 An audit changes nothing at Pinecone. It stores the verdicts on backups that it sees Ready for
-the first time (rule G1), confirms deletions (rule N2), opens and resolves findings (rule U1),
-and leaves a report in JSON and HTML.
+the first time (rule G1), confirms deletions (rule N2), follows restores of ours to their end (one
+call each), opens and resolves findings (rule U1), and leaves a report in JSON and HTML.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX, judge
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.findings import record_findings
 from pinecone_backup.usecases.looking import RESERVE, look
+from pinecone_backup.usecases.restore import refresh_restores
 from pinecone_backup.usecases.prune import suspect_event
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def audit_project(
     except UNREADABLE as error:
         _measure(metrics, tell.unreadable(str(error)))
         raise
+    refresh_restores(control_plane, ledger, clock=context.moment.clock)
     facts = _facts(context, control_plane, ledger, document, sight)
     changes = record_findings(ledger, evaluate(facts), looked_at(facts), facts.clock)
     report = tell.seen(facts, _plan(facts, context, document, policy_version), sight)
