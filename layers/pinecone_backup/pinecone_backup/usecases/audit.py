@@ -33,8 +33,8 @@ from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX, judge
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.findings import record_findings
 from pinecone_backup.usecases.looking import RESERVE, look
-from pinecone_backup.usecases.restore import refresh_restores
 from pinecone_backup.usecases.prune import suspect_event
+from pinecone_backup.usecases.restore import refresh_restores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
