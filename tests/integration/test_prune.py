@@ -1252,3 +1252,88 @@ def test_a_name_without_an_active_index_makes_none_of_its_incarnations_active(
         "not the active incarnation of docs"
     }
     assert stack.listed() == {*old, *new}
+
+
+@pytest.mark.parametrize("mode", [PruneMode.APPROVE, PruneMode.DRY_RUN])
+def test_a_change_that_was_only_looked_at_still_waits(stack: Stack, mode: PruneMode) -> None:
+    """D3: a completed run in another mode is nobody's approval."""
+    ids = stack.seed_days("docs", 12)
+    stack.document = document(retention={"keep_last": 12})
+    stack.settle()
+    stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
+    stack.run(mode)
+
+    outcome = stack.run()
+
+    assert outcome.plan.policy_changed
+    assert stack.listed() == set(ids)
+
+
+def test_approving_a_part_of_a_change_approves_nothing_beyond_it(stack: Stack) -> None:
+    """D3, D4: what came under the change after the approval waits for one of its own."""
+    stack.document = document(retention={"keep_last": 12})
+    approved = stack.seed_days("docs", 12)
+    stack.settle()
+    stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
+    stack.approve(stack.run().plan.digest)
+    later = stack.seed_days("shop", 12)
+
+    stack.run()
+    outcome = stack.run()
+
+    assert stack.listed("docs") == set(approved[:3])
+    assert stack.listed("shop") == set(later)
+    assert outcome.plan.policy_changed
+
+
+def test_a_ledger_that_fails_stops_every_index(
+    stack: Stack, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D6: what cannot be recorded is not done."""
+    for name in ("docs", "shop"):
+        stack.seed_days(name, 6)
+    stack.settle()
+    put_backup = stack.ledger.put_backup
+    written: list[str] = []
+
+    def failing_once(known: BackupRecord) -> None:
+        written.append(known.backup_id)
+        if len(written) == 2:
+            raise LedgerUnavailable("DynamoDB does not answer")
+        put_backup(known)
+
+    monkeypatch.setattr(stack.ledger, "put_backup", failing_once)
+
+    with pytest.raises(LedgerUnavailable):
+        stack.run()
+
+    assert deletes(simulator) == written[:1]
+    assert deletion_of(stack, written[0]).state is DeletionState.UNKNOWN
+
+
+def test_a_restore_that_pinecone_says_has_ended_protects_no_more(
+    stack: Stack, simulator: Simulator
+) -> None:
+    """D1: whatever our ledger still believes."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    job = simulator.project.create_index_from_backup(ids[5], "restored")
+    now = simulator.clock.now()
+    stack.ledger.put_restore(
+        RestoreRecord(job.job_id, ids[5], "restored", "id-9", "Pending", "alice", now)
+    )
+    simulator.clock.advance(hours=1)
+
+    stack.run()
+
+    assert stack.listed("docs") == set(ids[:3])
+
+
+def test_the_policy_in_force_is_not_read_again_to_compare_it_with_itself(stack: Stack) -> None:
+    """D3: only a change needs the old document."""
+    ids = stack.seed_days("docs", 12)
+    stack.settle()
+
+    stack.run(policy_version=_unknown_version)
+
+    assert stack.listed() == set(ids[:3])
