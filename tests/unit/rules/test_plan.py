@@ -591,13 +591,15 @@ def test_suspects_count_as_ready_and_failed_ones_do_not() -> None:
 )
 def test_a_run_limit_makes_everything_wait(limit: tuple[int, int], held_back: str) -> None:
     """D2."""
-    rows = [*days(4), *days(4, "s", index="shop")]
+    tidy = backup("t", index="idle", status=Status.UNDER_WAY)
+    rows = [*days(4), tidy, *days(4, "s", index="shop")]
     plan = plan_of(
         rows, document(retention={"keep_last": 2}, floor=1, limits=limits(limit, (99, 100)))
     )
 
     assert plan.held_back == plan.waits_because == held_back
     assert by_action(plan)["wait" if held_back else "delete"] == ["b2", "b3", "s2", "s3"]
+    assert [each.waits for each in plan.indexes] == [held_back, "", held_back]
 
 
 def test_one_deletion_in_each_index_is_within_every_run_limit() -> None:
