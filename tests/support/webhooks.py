@@ -178,7 +178,7 @@ def pager_target(name: str = "pager", **more: object) -> dict[str, Any]:
 
 
 def detail(
-    type_: str = "run.failed", event_id: str = "e-1", at: datetime = NOON, **data: object
+    type_: str = "finding.opened", event_id: str = "e-1", at: datetime = NOON, **data: object
 ) -> dict[str, Any]:
     """The ``detail`` of a bus event."""
     return {
@@ -191,7 +191,7 @@ def detail(
     }
 
 
-def bus_event(type_: str = "run.failed", event_id: str = "e-1", **data: object) -> str:
+def bus_event(type_: str = "finding.opened", event_id: str = "e-1", **data: object) -> str:
     """What EventBridge puts into the events queue."""
     return json.dumps(
         {

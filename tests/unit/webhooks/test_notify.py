@@ -30,10 +30,10 @@ GONE = TargetGone("Target 'ops' answered 410")
 def test_an_event_becomes_one_delivery_per_target_that_wants_it() -> None:
     desk = Desk(slack_target("a"), slack_target("b", events=["backup.*"]), slack_target("c"))
 
-    assert desk.handle(bus_event("run.failed", error="x")) == []
+    assert desk.handle(bus_event("finding.opened", error="x")) == []
 
     assert [json.loads(body) for body in desk.queue.sent] == [
-        {"target": name, "event": detail("run.failed", error="x") | {"occurred_at": NOON_Z}}
+        {"target": name, "event": detail("finding.opened", error="x") | {"occurred_at": NOON_Z}}
         for name in ("a", "c")
     ]
 

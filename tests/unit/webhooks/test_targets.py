@@ -142,8 +142,7 @@ def test_a_target_hears_by_default_what_somebody_should_look_at() -> None:
     ]
 
     assert [kind for kind in kinds if target().wants(message(kind))] == [
-        *("finding.opened", "finding.resolved", "plan.awaiting", "run.failed"),
-        *("backup.failed", "backup.suspect"),
+        *("finding.opened", "finding.resolved"),
     ]
 
 

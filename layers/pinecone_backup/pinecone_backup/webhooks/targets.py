@@ -33,15 +33,9 @@ if TYPE_CHECKING:
 
     from pinecone_backup.webhooks.messages import Message
 
-DEFAULT_EVENTS = (
-    "finding.opened",
-    "finding.resolved",
-    "backup.failed",
-    "backup.suspect",
-    "plan.awaiting",
-    "run.failed",
-)
-"""What a target hears unless it says otherwise; ``finding.repeated`` would tell it every day."""
+DEFAULT_EVENTS = ("finding.opened", "finding.resolved")
+"""What a target hears unless it says otherwise. Whatever is wrong is a finding, so the events of
+single backups, plans and runs would tell the same thing again, and ``finding.repeated`` daily."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _FIELD = re.compile(r"[a-z_]{1,30}")
