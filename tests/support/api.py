@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from local.simulator import DEFAULT_KEY
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone import PineconeClient
 from pinecone_backup.api.app import Api
+from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import ApiSettings
 from pinecone_backup.usecases.runs import DEPLOYMENT, Frame
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from httpx import Client
 
     from local.simulator import Simulator
     from pinecone_backup.ports import ControlPlane
@@ -157,6 +160,7 @@ class MemoryOutside:
     load: Callable[[], tuple[PolicyDocument, str]] | None = None
     clock: Callable[[], Any] | None = None
     store: BasePersistenceLayer | None = None
+    http: Client = field(default_factory=new_http_client)
 
     @property
     def idempotency_store(self) -> BasePersistenceLayer:
@@ -188,7 +192,7 @@ class MemoryOutside:
             self.planes[project.name] = PineconeClient(
                 Key(DEFAULT_KEY),
                 base_url=self.url,
-                http=new_http_client(),
+                http=self.http,
                 call_seconds=2,
                 sleep=lambda _: None,
             )
@@ -196,7 +200,7 @@ class MemoryOutside:
 
 
 class World:
-    """The API, and everything around it."""
+    """The API, and everything around it; a context manager."""
 
     def __init__(self, simulator: Simulator, url: str, **settings: Any) -> None:
         given = {
@@ -215,6 +219,12 @@ class World:
         )
         self.api = Api(self.outside)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.outside.http.close()
+
     @property
     def ledger(self) -> MemoryLedger:
         return self.outside.ledger()
@@ -226,6 +236,18 @@ class World:
         answer = self.api(api_event(method, path, body, **event), CONTEXT)
         headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
         return Answer(answer["statusCode"], headers, answer["body"] or "")
+
+    def seed(self, index: str = "products", *, days_ago: float = 0, **properties: Any) -> str:
+        """A backup that policy ``daily`` made, Ready; its id."""
+        at = self.simulator.clock.now() - timedelta(days=days_ago)
+        marker = Marker(OWNER, "daily", at, "run-0", 1)
+        given = {
+            "name": marker.name_for(index),
+            "description": str(marker),
+            "created_at": at,
+            **properties,
+        }
+        return str(self.simulator.project.seed_backup(index, **given).backup_id)
 
     def get(self, path: str) -> Any:
         answer = self.ask("GET", path)

@@ -238,15 +238,23 @@ def _body(event: APIGatewayProxyEvent) -> Mapping[str, Any]:
             next_step="Send Content-Type: application/json.",
         )
     try:
-        given = json.loads(raw)
+        given = json.loads(raw, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise ProblemError(
             "invalid-request",
-            "The body is not a JSON object",
-            errors=[FieldError("#", "is not a JSON object")],
+            "The body is not a JSON object that gives each key once",
+            errors=[FieldError("#", "is not a JSON object that gives each key once")],
         )
+    return given
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON lets the last of two equal keys win: half of what was meant would vanish unseen."""
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise ValueError("a key is given twice")
     return given
 
 

@@ -9,11 +9,14 @@ import pytest
 from tests.support.api import World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from local.simulator import Simulator
 
 
 @pytest.fixture
-def world(simulator: Simulator, simulator_url: str) -> World:
+def world(simulator: Simulator, simulator_url: str) -> Iterator[World]:
     """An API whose project main has one index, ``products``, without backups."""
     simulator.project.seed_index("products", records=1000)
-    return World(simulator, simulator_url)
+    with World(simulator, simulator_url) as world:
+        yield world

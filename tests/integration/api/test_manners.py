@@ -1,0 +1,398 @@
+"""How the API answers, whatever is asked: problems, actors, bounds, keys, secrets."""
+
+from __future__ import annotations
+
+import gc
+import json
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from moto import mock_aws
+
+from local.simulator import DEFAULT_KEY
+from local.simulator.faults import Fault
+from pinecone_backup import errors
+from pinecone_backup.api.problems import PROBLEMS, problem_of
+from pinecone_backup.errors import LedgerUnavailable, PolicyInvalid, PolicyMissing, SecretNotSet
+from tests.support.api import ACTOR, CONTEXT, REQUEST_ID, World, api_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.simulator import Simulator
+
+BACKUPS = "/indexes/products/backups"
+
+
+def test_every_problem_says_what_where_and_what_to_do(world: World) -> None:
+    answer = world.ask("GET", "/reports/latest")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json == {
+        "type": "urn:pinecone-backup:problem:not-found",
+        "title": "There is no such thing",
+        "status": 404,
+        "detail": "There is no report of project main yet",
+        "instance": "/v1/projects/main/reports/latest",
+        "request_id": REQUEST_ID,
+        "next_step": "Start an audit run, and ask again when it has ended.",
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v2/health", "/v1/projects/a/b/c"])
+def test_a_path_that_the_api_does_not_have_is_a_problem(world: World, path: str) -> None:
+    answer = world.api(api_event("GET", path), CONTEXT)
+    assert answer["statusCode"] == 404
+    assert json.loads(answer["body"])["type"].endswith(":no-such-route")
+
+
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS", "DELETE"])
+def test_a_method_that_a_path_does_not_take_is_told_with_those_it_takes(
+    world: World, method: str
+) -> None:
+    answer = world.ask(method, BACKUPS)
+    assert (answer.status, answer.problem) == (405, "method-not-allowed")
+    assert answer.headers["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("name", ["a%20b", "-a", "a" * 129, "ä", "..", "a%00"])
+def test_a_name_that_nothing_can_have_is_not_found_and_asked_of_nobody(
+    world: World, name: str
+) -> None:
+    before = len(world.simulator.requests.calls)
+    answer = world.ask("GET", f"/backups/{name}")
+    assert answer.status == 404
+    assert len(world.simulator.requests.calls) == before
+
+
+@pytest.mark.parametrize(
+    "body", ["{", "[]", "7", '"text"', "[" * 100_000, b"\xff\xfe", '{"name":"a","name":"b"}']
+)
+def test_a_body_that_is_not_a_json_object_is_refused(world: World, body: str | bytes) -> None:
+    answer = world.ask("POST", BACKUPS, body)
+    assert (answer.status, answer.problem) == (400, "invalid-request")
+
+
+def test_a_body_of_another_kind_is_refused(world: World) -> None:
+    answer = world.ask("POST", BACKUPS, "name=x", headers={"Content-Type": "text/plain"})
+    assert (answer.status, answer.problem) == (415, "unsupported-media-type")
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(world: World) -> None:
+    answer = world.ask("POST", BACKUPS, {"description": "x" * 600_000})
+    assert (answer.status, answer.problem) == (413, "too-large")
+
+
+def test_a_body_in_base64_is_read(world: World) -> None:
+    answer = world.ask("POST", BACKUPS, b'{"name": "before-migration"}')
+    assert (answer.status, answer.json["name"]) == (201, "before-migration")
+
+
+def test_who_did_it_is_the_iam_principal(world: World) -> None:
+    assert world.ask("POST", "/runs", {"kind": "audit"}).json["actor"] == ACTOR
+
+
+def test_without_iam_in_front_the_actor_says_so(world: World) -> None:
+    answer = world.ask("POST", "/runs", {"kind": "audit"}, actor=None)
+    assert answer.json["actor"] == "unidentified caller"
+
+
+def test_behind_a_domain_of_its_own_locations_have_no_stage(world: World) -> None:
+    event = api_event("POST", "/v1/projects/main/runs", {"kind": "audit"})
+    event["requestContext"]["path"] = "/v1/projects/main/runs"
+    answer = world.api(event, CONTEXT)
+    assert answer["multiValueHeaders"]["Location"][0].startswith("/v1/projects/main/runs/")
+
+
+# --- What is not there, or does not work ----------------------------------------------------
+
+
+def test_a_project_that_the_policy_does_not_name_is_not_found(world: World) -> None:
+    answer = world.ask("GET", "/v1/projects/other/backups")
+    assert (answer.status, answer.problem) == (404, "not-found")
+    assert answer.json["next_step"] == "It names: main"
+
+
+@pytest.mark.parametrize(
+    "error", [PolicyMissing("No policy has been stored yet"), PolicyInvalid([("projects", "no")])]
+)
+def test_without_a_valid_policy_the_api_says_what_is_missing(
+    world: World, error: errors.ConfigurationError
+) -> None:
+    def load() -> None:
+        raise error
+
+    world.outside.load = load  # type: ignore[assignment] # it never returns
+    answer = world.ask("GET", "/backups")
+    assert (answer.status, answer.problem) == (503, "not-configured")
+    health = world.get("/v1/health")
+    assert (health["status"], health["policy"]) == ("fail", "fail")
+    assert health["problems"] == [str(error)]
+
+
+def test_a_missing_secret_is_told_with_the_command_that_sets_it(world: World) -> None:
+    class Unset:
+        def project_backups_page(self, **_: object) -> None:
+            raise SecretNotSet("The secret has no value yet", next_step="aws secretsmanager ...")
+
+    world.outside.planes["main"] = Unset()  # type: ignore[assignment] # all that is asked of it
+    answer = world.ask("GET", "/backups")
+    assert (answer.status, answer.problem) == (503, "not-configured")
+    assert answer.json["next_step"] == "aws secretsmanager ..."
+    (project,) = world.get("/v1/health")["projects"]
+    assert (project["secret"], project["pinecone"]) == ("fail", "unknown")
+
+
+def test_health_tells_what_can_be_reached_and_what_ran_last(world: World) -> None:
+    health = world.get("/v1/health")
+    assert health["status"] == "pass"
+    (project,) = health["projects"]
+    assert (project["secret"], project["pinecone"], project["ledger"]) == ("pass",) * 3
+    assert project["last_runs"] == {"create": None, "prune": None, "audit": None}
+
+
+def test_health_fails_when_pinecone_does_not_answer(world: World) -> None:
+    world.simulator.faults.add(Fault(kind="status", status=503, times=None))
+    health = world.get("/v1/health")
+    assert (health["status"], health["projects"][0]["pinecone"]) == ("fail", "fail")
+
+
+def test_health_fails_when_the_ledger_cannot_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise LedgerUnavailable("The ledger did not do what was asked")
+
+    monkeypatch.setattr(world.ledger, "acquire_lease", refuse)
+    health = world.get("/v1/health")
+    assert (health["status"], health["projects"][0]["ledger"]) == ("fail", "fail")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(429, 503), (500, 503), (401, 502), (402, 402), (400, 400), (409, 409), (412, 412)],
+)
+def test_what_pinecone_answers_becomes_a_problem_of_its_own(
+    world: World, status: int, expected: int
+) -> None:
+    world.simulator.faults.add(Fault(kind="status", status=status, times=None, message="No."))
+    answer = world.ask("GET", "/backups")
+    assert answer.status == expected
+    assert ("Retry-After" in answer.headers) == (expected == 503)
+
+
+def test_an_answer_that_is_not_understood_is_a_problem(world: World) -> None:
+    world.simulator.faults.add(Fault(kind="malformed"))
+    answer = world.ask("GET", "/backups")
+    assert (answer.status, answer.problem) == (502, "pinecone-answer")
+
+
+def test_an_unexpected_error_is_a_problem_that_tells_nothing_of_the_inside(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("secret inside")
+
+    monkeypatch.setattr(world.ledger, "runs", crash)
+    answer = world.ask("GET", "/runs")
+    assert (answer.status, answer.problem) == (500, "internal")
+    assert "inside" not in answer.text
+
+
+def _ours(kind: type[errors.BackupError]) -> Iterator[type[errors.BackupError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _ours(narrower)
+
+
+def test_every_error_of_ours_that_can_reach_the_api_is_a_problem_of_its_own() -> None:
+    made = {"rule": "r"}
+    inside = (errors.DeliveryError, errors.RunFailed)
+    for kind in _ours(errors.BackupError):
+        if issubclass(kind, inside) or kind is errors.BackupError or kind is errors.PineconeError:
+            continue
+        error = (
+            PolicyInvalid([("x", "y")])
+            if kind is PolicyInvalid
+            else kind("it", **(made if kind is errors.RuleForbids else {}))
+        )
+        assert problem_of(error).kind.slug != "internal", kind
+
+
+def test_no_answer_tells_the_key_or_where_pinecone_is(world: World) -> None:
+    world.simulator.faults.add(
+        Fault(kind="status", status=400, times=None, message=f"bad key {DEFAULT_KEY}")
+    )
+    for path in ("/backups", "/indexes", "/v1/health", "/v1/projects"):
+        text = world.ask("GET", path).text
+        assert DEFAULT_KEY not in text
+        assert world.outside.url not in text
+
+
+def test_problem_slugs_are_lower_case_words() -> None:
+    assert all(slug == kind.slug and kind.type.endswith(slug) for slug, kind in PROBLEMS.items())
+    assert {kind.status for kind in PROBLEMS.values()} <= set(range(400, 505))
+
+
+# --- Browsers -------------------------------------------------------------------------------
+
+
+def test_there_are_no_cors_headers_unless_asked_for(world: World) -> None:
+    answer = world.ask("GET", "/v1/health", headers={"Origin": "https://ops.example.com"})
+    assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+
+
+def test_with_cors_the_one_origin_is_let_in_and_no_other(
+    simulator: Simulator, simulator_url: str
+) -> None:
+    origin = "https://ops.example.com"
+    with World(simulator, simulator_url, cors_origin=origin) as world:
+        for method, status in (("GET", 200), ("OPTIONS", 204)):
+            answer = world.ask(method, "/v1/health", headers={"Origin": origin})
+            assert answer.status == status
+            assert answer.headers["Access-Control-Allow-Origin"] == origin
+        other = world.ask("GET", "/v1/health", headers={"Origin": "https://evil.example.com"})
+        assert "Access-Control-Allow-Origin" not in other.headers
+
+
+# --- Idempotency keys -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def keyed(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws(config={"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}):
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName="table",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        )
+        world.outside.store = DynamoDBPersistenceLayer(
+            "table",
+            key_attr="pk",
+            sort_key_attr="sk",
+            static_pk_value="IDEMPOTENCY",
+            expiry_attr="expires_at",
+            boto3_client=client,
+        )
+        yield world
+
+
+def with_key(key: str) -> dict[str, dict[str, str]]:
+    return {"headers": {"Idempotency-Key": key}}
+
+
+def test_a_request_with_the_same_key_is_done_once_and_answered_alike(keyed: World) -> None:
+    first = keyed.ask("POST", BACKUPS, {}, **with_key("k1"))
+    again = keyed.ask("POST", BACKUPS, {}, **with_key("k1"))
+    assert (first.status, again.status) == (201, 201)
+    assert again.text == first.text
+    assert again.headers["Location"] == first.headers["Location"]
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(keyed.simulator.project.project_backups()) == 1
+
+
+def test_a_key_that_was_used_for_another_body_is_refused(keyed: World) -> None:
+    keyed.ask("POST", "/runs", {"kind": "audit"}, **with_key("k1"))
+    answer = keyed.ask("POST", "/runs", {"kind": "create"}, **with_key("k1"))
+    assert (answer.status, answer.problem) == (422, "key-reused")
+    assert len(keyed.outside.bus.requested) == 1
+
+
+def test_the_same_key_elsewhere_or_of_somebody_else_is_another_key(keyed: World) -> None:
+    for path, actor in (("/runs", ACTOR), ("/runs", "arn:aws:iam::1:user/bob")):
+        answer = keyed.ask("POST", path, {"kind": "audit"}, actor=actor, **with_key("k1"))
+        assert "Idempotency-Replayed" not in answer.headers
+    assert keyed.ask("POST", BACKUPS, {}, **with_key("k1")).status == 201
+    assert len(keyed.outside.bus.requested) == 2
+
+
+def test_what_failed_may_be_asked_again_with_the_same_key(keyed: World) -> None:
+    keyed.simulator.faults.add(Fault(kind="status", status=400, operation="create_backup"))
+    assert keyed.ask("POST", BACKUPS, {"name": "a"}, **with_key("k1")).status == 400
+    assert keyed.ask("POST", BACKUPS, {"name": "a"}, **with_key("k1")).status == 201
+
+
+def test_while_a_request_is_being_served_the_same_key_waits(
+    keyed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner: list[int] = []
+
+    def meanwhile(*_: object) -> None:
+        inner.append(keyed.ask("POST", "/runs", {"kind": "audit"}, **with_key("k1")).status)
+
+    monkeypatch.setattr(keyed.outside.bus, "request_run", meanwhile)
+    assert keyed.ask("POST", "/runs", {"kind": "audit"}, **with_key("k1")).status == 202
+    assert inner == [409]
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 129, "ä"])
+def test_an_unusable_key_is_refused(world: World, key: str) -> None:
+    answer = world.ask("POST", BACKUPS, {}, **with_key(key))
+    assert (answer.status, answer.problem) == (400, "invalid-request")
+    assert answer.json["errors"][0]["pointer"] == "header:Idempotency-Key"
+
+
+def test_when_keys_cannot_be_read_nothing_is_done(keyed: World) -> None:
+    boto3.client("dynamodb").delete_table(TableName="table")
+    answer = keyed.ask("POST", BACKUPS, {}, **with_key("k1"))
+    assert (answer.status, answer.problem) == (503, "storage-unavailable")
+    assert keyed.simulator.project.project_backups() == []
+
+
+def test_an_answer_that_could_not_be_kept_is_given_all_the_same(
+    keyed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*_: object) -> None:
+        boto3.client("dynamodb").delete_table(TableName="table")
+
+    monkeypatch.setattr(keyed.outside.bus, "request_run", lose)
+    assert keyed.ask("POST", "/runs", {"kind": "audit"}, **with_key("k1")).status == 202
+
+
+def test_a_listing_is_one_call_to_pinecone(world: World) -> None:
+    for path in (
+        BACKUPS,
+        "/backups",
+        "/indexes",
+        "/restore-jobs",
+        "/indexes/products/backup-schedules",
+    ):
+        before = len(world.simulator.requests.calls)
+        world.get(path)
+        assert len(world.simulator.requests.calls) == before + 1, path
+
+
+def test_a_thousand_listings_leave_memory_flat_and_take_one_call_each(world: World) -> None:
+    for day in range(20):
+        world.seed(days_ago=day)
+
+    def listings(number: int) -> int:
+        calls = 0
+        for _ in range(number):
+            assert world.ask("GET", f"{BACKUPS}?limit=20").status == 200
+            calls += len(world.simulator.requests.calls)
+            world.simulator.requests.clear()
+        gc.collect()
+        return calls
+
+    listings(50)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    assert listings(1000) == 1000
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 200_000

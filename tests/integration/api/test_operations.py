@@ -1,0 +1,462 @@
+"""Runs, plans, findings, reports, holds, suspects, policies and projects over the API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pinecone_backup.errors import StoreUnavailable
+from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
+from pinecone_backup.records import Finding, PlanRecord, PlanState, RunState, Severity, Verdict
+from pinecone_backup.rules.inventory import new_record
+from pinecone_backup.rules.policy import validate_policy
+from pinecone_backup.settings import PruneMode
+from pinecone_backup.usecases.audit import audit_project
+from pinecone_backup.usecases.deletions import Tools
+from pinecone_backup.usecases.prune import prune
+from tests.support.api import ACTOR, OWNER, POLICY, World
+from tests.support.outside import MemoryMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.simulator import Simulator
+
+
+def context(world: World, kind: RunKind) -> RunContext:
+    clock = world.simulator.clock.now()
+    return RunContext(
+        run_id="run-1",
+        kind=kind,
+        project="main",
+        owner=OWNER,
+        moment=Moment(clock, clock),
+        trigger=TriggerKind.SCHEDULE,
+        actor="schedule",
+    )
+
+
+def plan_a_prune(world: World) -> PlanRecord:
+    """A first prune: a dry run, whose plan would delete what ``keep_last`` 3 leaves out."""
+    for day in range(6):
+        world.seed(days_ago=day)
+    prune(
+        context(world, RunKind.PRUNE),
+        Tools(
+            control_plane=world.outside.control_plane(world.outside.document.projects[0]),
+            ledger=world.ledger,
+            store=world.outside.objects,
+            policy_version=lambda _: world.outside.document,
+            time_left=lambda: 900,
+        ),
+        document=world.outside.document,
+        version="v1",
+        mode=PruneMode.ENFORCE,
+    )
+    (plan,) = world.ledger.plans()
+    return plan
+
+
+def audit(world: World) -> None:
+    audit_project(
+        context(world, RunKind.AUDIT),
+        world.outside.control_plane(world.outside.document.projects[0]),
+        world.ledger,
+        world.outside.objects,
+        MemoryMetrics(),
+        document=world.outside.document,
+        policy_version="v1",
+        time_left=lambda: 900,
+        stack="stack-a",
+    )
+
+
+# --- Runs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "wish"), [("create", {}), ("prune", {"dry_run": True}), ("audit", {})]
+)
+def test_a_run_is_asked_for_on_the_bus_and_can_be_followed(
+    world: World, kind: str, wish: dict[str, object]
+) -> None:
+    """A prune that is started here only plans."""
+    answer = world.ask("POST", "/runs", {"kind": kind})
+    run_id = answer.json["run_id"]
+    assert (answer.status, answer.json["state"]) == (202, "requested")
+    assert answer.headers["Location"] == f"/live/v1/projects/main/runs/{run_id}"
+    asked = {"project": "main", "run_id": run_id, "actor": ACTOR, **wish}
+    assert world.outside.bus.requested == [(RunKind(kind), asked)]
+    assert world.get(f"/runs/{run_id}") == answer.json
+
+
+def test_a_run_that_could_not_be_asked_for_has_failed(world: World) -> None:
+    world.outside.bus.refuse = {"audit"}
+    answer = world.ask("POST", "/runs", {"kind": "audit"})
+    assert (answer.status, answer.problem) == (503, "storage-unavailable")
+    (run,) = world.ledger.runs()
+    assert run.state is RunState.FAILED
+
+
+def test_runs_are_listed_newest_first_by_kind_and_page(world: World) -> None:
+    for kind in ("create", "audit", "audit", "create", "audit"):
+        world.ask("POST", "/runs", {"kind": kind})
+        world.simulator.clock.advance(minutes=1)
+    first = world.get("/runs?kind=audit&limit=2")
+    token = first["pagination"]["next"]
+    rest = world.get(f"/runs?kind=audit&limit=2&paginationToken={token}")
+    ids = [run["run_id"] for run in first["data"] + rest["data"]]
+    assert ids == sorted(ids, reverse=True)
+    assert (len(ids), rest["pagination"]) == (3, None)
+    assert world.ask("GET", f"/runs?limit=2&paginationToken={token}").status == 400
+
+
+def test_a_run_that_nobody_knows_is_not_found(world: World) -> None:
+    assert world.ask("GET", "/runs/absent").problem == "not-found"
+
+
+# --- Plans ----------------------------------------------------------------------------------
+
+
+def test_a_plan_is_listed_and_described_with_every_backups_reasons(world: World) -> None:
+    record = plan_a_prune(world)
+    (listed,) = world.get("/plans")["data"]
+    told = world.get(f"/plans/{record.digest}")
+    assert listed["digest"] == told["digest"] == told["plan"]["digest"] == record.digest
+    assert told["delete_count"] == 3
+    assert all(item["reasons"] for item in told["plan"]["items"])
+
+
+def test_a_plan_whose_text_is_gone_is_not_found(world: World) -> None:
+    record = plan_a_prune(world)
+    world.outside.objects.objects.clear()
+    assert world.ask("GET", f"/plans/{record.digest}").problem == "not-found"
+
+
+def test_a_plan_is_approved_by_somebody_for_a_reason_and_a_time(world: World) -> None:
+    """D4."""
+    record = plan_a_prune(world)
+    answer = world.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
+    assert answer.status == 200
+    assert (answer.json["state"], answer.json["approved_by"]) == ("approved", ACTOR)
+    stored = world.ledger.plan(record.digest)
+    assert stored is not None
+    assert stored.approval_expires_at == world.simulator.clock.now() + timedelta(days=1)
+    assert "plan.approved" in world.outside.bus.types()
+
+
+def test_an_approval_lasts_thirty_days_at_most(world: World) -> None:
+    record = plan_a_prune(world)
+    until = (world.simulator.clock.now() + timedelta(days=31)).isoformat()
+    answer = world.ask(
+        "POST", f"/plans/{record.digest}/approve", {"reason": "read it", "until": until}
+    )
+    assert (answer.status, answer.json["rule"]) == (409, "approval")
+
+
+def test_a_plan_for_another_policy_is_not_approved(world: World) -> None:
+    """D4."""
+    record = plan_a_prune(world)
+    world.outside.version = "v2"
+    answer = world.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
+    assert (answer.status, answer.problem) == (409, "approval-refused")
+
+
+@pytest.fixture
+def enforcing(simulator: Simulator, simulator_url: str) -> Iterator[World]:
+    simulator.project.seed_index("products", records=1000)
+    with World(simulator, simulator_url, prune_mode="enforce") as world:
+        yield world
+
+
+def test_an_approved_plan_is_executed_by_a_prune_run(enforcing: World) -> None:
+    record = plan_a_prune(enforcing)
+    enforcing.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
+    answer = enforcing.ask("POST", f"/plans/{record.digest}/execute")
+    assert answer.status == 202
+    ((kind, detail),) = enforcing.outside.bus.requested
+    assert kind is RunKind.PRUNE
+    assert (detail["digest"], detail["actor"]) == (record.digest, ACTOR)
+    assert "dry_run" not in detail
+
+
+@pytest.mark.parametrize("state", [PlanState.PLANNED, PlanState.EXECUTED, None])
+def test_a_plan_without_an_approval_in_force_is_not_executed(
+    enforcing: World, state: PlanState | None
+) -> None:
+    record = plan_a_prune(enforcing)
+    if state:
+        enforcing.ledger.put_plan(replace(record, state=state))
+    else:
+        enforcing.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
+        enforcing.simulator.clock.advance(days=2)
+    answer = enforcing.ask("POST", f"/plans/{record.digest}/execute")
+    assert (answer.status, answer.problem) == (409, "approval-refused")
+    assert enforcing.outside.bus.requested == []
+
+
+def test_a_deployment_that_only_plans_executes_nothing(world: World) -> None:
+    record = plan_a_prune(world)
+    world.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
+    answer = world.ask("POST", f"/plans/{record.digest}/execute")
+    assert (answer.status, answer.json["rule"]) == (409, "dry run")
+
+
+def test_a_plan_that_nobody_knows_is_not_found(world: World) -> None:
+    for method, path in (("GET", ""), ("POST", "/approve"), ("POST", "/execute")):
+        body = {"reason": "x"} if path == "/approve" else None
+        assert world.ask(method, f"/plans/{'0' * 64}{path}", body).problem == "not-found"
+
+
+# --- Findings -------------------------------------------------------------------------------
+
+
+def finding(world: World, number: int, **properties: Any) -> Finding:
+    now = world.simulator.clock.now()
+    given: dict[str, Any] = {
+        "finding_id": f"f{number}",
+        "control": "overdue",
+        "severity": Severity.WARNING,
+        "subject": "products",
+        "title": "t",
+        "diagnosis": "d",
+        "action": "a",
+        "opened_at": now,
+        "last_seen_at": now,
+        **properties,
+    }
+    return Finding(**given)
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("", ["f2", "f1", "f4"]),
+        ("?state=resolved", ["f3"]),
+        ("?state=all", ["f2", "f3", "f1", "f4"]),
+        ("?severity=error", ["f2"]),
+        ("?severity=warning", ["f2", "f1"]),
+        ("?control=stuck", ["f2"]),
+        ("?subject=reviews", ["f4"]),
+        ("?acknowledged=true", ["f1"]),
+        ("?acknowledged=false", ["f2", "f4"]),
+        ("?limit=1", ["f2"]),
+    ],
+)
+def test_findings_are_filtered_and_the_worst_come_first(
+    world: World, query: str, ids: list[str]
+) -> None:
+    now = world.simulator.clock.now()
+    for each in (
+        finding(world, 1, acknowledged_by="ada"),
+        finding(world, 2, severity=Severity.CRITICAL, control="stuck"),
+        finding(world, 3, severity=Severity.ERROR, resolved_at=now),
+        finding(world, 4, severity=Severity.INFO, subject="reviews"),
+    ):
+        world.ledger.put_finding(each)
+    assert [each["finding_id"] for each in world.get(f"/findings{query}")["data"]] == ids
+
+
+def test_a_finding_is_acknowledged_and_stays_open(world: World) -> None:
+    world.ledger.put_finding(finding(world, 1))
+    answer = world.ask("POST", "/findings/f1/acknowledge", {"reason": " known "})
+    assert (answer.json["acknowledged_by"], answer.json["acknowledged_reason"]) == (ACTOR, "known")
+    assert world.get("/findings/f1")["resolved_at"] is None
+    assert "finding.acknowledged" in world.outside.bus.types()
+
+
+def test_a_resolved_finding_is_not_acknowledged(world: World) -> None:
+    world.ledger.put_finding(finding(world, 1, resolved_at=world.simulator.clock.now()))
+    answer = world.ask("POST", "/findings/f1/acknowledge", {"reason": "known"})
+    assert (answer.status, answer.json["rule"]) == (409, "resolved")
+
+
+def test_findings_about_the_deployment_are_apart(world: World) -> None:
+    world.outside.deployment.put_finding(finding(world, 1, control="project-removed"))
+    assert world.get("/findings")["data"] == []
+    (only,) = world.get("/v1/findings")["data"]
+    path = f"/v1/findings/{only['finding_id']}/acknowledge"
+    assert world.ask("POST", path, {"reason": "given up"}).json["acknowledged_by"] == ACTOR
+
+
+@pytest.mark.parametrize("reason", ["", "   ", None, "x" * 501])
+def test_what_needs_a_reason_is_refused_without_one(world: World, reason: str | None) -> None:
+    for path in ("/findings/f1/acknowledge", "/holds/h1/release", "/suspects/b1/accept"):
+        answer = world.ask("POST", path, {"reason": reason})
+        assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, "#/reason")
+
+
+def test_a_finding_that_nobody_knows_is_not_found(world: World) -> None:
+    assert world.ask("GET", "/findings/absent").problem == "not-found"
+    answer = world.ask("POST", "/findings/absent/acknowledge", {"reason": "x"})
+    assert answer.problem == "not-found"
+
+
+# --- Reports --------------------------------------------------------------------------------
+
+
+def test_the_latest_report_is_given_as_data_and_as_a_link_that_lives_15_minutes(
+    world: World,
+) -> None:
+    world.seed()
+    audit(world)
+    report = world.get("/reports/latest")
+    assert (report["project"], report["run_id"]) == ("main", "run-1")
+    link = world.get("/reports/latest/page")
+    assert link["url"].endswith("reports/main/latest.html?expires=900")
+    assert link["expires_at"] == "2026-11-22T12:15:00Z"
+
+
+# --- Holds ----------------------------------------------------------------------------------
+
+
+def test_a_hold_is_placed_listed_described_and_released(world: World) -> None:
+    backup_id = world.seed()
+    wish = {
+        "scope": "backup",
+        "target": backup_id,
+        "reason": "case 4711",
+        "expires_at": "2027-06-30T02:00:00+02:00",
+    }
+    placed = world.ask("POST", "/holds", wish)
+    assert (placed.status, placed.json["owner"], placed.json["active"]) == (201, ACTOR, True)
+    hold_id = placed.json["hold_id"]
+    assert placed.headers["Location"].endswith(f"/holds/{hold_id}")
+    assert [each["hold_id"] for each in world.get("/holds?active=true")["data"]] == [hold_id]
+    released = world.ask("POST", f"/holds/{hold_id}/release", {"reason": "closed"})
+    assert (released.json["active"], released.json["released_by"]) == (False, ACTOR)
+    assert world.get("/holds?active=true")["data"] == []
+    assert [each["hold_id"] for each in world.get("/holds")["data"]] == [hold_id]
+    assert world.get(f"/holds/{hold_id}")["release_reason"] == "closed"
+
+
+@pytest.mark.parametrize("scope", ["backup", "index"])
+def test_a_hold_on_nothing_is_not_placed(world: World, scope: str) -> None:
+    answer = world.ask("POST", "/holds", {"scope": scope, "target": "absent", "reason": "x"})
+    assert (answer.status, answer.problem) == (404, "not-found")
+
+
+def test_a_hold_ends_after_it_begins_and_at_a_time_with_a_zone(world: World) -> None:
+    wish = {"scope": "index", "target": "products", "reason": "x"}
+    past = world.ask("POST", "/holds", {**wish, "expires_at": "2020-01-01T00:00:00Z"})
+    assert (past.status, past.json["rule"]) == (409, "hold")
+    naive = world.ask("POST", "/holds", {**wish, "expires_at": "2030-01-01T00:00:00"})
+    assert (naive.status, naive.json["errors"][0]["pointer"]) == (400, "#/expires_at")
+
+
+def test_a_hold_that_nobody_knows_is_not_found(world: World) -> None:
+    assert world.ask("GET", "/holds/absent").problem == "not-found"
+    assert world.ask("POST", "/holds/absent/release", {"reason": "x"}).problem == "not-found"
+
+
+# --- Suspects -------------------------------------------------------------------------------
+
+
+def test_suspects_are_listed_until_somebody_accepts_them(world: World) -> None:
+    """G1."""
+    plane = world.outside.control_plane(world.outside.document.projects[0])
+    clock = world.simulator.clock.now()
+    verdicts = {0: Verdict.SUSPECT, 1: Verdict.GOOD, 2: Verdict.SUSPECT}
+    ids = {}
+    for day, verdict in verdicts.items():
+        ids[day] = world.seed(days_ago=day)
+        backup = plane.describe_backup(ids[day])
+        world.ledger.put_backup(new_record(backup, clock, verdict=verdict, verdict_reason="empty"))
+    listed = [each["backup_id"] for each in world.get("/suspects")["data"]]
+    assert listed == [ids[0], ids[2]]
+    answer = world.ask("POST", f"/suspects/{ids[0]}/accept", {"reason": "cut down on purpose"})
+    assert (answer.json["verdict"], answer.json["accepted_by"]) == ("accepted", ACTOR)
+    assert [each["backup_id"] for each in world.get("/suspects")["data"]] == [ids[2]]
+    again = world.ask("POST", f"/suspects/{ids[1]}/accept", {"reason": "x"})
+    assert (again.status, again.json["rule"]) == (409, "not suspect")
+
+
+# --- Projects, indexes, the policy ----------------------------------------------------------
+
+
+def test_projects_are_listed_with_those_that_the_policy_forgot(world: World) -> None:
+    world.outside.projects.remember(["main", "old"])
+    projects = world.get("/v1/projects")
+    assert projects == {
+        "data": [{"name": "main", "secret": "stack-a/projects/main", "quota": 500}],
+        "unnamed": ["old"],
+    }
+    assert world.get("/v1/projects/main") == projects["data"][0]
+
+
+def test_indexes_are_listed_with_the_policy_that_decides_about_them(world: World) -> None:
+    world.simulator.project.seed_index("scratch", tags={"backup-policy": "none"})
+    world.simulator.project.seed_index("slip", tags={"backup-policy": "dayly"})
+    rows = {row["name"]: row for row in world.get("/indexes")["data"]}
+    told = {name: (row["policy"], row["assigned_by"]) for name, row in rows.items()}
+    assert told == {
+        "products": ("daily", "assignment"),
+        "scratch": (None, "opt-out"),
+        "slip": (None, "unknown tag"),
+    }
+    assert world.get("/indexes/products") == rows["products"]
+    assert world.ask("GET", "/indexes/absent").problem == "not-found"
+
+
+def test_the_policy_in_force_is_given_with_its_version(world: World) -> None:
+    told = world.get("/v1/policy")
+    assert told["version"] == "v1"
+    assert validate_policy(told["document"]) == world.outside.document
+
+
+def test_a_policy_is_looked_over_without_being_stored(world: World) -> None:
+    fine = world.ask("POST", "/v1/policy/validate", {"document": POLICY})
+    assert fine.json == {"valid": True, "errors": []}
+    wrong = {"projects": [{"name": "main"}, {"name": "main"}], "policies": [{"name": "P"}]}
+    told = world.ask("POST", "/v1/policy/validate", {"document": wrong})
+    assert (told.status, told.json["valid"]) == (200, False)
+    assert {"policies.0.name", "policies.0.retention", ""} <= {
+        error["path"] for error in told.json["errors"]
+    }
+
+
+def keeping(count: int) -> dict[str, Any]:
+    (policy,) = POLICY["policies"]
+    return {**POLICY, "policies": [{**policy, "retention": {"keep_last": count}, "floor": 1}]}
+
+
+@pytest.mark.parametrize(("count", "deleted"), [(None, 3), (1, 5), (6, 0)])
+def test_a_policy_is_tried_on_paper(world: World, count: int | None, deleted: int) -> None:
+    ids = [world.seed(days_ago=day) for day in range(6)]
+    body = {"days": 2} if count is None else {"days": 2, "document": keeping(count)}
+    answer = world.ask("POST", "/policy/preview", body)
+    assert answer.status == 200
+    today, *later = answer.json["days"]
+    assert len(today["deleted"]) == deleted
+    assert len(later) == 2
+    assert {each["backup_id"] for each in answer.json["kept_today"]} == set(ids[: 6 - deleted])
+    assert answer.json["steady"][0]["index_name"] == "products"
+    assert len(world.get("/backups")["data"]) == 6
+    assert world.ledger.backups() == {}
+
+
+def test_an_invalid_policy_is_not_tried(world: World) -> None:
+    answer = world.ask("POST", "/policy/preview", {"document": {"projects": []}})
+    assert (answer.status, answer.problem) == (400, "invalid-request")
+    assert answer.json["errors"][0]["pointer"] == "#/document/projects"
+
+
+def test_news_that_the_bus_does_not_take_waits_for_the_next_run(world: World) -> None:
+    world.outside.bus.refuse = {"hold.placed"}
+    wish = {"scope": "index", "target": "products", "reason": "x"}
+    assert world.ask("POST", "/holds", wish).status == 201
+    assert [event.type for event in world.ledger.unannounced()] == ["hold.placed"]
+
+
+def test_a_store_that_does_not_answer_is_a_problem(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> bytes:
+        raise StoreUnavailable("The bucket did not do what was asked")
+
+    monkeypatch.setattr(world.outside.objects, "get", refuse)
+    answer = world.ask("GET", "/reports/latest")
+    assert (answer.status, answer.problem) == (503, "storage-unavailable")

@@ -1,0 +1,198 @@
+"""Native schedules and restores over the API: Pinecone's operations 6 to 14."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.simulator.faults import Fault
+from tests.support.api import ACTOR
+
+if TYPE_CHECKING:
+    from tests.support.api import Answer, World
+
+SCHEDULES = "/indexes/products/backup-schedules"
+
+
+def schedule(world: World, **changes: Any) -> Answer:
+    wish = {
+        "name": "nightly",
+        "schedule": {"type": "time-based", "frequency": "daily"},
+        "retention": {"expire_after_days": 14},
+        **changes,
+    }
+    return world.ask("POST", SCHEDULES, wish)
+
+
+def test_a_native_schedule_is_created_and_remembered(world: World) -> None:
+    """G5: what it makes stays native when it is gone."""
+    made = schedule(world)
+    assert (made.status, made.json["enabled"]) == (201, True)
+    assert made.headers["Location"].endswith(f"/backup-schedules/{made.json['schedule_id']}")
+    (record,) = world.ledger.schedules()
+    assert (record.schedule_id, record.index_name) == (made.json["schedule_id"], "products")
+    assert "schedule.created" in world.outside.bus.types()
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"schedule": {"frequency": "hourly"}}, "#/schedule/frequency"),
+        ({"retention": {"expire_after_days": 0}}, "#/retention/expire_after_days"),
+        ({"retention": {"expire_after_days": 366}}, "#/retention/expire_after_days"),
+        ({"retention": {}}, "#/retention/expire_after_days"),
+        ({"name": "Nightly"}, "#/name"),
+    ],
+)
+def test_a_wrong_field_of_a_schedule_is_named(
+    world: World, changes: dict[str, Any], pointer: str
+) -> None:
+    answer = schedule(world, **changes)
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, pointer)
+
+
+def test_an_index_has_one_enabled_schedule(world: World) -> None:
+    schedule(world)
+    answer = schedule(world, name="second")
+    assert (answer.status, answer.problem) == (409, "conflict")
+
+
+def test_schedules_are_listed_and_described(world: World) -> None:
+    made = schedule(world).json
+    assert world.get(SCHEDULES) == {"data": [made], "pagination": None}
+    assert world.get(f"/backup-schedules/{made['schedule_id']}") == made
+
+
+def test_a_schedule_is_paused_resumed_and_changed(world: World) -> None:
+    path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
+    paused = world.ask("PATCH", path, {"enabled": False})
+    assert (paused.status, paused.json["next_scheduled_run"]) == (200, None)
+    assert world.ask("PATCH", path, {"enabled": True}).json["next_scheduled_run"]
+    assert world.ask("PATCH", path, {"frequency": "weekly"}).json["frequency"] == "weekly"
+    longer = world.ask("PATCH", path, {"retention": {"expire_after_days": 30}})
+    assert longer.json["retention_expire_after_days"] == 30
+    assert world.ask("PATCH", path, {}).json == longer.json
+
+
+def test_a_shorter_retention_is_a_deletion_and_refused_here(world: World) -> None:
+    path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
+    answer = world.ask("PATCH", path, {"retention": {"expire_after_days": 13}})
+    assert (answer.status, answer.json["rule"]) == (409, "shorter retention")
+    assert world.get(path)["retention_expire_after_days"] == 14
+
+
+def test_a_retention_is_shortened_for_a_reason_that_is_told(world: World) -> None:
+    path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
+    wish = {"expire_after_days": 7, "reason": "enough here"}
+    answer = world.ask("POST", f"{path}/shorten-retention", wish)
+    assert (answer.status, answer.json["retention_expire_after_days"]) == (200, 7)
+    (event,) = [each for each in world.ledger.events if each.type == "schedule.updated"]
+    assert (event.data["actor"], event.data["reason"]) == (ACTOR, "enough here")
+    assert event.data["was"]["expire_after_days"] == 14
+
+
+def test_a_deleted_schedule_is_gone_and_its_backups_stay(world: World) -> None:
+    path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
+    world.simulator.clock.advance(days=3)
+    answer = world.ask("DELETE", path)
+    assert (answer.status, answer.text) == (204, "")
+    assert world.ask("GET", path).problem == "not-found"
+    assert world.ask("DELETE", path).problem == "not-found"
+    assert world.get("/backups")["data"]
+
+
+def test_a_schedules_history_lists_what_it_made_and_plans(world: World) -> None:
+    path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
+    world.simulator.clock.advance(days=5)
+    first = world.get(f"{path}/history?limit=2")
+    assert len(first["data"]) == 2
+    assert first["data"][0]["name"].startswith("nightly-")
+    rest = world.get(f"{path}/history?paginationToken={first['pagination']['next']}")
+    ids = {run["backup_id"] for run in first["data"] + rest["data"]}
+    assert len(ids) == len(first["data"]) + len(rest["data"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/backup-schedules/absent", None),
+        ("PATCH", "/backup-schedules/absent", {"enabled": True}),
+        ("GET", "/backup-schedules/absent/history", None),
+        ("GET", "/indexes/absent/backup-schedules", None),
+        ("GET", "/restore-jobs/absent", None),
+        ("POST", "/backups/absent/create-index", {"name": "copy"}),
+    ],
+)
+def test_what_does_not_exist_is_not_found(
+    world: World, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    assert world.ask(method, path, body).problem == "not-found"
+
+
+# --- Restores -------------------------------------------------------------------------------
+
+
+def test_an_index_is_created_from_a_backup_and_the_job_followed_to_its_end(world: World) -> None:
+    backup_id = world.seed()
+    started = world.ask("POST", f"/backups/{backup_id}/create-index", {"name": "copy"})
+    assert started.status == 202
+    job = f"/restore-jobs/{started.json['restore_job_id']}"
+    assert started.headers["Location"] == f"/live/v1/projects/main{job}"
+    pending = world.get(job)
+    assert (pending["status"], pending["started_by"]) == ("Pending", ACTOR)
+    world.simulator.clock.advance(hours=6)
+    done = world.get(job)
+    assert (done["status"], done["percent_complete"]) == ("Completed", 100)
+    (record,) = world.ledger.restores()
+    assert (record.status, record.finished_at is not None) == ("Completed", True)
+    assert {index["name"] for index in world.get("/indexes")["data"]} == {"products", "copy"}
+
+
+def test_a_restore_takes_tags_and_protection(world: World) -> None:
+    wish = {"name": "copy", "tags": {"team": "search"}, "deletion_protection": "enabled"}
+    world.ask("POST", f"/backups/{world.seed()}/create-index", wish)
+    copy = world.get("/indexes/copy")
+    assert (copy["tags"], copy["deletion_protection"]) == ({"team": "search"}, True)
+
+
+def test_restoring_over_an_index_is_refused_before_pinecone_is_asked(world: World) -> None:
+    backup_id = world.seed()
+    answer = world.ask("POST", f"/backups/{backup_id}/create-index", {"name": "products"})
+    assert (answer.status, answer.json["rule"]) == (409, "index exists")
+    assert "create_index_from_backup" not in world.simulator.requests.counts()
+
+
+def test_a_backup_that_is_not_complete_is_not_restored(world: World) -> None:
+    backup_id = world.ask("POST", "/indexes/products/backups", {}).json["backup_id"]
+    answer = world.ask("POST", f"/backups/{backup_id}/create-index", {"name": "copy"})
+    assert (answer.status, answer.problem) == (412, "not-ready")
+
+
+def test_restore_jobs_are_listed_by_pinecone_and_from_our_memory(world: World) -> None:
+    backup_id = world.seed()
+    for name in ("one", "two", "three"):
+        world.ask("POST", f"/backups/{backup_id}/create-index", {"name": name})
+        world.simulator.clock.advance(minutes=1)
+    for source in ("pinecone", "ledger"):
+        first = world.get(f"/restore-jobs?source={source}&limit=2")
+        token = first["pagination"]["next"]
+        rest = world.get(f"/restore-jobs?source={source}&limit=2&paginationToken={token}")
+        rows = first["data"] + rest["data"]
+        assert {row["target_index_name"] for row in rows} == {"one", "two", "three"}
+        assert {row["started_by"] for row in rows} == {ACTOR}
+
+
+def test_a_restore_that_pinecone_forgot_is_told_from_our_memory(world: World) -> None:
+    started = world.ask("POST", f"/backups/{world.seed()}/create-index", {"name": "copy"}).json
+    world.simulator.faults.add(
+        Fault(kind="status", status=404, operation="describe_restore_job", times=None)
+    )
+    told = world.get(f"/restore-jobs/{started['restore_job_id']}")
+    assert (told["target_index_name"], told["status"]) == ("copy", "Pending")
+
+
+def test_a_job_of_somebody_elses_is_listed_without_a_starter(world: World) -> None:
+    world.simulator.project.create_index_from_backup(world.seed(), "theirs")
+    (job,) = world.get("/restore-jobs")["data"]
+    assert (job["target_index_name"], job["started_by"]) == ("theirs", "")
