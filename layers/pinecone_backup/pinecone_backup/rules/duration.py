@@ -60,11 +60,11 @@ class Duration:
             # A day that the month has not runs over into the next month: 31 February is 3 March.
             wall = local.replace(year=year, month=month0 + 1, day=1)
             wall += timedelta(days=local.day - 1 - self.days)
-            return _earlier_instant(wall, zone) - timedelta(hours=self.hours)
+            return _earlier_instant(wall) - timedelta(hours=self.hours)
         except (OverflowError, ValueError):
             return None
 
 
-def _earlier_instant(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The earlier reading of a local time; in a gap or a fold there are two."""
-    return min(wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+def _earlier_instant(wall: datetime) -> datetime:
+    """The earlier reading of a zone's local time; in a gap or a fold there are two."""
+    return min(wall.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
