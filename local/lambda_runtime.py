@@ -126,6 +126,7 @@ def _environment(
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "PYTHONDONTWRITEBYTECODE": "1",  # task root and /opt are read-only in Lambda
         "PYTHONPATH": os.pathsep.join(str(part) for part in path),
+        "PYTHONTZPATH": "",  # no more than the layers bring, for Lambda's image may bring none
         "TZ": ":UTC",
         "_HANDLER": "app.handler",
     }

@@ -89,6 +89,7 @@ def policy_for(project: str) -> dict[str, Any]:
             {
                 "name": "hourly",
                 "cron": "0 * * * *",
+                "timezone": "Europe/Berlin",
                 "retention": {"keep_last": 3},
                 "max_age": "1d",
             }
