@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
+from moto import mock_aws
+
 from local.simulator import DEFAULT_KEY
+from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone import PineconeClient
 from pinecone_backup.api.app import Api
@@ -17,6 +22,7 @@ from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import ApiSettings
 from pinecone_backup.usecases.runs import DEPLOYMENT, Frame
+from pinecone_backup.wiring import Outside
 from tests.support.ledger import MemoryLedger
 from tests.support.outside import (
     MemoryBus,
@@ -28,7 +34,7 @@ from tests.support.outside import (
 from tests.support.pinecone_calls import Key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -41,6 +47,14 @@ if TYPE_CHECKING:
 ACTOR = "arn:aws:sts::123456789012:assumed-role/operator/ada"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 OWNER = "stack-a"
+SETTINGS = {
+    "stack_name": "stack-a",
+    "owner": OWNER,
+    "table_name": "table",
+    "bus_name": "bus",
+    "bucket_name": "bucket",
+    "project_secret_prefix": "stack-a/projects/",
+}
 POLICY: dict[str, Any] = {
     "version": 1,
     "projects": [{"name": "main"}],
@@ -203,16 +217,7 @@ class World:
     """The API, and everything around it; a context manager."""
 
     def __init__(self, simulator: Simulator, url: str, **settings: Any) -> None:
-        given = {
-            "stack_name": "stack-a",
-            "owner": OWNER,
-            "table_name": "table",
-            "bus_name": "bus",
-            "bucket_name": "bucket",
-            "project_secret_prefix": "stack-a/projects/",
-            "pinecone_url": url,
-            **settings,
-        }
+        given = {**SETTINGS, "pinecone_url": url, **settings}
         self.simulator = simulator
         self.outside = MemoryOutside(
             url, ApiSettings.model_validate(given), clock=simulator.clock.now
@@ -253,3 +258,67 @@ class World:
         answer = self.ask("GET", path)
         assert answer.status == 200, answer.text
         return answer.json
+
+
+class Gateway:
+    """API Gateway as a WSGI application, in front of one world's API."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        answer = self._world.api(self._event(path, environ), CONTEXT)
+        headers = [
+            (name, value)
+            for name, values in answer["multiValueHeaders"].items()
+            for value in values
+        ]
+        start_response(f"{answer['statusCode']} told", headers)
+        return [(answer["body"] or "").encode()]
+
+    def _event(self, path: str, environ: dict[str, Any]) -> dict[str, Any]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        headers = {
+            name.removeprefix("HTTP_").replace("_", "-").title(): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        }
+        if environ.get("CONTENT_TYPE"):
+            headers["Content-Type"] = environ["CONTENT_TYPE"]
+        event = api_event(
+            environ["REQUEST_METHOD"],
+            f"/?{environ.get('QUERY_STRING', '')}",
+            body or None,
+            headers=headers,
+        )
+        event["requestContext"]["path"] = f"/live{path}"
+        return event | {"path": path}
+
+
+@contextmanager
+def idempotency_table() -> Iterator[BasePersistenceLayer]:
+    """A store of idempotency keys in an emulated DynamoDB table, as ``wiring`` builds it."""
+    credentials = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test")
+    with (
+        pytest.MonkeyPatch.context() as environment,
+        mock_aws(config={"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}),
+    ):
+        for name, value in {"AWS_DEFAULT_REGION": "eu-central-1", **credentials}.items():
+            environment.setenv(name, value)
+        forget_clients()
+        settings = ApiSettings.model_validate(SETTINGS)
+        client("dynamodb").create_table(
+            TableName=settings.table_name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        )
+        yield Outside(settings).idempotency_store
+        forget_clients()

@@ -7,17 +7,15 @@ import json
 import tracemalloc
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
-from moto import mock_aws
 
 from local.simulator import DEFAULT_KEY
 from local.simulator.faults import Fault
 from pinecone_backup import errors
+from pinecone_backup.adapters.aws import client
 from pinecone_backup.api.problems import PROBLEMS, problem_of
 from pinecone_backup.errors import LedgerUnavailable, PolicyInvalid, PolicyMissing, SecretNotSet
-from tests.support.api import ACTOR, CONTEXT, REQUEST_ID, World, api_event
+from tests.support.api import ACTOR, CONTEXT, REQUEST_ID, World, api_event, idempotency_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -261,32 +259,9 @@ def test_with_cors_the_one_origin_is_let_in_and_no_other(
 
 
 @pytest.fixture
-def keyed(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws(config={"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}):
-        client = boto3.client("dynamodb")
-        client.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-        )
-        world.outside.store = DynamoDBPersistenceLayer(
-            "table",
-            key_attr="pk",
-            sort_key_attr="sk",
-            static_pk_value="IDEMPOTENCY",
-            expiry_attr="expires_at",
-            boto3_client=client,
-        )
+def keyed(world: World) -> Iterator[World]:
+    with idempotency_table() as store:
+        world.outside.store = store
         yield world
 
 
@@ -347,7 +322,7 @@ def test_an_unusable_key_is_refused(world: World, key: str) -> None:
 
 
 def test_when_keys_cannot_be_read_nothing_is_done(keyed: World) -> None:
-    boto3.client("dynamodb").delete_table(TableName="table")
+    client("dynamodb").delete_table(TableName="table")
     answer = keyed.ask("POST", BACKUPS, {}, **with_key("k1"))
     assert (answer.status, answer.problem) == (503, "storage-unavailable")
     assert keyed.simulator.project.project_backups() == []
@@ -357,7 +332,7 @@ def test_an_answer_that_could_not_be_kept_is_given_all_the_same(
     keyed: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose(*_: object) -> None:
-        boto3.client("dynamodb").delete_table(TableName="table")
+        client("dynamodb").delete_table(TableName="table")
 
     monkeypatch.setattr(keyed.outside.bus, "request_run", lose)
     assert keyed.ask("POST", "/runs", {"kind": "audit"}, **with_key("k1")).status == 202

@@ -186,11 +186,14 @@ class Api:
 
 
 def _pattern(each: Route) -> re.Pattern[str]:
-    return re.compile(_PARAMETER.sub("[^/]+", each.path))
+    return re.compile(_PARAMETER.sub(PATH_VALUE, each.path))
 
 
 def _validated(each: Route, given: Mapping[str, Any]) -> Input:
+    """A body by its JSON types, to the letter; a query's texts as what they spell."""
     try:
+        if each.in_body:
+            return each.takes.model_validate_json(json.dumps(given), strict=True)
         return each.takes.model_validate(given)
     except ValidationError as error:
         raise ProblemError(
