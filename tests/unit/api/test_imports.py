@@ -1,0 +1,103 @@
+"""What a cold start of the api function loads: a list, so that nothing joins it unnoticed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from local.build import ROOT
+
+PACKAGES = {
+    "annotated_types",
+    "aws_lambda_powertools",
+    "boto3",
+    "botocore",
+    "certifi",
+    "cronsim",
+    "dateutil",
+    "httpx",
+    "idna",
+    "jmespath",
+    "pinecone_backup",
+    "pydantic",
+    "pydantic_core",
+    "s3transfer",
+    "six",
+    "tenacity",
+    "typing_extensions",
+    "typing_inspection",
+    "urllib3",
+}
+BESIDE_HTTPX = {"click", "pygments", "rich"}
+"""httpx imports its command line where these happen to be installed; the layer has none of them."""
+POWERTOOLS = {
+    "event_handler",
+    "exceptions",
+    "logging",
+    "metrics",
+    "middleware_factory",
+    "package_logger",
+    "shared",
+    "tracing",
+    "utilities",
+    "warnings",
+}
+NEVER = (
+    "aws_lambda_powertools.event_handler.openapi.models",
+    "aws_lambda_powertools.event_handler.middlewares",
+    "aws_lambda_powertools.utilities.idempotency",
+    "aws_lambda_powertools.utilities.parameters",
+    "aws_lambda_powertools.utilities.parser",
+    "aws_lambda_powertools.utilities.validation",
+    "aws_xray_sdk",
+    "jinja2",
+    "pinecone_backup.report.build",
+    "pinecone_backup.report.page",
+    "pinecone_backup.usecases.audit",
+    "pinecone_backup.usecases.notify",
+    "pinecone_backup.usecases.preview",
+    "pinecone_backup.webhooks",
+    "yaml",
+)
+_PROGRAM = """
+import importlib.util, json, sys
+before = set(sys.modules)
+spec = importlib.util.spec_from_file_location("app", "functions/api/app.py")
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    """The modules that importing the handler loads, in a process of its own."""
+    layer = str(ROOT / "layers" / "pinecone_backup")
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM],
+        cwd=ROOT,
+        env={"PYTHONPATH": layer, "PATH": ""},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_a_cold_start_loads_only_the_packages_of_the_list(loaded: set[str]) -> None:
+    packages = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names)
+    assert {name for name in packages if not name.startswith("_")} <= PACKAGES | BESIDE_HTTPX
+
+
+def test_of_the_powertools_it_loads_only_what_the_resolver_and_the_logger_need(
+    loaded: set[str],
+) -> None:
+    parts = {name.split(".")[1] for name in loaded if name.startswith("aws_lambda_powertools.")}
+    assert parts <= POWERTOOLS
+
+
+@pytest.mark.parametrize("module", NEVER)
+def test_what_only_some_requests_need_waits_for_them(loaded: set[str], module: str) -> None:
+    assert not [name for name in loaded if name == module or name.startswith(f"{module}.")]
