@@ -56,9 +56,7 @@ check-template: .venv-sam/ready .venv-template-checks/ready ## sam validate, cfn
 	@.venv-template-checks/bin/checkov --config-file .checkov.yaml --file template.yaml
 
 mutate: .venv/ready ## Change the rules line by line with mutmut; the tests must notice
-	@rm -rf .build/mutation && mkdir -p .build/mutation
-	@cp -R layers/pinecone_backup/pinecone_backup tests docs local pyproject.toml .build/mutation/
-	@cd .build/mutation && ../../.venv/bin/mutmut run $(ARGS) && ../../.venv/bin/mutmut results
+	@$(PY) -m local.mutation $(ARGS)
 
 bench: .venv/ready .venv-sam/ready ## What is fast, and how we know
 	@$(PY) -m benchmarks
