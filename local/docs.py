@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from local.examples import EXAMPLES
-from local.openapi import openapi_text
+from local.openapi import openapi_text, with_problems
 from pinecone_backup.rules.policy import PolicyDocument
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -19,8 +19,9 @@ _BLOCK = re.compile(r"(<!-- example: ([a-z0-9-]+) -->\n```text\n).*?(```\n)", re
 
 def generated() -> dict[Path, str]:
     """Every generated file with the text that it should have."""
-    reference = DOCS / "policy-reference.md"
+    reference, api = DOCS / "policy-reference.md", DOCS / "api.md"
     return {
+        api: with_problems(api.read_text()),
         DOCS / "openapi.json": openapi_text(),
         DOCS / "policy.schema.json": policy_schema(),
         reference: with_examples(reference.read_text()),

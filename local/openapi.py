@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from pinecone_backup.api import app, models
-from pinecone_backup.api.problems import MEDIA_TYPE, PROBLEMS
+from pinecone_backup.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX
 from pinecone_backup.api.routes import ROUTES, Access
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ _WITH_BODY = ("too-large", "unsupported-media-type")
 _POST = ("in-progress", "key-reused")
 _REF = "#/components/schemas/"
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_TABLE = re.compile(r"(<!-- problems -->\n).*?(<!-- end of problems -->)", re.DOTALL)
 
 
 def document() -> Json:
@@ -161,6 +162,15 @@ def document() -> Json:
 def openapi_text() -> str:
     """The document as it is committed."""
     return json.dumps(document(), indent=2) + "\n"
+
+
+def with_problems(page: str) -> str:
+    """A page of ``docs/`` with the table of all problems in its place."""
+    rows = "".join(
+        f"| `{kind.slug}` | {kind.status} | {kind.title} |\n" for kind in PROBLEMS.values()
+    )
+    head = f"| after `{TYPE_PREFIX}` | status | |\n|---|---|---|\n"
+    return _TABLE.sub(lambda found: f"{found[1]}{head}{rows}{found[2]}", page)
 
 
 def _schemas() -> Json:
