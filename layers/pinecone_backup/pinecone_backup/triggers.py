@@ -63,7 +63,6 @@ class _Wish(BaseModel):
 
 class _BusWish(_Wish):
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
-    actor: Annotated[str, Field(max_length=2048)] | None = None
 
 
 class _Schedule(_Wish):
@@ -122,7 +121,7 @@ def _read(event: Mapping[str, Any]) -> RunRequest:
             time = _Rule.model_validate(event).time
             return RunRequest(trigger=TriggerKind.SCHEDULE, actor="schedule", time=_utc(time))
         wish = _Bus.model_validate(event).detail
-        actor = wish.actor or f"bus:{event.get('account', 'unknown')}"
+        actor = f"bus:{event.get('account', 'unknown')}"
         return _request(wish, TriggerKind.BUS, actor, run_id=wish.run_id)
     if event.get("trigger") == "schedule":
         schedule = _Schedule.model_validate(event)

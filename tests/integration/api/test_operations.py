@@ -88,7 +88,7 @@ def test_a_run_is_asked_for_on_the_bus_and_can_be_followed(
     run_id = answer.json["run_id"]
     assert (answer.status, answer.json["state"]) == (202, "requested")
     assert answer.headers["Location"] == f"/live/v1/projects/main/runs/{run_id}"
-    asked = {"project": "main", "run_id": run_id, "actor": ACTOR, **wish}
+    asked = {"project": "main", "run_id": run_id, **wish}
     assert world.outside.bus.requested == [(RunKind(kind), asked)]
     assert world.get(f"/runs/{run_id}") == answer.json
 
@@ -179,7 +179,7 @@ def test_an_approved_plan_is_executed_by_a_prune_run(enforcing: World) -> None:
     assert answer.status == 202
     ((kind, detail),) = enforcing.outside.bus.requested
     assert kind is RunKind.PRUNE
-    assert (detail["digest"], detail["actor"]) == (record.digest, ACTOR)
+    assert (detail["digest"], answer.json["actor"]) == (record.digest, ACTOR)
     assert "dry_run" not in detail
 
 

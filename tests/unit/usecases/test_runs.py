@@ -218,6 +218,29 @@ def test_a_run_keeps_the_id_it_was_asked_under() -> None:
     assert world.only_run().run_id == "20260301t115900z-create-abcdef"
 
 
+def requested(run_id: str, state: RunState = RunState.REQUESTED) -> Run:
+    return Run(run_id, RunKind.CREATE, TriggerKind.API, "alice", state, NOW, NOW)
+
+
+def test_a_run_that_was_asked_for_through_the_api_says_so() -> None:
+    world = World()
+    world.ledger().put_run(requested("r1"))
+    world.run(run_id="r1")
+    run = world.only_run()
+    assert (run.trigger, run.actor, run.state) == (TriggerKind.API, "alice", RunState.SUCCEEDED)
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.SUCCEEDED, RunState.FAILED])
+def test_a_request_that_is_delivered_twice_runs_once(state: RunState) -> None:
+    world = World()
+    world.ledger().put_run(requested("r1", state))
+    try:
+        world.run(run_id="r1")
+    except RunFailed:
+        assert state is RunState.FAILED
+    assert (world.jobs, world.only_run().state) == ([], state)
+
+
 def test_a_run_is_recorded_as_running_while_it_works() -> None:
     world = World()
     seen: list[RunState] = []

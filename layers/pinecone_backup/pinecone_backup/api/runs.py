@@ -90,7 +90,7 @@ def request_run(call: Call, kind: RunKind, wish: Mapping[str, object]) -> models
         started_at=call.clock,
     )
     ledger.put_run(run)
-    detail = {"project": ledger.project, "run_id": run.run_id, "actor": call.actor, **wish}
+    detail = {"project": ledger.project, "run_id": run.run_id, **wish}
     try:
         call.outside.frame.bus.request_run(kind, detail)
     except StoreUnavailable as error:

@@ -246,6 +246,12 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
         policy_version=job.policy_version,
     )
     try:
+        asked = ledger.run(tick.request.run_id) if tick.request.run_id else None
+        if asked is not None and asked.state is not RunState.REQUESTED:
+            _LOG.warning("the request came twice", extra={"run_id": run.run_id})
+            return asked
+        if asked is not None:  # who asked is what the API wrote down, not what an event says
+            run = replace(run, trigger=asked.trigger, actor=asked.actor)
         _refuse_superseded(ledger, tick)
         with _lease(ledger, run, tick.moment):
             ledger.put_run(run)
