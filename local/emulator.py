@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -146,7 +145,7 @@ def start(name: str = "emulator", *, auth: bool = False, port: int | None = None
         EmulatorFailed: When it is not installed, ends at once, or does not answer in a minute.
     """
     folder = RUN / name
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    _discard(folder / "tmp")
     (folder / "tmp").mkdir(parents=True)
     program = ROOT / ".venv-emulator" / "bin" / "ministack"
     if not program.exists():
@@ -187,7 +186,7 @@ def stop(emulator: Emulator) -> None:
     if child := _children.pop(emulator.pid, None):
         child.wait()
     (emulator.folder / "emulator.json").unlink(missing_ok=True)
-    shutil.rmtree(emulator.folder / "tmp", ignore_errors=True)
+    _discard(emulator.folder / "tmp")
 
 
 @contextmanager
@@ -200,6 +199,13 @@ def running(
         yield emulator
     finally:
         stop(emulator)
+
+
+def _discard(folder: Path) -> None:
+    """Put a folder out of the way at once; its thousands of unpacked files go in the background."""
+    if folder.exists():
+        gone = folder.rename(folder.with_name(f"gone-{time.time_ns()}"))
+        os.posix_spawnp("rm", ["rm", "-rf", str(gone)], os.environ)
 
 
 def free_port() -> int:
