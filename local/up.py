@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STACK = "pinecone-backup"
-EMULATOR_PORT, SIMULATOR_PORT, RECEIVER_PORT = 4566, 8080, 8090
+EMULATOR_PORT, SIMULATOR_PORT, RECEIVER_PORT, SWAGGER_PORT = 4566, 8080, 8090, 8084
 STATE = RUN / "up.json"
 ENVIRONMENT = RUN / "up.env"
 POLICY: dict[str, Any] = {
@@ -92,6 +92,7 @@ def _up(console: Console) -> dict[str, str]:
                 "InsecureWebhookHosts": receiver.removeprefix("http://"),
             },
         )
+    _serve("swagger", SWAGGER_PORT, "/docs", "--api", outputs["ApiUrl"])
     session = emulator.session()
     secrets = session.client("secretsmanager")
     secrets.put_secret_value(SecretId=f"{STACK}/projects/main", SecretString=DEFAULT_KEY)
@@ -157,7 +158,7 @@ def _down(console: Console) -> int:
     emulator = emulators.Emulator.find("up")
     if emulator is not None:
         emulators.stop(emulator)
-    for name in ("simulator", "receiver"):
+    for name in ("simulator", "receiver", "swagger"):
         if name in started and f"local.{name}" in _command(started[name]):
             _end(started[name])
     STATE.unlink()
@@ -192,6 +193,7 @@ def _explain(console: Console, outputs: dict[str, str]) -> None:
   Webhooks received    http://127.0.0.1:{RECEIVER_PORT}/received
   AWS emulator         http://127.0.0.1:{EMULATOR_PORT}
   Our API              {outputs["ApiUrl"]}
+                       http://127.0.0.1:{SWAGGER_PORT}/docs shows it, and asks it for you
 
 The schedules run: a create tick every minute, an audit every five, a prune plan every ten.
 
