@@ -261,6 +261,42 @@ def test_what_prune_leaves_alone_is_named_by_its_rail(
     assert forced.status == 202
 
 
+def test_of_a_deleted_index_only_the_newest_good_one_is_kept(world: World) -> None:
+    """D7."""
+    born = world.simulator.clock.now() - timedelta(days=90)
+    gone = world.simulator.project.seed_index(
+        "reviews", created_at=born, deleted_at=born + timedelta(days=30)
+    )
+    ids = [world.seed("reviews", days_ago=day, index_id=gone.index_id) for day in (70, 71)]
+    newest = world.ask("DELETE", f"/backups/{ids[0]}")
+    assert (newest.status, newest.json["rule"]) == (409, "newest-good, floor")
+    assert world.ask("DELETE", f"/backups/{ids[1]}").status == 202
+
+
+def test_the_newest_restore_tested_one_is_kept(world: World) -> None:
+    """D1."""
+    ids = [world.seed(days_ago=day) for day in range(5)]
+    plane = world.outside.control_plane(world.outside.document.projects[0])
+    clock = world.simulator.clock.now()
+    for backup_id in ids[3:]:
+        record = new_record(
+            plane.describe_backup(backup_id), clock, verdict=Verdict.GOOD, restore_tested=True
+        )
+        world.ledger.put_backup(record)
+    answer = world.ask("DELETE", f"/backups/{ids[3]}")
+    assert (answer.status, answer.json["rule"]) == (409, "newest-restore-tested")
+    assert world.ask("DELETE", f"/backups/{ids[4]}").status == 202
+
+
+def test_what_is_going_already_may_be_deleted_once_more(world: World) -> None:
+    """G4: it counts for nothing, so nothing keeps it."""
+    ids = [world.seed(days_ago=day) for day in range(4)]
+    world.simulator.faults.add(Fault(kind="lost_write", operation="delete_backup"))
+    for _ in range(2):
+        assert world.ask("DELETE", f"/backups/{ids[3]}").status == 202
+    assert world.simulator.requests.counts()["delete_backup"] == 2
+
+
 def test_a_held_backup_is_never_deleted(world: World) -> None:
     """D1: not even by naming the rail; a hold is released first."""
     ids = [world.seed(days_ago=day) for day in range(4)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import tracemalloc
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,15 @@ from local.simulator.faults import Fault
 from pinecone_backup import errors
 from pinecone_backup.adapters.aws import client
 from pinecone_backup.api.problems import PROBLEMS, problem_of
-from pinecone_backup.errors import LedgerUnavailable, PolicyInvalid, PolicyMissing, SecretNotSet
+from pinecone_backup.errors import (
+    LedgerUnavailable,
+    PolicyInvalid,
+    PolicyMissing,
+    SecretNotSet,
+    StoreUnavailable,
+)
+from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.records import Run, RunState
 from tests.support.api import ACTOR, CONTEXT, REQUEST_ID, World, api_event, idempotency_table
 
 if TYPE_CHECKING:
@@ -141,6 +150,27 @@ def test_a_missing_secret_is_told_with_the_command_that_sets_it(world: World) ->
     assert answer.json["next_step"] == "aws secretsmanager ..."
     (project,) = world.get("/v1/health")["projects"]
     assert (project["secret"], project["pinecone"]) == ("fail", "unknown")
+
+
+def test_health_does_not_guess_about_what_it_could_not_ask(world: World) -> None:
+    class Unreadable:
+        def project_backups_page(self, **_: object) -> None:
+            raise StoreUnavailable("Secrets Manager did not answer")
+
+    world.outside.planes["main"] = Unreadable()  # type: ignore[assignment] # all that is asked
+    (project,) = world.get("/v1/health")["projects"]
+    assert (project["secret"], project["pinecone"]) == ("unknown", "unknown")
+
+
+def test_health_tells_the_last_run_of_each_kind_while_another_asks(world: World) -> None:
+    clock = world.simulator.clock.now()
+    world.ledger.put_run(
+        Run("run-1", RunKind.AUDIT, TriggerKind.API, "ada", RunState.PARTIAL, clock, clock)
+    )
+    world.ledger.acquire_lease("health", holder="other", clock=clock, ttl=timedelta(seconds=5))
+    (project,) = world.get("/v1/health")["projects"]
+    assert project["ledger"] == "pass"
+    assert project["last_runs"]["audit"]["run_id"] == "run-1"
 
 
 def test_health_tells_what_can_be_reached_and_what_ran_last(world: World) -> None:

@@ -198,11 +198,21 @@ def test_a_plan_without_an_approval_in_force_is_not_executed(
     assert enforcing.outside.bus.requested == []
 
 
+def test_a_plan_for_an_earlier_policy_is_not_executed(enforcing: World) -> None:
+    """D4."""
+    record = plan_a_prune(enforcing)
+    enforcing.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
+    enforcing.outside.version = "v2"
+    answer = enforcing.ask("POST", f"/plans/{record.digest}/execute")
+    assert (answer.status, answer.problem) == (409, "approval-refused")
+
+
 def test_a_deployment_that_only_plans_executes_nothing(world: World) -> None:
     record = plan_a_prune(world)
     world.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
     answer = world.ask("POST", f"/plans/{record.digest}/execute")
-    assert (answer.status, answer.json["rule"]) == (409, "dry run")
+    assert (answer.status, answer.problem) == (409, "approval-refused")
+    assert "dry run" in answer.json["detail"]
 
 
 def test_a_plan_that_nobody_knows_is_not_found(world: World) -> None:

@@ -9,12 +9,12 @@ from pinecone_backup.api import models, views
 from pinecone_backup.api.cursors import page_of
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.api.runs import request_run
-from pinecone_backup.errors import ApprovalRefused, RuleForbids, SubjectUnknown
+from pinecone_backup.errors import RuleForbids, SubjectUnknown
 from pinecone_backup.model import RunKind
-from pinecone_backup.records import PlanState
 from pinecone_backup.rules.plan import Plan
-from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.approvals import approve_plan as approve
+from pinecone_backup.usecases.approvals import refuse_to_execute
+from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from pinecone_backup.records import PlanRecord
@@ -110,23 +110,17 @@ def approve_plan(call: Call, wish: models.ApprovePlan) -> models.PlanSummary:
     tag=_TAG,
     gives=models.Run,
     status=202,
-    problems=("not-found", "approval-refused", "rule-forbids"),
+    problems=("not-found", "approval-refused"),
 )
 def execute_plan(call: Call, _: models.Nothing) -> models.Run:
-    """Start a prune run that carries out an approved plan now."""
+    """Start a prune run that carries out an approved plan now.
+
+    A deployment whose ``PruneMode`` is ``dry_run`` carries out none.
+    """
     record = _record(call)
-    if call.outside.settings.prune_mode is PruneMode.DRY_RUN:
-        raise RuleForbids(
-            "This deployment only plans: its PruneMode is dry_run",
-            rule="dry run",
-            next_step="Deploy it with PruneMode approve or enforce.",
-        )
-    ends = record.approval_expires_at
-    if record.state is not PlanState.APPROVED or (ends and ends <= call.clock):
-        raise ApprovalRefused(
-            f"Plan {record.digest[:12]} is not approved, or its approval has ended or was used",
-            next_step="Read the newest plan, and approve that one.",
-        )
+    run_id = new_run_id(RunKind.PRUNE, call.clock)
+    mode = call.outside.settings.prune_mode
+    refuse_to_execute(call.context(RunKind.PRUNE, run_id), record, call.policy()[1], mode)
     return request_run(call, RunKind.PRUNE, {"digest": record.digest})
 
 

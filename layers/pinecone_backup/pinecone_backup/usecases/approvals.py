@@ -147,7 +147,7 @@ def approved_plan(
         record = ledger.plan(digest)
         if record is None:
             raise SubjectUnknown(f"Project {context.project} has no plan {digest!r}")
-        _refuse_to_execute(context, record, version, mode)
+        refuse_to_execute(context, record, version, mode)
         return _read(store, record)
     if mode is PruneMode.DRY_RUN:
         return None
@@ -169,9 +169,15 @@ def approval_in_force(context: RunContext, record: PlanRecord) -> bool:
     )
 
 
-def _refuse_to_execute(
+def refuse_to_execute(
     context: RunContext, record: PlanRecord, version: str, mode: PruneMode
 ) -> None:
+    """Refuse to carry out a plan that may not be (rule D4).
+
+    Raises:
+        ApprovalRefused: This is a dry run; or the plan is for another policy, or not approved, or
+            not any more.
+    """
     reason = ""
     if mode is PruneMode.DRY_RUN:
         reason = "this is a dry run, which deletes nothing"
