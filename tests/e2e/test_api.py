@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from local.simulator import Simulator
     from tests.e2e.conftest import Deployed
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 
 ROOT_USER = Credentials("test", "test")
 

@@ -106,9 +106,12 @@ def test_without_iam_in_front_the_actor_says_so(world: World) -> None:
     assert answer.json["actor"] == "unidentified caller"
 
 
-def test_behind_a_domain_of_its_own_locations_have_no_stage(world: World) -> None:
+@pytest.mark.parametrize("path", ["/v1/projects/main/runs", "/{proxy+}"])
+def test_behind_a_domain_of_its_own_or_sam_local_locations_have_no_stage(
+    world: World, path: str
+) -> None:
     event = api_event("POST", "/v1/projects/main/runs", {"kind": "audit"})
-    event["requestContext"]["path"] = "/v1/projects/main/runs"
+    event["requestContext"]["path"] = path
     answer = world.api(event, CONTEXT)
     assert answer["multiValueHeaders"]["Location"][0].startswith("/v1/projects/main/runs/")
 
