@@ -46,7 +46,7 @@ def _api() -> Api:
     return Api(Outside(ApiSettings.read(), call_seconds=_budget))
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of the API."""
     _budget.begin(context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import tracemalloc
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -99,6 +100,17 @@ def test_a_body_in_base64_is_read(world: World) -> None:
 
 def test_who_did_it_is_the_iam_principal(world: World) -> None:
     assert world.ask("POST", "/runs", {"kind": "audit"}).json["actor"] == ACTOR
+
+
+def test_every_request_is_logged_with_who_asked_and_how_it_ended(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pinecone_backup.api.app")
+    world.ask("GET", "/runs/absent")
+    logged = caplog.records[-1]
+    assert logged.getMessage() == "describe_run answered 404"
+    assert vars(logged)["actor"] == ACTOR
+    assert vars(logged)["path"] == "/v1/projects/main/runs/absent"
 
 
 def test_without_iam_in_front_the_actor_says_so(world: World) -> None:

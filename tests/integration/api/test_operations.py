@@ -448,6 +448,16 @@ def test_a_policy_is_tried_on_paper(world: World, count: int | None, deleted: in
     assert world.ledger.backups() == {}
 
 
+def test_looking_a_policy_over_touches_no_ledger(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> None:
+        raise AssertionError("asked for a ledger")
+
+    monkeypatch.setattr(world.outside, "ledger", refuse)
+    assert world.ask("POST", "/v1/policy/validate", {"document": POLICY}).status == 200
+
+
 def test_an_invalid_policy_is_not_tried(world: World) -> None:
     answer = world.ask("POST", "/policy/preview", {"document": {"projects": []}})
     assert (answer.status, answer.problem) == (400, "invalid-request")

@@ -36,7 +36,7 @@ from pinecone_backup.api.problems import (
     details,
     problem_of,
 )
-from pinecone_backup.api.routes import ROUTES, Access, Call, Route
+from pinecone_backup.api.routes import ROUTES, Call, Route
 from pinecone_backup.errors import BackupError
 from pinecone_backup.usecases.runs import announce
 
@@ -102,6 +102,18 @@ class Api:
 
     def _answered(self, each: Route, path: Mapping[str, str]) -> Response[str]:
         event = self._resolver.current_event
+        answer = self._safely(each, path, event)
+        _LOG.info(
+            "%s answered %d",
+            each.operation,
+            answer.status_code,
+            extra={"method": each.method, "path": event.path, "actor": _actor(event)},
+        )
+        return answer
+
+    def _safely(
+        self, each: Route, path: Mapping[str, str], event: APIGatewayProxyEvent
+    ) -> Response[str]:
         try:
             return self._served(each, path, event)
         except ProblemError as problem:
@@ -159,7 +171,7 @@ class Api:
 
     def _done(self, each: Route, call: Call, takes: Input) -> dict[str, Any]:
         result: BaseModel | None = each.handler(call, takes)
-        if each.access is not Access.READ:
+        if each.changes:
             announce(call.ledger(), self._outside.frame.bus)
         return {
             "headers": call.headers,

@@ -36,6 +36,7 @@ def describe_policy(call: Call, _: models.Nothing) -> models.CurrentPolicy:
     tag=_TAG,
     takes=models.ValidatePolicy,
     gives=models.PolicyValidity,
+    changes=False,
 )
 def validate_policy(call: Call, wish: models.ValidatePolicy) -> models.PolicyValidity:
     """Look a policy document over: every error at once. Nothing is stored."""
@@ -57,6 +58,7 @@ def validate_policy(call: Call, wish: models.ValidatePolicy) -> models.PolicyVal
     tag=_TAG,
     takes=models.PreviewPolicy,
     gives=models.PolicyPreview,
+    changes=False,
     problems=("not-found",),
 )
 def preview_policy(call: Call, wish: models.PreviewPolicy) -> models.PolicyPreview:

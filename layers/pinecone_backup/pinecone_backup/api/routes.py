@@ -163,6 +163,7 @@ class Route:
         gives: The answer's body, or None when it has none.
         status: Of success.
         problems: Slugs that it may answer beyond those that every route may.
+        changes: Whether it may leave news to announce.
     """
 
     method: str
@@ -174,6 +175,7 @@ class Route:
     gives: type[BaseModel] | None
     status: int
     problems: tuple[str, ...]
+    changes: bool
 
     @property
     def operation(self) -> str:
@@ -216,11 +218,15 @@ def route[T: Input, G: BaseModel](
     gives: type[G] | None,
     status: int = 200,
     problems: tuple[str, ...] = (),
+    changes: bool | None = None,
 ) -> Callable[[Callable[[Call, T], G | None]], Callable[[Call, T], G | None]]:
     """Add a handler to the table."""
 
     def add(handler: Callable[[Call, T], G | None]) -> Callable[[Call, T], G | None]:
-        ROUTES.append(Route(method, path, access, tag, handler, takes, gives, status, problems))
+        news = method != "GET" if changes is None else changes
+        ROUTES.append(
+            Route(method, path, access, tag, handler, takes, gives, status, problems, news)
+        )
         return handler
 
     return add
