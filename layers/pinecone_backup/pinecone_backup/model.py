@@ -81,7 +81,16 @@ class Index:
     deletion_protection: bool = False
     source_backup_id: str | None = None
     encrypted_with_own_key: bool = False
-    """CMEK: such an index cannot be backed up."""
+    """With a key of the customer's (CMEK)."""
+
+    @property
+    def unsupported(self) -> str:
+        """Why Pinecone cannot back the index up, or empty."""
+        if self.kind is IndexKind.POD:
+            return "it is a pod index"
+        if self.encrypted_with_own_key:
+            return "it is encrypted with a key of yours (CMEK)"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,11 +110,15 @@ def test_without_a_policy_nothing_is_created(by: AssignedBy, kind: Kind, reason:
 @pytest.mark.parametrize(
     ("changes", "kind", "reason"),
     [
-        ({"kind": IndexKind.POD}, Kind.UNSUPPORTED, "Pinecone cannot back up pod indexes"),
+        (
+            {"kind": IndexKind.POD},
+            Kind.UNSUPPORTED,
+            "Pinecone cannot back it up: it is a pod index",
+        ),
         (
             {"encrypted_with_own_key": True},
             Kind.UNSUPPORTED,
-            "Pinecone cannot back up indexes encrypted with a key of yours (CMEK)",
+            "Pinecone cannot back it up: it is encrypted with a key of yours (CMEK)",
         ),
         (
             {"ready": False, "state": "Initializing"},

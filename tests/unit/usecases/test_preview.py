@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pinecone_backup.model import IndexKind
 from pinecone_backup.records import Hold, HoldScope
 from pinecone_backup.rules.plan import Facts
 from pinecone_backup.rules.policy import Policy, PolicyDocument, validate_policy
@@ -101,6 +102,13 @@ def test_an_index_without_backups_gets_its_first_ones() -> None:
     found = preview(facts([]), days=5)
     assert [day.count for day in found.days] == [0, 1, 2, 3, 3, 3]
     assert found.days[5].size_bytes == 0
+
+
+def test_an_index_that_pinecone_cannot_back_up_gets_no_backups() -> None:
+    given = facts([])
+    pods = tuple(replace(index, kind=IndexKind.POD) for index in given.indexes)
+    found = preview(replace(given, indexes=pods), days=2)
+    assert (kept(found, 2), found.steady) == ([], ())
 
 
 def test_slots_are_those_of_the_policys_zone() -> None:

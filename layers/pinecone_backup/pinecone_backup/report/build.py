@@ -289,7 +289,7 @@ def _why(index: IndexFacts, protection: Protection, clock: datetime) -> str:
         Protection.OVERDUE: f"{aged}; only {allowed} are allowed.",
         Protection.UNPROTECTED: unassigned,
         Protection.OPTED_OUT: "Opted out on purpose.",
-        Protection.UNSUPPORTED: f"Pinecone cannot back it up: {index.unsupported}.",
+        Protection.UNSUPPORTED: f"Pinecone cannot back it up: {index.index.unsupported}.",
         Protection.UNKNOWN: f"Its backups could not be read: {index.problem}.",
     }[protection]
 

@@ -79,7 +79,7 @@ def _names(facts: ProjectFacts, which: Callable[[IndexFacts], bool]) -> list[str
 
 def no_policy(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
     """Nobody said how the index is to be backed up, or that it is not to be."""
-    if index.assigned.by is AssignedBy.NOTHING and not index.unsupported:
+    if index.assigned.by is AssignedBy.NOTHING and not index.index.unsupported:
         known = span(clock - index.record.first_seen_at)
         yield Observation.of(
             Control.NO_POLICY,
@@ -121,12 +121,12 @@ def unknown_policy_tag(index: IndexFacts, _clock: datetime) -> Iterator[Observat
 
 def unsupported_index(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
     """Saying that it cannot be done is better than failing at it every night."""
-    if index.unsupported and index.assigned.by is not AssignedBy.OPT_OUT:
+    if index.index.unsupported and index.assigned.by is not AssignedBy.OPT_OUT:
         yield Observation.of(
             Control.UNSUPPORTED_INDEX,
             index.name,
             title=f"{index.name} cannot be backed up",
-            diagnosis=f"Pinecone does not back up index {index.name}: {index.unsupported}.",
+            diagnosis=f"Pinecone does not back up index {index.name}: {index.index.unsupported}.",
             action="Keep its data elsewhere, move it to a serverless index, or opt it out with "
             f"the tag {POLICY_TAG}=none.",
         )

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pinecone_backup.model import IndexKind
 from pinecone_backup.records import ClaimState
 from pinecone_backup.rules.claims import MOST_ATTEMPTS, failed, posted
 from pinecone_backup.rules.findings import Control, Evidence, Observation
@@ -226,10 +225,8 @@ def due(view: View, moment: Moment) -> Decision:
 
 def _unfit(view: View, policy: Policy) -> Decision | None:
     index = view.index
-    if index.kind is IndexKind.POD:
-        reason = "Pinecone cannot back up pod indexes"
-    elif index.encrypted_with_own_key:
-        reason = "Pinecone cannot back up indexes encrypted with a key of yours (CMEK)"
+    if index.unsupported:
+        reason = f"Pinecone cannot back it up: {index.unsupported}"
     elif not index.ready or index.state == "Terminating":
         reason = f"its state is {index.state}"
         return Decision(view.name, Kind.NOT_READY, reason, policy)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pinecone_backup.model import IndexKind
 from pinecone_backup.rules.inventory import Origin, Worth
 from pinecone_backup.rules.policy import AssignedBy
 from pinecone_backup.rules.verdict import EMPTY_AS_THE_INDEX
@@ -70,16 +69,7 @@ class IndexFacts:
     @property
     def policy(self) -> Policy | None:
         """The policy that applies: an index that cannot be backed up has none."""
-        return None if self.unsupported else self.assigned.policy
-
-    @property
-    def unsupported(self) -> str:
-        """Why Pinecone cannot back the index up, or empty."""
-        if self.index.kind is IndexKind.POD:
-            return "it is a pod index"
-        if self.index.encrypted_with_own_key:
-            return "it is encrypted with a key of yours (CMEK)"
-        return ""
+        return None if self.index.unsupported else self.assigned.policy
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -133,7 +123,7 @@ class IndexFacts:
         """How the index stands at ``clock``."""
         if self.assigned.by is AssignedBy.OPT_OUT:
             return Protection.OPTED_OUT
-        if self.unsupported:
+        if self.index.unsupported:
             return Protection.UNSUPPORTED
         if self.policy is None:
             return Protection.UNPROTECTED

@@ -268,6 +268,9 @@ def _next_day(facts: Facts, gone: set[str], sizes: Mapping[str, int]) -> tuple[F
 
 
 def _policy(facts: Facts, index: Index) -> Policy | None:
+    """By what the index is backed up; by nothing where Pinecone cannot do it."""
+    if index.unsupported:
+        return None
     return facts.document.assigned(facts.project, index.name, index.tags).policy
 
 
