@@ -67,7 +67,7 @@ build: .venv/ready ## Build layers and functions for ARCH (arm64 or x86_64), wit
 	@.venv/bin/python -m local.build $(ARCH)
 
 # The parameter Architecture of what was built takes no other value than the one it was built for.
-sam-build: .venv/ready .venv-sam/ready
+sam-build: .venv/ready .venv-sam/ready ## Build as `sam local` and `sam deploy` take it, for ARCH
 	@ARCH=$(ARCH) UV=$(CURDIR)/$(UV) PYTHON=$(CURDIR)/.venv/bin/python \
 		$(SAM) build --config-env $(STAGE) --parameter-overrides Architecture=$(ARCH)
 	@sed -i.bak -E '/^  Architecture:/,/^  [A-Z]/ { s/Default: .*/Default: $(ARCH)/; /^ +- (arm64|x86_64)$$/ { /$(ARCH)/!d; }; }' \
