@@ -172,6 +172,7 @@ class MemoryOutside:
     version: str = "v1"
     planes: dict[str, ControlPlane] = field(default_factory=dict)
     load: Callable[[], tuple[PolicyDocument, str]] | None = None
+    versions: dict[str, PolicyDocument] = field(default_factory=dict)
     clock: Callable[[], Any] | None = None
     store: BasePersistenceLayer | None = None
     http: Client = field(default_factory=new_http_client)
@@ -189,7 +190,9 @@ class MemoryOutside:
             clock=self.clock,
             ledger_of=self.ledger,
             projects=self.projects,
-            policies=MemoryPolicies(self.load or (lambda: (self.document, self.version))),
+            policies=MemoryPolicies(
+                self.load or (lambda: (self.document, self.version)), self.versions
+            ),
             bus=self.bus,
             metrics=MemoryMetrics(),
         )

@@ -52,9 +52,13 @@ class MemoryProjects:
 class MemoryPolicies:
     """A ``PolicyStore`` whose ``load`` answers or raises what it was given."""
 
-    def __init__(self, load: Callable[[], tuple[PolicyDocument, str]]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], tuple[PolicyDocument, str]],
+        versions: Mapping[str, PolicyDocument] | None = None,
+    ) -> None:
         self.load = load
-        self.versions: dict[str, PolicyDocument] = {}
+        self.versions = dict(versions or {})
 
     def load_version(self, version: str) -> PolicyDocument:
         if version not in self.versions:

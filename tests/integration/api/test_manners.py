@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,23 @@ def test_without_a_valid_policy_the_api_says_what_is_missing(
     health = world.get("/v1/health")
     assert (health["status"], health["policy"]) == ("fail", "fail")
     assert health["problems"] == [str(error)]
+
+
+def test_a_policy_that_became_invalid_does_not_keep_people_from_their_backups(
+    world: World,
+) -> None:
+    """Reading and restoring go by the version that the last run used; policies stay refused."""
+
+    def load() -> None:
+        raise PolicyInvalid([("projects", "no")])
+
+    now = world.simulator.clock.now()
+    audit = Run("r1", RunKind.AUDIT, TriggerKind.SCHEDULE, "", RunState.SUCCEEDED, now, now)
+    world.ledger.put_run(replace(audit, policy_version="v0"))
+    world.outside.versions["v0"] = world.outside.document
+    world.outside.load = load  # type: ignore[assignment] # it never returns
+    assert world.ask("GET", "/backups").status == 200
+    assert world.ask("GET", "/v1/policy").problem == "not-configured"
 
 
 def test_a_missing_secret_is_told_with_the_command_that_sets_it(world: World) -> None:

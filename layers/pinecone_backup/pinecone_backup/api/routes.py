@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinecone_backup.api.models import Input, Nothing
-from pinecone_backup.errors import SubjectUnknown
+from pinecone_backup.errors import PolicyInvalid, SubjectUnknown
 from pinecone_backup.model import Moment, RunContext, TriggerKind
 from pinecone_backup.usecases.runs import DEPLOYMENT
 
@@ -113,11 +113,20 @@ class Call:
     def project(self) -> Project:
         """The path's project.
 
+        A document that became invalid must not stand between people and their backups: the
+        project is then as the version said that its last run used.
+
         Raises:
             SubjectUnknown: The policy names no such project.
         """
-        document, _ = self.policy()
         name = self.path["project"]
+        try:
+            document, _ = self.policy()
+        except PolicyInvalid:
+            used = self._last_used(name)
+            if used is None:
+                raise
+            document = used
         found = document.project(name)
         if found is None:
             raise SubjectUnknown(
@@ -125,6 +134,16 @@ class Call:
                 next_step="It names: " + ", ".join(each.name for each in document.projects),
             )
         return found
+
+    def _last_used(self, project: str) -> PolicyDocument | None:
+        """The newest version of the policy that a run of the project went by."""
+        frame = self.outside.frame
+        runs = frame.ledger_of(project).runs(limit=20)
+        version = next((run.policy_version for run in runs if run.policy_version), None)
+        try:
+            return frame.policies.load_version(version) if version else None
+        except (SubjectUnknown, PolicyInvalid):
+            return None
 
     def plane(self) -> ControlPlane:
         """Pinecone, as the path's project sees it; raises as ``project`` does."""
