@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pinecone_backup.errors import (
+    BackupError,
     EventMalformed,
     KeyRejected,
     LedgerUnavailable,
@@ -16,6 +18,7 @@ from pinecone_backup.errors import (
     PolicyMissing,
     RuleForbids,
     RunFailed,
+    StoreUnavailable,
     SubjectUnknown,
 )
 from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
@@ -228,6 +231,29 @@ def test_a_run_that_was_asked_for_through_the_api_says_so() -> None:
     world.run(run_id="r1")
     run = world.only_run()
     assert (run.trigger, run.actor, run.state) == (TriggerKind.API, "alice", RunState.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PolicyMissing("No policy yet"), PolicyInvalid([("a", "b")]), StoreUnavailable("S3 is away")],
+)
+def test_whoever_follows_a_request_learns_that_there_is_no_usable_policy(
+    error: BackupError,
+) -> None:
+    world = World()
+    world.ledger().put_run(requested("r1"))
+    world.policies.load = _raise(error)
+    with suppress(PolicyInvalid, StoreUnavailable):
+        world.run(run_id="r1", project="main")
+    assert (world.only_run().state, world.only_run().error) == (RunState.FAILED, str(error))
+    assert "run.failed" in world.bus.types()
+
+
+def test_a_request_that_nobody_recorded_is_not_made_up() -> None:
+    world = World()
+    world.policies.load = _raise(PolicyMissing("No policy yet"))
+    world.run(run_id="r1", project="main")
+    assert list(world.ledger().runs()) == []
 
 
 @pytest.mark.parametrize("state", [RunState.RUNNING, RunState.SUCCEEDED, RunState.FAILED])

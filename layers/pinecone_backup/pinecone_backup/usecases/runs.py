@@ -138,7 +138,11 @@ def run_projects(frame: Frame, kind: RunKind, request: RunRequest, work: Work) -
         document, version = _policy(frame, tick.moment)
     except PolicyMissing as error:  # a fresh deployment is not broken; the finding tells people
         _LOG.warning("no policy yet", extra={"reason": error.problem})
+        _give_up(tick, error)
         return {"kind": str(kind), "policy_version": "", "runs": [], "error": str(error)}
+    except (PolicyInvalid, StoreUnavailable) as error:
+        _give_up(tick, error)
+        raise
     runs = [
         _run_project(tick, _Named(project, document, version))
         for project in _asked_for(document, request.project)
@@ -218,6 +222,17 @@ def _policy(frame: Frame, moment: Moment) -> tuple[PolicyDocument, str]:
     record_findings(ledger, removed, Evidence.of(_ABOUT_THE_DEPLOYMENT), moment.clock)
     announce(ledger, frame.bus)
     return document, version
+
+
+def _give_up(tick: _Tick, error: BackupError) -> None:
+    """Tell whoever follows a requested run that it did not come to it."""
+    if not tick.request.run_id or not tick.request.project:
+        return
+    ledger = tick.frame.ledger_of(tick.request.project)
+    asked = ledger.run(tick.request.run_id)
+    if asked is not None and asked.state is RunState.REQUESTED:
+        _ended(tick, ledger, replace(asked, state=RunState.FAILED, error=str(error)))
+        announce(ledger, tick.frame.bus)
 
 
 def _asked_for(document: PolicyDocument, name: str | None) -> Sequence[Project]:
