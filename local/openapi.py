@@ -26,7 +26,7 @@ type Json = dict[str, Any]  # an OpenAPI document is free-form JSON
 TAGS = {
     "Health": "Can everything be reached that a run needs?",
     "Projects and indexes": "What the policy document names, and what Pinecone holds.",
-    "Backups": "Named as in Pinecone's own API; deleting goes by the rails of prune.",
+    "Backups": "Named as in Pinecone's own API; deleting goes by the safeguards of prune.",
     "Native schedules": "Pinecone's own scheduler.",
     "Restores": "A new index from a backup.",
     "Runs": "Executions of create, prune and audit.",

@@ -252,14 +252,14 @@ def _show_pruned(day: Day, console: Console) -> None:
     table = _table("Pruned", "Index", "Gone", "Kept", "Freed", "Why a backup was kept")
     for index in dict.fromkeys(item.index_name for item in plan.items):
         mine = [item for item in plan.items if item.index_name == index]
-        gone = [item for item in mine if item.action is Action.DELETE]
+        deleted = [item for item in mine if item.action is Action.DELETE]
         kept = [item for item in mine if item.action is Action.KEEP]
-        if not gone:
+        if not deleted:
             continue
         reasons = Counter(reason for item in kept for reason in item.reasons)
-        told = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
-        freed = sum(item.size_bytes or 0 for item in gone)
-        table.add_row(index, str(len(gone)), str(len(kept)), _size(freed), told)
+        words = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
+        freed = sum(item.size_bytes or 0 for item in deleted)
+        table.add_row(index, str(len(deleted)), str(len(kept)), _size(freed), words)
     first, dry = day.plans[0]
     _print(
         console,
@@ -284,16 +284,16 @@ def _show_left_alone(day: Day, console: Console) -> None:
         for item in plan.items
         if item.index_id == index.index_id
     )
-    for (name, why), count in sorted((counted + frozen).items()):
-        table.add_row(name, str(count), why)
+    for (name, reason), count in sorted((counted + frozen).items()):
+        table.add_row(name, str(count), reason)
     _print(console, table, "Not ours, another deployment's, or of an index that is gone.")
 
 
 def _show_findings(day: Day, console: Console) -> None:
     table = _table("Found", "At", "Severity", "What", "Resolved")
-    gone = {finding.finding_id: at for at, finding in day.resolved}
+    deleted = {finding.finding_id: at for at, finding in day.resolved}
     for at, finding in sorted(day.opened, key=lambda pair: (pair[0], pair[1].severity.rank)):
-        resolved = gone.get(finding.finding_id)
+        resolved = deleted.get(finding.finding_id)
         table.add_row(
             f"{at:%H:%M}",
             str(finding.severity),
@@ -379,9 +379,9 @@ def _claims(stack: Stack, day: Day) -> Iterable[tuple[str, bool]]:
         ),
     )
     yield from _claims_about_pruning(day)
-    gone = {backup.backup_id for backup in project.backups if backup.gone_at}
+    deleted = {backup.backup_id for backup in project.backups if backup.gone_at}
     planned = {item.backup_id for _, plan in day.plans[1:] for item in plan.to_go}
-    yield "exactly what the plans named was deleted", bool(gone) and gone == planned
+    yield "exactly what the plans named was deleted", bool(deleted) and deleted == planned
     yield from _claims_about_findings(day)
     signed = [got for got in stack.receiver.received if got.path.startswith("/standard")]
     yield "every signed webhook verifies", bool(signed) and all(got.verified for got in signed)

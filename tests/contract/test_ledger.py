@@ -103,41 +103,41 @@ def backup(number: int = 1, deletion: Deletion | None = None) -> BackupRecord:
 
 
 def test_a_lease_is_refused_while_another_holder_has_it(ledger: Ledger) -> None:
-    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
     with pytest.raises(LeaseHeld, match="main"):
-        ledger.acquire_lease("write", holder="b", clock=NOW + HOUR / 2, ttl=HOUR)
+        ledger.acquire_lease("write", holder="b", now=NOW + HOUR / 2, ttl=HOUR)
 
 
 def test_a_lease_is_renewed_by_its_holder(ledger: Ledger) -> None:
-    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
-    ledger.acquire_lease("write", holder="a", clock=NOW + HOUR / 2, ttl=HOUR)
+    ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="a", now=NOW + HOUR / 2, ttl=HOUR)
     with pytest.raises(LeaseHeld):
-        ledger.acquire_lease("write", holder="b", clock=NOW + HOUR, ttl=HOUR)
+        ledger.acquire_lease("write", holder="b", now=NOW + HOUR, ttl=HOUR)
 
 
 def test_an_expired_lease_goes_to_the_next_holder(ledger: Ledger) -> None:
-    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
-    ledger.acquire_lease("write", holder="b", clock=NOW + HOUR, ttl=HOUR)
+    ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="b", now=NOW + HOUR, ttl=HOUR)
     with pytest.raises(LeaseHeld):
-        ledger.acquire_lease("write", holder="a", clock=NOW + HOUR, ttl=HOUR)
+        ledger.acquire_lease("write", holder="a", now=NOW + HOUR, ttl=HOUR)
 
 
 def test_leases_of_different_names_do_not_meet(ledger: Ledger) -> None:
-    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
-    ledger.acquire_lease("audit", holder="b", clock=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
+    ledger.acquire_lease("audit", holder="b", now=NOW, ttl=HOUR)
 
 
 def test_a_released_lease_is_free(ledger: Ledger) -> None:
-    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
     ledger.release_lease("write", holder="a")
-    ledger.acquire_lease("write", holder="b", clock=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="b", now=NOW, ttl=HOUR)
 
 
 def test_releasing_the_lease_of_another_does_nothing(ledger: Ledger) -> None:
-    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
     ledger.release_lease("write", holder="b")
     with pytest.raises(LeaseHeld):
-        ledger.acquire_lease("write", holder="b", clock=NOW, ttl=HOUR)
+        ledger.acquire_lease("write", holder="b", now=NOW, ttl=HOUR)
 
 
 def test_a_run_reads_back_as_it_was_written(ledger: Ledger) -> None:
@@ -214,7 +214,7 @@ def test_an_accepted_deletion_stays_among_the_backups(ledger: Ledger) -> None:
 
 def test_a_confirmed_deletion_leaves_the_backups(ledger: Ledger) -> None:
     ledger.put_backup(backup())
-    deletion = Deletion(DeletionState.GONE, NOW, "run", "alice", confirmed_at=NOW)
+    deletion = Deletion(DeletionState.DELETED, NOW, "run", "alice", confirmed_at=NOW)
     ledger.put_backup(backup(deletion=deletion))
     assert ledger.backups() == {}
 

@@ -63,14 +63,16 @@ def inhabited(world: World) -> dict[str, str]:
     audit(world)
     for number in range(3):
         world.ledger.put_finding(finding(world, number))
-        world.outside.deployment.put_finding(finding(world, number))
+        world.container.deployment.put_finding(finding(world, number))
     row = world.get("/backups")["data"][0]
-    plane = world.outside.control_plane(world.outside.document.projects[0])
+    control_plane = world.container.control_plane(world.container.document.projects[0])
     clock = simulator.clock.now()
-    suspect = new_record(plane.describe_backup(row["backup_id"]), clock, verdict=Verdict.SUSPECT)
+    suspect = new_record(
+        control_plane.describe_backup(row["backup_id"]), clock, verdict=Verdict.SUSPECT
+    )
     world.ledger.put_backup(suspect)
     run = world.ask("POST", "/runs", {"kind": "audit"}).json
-    wish = {"scope": "index", "target": "products", "reason": "x"}
+    request = {"scope": "index", "target": "products", "reason": "x"}
     schedule = world.ask(
         "POST", "/indexes/products/backup-schedules", EXAMPLES["create_backup_schedule"]
     ).json
@@ -84,7 +86,7 @@ def inhabited(world: World) -> dict[str, str]:
         "run_id": run["run_id"],
         "digest": plan.digest,
         "finding_id": "f1",
-        "hold_id": world.ask("POST", "/holds", wish).json["hold_id"],
+        "hold_id": world.ask("POST", "/holds", request).json["hold_id"],
     }
 
 
@@ -96,8 +98,8 @@ def test_the_document_is_valid_openapi() -> None:
 
 
 def test_every_route_is_in_the_document() -> None:
-    told = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
-    assert told == {(route.method, route.path) for route in ROUTES}
+    routed = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
+    assert routed == {(route.method, route.path) for route in ROUTES}
 
 
 @pytest.mark.parametrize(("name", "theirs"), PINECONE.items())
@@ -200,7 +202,7 @@ def _inhabited_world() -> Iterator[None]:
         idempotency_table() as store,
         World(simulator, expose(simulator), prune_mode="enforce") as world,
     ):
-        world.outside.store = store
+        world.container.store = store
         APP.world, APP.ids = world, inhabited(world)
         yield
 

@@ -16,7 +16,7 @@ from pinecone_backup.records import (
     IndexRecord,
     Verdict,
 )
-from pinecone_backup.rules.facts import IndexFacts, ProjectFacts, used
+from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts, used
 from pinecone_backup.rules.forecast import Forecast, Tenant, forecast
 from pinecone_backup.rules.inventory import NativeMark, take_inventory
 from pinecone_backup.rules.marker import Marker
@@ -25,7 +25,7 @@ from pinecone_backup.rules.policy import (
     AssignedBy,
     Frequency,
     KeepRetention,
-    NativeScheduleWish,
+    NativeScheduleRequest,
     Orphans,
     Policy,
 )
@@ -48,7 +48,7 @@ POLICY = Policy(
 )
 NATIVE_POLICY = Policy(
     name="native",
-    native_schedule=NativeScheduleWish(frequency=Frequency.DAILY, expire_after_days=14),
+    native_schedule=NativeScheduleRequest(frequency=Frequency.DAILY, expire_after_days=14),
     max_age=timedelta(hours=36),
     retention=KeepRetention(keep_last=1),
 )
@@ -136,7 +136,7 @@ def inventory(
     if records is None:
         records = [record_of(row) for row in rows if row.status is Status.READY]
     known = {record.backup_id: record for record in records}
-    return take_inventory(rows, records=known, owner=OWNER, clock=NOW, native=native)
+    return take_inventory(rows, records=known, owner=OWNER, now=NOW, native=native)
 
 
 def index_facts(
@@ -190,7 +190,7 @@ def project_facts(
     return ProjectFacts(
         name="main",
         quota=quota,
-        clock=NOW,
+        now=NOW,
         inventory=held,
         indexes=indexes,
         forecast=coming

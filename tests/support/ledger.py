@@ -46,11 +46,11 @@ class MemoryLedger:
         self._restores: dict[str, RestoreRecord] = {}
         self._schedules: dict[str, ScheduleRecord] = {}
 
-    def acquire_lease(self, name: str, *, holder: str, clock: datetime, ttl: timedelta) -> None:
+    def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl: timedelta) -> None:
         held = self.leases.get(name)
-        if held is not None and held[0] != holder and clock < held[1]:
+        if held is not None and held[0] != holder and now < held[1]:
             raise LeaseHeld(f"Another run is working on project {self.project!r}")
-        self.leases[name] = (holder, clock + ttl)
+        self.leases[name] = (holder, now + ttl)
 
     def release_lease(self, name: str, *, holder: str) -> None:
         if self.leases.get(name, ("",))[0] == holder:

@@ -133,7 +133,7 @@ class Ledger(Protocol):
     project: str
 
     # Leases: one run of a kind of work at a time.
-    def acquire_lease(self, name: str, *, holder: str, clock: datetime, ttl: timedelta) -> None:
+    def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl: timedelta) -> None:
         """Take or renew the lease ``name``; raises ``LeaseHeld`` while another holder has it."""
         ...
 

@@ -37,7 +37,7 @@ class DeletionState(StrEnum):
 
     ACCEPTED = "accepted"
     """Pinecone answered 202: it counts for nothing from then on."""
-    GONE = "gone"
+    DELETED = "gone"
     """404, or confirmed by a later complete listing."""
     SKIPPED = "skipped"
     """412: a restore is pending."""
@@ -46,9 +46,9 @@ class DeletionState(StrEnum):
     """Written just before the call and after an ambiguous answer: it may have happened."""
 
     @property
-    def spent(self) -> bool:
+    def accepted(self) -> bool:
         """Whether the backup counts for nothing from now on (rule G4)."""
-        return self in (DeletionState.ACCEPTED, DeletionState.GONE)
+        return self in (DeletionState.ACCEPTED, DeletionState.DELETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class ClaimState(StrEnum):
     """The attempt failed, or its backup did; ``next_attempt_at`` says when to try again."""
     REFUSED = "refused"
     """400, 402 or 403: no attempt; asked again hourly."""
-    GIVEN_UP = "given up"
+    GIVEN_UP = "given_up"
     """Four attempts are used up."""
 
 
@@ -170,9 +170,9 @@ class Hold:
     released_by: str = ""
     release_reason: str = ""
 
-    def active(self, clock: datetime) -> bool:
+    def active(self, now: datetime) -> bool:
         """Whether the hold protects at ``clock``."""
-        return self.released_at is None and (self.expires_at is None or clock < self.expires_at)
+        return self.released_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class Severity(StrEnum):
@@ -233,7 +233,7 @@ class RunState(StrEnum):
     PARTIAL = "partial"
     """Finished, and some indexes or backups failed or were skipped."""
     STOPPED = "stopped"
-    """A rail stopped it before its first deletion, or time ran out; nothing was harmed."""
+    """A safeguard stopped it before its first deletion, or time ran out; nothing was harmed."""
     REFUSED = "refused"
     """Superseded (rule T1), or another run holds the lease."""
     FAILED = "failed"
@@ -244,7 +244,7 @@ class Run:
     """One execution of create, prune or audit for one project.
 
     Attributes:
-        time: The run's ``Moment.now``; the order of runs goes by it (rule T1).
+        time: The run's ``RunTime.scheduled_at``; the order of runs goes by it (rule T1).
         summary: JSON-ready figures and lists, small enough for DynamoDB.
     """
 
@@ -266,7 +266,7 @@ class PlanState(StrEnum):
 
     PLANNED = "planned"
     """A dry run: nothing waits for it."""
-    AWAITING_APPROVAL = "awaiting approval"
+    AWAITING_APPROVAL = "awaiting_approval"
     APPROVED = "approved"
     EXECUTED = "executed"
     EXPIRED = "expired"

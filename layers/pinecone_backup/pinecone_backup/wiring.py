@@ -15,10 +15,10 @@ from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
 from pinecone_backup.adapters.metrics import EmfMetrics
 from pinecone_backup.adapters.objects import BucketObjects, BucketPolicyStore
-from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.adapters.secrets import SecretReader
 from pinecone_backup.runtime import share_logging, time_left
-from pinecone_backup.usecases.runs import Frame
+from pinecone_backup.usecases.runs import RunServices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.policy import Project
     from pinecone_backup.settings import ProjectSettings
 
-__all__ = ["Outside", "share_logging", "time_left"]
+__all__ = ["Container", "share_logging", "time_left"]
 
 
-class Outside[S: ProjectSettings]:
+class Container[S: ProjectSettings]:
     """The adapters of one process, for functions that speak to Pinecone.
 
     Args:
@@ -46,11 +46,11 @@ class Outside[S: ProjectSettings]:
         self._planes: dict[str, PineconeClient] = {}
 
     @cached_property
-    def frame(self) -> Frame:
+    def services(self) -> RunServices:
         """What the frame around every run needs."""
         settings = self.settings
         dynamodb = client("dynamodb")
-        return Frame(
+        return RunServices(
             owner=settings.owner,
             clock=lambda: datetime.now(UTC),
             ledger_of=lambda project: DynamoLedger(dynamodb, settings.table_name, project),

@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from pinecone_backup.adapters.secrets import KEEP_SECONDS, ApiKey, SecretReader
 from pinecone_backup.errors import SecretMalformed, SecretNotSet, StoreUnavailable
-from tests.support.pinecone_calls import Time
+from tests.support.pinecone_transport import Time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -231,8 +231,8 @@ def test_a_known_value_serves_on_while_secrets_manager_does_not_answer(
 
 def test_a_known_value_does_not_serve_on_once_it_was_withdrawn() -> None:
     time = Time()
-    gone = refusal("ResourceNotFoundException", "can't find the specified secret")
-    key = reader(Manager("pcsk_abc", gone), time).api_key(NAME)
+    deleted = refusal("ResourceNotFoundException", "can't find the specified secret")
+    key = reader(Manager("pcsk_abc", deleted), time).api_key(NAME)
     key.current()
     time.now += KEEP_SECONDS
 

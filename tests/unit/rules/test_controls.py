@@ -10,8 +10,8 @@ import pytest
 from pinecone_backup.model import IndexKind, Status
 from pinecone_backup.records import DeletionState, HoldScope, Severity, Verdict
 from pinecone_backup.rules import controls
+from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.controls import evaluate, looked_at, span
-from pinecone_backup.rules.facts import Protection
 from pinecone_backup.rules.findings import Control, reconcile
 from pinecone_backup.rules.forecast import Forecast
 from pinecone_backup.rules.inventory import NativeMark
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import Backup
     from pinecone_backup.records import BackupRecord, Finding
-    from pinecone_backup.rules.facts import IndexFacts, ProjectFacts
+    from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts
     from pinecone_backup.rules.findings import Observation
 
 SECOND = timedelta(seconds=1)
@@ -566,8 +566,8 @@ def test_an_undated_backup_and_one_from_the_future_are_reported() -> None:
 def test_a_hold_that_ran_out_unreleased_is_information() -> None:
     """T2: expiry goes by the clock."""
     held = inventory([backup()])
-    gone = hold(expires_at=NOW)
-    (found,) = controls.hold_expired(project_facts(held, holds=[gone]))
+    deleted = hold(expires_at=NOW)
+    (found,) = controls.hold_expired(project_facts(held, holds=[deleted]))
     assert found.severity is Severity.INFO
     assert found.subject == "h-1"
     for fine in (
@@ -581,8 +581,8 @@ def test_a_hold_that_ran_out_unreleased_is_information() -> None:
 
 def test_a_hold_on_a_whole_index_runs_out_too() -> None:
     held = inventory([backup()])
-    gone = hold(NAME, scope=HoldScope.INDEX, expires_at=NOW)
-    assert list(controls.hold_expired(project_facts(held, holds=[gone])))
+    deleted = hold(NAME, scope=HoldScope.INDEX, expires_at=NOW)
+    assert list(controls.hold_expired(project_facts(held, holds=[deleted])))
     elsewhere = hold("notes", scope=HoldScope.INDEX, expires_at=NOW)
     assert not list(controls.hold_expired(project_facts(held, holds=[elsewhere])))
 

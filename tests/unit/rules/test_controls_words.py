@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import Backup
     from pinecone_backup.records import BackupRecord
-    from pinecone_backup.rules.facts import ProjectFacts
+    from pinecone_backup.rules.audit_facts import ProjectFacts
     from pinecone_backup.rules.findings import Observation
 
 TEXTS = Path(__file__).with_name("controls.txt")
@@ -112,7 +112,7 @@ def scenarios() -> Iterator[ProjectFacts]:
     yield of(good, project={"holds": [hold("good", expires_at=ago(days=1))]})
 
 
-def told(observation: Observation) -> str:
+def rendered(observation: Observation) -> str:
     """An observation as a person reads it, and what programs get with it."""
     data = json.dumps(dict(observation.data), sort_keys=True)
     return (
@@ -125,7 +125,9 @@ def told(observation: Observation) -> str:
 
 
 def all_told() -> str:
-    return "\n".join(told(observation) for facts in scenarios() for observation in evaluate(facts))
+    return "\n".join(
+        rendered(observation) for facts in scenarios() for observation in evaluate(facts)
+    )
 
 
 def test_every_control_says_what_it_saw_and_what_to_do() -> None:

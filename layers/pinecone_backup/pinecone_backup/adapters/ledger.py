@@ -75,15 +75,15 @@ class DynamoLedger:
 
     # Leases
 
-    def acquire_lease(self, name: str, *, holder: str, clock: datetime, ttl: timedelta) -> None:
+    def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl: timedelta) -> None:
         """Take or renew the lease ``name``."""
         try:
             self._partition.put(
                 f"LEASE#{name}",
-                {"holder": holder, "until": _text(clock + ttl)},
+                {"holder": holder, "until": _text(now + ttl)},
                 condition="attribute_not_exists(pk) OR #holder = :holder OR #until <= :clock",
                 names={"#holder": "holder", "#until": "until"},
-                values={":holder": holder, ":clock": _text(clock)},
+                values={":holder": holder, ":clock": _text(now)},
             )
         except LedgerConflict:
             raise LeaseHeld(
@@ -209,13 +209,13 @@ class DynamoLedger:
 
     def put_finding(self, finding: Finding) -> None:
         """Write a finding."""
-        gone = finding.resolved_at and finding.resolved_at + timedelta(days=90)
-        self._partition.put(f"FINDING#{finding.finding_id}", _plain(finding), expires_at=gone)
+        deleted = finding.resolved_at and finding.resolved_at + timedelta(days=90)
+        self._partition.put(f"FINDING#{finding.finding_id}", _plain(finding), expires_at=deleted)
 
     def put_plan(self, plan: PlanRecord) -> None:
         """Write a plan's record."""
-        gone = plan.created_at + timedelta(days=90)
-        self._partition.put(f"PLAN#{plan.digest}", _plain(plan), expires_at=gone)
+        deleted = plan.created_at + timedelta(days=90)
+        self._partition.put(f"PLAN#{plan.digest}", _plain(plan), expires_at=deleted)
 
     def plan(self, digest: str) -> PlanRecord | None:
         """The plan of that digest."""
@@ -228,8 +228,8 @@ class DynamoLedger:
 
     def put_restore(self, record: RestoreRecord) -> None:
         """Write a restore."""
-        gone = record.started_at + timedelta(days=400)
-        self._partition.put(f"RESTORE#{record.job_id}", _plain(record), expires_at=gone)
+        deleted = record.started_at + timedelta(days=400)
+        self._partition.put(f"RESTORE#{record.job_id}", _plain(record), expires_at=deleted)
 
     def restores(self) -> Sequence[RestoreRecord]:
         """The restores started through us."""

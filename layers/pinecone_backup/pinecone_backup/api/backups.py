@@ -9,10 +9,10 @@ from pinecone_backup.api.cursors import read_cursor, write_cursor
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
 from pinecone_backup.model import RunKind
 from pinecone_backup.rules.inventory import take_inventory
-from pinecone_backup.usecases.delete import LEASE
-from pinecone_backup.usecases.delete import delete_backup as delete_one
-from pinecone_backup.usecases.on_demand import create_on_demand
 from pinecone_backup.usecases.present import present_facts
+from pinecone_backup.usecases.requests.delete import LEASE
+from pinecone_backup.usecases.requests.delete import delete_backup as delete_one
+from pinecone_backup.usecases.requests.on_demand import create_on_demand
 from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
@@ -32,20 +32,20 @@ _TAG = "Backups"
     status=201,
     problems=("not-found", "rule-forbids", "conflict", *PINECONE_WRITES),
 )
-def create_backup(call: Call, wish: models.CreateBackup) -> models.Backup:
+def create_backup(call: Call, request: models.CreateBackup) -> models.Backup:
     """Start a backup of an index now.
 
     It is under way when the answer comes, and takes minutes to hours: describe it to see its
     end. While one of ours is under way for the index, none is started.
     """
-    context = call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.clock))
+    context = call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.now))
     backup = create_on_demand(
         context,
-        call.plane(),
+        call.control_plane(),
         call.ledger(),
         call.path["index_name"],
-        name=wish.name,
-        description=wish.description,
+        name=request.name,
+        description=request.description,
     )
     call.locate("backups", backup.backup_id)
     return views.backup_rows(call, [backup])[0]
@@ -67,7 +67,7 @@ def list_index_backups(call: Call, query: models.IndexBackupsQuery) -> models.Ba
     the active index of that name only.
     """
     listing = f"{call.listing}?include_deleted={query.include_deleted}"
-    page = call.plane().index_backups_page(
+    page = call.control_plane().index_backups_page(
         call.path["index_name"],
         limit=query.limit,
         token=read_cursor(listing, query.paginationToken),
@@ -88,7 +88,7 @@ def list_index_backups(call: Call, query: models.IndexBackupsQuery) -> models.Ba
 def list_project_backups(call: Call, query: models.PageQuery) -> models.BackupList:
     """List the project's backups, those of deleted indexes included."""
     token = read_cursor(call.listing, query.paginationToken)
-    page = call.plane().project_backups_page(limit=query.limit, token=token)
+    page = call.control_plane().project_backups_page(limit=query.limit, token=token)
     return _page(call, call.listing, page)
 
 
@@ -102,14 +102,14 @@ def list_project_backups(call: Call, query: models.PageQuery) -> models.BackupLi
 )
 def describe_backup(call: Call, _: models.Nothing) -> models.BackupDetails:
     """Describe a backup: Pinecone's view, our verdict, its holds and its deletion."""
-    backup = call.plane().describe_backup(call.path["backup_id"])
+    backup = call.control_plane().describe_backup(call.path["backup_id"])
     ledger = call.ledger()
     record = ledger.backups().get(backup.backup_id)
     entry = take_inventory(
         [backup],
         records={backup.backup_id: record} if record else {},
-        owner=call.outside.frame.owner,
-        clock=call.clock,
+        owner=call.container.services.owner,
+        now=call.now,
     ).entries[backup.backup_id]
     held = {backup.backup_id, backup.index_name}
     return models.BackupDetails(
@@ -124,9 +124,9 @@ def describe_backup(call: Call, _: models.Nothing) -> models.BackupDetails:
         accepted_reason=record.accepted_reason if record else "",
         restore_tested=record.restore_tested if record else None,
         holds=[
-            views.hold_view(hold, call.clock)
+            views.hold_view(hold, call.now)
             for hold in ledger.holds()
-            if hold.target in held and hold.active(call.clock)
+            if hold.target in held and hold.active(call.now)
         ],
         deletion=views.deletion_view(record.deletion) if record and record.deletion else None,
     )
@@ -143,28 +143,32 @@ def describe_backup(call: Call, _: models.Nothing) -> models.BackupDetails:
     problems=("not-found", "rule-forbids", "busy", "not-ready", *PINECONE_WRITES),
 )
 def delete_backup(call: Call, query: models.DeleteBackupQuery) -> models.DeletedBackup:
-    """Delete a backup, within the rails of prune.
+    """Delete a backup, within the safeguards of prune.
 
     What is ours, finished and not needed by its index goes at once. Anything else answers 409
-    and names the rails in the way; ``override`` with those names and a reason deletes it all the
-    same. Holds, unfinished restores and contradictions cannot be overruled.
+    and names the safeguards in the way; ``override`` with those names and a reason deletes it
+    all the same. Holds, unfinished restores and contradictions cannot be overruled.
     """
-    run_id = new_run_id(RunKind.PRUNE, call.clock)
-    context, ledger, plane = call.context(RunKind.PRUNE, run_id), call.ledger(), call.plane()
-    document, version = call.policy()
-    ledger.acquire_lease("write", holder=run_id, clock=call.clock, ttl=LEASE)
+    run_id = new_run_id(RunKind.PRUNE, call.now)
+    context, ledger, control_plane = (
+        call.context(RunKind.PRUNE, run_id),
+        call.ledger(),
+        call.control_plane(),
+    )
+    document, policy_version = call.policy()
+    ledger.acquire_lease("write", holder=run_id, now=call.now, ttl=LEASE)
     try:
         facts = present_facts(
-            plane,
+            control_plane,
             ledger,
             document=document,
-            version=version,
+            policy_version=policy_version,
             owner=context.owner,
-            moment=context.moment,
+            time=context.time,
         )
         record = delete_one(
             context,
-            plane,
+            control_plane,
             ledger,
             facts,
             call.path["backup_id"],

@@ -52,9 +52,9 @@ def describe_finding(call: Call, _: models.Nothing) -> models.Finding:
     gives=models.Finding,
     problems=("not-found", "rule-forbids"),
 )
-def acknowledge_finding(call: Call, wish: models.WithReason) -> models.Finding:
+def acknowledge_finding(call: Call, request: models.WithReason) -> models.Finding:
     """Say that somebody knows of a finding, and why it stays for now."""
-    return _acknowledge(call, wish)
+    return _acknowledge(call, request)
 
 
 @route(
@@ -79,9 +79,9 @@ def list_deployment_findings(call: Call, query: models.FindingsQuery) -> models.
     gives=models.Finding,
     problems=("not-found", "rule-forbids"),
 )
-def acknowledge_deployment_finding(call: Call, wish: models.WithReason) -> models.Finding:
+def acknowledge_deployment_finding(call: Call, request: models.WithReason) -> models.Finding:
     """Say that somebody knows of a finding about the deployment."""
-    return _acknowledge(call, wish)
+    return _acknowledge(call, request)
 
 
 def _list(call: Call, query: models.FindingsQuery) -> models.FindingList:
@@ -117,14 +117,14 @@ def _describe(call: Call) -> models.Finding:
     raise SubjectUnknown(f"There is no finding {wanted!r} here")
 
 
-def _acknowledge(call: Call, wish: models.WithReason) -> models.Finding:
+def _acknowledge(call: Call, request: models.WithReason) -> models.Finding:
     return _finding(
         acknowledge(
             call.ledger(),
             call.path["finding_id"],
             who=call.actor,
-            why=wish.reason,
-            clock=call.clock,
+            reason=request.reason,
+            now=call.now,
         )
     )
 

@@ -36,12 +36,12 @@ def health(call: Call, _: models.Nothing) -> models.DeploymentHealth:
     The answer is 200 either way: ``status`` says how it stands. For each project the secret is
     read, Pinecone is asked for one row, and the ledger is written.
     """
-    frame, settings = call.outside.frame, call.outside.settings
+    services, settings = call.container.services, call.container.settings
     problems: list[str] = []
     projects: list[models.ProjectHealth] = []
-    version = ""
+    policy_version = ""
     try:
-        document, version = call.policy()
+        document, policy_version = call.policy()
     except (ConfigurationError, StoreUnavailable) as error:
         problems.append(str(error))
     else:
@@ -50,12 +50,12 @@ def health(call: Call, _: models.Nothing) -> models.DeploymentHealth:
     fine = not problems and not any(project.problems for project in projects)
     return models.DeploymentHealth(
         status="pass" if fine else "fail",
-        at=call.clock,
+        at=call.now,
         stack=settings.stack_name,
-        owner=frame.owner,
+        owner=services.owner,
         prune_mode=settings.prune_mode,
         policy="fail" if problems else "pass",
-        policy_version=version,
+        policy_version=policy_version,
         problems=problems,
         projects=projects,
     )
@@ -63,7 +63,7 @@ def health(call: Call, _: models.Nothing) -> models.DeploymentHealth:
 
 def _project(call: Call, project: Project) -> models.ProjectHealth:
     problems: list[str] = []
-    ledger = call.outside.frame.ledger_of(project.name)
+    ledger = call.container.services.ledger_of(project.name)
     readable, pinecone = _pinecone(call, project, problems)
     writable, last_runs = _ledger(call, ledger, problems)
     return models.ProjectHealth(
@@ -79,7 +79,7 @@ def _project(call: Call, project: Project) -> models.ProjectHealth:
 def _pinecone(call: Call, project: Project, problems: list[str]) -> tuple[_Reach, _Reach]:
     """Whether the secret can be read, and whether Pinecone answers with what it holds."""
     try:
-        call.outside.control_plane(project).project_backups_page(limit=1, token=None)
+        call.container.control_plane(project).project_backups_page(limit=1, token=None)
     except ConfigurationError as error:
         problems.append(str(error))
         return "fail", "unknown"
@@ -115,7 +115,7 @@ def _last(run: Run) -> models.LastRun:
 
 def _write(ledger: Ledger, call: Call) -> None:
     try:
-        ledger.acquire_lease("health", holder=call.request_id, clock=call.clock, ttl=_LEASE)
+        ledger.acquire_lease("health", holder=call.request_id, now=call.now, ttl=_LEASE)
         ledger.release_lease("health", holder=call.request_id)
     except LeaseHeld:
         return  # somebody else wrote it just now

@@ -6,7 +6,7 @@ from pinecone_backup.api import models, views
 from pinecone_backup.api.cursors import page_of
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import SubjectUnknown
-from pinecone_backup.usecases import holds
+from pinecone_backup.usecases.requests import holds
 
 _TAG = "Holds"
 
@@ -21,20 +21,20 @@ _TAG = "Holds"
     status=201,
     problems=("not-found", "rule-forbids"),
 )
-def place_hold(call: Call, wish: models.PlaceHold) -> models.Hold:
+def place_hold(call: Call, request: models.PlaceHold) -> models.Hold:
     """Hold a backup, or every backup of an index: nothing deletes it until the hold ends."""
     hold = holds.place_hold(
         call.ledger(),
-        call.plane(),
-        scope=wish.scope,
-        target=wish.target,
+        call.control_plane(),
+        scope=request.scope,
+        target=request.target,
         who=call.actor,
-        reason=wish.reason,
-        clock=call.clock,
-        expires_at=wish.expires_at,
+        reason=request.reason,
+        now=call.now,
+        expires_at=request.expires_at,
     )
     call.locate("holds", hold.hold_id)
-    return views.hold_view(hold, call.clock)
+    return views.hold_view(hold, call.now)
 
 
 @route(
@@ -49,13 +49,13 @@ def place_hold(call: Call, wish: models.PlaceHold) -> models.Hold:
 def list_holds(call: Call, query: models.HoldsQuery) -> models.HoldList:
     """List holds, the newest first; those that ended too, unless ``active``."""
     rows, cursor = page_of(
-        holds.list_holds(call.ledger(), clock=call.clock, active_only=query.active),
+        holds.list_holds(call.ledger(), now=call.now, active_only=query.active),
         listing=f"{call.listing}?active={query.active}",
         limit=query.limit,
         cursor=query.paginationToken,
     )
     return models.HoldList(
-        data=[views.hold_view(hold, call.clock) for hold in rows],
+        data=[views.hold_view(hold, call.now) for hold in rows],
         pagination=views.pagination(cursor),
     )
 
@@ -72,7 +72,7 @@ def describe_hold(call: Call, _: models.Nothing) -> models.Hold:
     """Describe a hold."""
     for hold in call.ledger().holds():
         if hold.hold_id == call.path["hold_id"]:
-            return views.hold_view(hold, call.clock)
+            return views.hold_view(hold, call.now)
     raise SubjectUnknown(f"Project {call.path['project']} has no hold {call.path['hold_id']!r}")
 
 
@@ -85,9 +85,9 @@ def describe_hold(call: Call, _: models.Nothing) -> models.Hold:
     gives=models.Hold,
     problems=("not-found", "rule-forbids"),
 )
-def release_hold(call: Call, wish: models.WithReason) -> models.Hold:
+def release_hold(call: Call, request: models.WithReason) -> models.Hold:
     """Release a hold: what it protected may go again."""
     hold = holds.release_hold(
-        call.ledger(), call.path["hold_id"], who=call.actor, reason=wish.reason, clock=call.clock
+        call.ledger(), call.path["hold_id"], who=call.actor, reason=request.reason, now=call.now
     )
-    return views.hold_view(hold, call.clock)
+    return views.hold_view(hold, call.now)

@@ -22,12 +22,12 @@ from pinecone_backup.model import RunKind
 from pinecone_backup.records import HoldScope, PlanState, Severity
 from pinecone_backup.rules.plan import Plan
 from pinecone_backup.rules.policy import Frequency, PolicyDocument
-from pinecone_backup.usecases.delete import Rail
+from pinecone_backup.usecases.requests.delete import Safeguard
 
 MOST_ROWS = 100
 NAME = r"^[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?$"
 """Of indexes, backups and schedules, as Pinecone takes them."""
-_RAILS = "|".join(Rail)
+_RAILS = "|".join(Safeguard)
 
 
 def _separated(value: object) -> object:
@@ -249,14 +249,14 @@ class CreateBackup(Input):
 
 
 class DeleteBackupQuery(Input):
-    """Which rails to overrule, and why."""
+    """Which safeguards to overrule, and why."""
 
     override: Annotated[
-        frozenset[Rail],
+        frozenset[Safeguard],
         BeforeValidator(_separated),
         WithJsonSchema({"type": "string", "pattern": f"^({_RAILS})(,({_RAILS}))*$"}),
     ] = frozenset()
-    """Names of rails, separated by commas."""
+    """Names of safeguards, separated by commas."""
     reason: Reason | None = None
     """Recorded with the deletion; needed with ``override``."""
 
@@ -579,7 +579,7 @@ class RestoreJobsQuery(PageQuery):
 class CurrentPolicy(Output):
     """The policy document in force."""
 
-    version: str
+    policy_version: str
     document: PolicyDocument
 
 

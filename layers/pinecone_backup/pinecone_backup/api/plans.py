@@ -60,7 +60,7 @@ def describe_plan(call: Call, _: models.Nothing) -> models.PlanDetails:
     """Describe a plan: every backup, what is to become of it, and why."""
     record = _record(call)
     try:
-        plan = Plan.from_json(call.outside.objects.get(record.key))
+        plan = Plan.from_json(call.container.objects.get(record.key))
     except (SubjectUnknown, ValueError):
         raise SubjectUnknown(
             f"The text of plan {record.digest[:12]} is not stored any more",
@@ -78,27 +78,27 @@ def describe_plan(call: Call, _: models.Nothing) -> models.PlanDetails:
     gives=models.PlanSummary,
     problems=("not-found", "approval-refused", "rule-forbids"),
 )
-def approve_plan(call: Call, wish: models.ApprovePlan) -> models.PlanSummary:
+def approve_plan(call: Call, request: models.ApprovePlan) -> models.PlanSummary:
     """Approve a plan: what it names may be deleted.
 
     The next prune carries it out, as far as what it names is still to go then.
     """
-    until = wish.until or call.clock + APPROVAL_LASTS
-    if until - call.clock > LONGEST_APPROVAL:
+    until = request.until or call.now + APPROVAL_LASTS
+    if until - call.now > LONGEST_APPROVAL:
         raise RuleForbids(
             f"An approval lasts {LONGEST_APPROVAL.days} days at most",
             rule="approval",
             next_step="Give an earlier end.",
         )
-    _, version = call.policy()
+    _, policy_version = call.policy()
     record = approve(
         call.ledger(),
         call.path["digest"],
-        policy_version=version,
+        policy_version=policy_version,
         who=call.actor,
-        why=wish.reason,
+        reason=request.reason,
         until=until,
-        clock=call.clock,
+        now=call.now,
     )
     return models.PlanSummary(**_fields(record))
 
@@ -118,8 +118,8 @@ def execute_plan(call: Call, _: models.Nothing) -> models.Run:
     A deployment whose ``PruneMode`` is ``dry_run`` carries out none.
     """
     record = _record(call)
-    run_id = new_run_id(RunKind.PRUNE, call.clock)
-    mode = call.outside.settings.prune_mode
+    run_id = new_run_id(RunKind.PRUNE, call.now)
+    mode = call.container.settings.prune_mode
     refuse_to_execute(call.context(RunKind.PRUNE, run_id), record, call.policy()[1], mode)
     return request_run(call, RunKind.PRUNE, {"digest": record.digest})
 

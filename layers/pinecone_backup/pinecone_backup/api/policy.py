@@ -8,7 +8,7 @@ from pinecone_backup.api import models
 from pinecone_backup.api.problems import FieldError, ProblemError
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import PolicyInvalid
-from pinecone_backup.model import Moment
+from pinecone_backup.model import RunTime
 from pinecone_backup.rules.policy import validate_policy as validated
 from pinecone_backup.usecases.present import present_facts
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.rules.plan import PlanItem
     from pinecone_backup.rules.policy import PolicyDocument
-    from pinecone_backup.usecases.preview import PreviewDay
+    from pinecone_backup.rules.preview import PreviewDay
 
 _TAG = "Policy"
 
@@ -25,8 +25,8 @@ _TAG = "Policy"
 @route("GET", "/v1/policy", access=Access.READ, tag=_TAG, gives=models.CurrentPolicy)
 def describe_policy(call: Call, _: models.Nothing) -> models.CurrentPolicy:
     """Give the policy document in force, and its version."""
-    document, version = call.policy()
-    return models.CurrentPolicy(version=version, document=document)
+    document, policy_version = call.policy()
+    return models.CurrentPolicy(policy_version=policy_version, document=document)
 
 
 @route(
@@ -38,11 +38,11 @@ def describe_policy(call: Call, _: models.Nothing) -> models.CurrentPolicy:
     gives=models.PolicyValidity,
     changes=False,
 )
-def validate_policy(call: Call, wish: models.ValidatePolicy) -> models.PolicyValidity:
+def validate_policy(call: Call, request: models.ValidatePolicy) -> models.PolicyValidity:
     """Look a policy document over: every error at once. Nothing is stored."""
     del call
     try:
-        validated(wish.document)
+        validated(request.document)
     except PolicyInvalid as error:
         return models.PolicyValidity(
             valid=False,
@@ -61,25 +61,25 @@ def validate_policy(call: Call, wish: models.ValidatePolicy) -> models.PolicyVal
     changes=False,
     problems=("not-found",),
 )
-def preview_policy(call: Call, wish: models.PreviewPolicy) -> models.PolicyPreview:
+def preview_policy(call: Call, request: models.PreviewPolicy) -> models.PolicyPreview:
     """Tell what a policy document would keep and delete of the project, day by day.
 
     Nothing is stored and nothing is deleted.
     """
-    from pinecone_backup.usecases.preview import preview  # noqa: PLC0415 - cron, only here
+    from pinecone_backup.rules.preview import preview  # noqa: PLC0415 - cron, only here
 
-    document, version = call.policy()
-    if wish.document is not None:
-        document, version = _given(wish.document), "preview"
+    document, policy_version = call.policy()
+    if request.document is not None:
+        document, policy_version = _given(request.document), "preview"
     facts = present_facts(
-        call.plane(),
+        call.control_plane(),
         call.ledger(),
         document=document,
-        version=version,
-        owner=call.outside.frame.owner,
-        moment=Moment(now=call.clock, clock=call.clock),
+        policy_version=policy_version,
+        owner=call.container.services.owner,
+        time=RunTime(scheduled_at=call.now, actual=call.now),
     )
-    seen = preview(facts, days=wish.days)
+    seen = preview(facts, days=request.days)
     return models.PolicyPreview(
         days=[_day(day) for day in seen.days],
         kept_today=_items(seen.days[0].kept),

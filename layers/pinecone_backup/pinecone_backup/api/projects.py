@@ -21,7 +21,7 @@ def list_projects(call: Call, _: models.Nothing) -> models.ProjectList:
     named = {project.name for project in document.projects}
     return models.ProjectList(
         data=[_project(call, project) for project in document.projects],
-        unnamed=[name for name in call.outside.frame.projects.known() if name not in named],
+        unnamed=[name for name in call.container.services.projects.known() if name not in named],
     )
 
 
@@ -48,7 +48,9 @@ def describe_project(call: Call, _: models.Nothing) -> models.KnownProject:
 )
 def list_indexes(call: Call, _: models.Nothing) -> models.IndexList:
     """List the project's active indexes, each with the policy that decides about it."""
-    return models.IndexList(data=[_index(call, index) for index in call.plane().list_indexes()])
+    return models.IndexList(
+        data=[_index(call, index) for index in call.control_plane().list_indexes()]
+    )
 
 
 @route(
@@ -61,11 +63,11 @@ def list_indexes(call: Call, _: models.Nothing) -> models.IndexList:
 )
 def describe_index(call: Call, _: models.Nothing) -> models.Index:
     """Describe an index, with the policy that decides about it."""
-    return _index(call, call.plane().describe_index(call.path["index_name"]))
+    return _index(call, call.control_plane().describe_index(call.path["index_name"]))
 
 
 def _project(call: Call, project: Project) -> models.KnownProject:
-    prefix = call.outside.settings.project_secret_prefix
+    prefix = call.container.settings.project_secret_prefix
     return models.KnownProject(
         name=project.name, secret=f"{prefix}{project.secret_name}", quota=project.quota
     )

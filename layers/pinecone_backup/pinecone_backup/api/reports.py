@@ -40,14 +40,14 @@ def link_latest_report_page(call: Call, _: models.Nothing) -> models.ReportPage:
     Whoever has the link can open the page, for 15 minutes.
     """
     report = _report(call)
-    link = call.outside.objects.link(_key(report.project, "html"), expires_in=_LINK_LIVES)
-    return models.ReportPage(url=link, expires_at=call.clock + _LINK_LIVES)
+    link = call.container.objects.link(_key(report.project, "html"), expires_in=_LINK_LIVES)
+    return models.ReportPage(url=link, expires_at=call.now + _LINK_LIVES)
 
 
 def _report(call: Call) -> Report:
     project = call.project().name
     try:
-        return Report.from_json(call.outside.objects.get(_key(project, "json")))
+        return Report.from_json(call.container.objects.get(_key(project, "json")))
     except (SubjectUnknown, ValueError):
         raise SubjectUnknown(
             f"There is no report of project {project} yet",

@@ -10,7 +10,7 @@ from pinecone_backup.api.cursors import page_of, read_cursor, write_cursor
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
 from pinecone_backup.errors import NotFound
 from pinecone_backup.model import RunKind
-from pinecone_backup.usecases.restore import restore
+from pinecone_backup.usecases.requests.restore import restore
 from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
@@ -30,21 +30,21 @@ _TAG = "Restores"
     status=202,
     problems=("not-found", "rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
 )
-def create_index_from_backup(call: Call, wish: models.Restore) -> models.RestoreStarted:
+def create_index_from_backup(call: Call, request: models.Restore) -> models.RestoreStarted:
     """Create an index from a backup.
 
     A name that an index has is refused: a restore never overwrites one. The restore goes on
     after the answer: describe the restore job to follow it.
     """
     record = restore(
-        call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.clock)),
-        call.plane(),
+        call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.now)),
+        call.control_plane(),
         call.ledger(),
         backup_id=call.path["backup_id"],
-        name=wish.name,
-        tags=wish.tags,
-        deletion_protection=wish.deletion_protection == "enabled",
-        read_capacity=wish.read_capacity,
+        name=request.name,
+        tags=request.tags,
+        deletion_protection=request.deletion_protection == "enabled",
+        read_capacity=request.read_capacity,
     )
     call.locate("restore-jobs", record.job_id)
     return models.RestoreStarted(restore_job_id=record.job_id, index_id=record.target_index_id)
@@ -70,7 +70,7 @@ def list_restore_jobs(call: Call, query: models.RestoreJobsQuery) -> models.Rest
         )
         shown = [_remembered(record) for record in rows]
     else:
-        page = call.plane().restore_jobs_page(
+        page = call.control_plane().restore_jobs_page(
             limit=query.limit, token=read_cursor(listing, query.paginationToken)
         )
         cursor = write_cursor(listing, page.next_token) if page.next_token else None
@@ -91,13 +91,13 @@ def describe_restore_job(call: Call, _: models.Nothing) -> models.RestoreJob:
     ledger, job_id = call.ledger(), call.path["job_id"]
     record = next((each for each in ledger.restores() if each.job_id == job_id), None)
     try:
-        job = call.plane().describe_restore_job(job_id)
+        job = call.control_plane().describe_restore_job(job_id)
     except NotFound:
         if record is None:
             raise
         return _remembered(record)
     if record is not None and record.finished_at is None and not job.unfinished:
-        record = replace(record, status=job.status, finished_at=job.completed_at or call.clock)
+        record = replace(record, status=job.status, finished_at=job.completed_at or call.now)
         ledger.put_restore(record)
     return _job(job, record)
 

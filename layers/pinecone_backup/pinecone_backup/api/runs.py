@@ -31,13 +31,15 @@ _REACH = 1_000
     status=202,
     problems=("not-found",),
 )
-def start_run(call: Call, wish: models.StartRun) -> models.Run:
+def start_run(call: Call, request: models.StartRun) -> models.Run:
     """Ask for a create, prune or audit run.
 
     The answer names the run, which starts within seconds: describe it to follow it. A prune that
     is asked for here makes a plan and deletes nothing; executing a plan is another operation.
     """
-    return request_run(call, wish.kind, {"dry_run": True} if wish.kind is RunKind.PRUNE else {})
+    return request_run(
+        call, request.kind, {"dry_run": True} if request.kind is RunKind.PRUNE else {}
+    )
 
 
 @route(
@@ -77,22 +79,22 @@ def describe_run(call: Call, _: models.Nothing) -> models.Run:
     return _run(run)
 
 
-def request_run(call: Call, kind: RunKind, wish: Mapping[str, object]) -> models.Run:
+def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> models.Run:
     """Record a run as requested, and ask for it on the bus."""
     ledger = call.ledger()
     run = Run(
-        run_id=new_run_id(kind, call.clock),
+        run_id=new_run_id(kind, call.now),
         kind=kind,
         trigger=TriggerKind.API,
         actor=call.actor,
         state=RunState.REQUESTED,
-        time=call.clock,
-        started_at=call.clock,
+        time=call.now,
+        started_at=call.now,
     )
     ledger.put_run(run)
-    detail = {"project": ledger.project, "run_id": run.run_id, **wish}
+    detail = {"project": ledger.project, "run_id": run.run_id, **request}
     try:
-        call.outside.frame.bus.request_run(kind, detail)
+        call.container.services.bus.request_run(kind, detail)
     except StoreUnavailable as error:
         ledger.put_run(replace(run, state=RunState.FAILED, error=str(error)))
         raise

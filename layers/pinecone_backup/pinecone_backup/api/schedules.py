@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pinecone_backup.api import models, views
 from pinecone_backup.api.cursors import read_cursor, write_cursor
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
-from pinecone_backup.usecases import schedules
+from pinecone_backup.usecases.requests import native_schedules
 
 if TYPE_CHECKING:
     from pinecone_backup.model import NativeRun, NativeSchedule
@@ -28,17 +28,17 @@ _OF_INDEX = "/v1/projects/{project}/indexes/{index_name}/backup-schedules"
     status=201,
     problems=("not-found", "conflict", *PINECONE_WRITES),
 )
-def create_backup_schedule(call: Call, wish: models.CreateSchedule) -> models.Schedule:
+def create_backup_schedule(call: Call, request: models.CreateSchedule) -> models.Schedule:
     """Create a native schedule on an index; an index can have one that is enabled."""
-    made = schedules.create_schedule(
+    made = native_schedules.create_schedule(
         call.ledger(),
-        call.plane(),
+        call.control_plane(),
         call.path["index_name"],
-        name=wish.name,
-        frequency=wish.schedule.frequency,
-        expire_after_days=wish.retention.expire_after_days,
+        name=request.name,
+        frequency=request.schedule.frequency,
+        expire_after_days=request.retention.expire_after_days,
         who=call.actor,
-        clock=call.clock,
+        now=call.now,
     )
     call.locate("backup-schedules", made.schedule_id)
     return _schedule(made)
@@ -55,7 +55,7 @@ def create_backup_schedule(call: Call, wish: models.CreateSchedule) -> models.Sc
 )
 def list_backup_schedules(call: Call, query: models.PageQuery) -> models.ScheduleList:
     """List an index's native schedules, the paused ones included."""
-    page = call.plane().native_schedules_page(
+    page = call.control_plane().native_schedules_page(
         call.path["index_name"],
         limit=query.limit,
         token=read_cursor(call.listing, query.paginationToken),
@@ -75,7 +75,7 @@ def list_backup_schedules(call: Call, query: models.PageQuery) -> models.Schedul
 )
 def describe_backup_schedule(call: Call, _: models.Nothing) -> models.Schedule:
     """Describe a native schedule."""
-    return _schedule(call.plane().describe_native_schedule(call.path["schedule_id"]))
+    return _schedule(call.control_plane().describe_native_schedule(call.path["schedule_id"]))
 
 
 @route(
@@ -87,21 +87,21 @@ def describe_backup_schedule(call: Call, _: models.Nothing) -> models.Schedule:
     gives=models.Schedule,
     problems=("not-found", "conflict", "rule-forbids", *PINECONE_WRITES),
 )
-def update_backup_schedule(call: Call, wish: models.UpdateSchedule) -> models.Schedule:
+def update_backup_schedule(call: Call, request: models.UpdateSchedule) -> models.Schedule:
     """Pause or resume a native schedule, or change its frequency or retention.
 
     Pinecone applies a shorter retention to backups that exist: that is a deletion, refused here
     and offered under ``shorten-retention``.
     """
-    changed = schedules.update_schedule(
+    changed = native_schedules.update_schedule(
         call.ledger(),
-        call.plane(),
+        call.control_plane(),
         call.path["schedule_id"],
-        frequency=wish.frequency,
-        expire_after_days=wish.retention.expire_after_days if wish.retention else None,
-        enabled=wish.enabled,
+        frequency=request.frequency,
+        expire_after_days=request.retention.expire_after_days if request.retention else None,
+        enabled=request.enabled,
         who=call.actor,
-        clock=call.clock,
+        now=call.now,
     )
     return _schedule(changed)
 
@@ -115,17 +115,17 @@ def update_backup_schedule(call: Call, wish: models.UpdateSchedule) -> models.Sc
     gives=models.Schedule,
     problems=("not-found", "conflict", *PINECONE_WRITES),
 )
-def shorten_retention(call: Call, wish: models.ShortenRetention) -> models.Schedule:
+def shorten_retention(call: Call, request: models.ShortenRetention) -> models.Schedule:
     """Shorten a native schedule's retention: Pinecone expires its older backups."""
-    changed = schedules.update_schedule(
+    changed = native_schedules.update_schedule(
         call.ledger(),
-        call.plane(),
+        call.control_plane(),
         call.path["schedule_id"],
-        expire_after_days=wish.expire_after_days,
+        expire_after_days=request.expire_after_days,
         may_shorten=True,
-        reason=wish.reason,
+        reason=request.reason,
         who=call.actor,
-        clock=call.clock,
+        now=call.now,
     )
     return _schedule(changed)
 
@@ -141,8 +141,8 @@ def shorten_retention(call: Call, wish: models.ShortenRetention) -> models.Sched
 )
 def delete_backup_schedule(call: Call, _: models.Nothing) -> None:
     """Delete a native schedule; the backups that it made stay, and still expire."""
-    schedules.delete_schedule(
-        call.ledger(), call.plane(), call.path["schedule_id"], who=call.actor, clock=call.clock
+    native_schedules.delete_schedule(
+        call.ledger(), call.control_plane(), call.path["schedule_id"], who=call.actor, now=call.now
     )
 
 
@@ -157,7 +157,7 @@ def delete_backup_schedule(call: Call, _: models.Nothing) -> None:
 )
 def list_backup_schedule_history(call: Call, query: models.PageQuery) -> models.ScheduleHistory:
     """List the backups that a native schedule made, and the one that it plans."""
-    page = call.plane().native_history_page(
+    page = call.control_plane().native_history_page(
         call.path["schedule_id"],
         limit=query.limit,
         token=read_cursor(call.listing, query.paginationToken),

@@ -9,7 +9,7 @@ from pinecone_backup.api import models, views
 from pinecone_backup.api.cursors import page_of
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.rules.inventory import counts_as_good
-from pinecone_backup.usecases.suspects import accept_suspect as accept
+from pinecone_backup.usecases.requests.suspects import accept_suspect as accept
 
 if TYPE_CHECKING:
     from pinecone_backup.records import BackupRecord
@@ -52,13 +52,13 @@ def list_suspects(call: Call, query: models.PageQuery) -> models.SuspectList:
     gives=models.Suspect,
     problems=("not-found", "rule-forbids"),
 )
-def accept_suspect(call: Call, wish: models.WithReason) -> models.Suspect:
+def accept_suspect(call: Call, request: models.WithReason) -> models.Suspect:
     """Accept a suspect: it is good, and the measure for what comes after it.
 
     Older good backups may then go, which is why this needs the permission to destroy.
     """
     record = accept(
-        call.ledger(), call.path["backup_id"], who=call.actor, why=wish.reason, clock=call.clock
+        call.ledger(), call.path["backup_id"], who=call.actor, reason=request.reason, now=call.now
     )
     return _suspect(record)
 

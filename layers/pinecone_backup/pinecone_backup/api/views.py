@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def backup_rows(call: Call, rows: Sequence[Backup]) -> list[models.Backup]:
     """A page of backups in the order listed, each with whose it is (rule I2)."""
     found = take_inventory(
-        rows, records={}, owner=call.outside.frame.owner, clock=call.clock
+        rows, records={}, owner=call.container.services.owner, now=call.now
     ).entries
     shown = []
     for row in rows:
@@ -58,7 +58,7 @@ def pagination(cursor: str | None) -> models.Pagination | None:
     return models.Pagination(next=cursor) if cursor else None
 
 
-def hold_view(hold: Hold, clock: datetime) -> models.Hold:
+def hold_view(hold: Hold, now: datetime) -> models.Hold:
     """A hold, and whether it protects now."""
     return models.Hold(
         hold_id=hold.hold_id,
@@ -71,7 +71,7 @@ def hold_view(hold: Hold, clock: datetime) -> models.Hold:
         released_at=hold.released_at,
         released_by=hold.released_by,
         release_reason=hold.release_reason,
-        active=hold.active(clock),
+        active=hold.active(now),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from pinecone_backup.records import Severity
-from pinecone_backup.rules.facts import Protection
+from pinecone_backup.rules.audit_facts import Protection
 
 
 class Health(StrEnum):
@@ -76,7 +76,7 @@ class IndexReport(_Part):
 
     name: str
     protection: Protection
-    why: str
+    reason: str
     """One sentence."""
     policy: str | None
     assigned_by: str

@@ -22,8 +22,8 @@ from jinja2 import Environment, StrictUndefined
 from pinecone_backup.records import Severity
 from pinecone_backup.report.build import TIERS
 from pinecone_backup.report.model import Health
+from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.controls import QUOTA_ALARMS, QUOTA_WARNS, span
-from pinecone_backup.rules.facts import Protection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -238,7 +238,7 @@ def _tone_of(point: BackupPoint) -> str:
 
 
 def _story(point: BackupPoint, at: datetime, age: timedelta) -> str:
-    parts = [f"{_time(at)}, {span(age)} ago", f"{point.worth}, {point.origin}"]
+    parts = [f"{_time(at)}, {span(age)} ago", f"{point.worth}, {point.origin}".replace("_", " ")]
     if point.record_count is not None:
         parts.append(f"{point.record_count:,} records")
     if point.held:

@@ -345,8 +345,8 @@ def reconcile(
             continue
         finding = before[key]
         if finding.open and evidence.covers(finding):
-            gone = replace(finding, resolved_at=at)
-            changes.append(Change(ChangeKind.RESOLVED, gone, finding))
+            deleted = replace(finding, resolved_at=at)
+            changes.append(Change(ChangeKind.RESOLVED, deleted, finding))
         else:
             unchanged.append(finding)
     return Changes(changes, unchanged)

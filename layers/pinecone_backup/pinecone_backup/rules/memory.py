@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-def met(
-    known: IndexRecord | None, name: str, *, policy: str | None, clock: datetime
+def mark_seen(
+    known: IndexRecord | None, name: str, *, policy: str | None, now: datetime
 ) -> IndexRecord:
     """The memory of an index that is there now, before its incarnation is asked for."""
     if known is None:
-        return IndexRecord(name, first_seen_at=clock, last_seen_at=clock, policy=policy)
-    return replace(known, last_seen_at=clock, policy=policy)
+        return IndexRecord(name, first_seen_at=now, last_seen_at=now, policy=policy)
+    return replace(known, last_seen_at=now, policy=policy)
 
 
-def identified(
-    record: IndexRecord, active_id: str | None, *, listed_ids: Container[str], clock: datetime
+def set_incarnation(
+    record: IndexRecord, active_id: str | None, *, listed_ids: Container[str], now: datetime
 ) -> IndexRecord:
     """The memory of an index, now that Pinecone told its incarnation.
 
@@ -34,7 +34,7 @@ def identified(
             new incarnation only when those of the known one are still listed elsewhere:
             otherwise they may just be gone.
         listed_ids: The index ids of all backups that the project lists.
-        clock: The real clock, UTC.
+        now: The actual time, UTC.
     """
     if active_id == record.index_id or (active_id is None and record.index_id not in listed_ids):
         return record
@@ -47,5 +47,5 @@ def identified(
         record,
         index_id=active_id,
         previous_ids=(*record.previous_ids, record.index_id),
-        first_seen_at=clock,
+        first_seen_at=now,
     )

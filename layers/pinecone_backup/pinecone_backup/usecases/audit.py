@@ -22,19 +22,19 @@ from pinecone_backup.records import RunState, Severity, Verdict
 from pinecone_backup.report.build import Material, build_report, build_unknown_report
 from pinecone_backup.report.model import Gap, Report
 from pinecone_backup.report.page import render_page
+from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts, used
 from pinecone_backup.rules.controls import evaluate, looked_at
-from pinecone_backup.rules.facts import IndexFacts, ProjectFacts, used
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.forecast import Tenant, forecast
 from pinecone_backup.rules.inventory import Origin, Worth
-from pinecone_backup.rules.memory import identified, met
+from pinecone_backup.rules.memory import mark_seen, set_incarnation
 from pinecone_backup.rules.plan import Facts, make_plan
 from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX, judge
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.findings import record_findings
 from pinecone_backup.usecases.looking import RESERVE, look
 from pinecone_backup.usecases.prune import suspect_event
-from pinecone_backup.usecases.restore import refresh_restores
+from pinecone_backup.usecases.requests.restore import refresh_restores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,15 +104,15 @@ def audit_project(
         LedgerError: The ledger could not be read or written.
         StoreUnavailable: The report could not be stored; findings and verdicts are.
     """
-    tell = Teller(context, ledger, objects, policy_version, stack)
+    tell = AuditReporter(context, ledger, objects, policy_version, stack)
     try:
         sight = look(context, control_plane, ledger, enough_time=lambda: time_left() > RESERVE)
     except UNREADABLE as error:
         _measure(metrics, tell.unreadable(str(error)))
         raise
-    refresh_restores(control_plane, ledger, clock=context.moment.clock)
+    refresh_restores(control_plane, ledger, now=context.time.actual)
     facts = _facts(context, control_plane, ledger, document, sight)
-    changes = record_findings(ledger, evaluate(facts), looked_at(facts), facts.clock)
+    changes = record_findings(ledger, evaluate(facts), looked_at(facts), facts.now)
     report = tell.seen(facts, _plan(facts, context, document, policy_version), sight)
     _measure(metrics, report)
     whole = not any(index.problem for index in facts.indexes)
@@ -121,7 +121,7 @@ def audit_project(
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class AuditReporter:
     """Makes reports of one run and stores them."""
 
     context: RunContext
@@ -133,7 +133,7 @@ class Teller:
     def seen(self, facts: ProjectFacts, plan: Plan, sight: Sight) -> Report:
         """Report what an audit found."""
         material = replace(
-            self._material(sight.gone), restores=sight.restores or (), gaps=_gaps(facts, sight)
+            self._material(sight.deleted), restores=sight.restores or (), gaps=_gaps(facts, sight)
         )
         return self._stored(build_report(facts, plan, material))
 
@@ -145,7 +145,7 @@ class Teller:
         """
         return self._stored(build_unknown_report(self._material(()), reason))
 
-    def _material(self, gone: Sequence[BackupRecord]) -> Material:
+    def _material(self, deleted: Sequence[BackupRecord]) -> Material:
         last = [self.ledger.last_completed(kind) for kind in (RunKind.CREATE, RunKind.PRUNE)]
         return Material(
             context=self.context,
@@ -153,7 +153,7 @@ class Teller:
             policy_version=self.policy_version,
             findings=self.ledger.findings(),
             previous=_previous(self.objects, self.context.project),
-            records=[*self.ledger.backups().values(), *gone],
+            records=[*self.ledger.backups().values(), *deleted],
             runs=[run for run in last if run is not None],
         )
 
@@ -187,7 +187,7 @@ def _facts(
     sight: Sight,
 ) -> ProjectFacts:
     """What the controls judge by; new verdicts and other news are in the ledger already."""
-    clock = context.moment.clock
+    now = context.time.actual
     known = ledger.indexes()
     listed = {entry.backup.index_id for entry in sight.inventory.entries.values()}
     indexes = []
@@ -195,14 +195,14 @@ def _facts(
         name = seen.index.name
         assigned = document.assigned(context.project, name, seen.index.tags)
         policy = assigned.policy.name if assigned.policy else None
-        record = met(known.get(name), name, policy=policy, clock=clock)
+        record = mark_seen(known.get(name), name, policy=policy, now=now)
         if not seen.problem:
-            record = identified(record, seen.active_id, listed_ids=listed, clock=clock)
+            record = set_incarnation(record, seen.active_id, listed_ids=listed, now=now)
         problem = seen.problem or sight.doubts.get(name, "")
         indexes.append(
             IndexFacts(seen.index, assigned, record, schedules=seen.schedules, problem=problem)
         )
-    judged, indexes = _judged(control_plane, sight.inventory, indexes, clock)
+    judged, indexes = _judged(control_plane, sight.inventory, indexes, now)
     _remember(context, ledger, sight, judged.records, indexes=indexes)
     inventory = judged.inventory
     indexes = [_with_backups(index, inventory) for index in indexes]
@@ -211,14 +211,14 @@ def _facts(
     return ProjectFacts(
         name=context.project,
         quota=quota,
-        clock=clock,
+        now=now,
         inventory=inventory,
         indexes=indexes,
         forecast=forecast(
             [_tenant(index, index.policy) for index in indexes if index.policy],
             used=used(inventory),
             quota=quota,
-            now=clock,
+            now=now,
             pruning=_prunes(ledger),
         ),
         orphans=document.orphans,
@@ -230,7 +230,7 @@ def _judged(
     control_plane: ControlPlane,
     inventory: Inventory,
     indexes: Sequence[IndexFacts],
-    clock: datetime,
+    now: datetime,
 ) -> tuple[Judged, list[IndexFacts]]:
     """Every verdict taken; an index is asked for its own count only where it matters (G2)."""
     limits: dict[str, int] = {}
@@ -248,7 +248,7 @@ def _judged(
             counts[index_id] = count
         record = replace(facts.record, record_count=count)  # an old count would mislead
         counted.append(replace(facts, record=record))
-    judged = judge(inventory, shrink_percent=limits, clock=clock, index_counts=counts)
+    judged = judge(inventory, shrink_percent=limits, now=now, index_counts=counts)
     return judged, counted
 
 
@@ -319,7 +319,9 @@ def _prunes(ledger: Ledger) -> bool:
 # What is told
 
 
-def _plan(facts: ProjectFacts, context: RunContext, document: PolicyDocument, version: str) -> Plan:
+def _plan(
+    facts: ProjectFacts, context: RunContext, document: PolicyDocument, policy_version: str
+) -> Plan:
     """What a prune would do now: the report shows by which tier a backup is kept."""
     return make_plan(
         Facts(
@@ -327,8 +329,8 @@ def _plan(facts: ProjectFacts, context: RunContext, document: PolicyDocument, ve
             inventory=facts.inventory,
             indexes=[index.index for index in facts.indexes],
             document=document,
-            version=version,
-            moment=context.moment,
+            policy_version=policy_version,
+            time=context.time,
             holds=facts.holds,
             active={
                 index.name: index.record.index_id for index in facts.indexes if not index.problem

@@ -37,7 +37,7 @@ WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class PruneServices:
     """What a prune works with.
 
     Attributes:
@@ -67,7 +67,12 @@ class Deletions:
     """
 
     def __init__(
-        self, context: RunContext, tools: Tools, facts: Facts, plan: Plan, chosen: frozenset[str]
+        self,
+        context: RunContext,
+        services: PruneServices,
+        facts: Facts,
+        plan: Plan,
+        chosen: frozenset[str],
     ) -> None:
         self._plan = plan
         self.deleted: list[str] = []
@@ -77,7 +82,7 @@ class Deletions:
         self.skipped_indexes: dict[str, str] = {}
         self.changed: dict[str, str] = {}
         self._context = context
-        self._tools = tools
+        self._services = services
         self._facts = facts
         self._chosen = chosen
         self._broken = threading.Event()
@@ -97,7 +102,7 @@ class Deletions:
         if not work:
             return
         indexes = {index.index_id: index for index in self._plan.indexes}
-        with ThreadPoolExecutor(min(self._tools.workers, len(work))) as pool:
+        with ThreadPoolExecutor(min(self._services.workers, len(work))) as pool:
             running = [
                 pool.submit(self._index, indexes[index_id], items)
                 for index_id, items in work.items()
@@ -130,12 +135,12 @@ class Deletions:
                 self._delete(item)
 
     def _out_of_time(self) -> bool:
-        return self._tools.time_left() < STOP_BEFORE
+        return self._services.time_left() < STOP_BEFORE
 
     def _held_now(self) -> frozenset[str]:
         """What is held now: a hold may be younger than the plan (rule D1)."""
-        clock = self._context.moment.clock
-        return frozenset(hold.target for hold in self._tools.ledger.holds() if hold.active(clock))
+        now = self._context.time.actual
+        return frozenset(hold.target for hold in self._services.ledger.holds() if hold.active(now))
 
     def _doubt(self, index: PlannedIndex) -> str:
         """Why nothing of the index may be deleted just now (rules I1 and D5), or empty."""
@@ -148,8 +153,8 @@ class Deletions:
         name = index.index_name
         if all(listed.name != name for listed in self._facts.indexes):
             return ""  # a deleted index whose name is free; a living one is always listed
-        plane, asked = self._tools.control_plane, self._facts.active
-        active = asked[name] if name in asked else active_incarnation(plane, name)
+        control_plane, asked = self._services.control_plane, self._facts.active
+        active = asked[name] if name in asked else active_incarnation(control_plane, name)
         if index.orphan == (active != index.index_id):
             return ""
         self.changed[name] = active or "an incarnation without backups"
@@ -159,7 +164,7 @@ class Deletions:
         if index.anchor is None:
             return ""
         try:
-            anchor = self._tools.control_plane.describe_backup(index.anchor)
+            anchor = self._services.control_plane.describe_backup(index.anchor)
         except NotFound:
             return f"its newest good backup {index.anchor} is gone"
         if anchor.status is Status.READY and anchor.index_id == index.index_id:
@@ -168,19 +173,19 @@ class Deletions:
 
     def _delete(self, item: PlanItem) -> None:
         entry = self._facts.inventory.entries[item.backup_id]
-        record = entry.known(self._context.moment.clock)
+        record = entry.known(self._context.time.actual)
         intent = Deletion(
             DeletionState.UNKNOWN,
-            self._context.moment.clock,
+            self._context.time.actual,
             self._context.run_id,
             self._context.actor,
             item.reasons,
         )
-        self._tools.ledger.put_backup(replace(record, deletion=intent))
+        self._services.ledger.put_backup(replace(record, deletion=intent))
         outcome = self._ask(intent, item.backup_id)
-        self._tools.ledger.put_backup(replace(record, deletion=outcome))
-        if outcome.state.spent:
-            self._tools.ledger.record_event(deleted_event(self._context, record, outcome))
+        self._services.ledger.put_backup(replace(record, deletion=outcome))
+        if outcome.state.accepted:
+            self._services.ledger.record_event(deleted_event(self._context, record, outcome))
             self.deleted.append(item.backup_id)
         elif outcome.state is DeletionState.SKIPPED:
             self.skipped.append(item.backup_id)
@@ -190,9 +195,9 @@ class Deletions:
     def _ask(self, intent: Deletion, backup_id: str) -> Deletion:
         """Rule D6."""
         try:
-            self._tools.control_plane.delete_backup(backup_id)
+            self._services.control_plane.delete_backup(backup_id)
         except NotFound:
-            return replace(intent, state=DeletionState.GONE)
+            return replace(intent, state=DeletionState.DELETED)
         except PreconditionFailed as error:
             return replace(intent, state=DeletionState.SKIPPED, error=error.problem)
         except OutcomeUnknown as error:

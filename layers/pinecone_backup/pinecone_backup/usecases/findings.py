@@ -48,7 +48,7 @@ def record_findings(
 
 
 def acknowledge_finding(
-    ledger: Ledger, finding_id: str, *, who: str, why: str, clock: datetime
+    ledger: Ledger, finding_id: str, *, who: str, reason: str, now: datetime
 ) -> Finding:
     """Note that somebody knows of an open finding; it stays open, and says so.
 
@@ -57,7 +57,7 @@ def acknowledge_finding(
         RuleForbids: It has resolved, or no reason is given.
         LedgerError: The ledger could not be read or written.
     """
-    if not why.strip():
+    if not reason.strip():
         raise RuleForbids("Acknowledging needs a reason", rule="reason", next_step="Say why.")
     known = {finding.finding_id: finding for finding in ledger.findings()}
     finding = known.get(finding_id)
@@ -66,15 +66,15 @@ def acknowledge_finding(
     if not finding.open:
         raise RuleForbids(f"Finding {finding_id} has resolved already", rule="resolved")
     noted = replace(
-        finding, acknowledged_by=who, acknowledged_reason=why.strip(), acknowledged_at=clock
+        finding, acknowledged_by=who, acknowledged_reason=reason.strip(), acknowledged_at=now
     )
     ledger.put_finding(noted)
     ledger.record_event(
         DomainEvent.of(
             "finding.acknowledged",
-            f"{finding_id}|{clock.isoformat()}",
+            f"{finding_id}|{now.isoformat()}",
             project=ledger.project,
-            at=clock,
+            at=now,
             finding_id=finding_id,
             control=finding.control,
             subject=finding.subject,

@@ -14,7 +14,7 @@ from pinecone_backup.model import Status
 from pinecone_backup.records import ScheduleRecord
 from pinecone_backup.rules.inventory import missing, native_marks, take_inventory
 from pinecone_backup.rules.marker import Marker
-from pinecone_backup.usecases.gone import confirm_gone
+from pinecone_backup.usecases.gone import confirm_deleted
 from pinecone_backup.usecases.listing import active_incarnation, list_project, own_writes
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Sight:
     inventory: Inventory
     indexes: Sequence[IndexSight]
     restores: Sequence[RestoreJob] | None
-    gone: Sequence[BackupRecord]
+    deleted: Sequence[BackupRecord]
     doubts: Mapping[str, str]
     schedule_records: Sequence[ScheduleRecord]
 
@@ -112,18 +112,16 @@ def look(
     records = ledger.backups()
 
     def inventory_of(found: Sequence[Backup]) -> Inventory:
-        clock = context.moment.clock
-        return take_inventory(
-            found, records=records, owner=context.owner, clock=clock, native=marks
-        )
+        now = context.time.actual
+        return take_inventory(found, records=records, owner=context.owner, now=now, native=marks)
 
     inventory = inventory_of(rows)
-    found, gone, doubts = _describe_missing(
+    found, deleted, doubts = _describe_missing(
         context, control_plane, ledger, missing(inventory, records), enough_time=enough_time
     )
     if found:
         inventory = inventory_of([*rows, *found])
-    return Sight(inventory, sights, restores, gone, doubts, remembered)
+    return Sight(inventory, sights, restores, deleted, doubts, remembered)
 
 
 def _restores(control_plane: ControlPlane) -> Sequence[RestoreJob] | None:
@@ -188,15 +186,15 @@ def _remembered(
     context: RunContext,
 ) -> ScheduleRecord:
     """The schedule with its runs that are listed: they stay native when it is deleted (G5)."""
-    clock = context.moment.clock
+    now = context.time.actual
     record = known or ScheduleRecord(
-        schedule.schedule_id, schedule.name, sight.index.name, schedule.index_id, clock, clock
+        schedule.schedule_id, schedule.name, sight.index.name, schedule.index_id, now, now
     )
     runs = sight.runs.get(schedule.schedule_id, ())
     ids = {run.backup_id for run in runs} | set(record.backup_ids)
     coming = {run.backup_id for run in runs if run.status not in _DONE}
     kept = ids & (coming | {row.backup_id for row in rows})
-    return replace(record, last_seen_at=clock, backup_ids=tuple(sorted(kept)))
+    return replace(record, last_seen_at=now, backup_ids=tuple(sorted(kept)))
 
 
 def _describe_missing(
@@ -209,7 +207,7 @@ def _describe_missing(
 ) -> tuple[list[Backup], list[BackupRecord], dict[str, str]]:
     """Describe what the ledger knows and the listing misses, before calling it gone (N2)."""
     found: list[Backup] = []
-    gone: list[BackupRecord] = []
+    deleted: list[BackupRecord] = []
     doubts: dict[str, str] = {}
     for record in records:
         if not enough_time():
@@ -218,7 +216,7 @@ def _describe_missing(
         try:
             found.append(control_plane.describe_backup(record.backup_id))
         except NotFound:
-            gone.append(confirm_gone(context, ledger, record))
+            deleted.append(confirm_deleted(context, ledger, record))
         except PineconeError as error:
             doubts[record.index_name] = error.problem
-    return found, gone, doubts
+    return found, deleted, doubts

@@ -11,7 +11,7 @@ from pinecone_backup.usecases.listing import list_project, own_writes
 from pinecone_backup.usecases.prune import active_or_none, restoring
 
 if TYPE_CHECKING:
-    from pinecone_backup.model import Moment
+    from pinecone_backup.model import RunTime
     from pinecone_backup.ports import ControlPlane, Ledger
     from pinecone_backup.rules.policy import PolicyDocument
 
@@ -21,9 +21,9 @@ def present_facts(
     ledger: Ledger,
     *,
     document: PolicyDocument,
-    version: str,
+    policy_version: str,
     owner: str,
-    moment: Moment,
+    time: RunTime,
 ) -> Facts:
     """The facts of this moment; verdicts that are due are taken and not stored.
 
@@ -41,7 +41,7 @@ def present_facts(
         rows,
         records=records,
         owner=owner,
-        clock=moment.clock,
+        now=time.actual,
         native=native_marks(ledger.schedules(), {}),
     )
     policies = {
@@ -53,14 +53,14 @@ def present_facts(
         for incarnation in inventory.incarnations.values()
         if (policy := policies.get(incarnation.index_name))
     }
-    inventory = judge(inventory, shrink_percent=limits, clock=moment.clock).inventory
+    inventory = judge(inventory, shrink_percent=limits, now=time.actual).inventory
     return Facts(
         project=ledger.project,
         inventory=inventory,
         indexes=indexes,
         document=document,
-        version=version,
-        moment=moment,
+        policy_version=policy_version,
+        time=time,
         holds=ledger.holds(),
         restoring=restoring(control_plane, ledger),
         active={

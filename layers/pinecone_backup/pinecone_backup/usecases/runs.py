@@ -30,7 +30,7 @@ from pinecone_backup.errors import (
     SubjectUnknown,
     Superseded,
 )
-from pinecone_backup.model import DomainEvent, Moment, RunContext, RunKind
+from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime
 from pinecone_backup.records import Run, RunState
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.usecases.findings import record_findings
@@ -92,7 +92,7 @@ type Work = Callable[[Job], Result]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class RunServices:
     """What the frame needs of the outside.
 
     Attributes:
@@ -114,14 +114,16 @@ class Frame:
 class _Tick:
     """One trigger, and all that its runs share."""
 
-    frame: Frame
+    services: RunServices
     kind: RunKind
     request: RunRequest
-    moment: Moment
+    time: RunTime
     work: Work
 
 
-def run_projects(frame: Frame, kind: RunKind, request: RunRequest, work: Work) -> dict[str, Any]:
+def run_projects(
+    services: RunServices, kind: RunKind, request: RunRequest, work: Work
+) -> dict[str, Any]:
     """Run ``work`` for the project that is asked for, or for all of the policy.
 
     Returns:
@@ -133,9 +135,9 @@ def run_projects(frame: Frame, kind: RunKind, request: RunRequest, work: Work) -
         PolicyInvalid: Nothing is done; one finding lists what is wrong.
         RunFailed: A project failed; the others ran, and every run is recorded.
     """
-    tick = _Tick(frame, kind, request, _moment(frame, request), work)
+    tick = _Tick(services, kind, request, _moment(services, request), work)
     try:
-        document, version = _policy(frame, tick.moment)
+        document, policy_version = _policy(services, tick.time)
     except PolicyMissing as error:  # a fresh deployment is not broken; the finding tells people
         _LOG.warning("no policy yet", extra={"reason": error.problem})
         _give_up(tick, error)
@@ -144,20 +146,24 @@ def run_projects(frame: Frame, kind: RunKind, request: RunRequest, work: Work) -
         _give_up(tick, error)
         raise
     runs = [
-        _run_project(tick, _Named(project, document, version))
+        _run_project(tick, _Named(project, document, policy_version))
         for project in _asked_for(document, request.project)
     ]
     failed = [run for run in runs if run.state is RunState.FAILED]
-    frame.metrics.gauge("RunSucceeded", int(not failed), kind=str(kind))
+    services.metrics.gauge("RunSucceeded", int(not failed), kind=str(kind))
     if failed:
         raise RunFailed(
             f"{len(failed)} of {len(runs)} projects failed in this {kind} run: "
             + "; ".join(f"{run.run_id}: {run.error}" for run in failed)
         )
-    return {"kind": str(kind), "policy_version": version, "runs": [told(run) for run in runs]}
+    return {
+        "kind": str(kind),
+        "policy_version": policy_version,
+        "runs": [result_of(run) for run in runs],
+    }
 
 
-def told(run: Run) -> dict[str, Any]:
+def result_of(run: Run) -> dict[str, Any]:
     """How a run ended, as handlers return it."""
     return {
         "run_id": run.run_id,
@@ -167,9 +173,9 @@ def told(run: Run) -> dict[str, Any]:
     }
 
 
-def new_run_id(kind: RunKind, clock: datetime) -> str:
+def new_run_id(kind: RunKind, now: datetime) -> str:
     """An id that begins with its time, so that ids sort by start."""
-    return f"{clock:%Y%m%dt%H%M%Sz}-{kind}-{uuid4().hex[:6]}"
+    return f"{now:%Y%m%dt%H%M%Sz}-{kind}-{uuid4().hex[:6]}"
 
 
 def announce(ledger: Ledger, bus: EventBus) -> None:
@@ -182,28 +188,28 @@ def announce(ledger: Ledger, bus: EventBus) -> None:
         _LOG.warning("events wait for the next run", extra={"reason": str(error)})
 
 
-def _moment(frame: Frame, request: RunRequest) -> Moment:
-    if request.now is not None and not frame.local_clock:
+def _moment(services: RunServices, request: RunRequest) -> RunTime:
+    if request.now is not None and not services.local_clock:
         raise EventMalformed(
             "The event sets the time (now), which only the local stack allows",
             next_step="Leave it out: the clock, or the schedule's own time, is used.",
         )
-    clock = request.now or frame.clock()
-    return Moment(now=request.time or clock, clock=clock)
+    now = request.now or services.clock()
+    return RunTime(scheduled_at=request.time or now, actual=now)
 
 
-def _policy(frame: Frame, moment: Moment) -> tuple[PolicyDocument, str]:
+def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
     """The policy, and the findings about it and its projects (rule U1)."""
-    ledger = frame.ledger_of(DEPLOYMENT)
+    ledger = services.ledger_of(DEPLOYMENT)
     try:
-        document, version = frame.policies.load()
+        document, policy_version = services.policies.load()
     except (PolicyMissing, PolicyInvalid) as error:
         control = (
             Control.POLICY_MISSING if isinstance(error, PolicyMissing) else Control.POLICY_INVALID
         )
         observed = _observed(control, PROJECT_SUBJECT, control.description, error)
-        record_findings(ledger, [observed], Evidence.of([control]), moment.clock)
-        announce(ledger, frame.bus)
+        record_findings(ledger, [observed], Evidence.of([control]), time.actual)
+        announce(ledger, services.bus)
         raise
     names = [project.name for project in document.projects]
     removed = [
@@ -211,28 +217,28 @@ def _policy(frame: Frame, moment: Moment) -> tuple[PolicyDocument, str]:
             Control.PROJECT_REMOVED,
             name,
             title=f"Project {name} is not in the policy any more",
-            diagnosis=f"The ledger knows project {name}, and version {version} of the policy "
-            "does not name it: it is neither backed up, pruned nor audited.",
+            diagnosis=f"The ledger knows project {name}, and version {policy_version} of the "
+            "policy does not name it: it is neither backed up, pruned nor audited.",
             action="Name it in the policy again, or acknowledge that it is given up.",
         )
-        for name in frame.projects.known()
+        for name in services.projects.known()
         if name not in names
     ]
-    frame.projects.remember(names)
-    record_findings(ledger, removed, Evidence.of(_ABOUT_THE_DEPLOYMENT), moment.clock)
-    announce(ledger, frame.bus)
-    return document, version
+    services.projects.remember(names)
+    record_findings(ledger, removed, Evidence.of(_ABOUT_THE_DEPLOYMENT), time.actual)
+    announce(ledger, services.bus)
+    return document, policy_version
 
 
 def _give_up(tick: _Tick, error: BackupError) -> None:
     """Tell whoever follows a requested run that it did not come to it."""
     if not tick.request.run_id or not tick.request.project:
         return
-    ledger = tick.frame.ledger_of(tick.request.project)
+    ledger = tick.services.ledger_of(tick.request.project)
     asked = ledger.run(tick.request.run_id)
     if asked is not None and asked.state is RunState.REQUESTED:
         _ended(tick, ledger, replace(asked, state=RunState.FAILED, error=str(error)))
-        announce(ledger, tick.frame.bus)
+        announce(ledger, tick.services.bus)
 
 
 def _asked_for(document: PolicyDocument, name: str | None) -> Sequence[Project]:
@@ -249,15 +255,15 @@ def _asked_for(document: PolicyDocument, name: str | None) -> Sequence[Project]:
 
 def _run_project(tick: _Tick, job: _Named) -> Run:
     """One project's run, from its record to its announcement; never raises."""
-    ledger = tick.frame.ledger_of(job.project.name)
+    ledger = tick.services.ledger_of(job.project.name)
     run = Run(
-        run_id=tick.request.run_id or new_run_id(tick.kind, tick.moment.clock),
+        run_id=tick.request.run_id or new_run_id(tick.kind, tick.time.actual),
         kind=tick.kind,
         trigger=tick.request.trigger,
         actor=tick.request.actor,
         state=RunState.RUNNING,
-        time=tick.moment.now,
-        started_at=tick.moment.clock,
+        time=tick.time.scheduled_at,
+        started_at=tick.time.actual,
         policy_version=job.policy_version,
     )
     try:
@@ -268,7 +274,7 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
         if asked is not None:  # who asked is what the API wrote down, not what an event says
             run = replace(run, trigger=asked.trigger, actor=asked.actor)
         _refuse_superseded(ledger, tick)
-        with _lease(ledger, run, tick.moment):
+        with _lease(ledger, run, tick.time):
             ledger.put_run(run)
             run = _worked(tick, ledger, run, job)
     except (RequestRejected, LeaseHeld) as error:
@@ -276,9 +282,9 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
     except LedgerError as error:
         run = replace(run, state=RunState.FAILED, error=str(error))
     run = _ended(tick, ledger, run)
-    announce(ledger, tick.frame.bus)
+    announce(ledger, tick.services.bus)
     level = _LOG.warning if run.state in (RunState.FAILED, RunState.REFUSED) else _LOG.info
-    level("run ended", extra={"project": job.project.name, **told(run)})
+    level("run ended", extra={"project": job.project.name, **result_of(run)})
     return run
 
 
@@ -287,12 +293,12 @@ def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
         run_id=run.run_id,
         kind=run.kind,
         project=job.project.name,
-        owner=tick.frame.owner,
-        moment=tick.moment,
+        owner=tick.services.owner,
+        time=tick.time,
         trigger=run.trigger,
         actor=run.actor,
     )
-    clock = tick.moment.clock
+    now = tick.time.actual
     try:
         result = tick.work(Job(context, job.project, ledger, job.document, job.policy_version))
     except (RequestRejected, LedgerError):
@@ -300,7 +306,7 @@ def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
     except (PineconeError, ListingIncomplete, ConfigurationError, StoreUnavailable) as error:
         title = f"Project {job.project.name} could not be read"
         unknown = _observed(Control.PROJECT_UNKNOWN, PROJECT_SUBJECT, title, error)
-        record_findings(ledger, [unknown], Evidence(), clock)
+        record_findings(ledger, [unknown], Evidence(), now)
         return replace(run, state=RunState.FAILED, error=str(error))
     except BackupError as error:
         return replace(run, state=RunState.FAILED, error=str(error))
@@ -308,18 +314,18 @@ def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
         _LOG.exception("unexpected error", extra={"run_id": run.run_id})
         unexpected = f"Unexpected {type(error).__name__}; the function's log has the traceback"
         return replace(run, state=RunState.FAILED, error=unexpected)
-    record_findings(ledger, [], Evidence.of([Control.PROJECT_UNKNOWN]), clock)
+    record_findings(ledger, [], Evidence.of([Control.PROJECT_UNKNOWN]), now)
     return replace(run, state=result.state, summary=dict(result.summary))
 
 
 def _refuse_superseded(ledger: Ledger, tick: _Tick) -> None:
     """Rule T1: a trigger that comes too late, too early or out of turn does nothing."""
-    time, clock = tick.request.time, tick.moment.clock
+    time, now = tick.request.time, tick.time.actual
     if time is None:
         return
-    if clock - time > TOO_OLD:
+    if now - time > TOO_OLD:
         raise Superseded(f"The trigger's time, {time:%FT%TZ}, is over an hour ago")
-    if time - clock > TOO_FAR_AHEAD:
+    if time - now > TOO_FAR_AHEAD:
         raise Superseded(f"The trigger's time, {time:%FT%TZ}, is over 60 s ahead of the clock")
     last = ledger.last_completed(tick.kind)
     if last is not None and time < last.time:
@@ -330,10 +336,10 @@ def _refuse_superseded(ledger: Ledger, tick: _Tick) -> None:
 
 
 @contextmanager
-def _lease(ledger: Ledger, run: Run, moment: Moment) -> Iterator[None]:
+def _lease(ledger: Ledger, run: Run, time: RunTime) -> Iterator[None]:
     """Create and prune exclude each other in a project; an audit only excludes audits."""
     name = "audit" if run.kind is RunKind.AUDIT else "write"
-    ledger.acquire_lease(name, holder=run.run_id, clock=moment.clock, ttl=LEASE)
+    ledger.acquire_lease(name, holder=run.run_id, now=time.actual, ttl=LEASE)
     try:
         yield
     finally:
@@ -341,8 +347,8 @@ def _lease(ledger: Ledger, run: Run, moment: Moment) -> Iterator[None]:
 
 
 def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
-    """Record how a run ended and leave the news of it; a dead ledger cannot stop the return."""
-    at = tick.moment.clock if tick.frame.local_clock else tick.frame.clock()
+    """Record how a run ended and leave the event of it; a dead ledger cannot stop the return."""
+    at = tick.time.actual if tick.services.local_clock else tick.services.clock()
     run = replace(run, finished_at=at)
     event = DomainEvent.of(
         "run.failed" if run.state is RunState.FAILED else "run.completed",

@@ -6,7 +6,7 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinecone_backup.rules.schedule import latest_slot, next_slot, slots_between, spread
+from pinecone_backup.rules.slots import jitter, latest_slot, next_slot, slots_between
 
 ZONES = st.sampled_from(
     ["UTC", "Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Antarctica/Troll"]
@@ -53,7 +53,7 @@ def test_no_slot_lies_between_the_latest_and_the_next(
     latest, following = latest_slot(cron, zone, key, now), next_slot(cron, zone, key, now)
     assert latest is not None
     assert following is not None
-    assert latest + spread(key, cron) <= now < following + spread(key, cron)
+    assert latest + jitter(key, cron) <= now < following + jitter(key, cron)
     assert list(slots_between(cron, zone, latest, following)) == [following]
 
 

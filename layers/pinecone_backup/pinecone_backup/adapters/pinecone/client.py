@@ -1,6 +1,6 @@
 """Our Pinecone client: one project's control plane, as ``ports.ControlPlane`` asks for it.
 
-What a call may do when it fails is told in ``calls``; how answers are read, in ``wire``.
+What a call may do when it fails is said in ``transport``; how answers are read, in ``payloads``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pinecone_backup.adapters import wire
-from pinecone_backup.adapters.calls import Call, Caller, KeySource
 from pinecone_backup.adapters.http import new_http_client
+from pinecone_backup.adapters.pinecone import payloads
+from pinecone_backup.adapters.pinecone.transport import Call, Caller, KeySource
 from pinecone_backup.errors import (
     AnswerMalformed,
     ListingIncomplete,
@@ -93,12 +93,12 @@ class PineconeClient:
 
     def list_indexes(self) -> Sequence[Index]:
         """Every index of the project; this listing has no pages."""
-        return self._caller.ask(self._read("list_indexes", "", "/indexes"), wire.indexes)
+        return self._caller.ask(self._read("list_indexes", "", "/indexes"), payloads.indexes)
 
     def describe_index(self, name: str) -> Index:
         """One index."""
         call = self._read("describe_index", f"index {name!r}", f"/indexes/{_segment(name)}")
-        found = self._caller.ask(call, wire.index)
+        found = self._caller.ask(call, payloads.index)
         _expect(call, name, found.name)
         return found
 
@@ -121,7 +121,7 @@ class PineconeClient:
             renew_key=False,  # a key for the control plane alone is not wrong
         )
         try:
-            return self._caller.ask(call, wire.record_count)
+            return self._caller.ask(call, payloads.record_count)
         except PineconeError as error:
             _LOG.warning("No record count: %s", error, extra={"index": index.name})
             return None
@@ -135,7 +135,7 @@ class PineconeClient:
     def project_backups_page(self, *, limit: int, token: str | None) -> Page[Backup]:
         """One page; the token carries its own limit, so ``limit`` counts on the first page."""
         call = self._read("list_project_backups", "", "/backups", _paging(limit, token))
-        return self._caller.ask(call, wire.backups)
+        return self._caller.ask(call, payloads.backups)
 
     def index_backups(self, name: str, *, include_deleted: bool = False) -> Iterator[Backup]:
         """The backups of the active index of that name, or of all that ever had it."""
@@ -151,7 +151,7 @@ class PineconeClient:
             query["include_deleted"] = "true"
         path = f"/indexes/{_segment(name)}/backups"
         call = self._read("list_index_backups", f"index {name!r}", path, query)
-        page = self._caller.ask(call, wire.backups)
+        page = self._caller.ask(call, payloads.backups)
         for backup in page.items:
             _expect(call, name, backup.index_name)
         return page
@@ -160,7 +160,7 @@ class PineconeClient:
         """One backup."""
         path = f"/backups/{_segment(backup_id)}"
         call = self._read("describe_backup", f"backup {backup_id!r}", path)
-        found = self._caller.ask(call, wire.backup)
+        found = self._caller.ask(call, payloads.backup)
         _expect(call, backup_id, found.backup_id)
         return found
 
@@ -172,7 +172,7 @@ class PineconeClient:
             f"/indexes/{_segment(index_name)}/backups",
             {"name": name, "description": description},
         )
-        created = self._caller.ask(call, wire.backup)
+        created = self._caller.ask(call, payloads.backup)
         if created.index_name != index_name:
             raise OutcomeUnknown(
                 f"{call.text} was answered about index {created.index_name!r}",
@@ -208,7 +208,9 @@ class PineconeClient:
             body["read_capacity"] = dict(read_capacity)
         path = f"/backups/{_segment(backup_id)}/create-index"
         call = self._post("create_index_from_backup", f"backup {backup_id!r}", path, body)
-        return self._caller.ask(call, partial(wire.restore_started, backup_id=backup_id, name=name))
+        return self._caller.ask(
+            call, partial(payloads.restore_started, backup_id=backup_id, name=name)
+        )
 
     def restore_jobs(self) -> Iterator[RestoreJob]:
         """The restore jobs that Pinecone lists; it leaves out some, and may repeat others."""
@@ -217,13 +219,13 @@ class PineconeClient:
     def restore_jobs_page(self, *, limit: int, token: str | None) -> Page[RestoreJob]:
         """One page; see ``project_backups_page`` about ``limit``."""
         call = self._read("list_restore_jobs", "", "/restore-jobs", _paging(limit, token))
-        return self._caller.ask(call, wire.restore_jobs)
+        return self._caller.ask(call, payloads.restore_jobs)
 
     def describe_restore_job(self, job_id: str) -> RestoreJob:
         """One restore job; Pinecone may answer 404 when its index is gone, or in passing."""
         path = f"/restore-jobs/{_segment(job_id)}"
         call = self._read("describe_restore_job", f"restore job {job_id!r}", path)
-        found = self._caller.ask(call, wire.restore_job)
+        found = self._caller.ask(call, payloads.restore_job)
         _expect(call, job_id, found.job_id)
         return found
 
@@ -245,7 +247,7 @@ class PineconeClient:
             f"/indexes/{_segment(index_name)}/backup-schedules",
             query=_paging(limit, token),
         )
-        return self._caller.ask(call, wire.schedules)
+        return self._caller.ask(call, payloads.schedules)
 
     def create_native_schedule(
         self, index_name: str, *, name: str, frequency: str, expire_after_days: int
@@ -262,12 +264,12 @@ class PineconeClient:
                 "retention": {"expire_after_days": expire_after_days},
             },
         )
-        return self._caller.ask(call, wire.schedule)
+        return self._caller.ask(call, payloads.schedule)
 
     def describe_native_schedule(self, schedule_id: str) -> NativeSchedule:
         """One native schedule."""
         call = self._schedule_call("describe_backup_schedule", "GET", schedule_id)
-        found = self._caller.ask(call, wire.schedule)
+        found = self._caller.ask(call, payloads.schedule)
         _expect(call, schedule_id, found.schedule_id)
         return found
 
@@ -288,7 +290,7 @@ class PineconeClient:
         if enabled is not None:
             body["enabled"] = enabled
         call = self._schedule_call("update_backup_schedule", "PATCH", schedule_id, body)
-        return self._caller.ask(call, wire.schedule)
+        return self._caller.ask(call, payloads.schedule)
 
     def delete_native_schedule(self, schedule_id: str) -> None:
         """Delete a schedule; the backups it made stay. About ``NotFound`` see delete_backup."""
@@ -310,7 +312,7 @@ class PineconeClient:
             f"/backup-schedules/{_segment(schedule_id)}/history",
             query=_paging(limit, token),
         )
-        return self._caller.ask(call, wire.history)
+        return self._caller.ask(call, payloads.history)
 
     # Calls, by what may be repeated
 

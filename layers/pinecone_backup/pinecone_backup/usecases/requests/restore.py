@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 GONE_AFTER = timedelta(days=1)
 """Pinecone answers 404 in passing, and for ever once the restored index is deleted: after this
 long a restore job that cannot be found counts as ended."""
-GONE = "Gone"
+JOB_LOST = "Gone"
 """The status of a restore that Pinecone does not know any more."""
 
 
@@ -68,7 +68,7 @@ def restore(
     if any(index.name == name for index in control_plane.list_indexes()):
         raise RuleForbids(
             f"An index named {name!r} exists already, and a restore never overwrites one",
-            rule="index exists",
+            rule="index-exists",
             next_step="Choose another name, or delete that index first if that is intended.",
         )
     try:
@@ -88,14 +88,14 @@ def restore(
         target_index_id=job.target_index_id,
         status=job.status,
         started_by=context.actor,
-        started_at=context.moment.clock,
+        started_at=context.time.actual,
     )
     ledger.record_event(
         DomainEvent.of(
             "restore.started",
             job.job_id,
             project=context.project,
-            at=context.moment.clock,
+            at=context.time.actual,
             job_id=job.job_id,
             backup_id=backup_id,
             index=name,
@@ -107,7 +107,7 @@ def restore(
 
 
 def refresh_restores(
-    control_plane: ControlPlane, ledger: Ledger, *, clock: datetime
+    control_plane: ControlPlane, ledger: Ledger, *, now: datetime
 ) -> Sequence[RestoreRecord]:
     """Ask how the unfinished restores of the ledger stand; returns those that changed.
 
@@ -120,10 +120,10 @@ def refresh_restores(
     for record in ledger.restores():
         if record.finished_at is not None:
             continue
-        now = _refreshed(control_plane, record, clock)
-        if now != record:
-            ledger.put_restore(now)
-            changed.append(now)
+        refreshed = _refreshed(control_plane, record, now)
+        if refreshed != record:
+            ledger.put_restore(refreshed)
+            changed.append(refreshed)
     return changed
 
 
@@ -146,16 +146,14 @@ def _started(
     ) from error
 
 
-def _refreshed(
-    control_plane: ControlPlane, record: RestoreRecord, clock: datetime
-) -> RestoreRecord:
+def _refreshed(control_plane: ControlPlane, record: RestoreRecord, now: datetime) -> RestoreRecord:
     try:
         job = control_plane.describe_restore_job(record.job_id)
     except NotFound:
-        if clock - record.started_at < GONE_AFTER:
+        if now - record.started_at < GONE_AFTER:
             return record
-        return replace(record, status=GONE, finished_at=clock)
+        return replace(record, status=JOB_LOST, finished_at=now)
     except PineconeError:
         return record
-    finished_at = None if job.unfinished else job.completed_at or clock
+    finished_at = None if job.unfinished else job.completed_at or now
     return replace(record, status=job.status, finished_at=finished_at)

@@ -4,16 +4,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pinecone_backup.rules.schedule import (
+from pinecone_backup.rules.slots import (
     MOST_SPREAD,
     checked_cron,
+    jitter,
     last_of_each_day,
     latest_slot,
     next_slot,
     shortest_interval,
     slots_before,
     slots_between,
-    spread,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -135,7 +135,7 @@ def test_a_day_that_a_zone_skipped_runs_when_the_next_begins() -> None:
 def test_the_latest_slot_is_due_once_its_spread_is_over() -> None:
     """C1: the newest with slot + spread <= now."""
     cron, slot = "0 2 * * *", at("2026-01-02T02:00")
-    due = slot + spread(KEY, cron)
+    due = slot + jitter(KEY, cron)
     assert due > slot
     assert latest_slot(cron, UTC_ZONE, KEY, due) == slot
     assert latest_slot(cron, UTC_ZONE, KEY, due - SECOND) == slot - timedelta(days=1)
@@ -144,7 +144,7 @@ def test_the_latest_slot_is_due_once_its_spread_is_over() -> None:
 def test_the_next_slot_is_the_one_that_is_not_yet_due() -> None:
     """C1: latest and next meet without a gap."""
     cron, slot = "0 2 * * *", at("2026-01-02T02:00")
-    due = slot + spread(KEY, cron)
+    due = slot + jitter(KEY, cron)
     assert next_slot(cron, UTC_ZONE, KEY, due - SECOND) == slot
     assert next_slot(cron, UTC_ZONE, KEY, due) == slot + timedelta(days=1)
 
@@ -177,21 +177,21 @@ def test_rare_slots_are_found_in_both_directions(cron: str, latest: str, followi
 
 def test_in_the_second_pass_of_an_hour_the_latest_fixed_time_may_be_ahead_on_the_wall() -> None:
     """C1: at the second 02:15, the slot of 02:45 is already half an hour old."""
-    now = at("2026-10-25T01:15") + spread(KEY, "45 2 * * *")
+    now = at("2026-10-25T01:15") + jitter(KEY, "45 2 * * *")
     assert latest_slot("45 2 * * *", BERLIN, KEY, now) == at("2026-10-25T00:45")
     assert next_slot("45 2 * * *", BERLIN, KEY, now) == at("2026-10-26T01:45")
 
 
 def test_in_the_first_pass_of_an_hour_the_next_slot_may_be_behind_on_the_wall() -> None:
     """C1: at the first 02:15, the slot of the second 02:05 is still to come."""
-    now = at("2026-10-25T00:15") + spread(KEY, "5 * * * *")
+    now = at("2026-10-25T00:15") + jitter(KEY, "5 * * * *")
     assert latest_slot("5 * * * *", BERLIN, KEY, now) == at("2026-10-25T00:05")
     assert next_slot("5 * * * *", BERLIN, KEY, now) == at("2026-10-25T01:05")
 
 
 def test_at_the_moment_of_a_slot_in_the_first_pass_the_next_is_that_of_the_second() -> None:
     """C1: the slot of this moment is due; the next one has the same time on the wall."""
-    now = at("2026-10-25T00:05") + spread(KEY, "5 * * * *")
+    now = at("2026-10-25T00:05") + jitter(KEY, "5 * * * *")
     assert latest_slot("5 * * * *", BERLIN, KEY, now) == at("2026-10-25T00:05")
     assert next_slot("5 * * * *", BERLIN, KEY, now) == at("2026-10-25T01:05")
 
@@ -251,14 +251,14 @@ def test_the_shortest_interval_is_that_between_two_times_of_day(cron: str, minut
 @pytest.mark.parametrize("cron", ["* * * * *", "*/5 * * * *", "0 * * * *", "0 2 * * *"])
 def test_the_spread_stays_under_half_of_the_shortest_interval(cron: str) -> None:
     """C1: under half of the shortest interval, and never so long that it surprises."""
-    most = max(spread(f"main/index-{number}", cron) for number in range(3000))
+    most = max(jitter(f"main/index-{number}", cron) for number in range(3000))
     limit = min(shortest_interval(cron) / 2, MOST_SPREAD)
     assert limit * 0.9 <= most < limit
 
 
 def test_a_hundred_indexes_do_not_start_in_the_same_minute() -> None:
     """C1: the spread tells indexes apart."""
-    spreads = [spread(f"main/index-{number}", "0 2 * * *") for number in range(100)]
+    spreads = [jitter(f"main/index-{number}", "0 2 * * *") for number in range(100)]
     minutes = [each // timedelta(minutes=1) for each in spreads]
     assert max(minutes.count(minute) for minute in minutes) <= 12
     assert len(set(minutes)) >= 25
@@ -266,8 +266,8 @@ def test_a_hundred_indexes_do_not_start_in_the_same_minute() -> None:
 
 def test_the_spread_is_the_same_in_every_process_and_for_every_release() -> None:
     """C1: stable per index; another value would move every slot once."""
-    assert spread("main/catalogue", "0 2 * * *") == timedelta(seconds=234)
-    assert spread("main/catalogue", "*/15 * * * *") == timedelta(seconds=234)
+    assert jitter("main/catalogue", "0 2 * * *") == timedelta(seconds=234)
+    assert jitter("main/catalogue", "*/15 * * * *") == timedelta(seconds=234)
 
 
 # Which expressions are valid

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from pinecone_backup.adapters import wire
+from pinecone_backup.adapters.pinecone import payloads
 from pinecone_backup.errors import (
     AnswerMalformed,
     BackupError,
@@ -195,7 +195,7 @@ class Caller:
 
         Args:
             call: The call.
-            understand: Turns a body into a value; raises ``wire.Malformed``.
+            understand: Turns a body into a value; raises ``payloads.Malformed``.
 
         Raises:
             AnswerMalformed: The answer was not understood, and nothing was changed.
@@ -205,9 +205,9 @@ class Caller:
         reply = self.send(call)
         try:
             return understand(reply.body)
-        except wire.Malformed as problem:
-            told = f"{call.text} was answered {reply.status} with a body not understood ({problem})"
-            raise _not_understood(call, told, reply) from None
+        except payloads.Malformed as problem:
+            text = f"{call.text} was answered {reply.status} with a body not understood ({problem})"
+            raise _not_understood(call, text, reply) from None
 
     def send(self, call: Call) -> Reply:
         """Send a call, repeat it where that is safe, and return an answer of the 2xx kind.
@@ -301,9 +301,9 @@ class Caller:
     def _failure(self, call: Call, reply: Reply, key: SecretStr) -> PineconeError:
         """The error that a status means, with a short, cleaned message of Pinecone's."""
         if httpx.codes.is_redirect(reply.status):
-            told = f"{call.text} was answered {reply.status}, a redirect, and none is followed"
-            return _not_understood(call, told, reply)
-        code, message = wire.error(reply.body)
+            text = f"{call.text} was answered {reply.status}, a redirect, and none is followed"
+            return _not_understood(call, text, reply)
+        code, message = payloads.error(reply.body)
         kind = _kind(reply.status, f"{message} {code}")
         said = _presentable(message, key)
         problem = f"{call.text} was answered {reply.status}" + (f": {said}" if said else "")
@@ -391,9 +391,9 @@ def _wait(state: RetryCallState) -> float:
     return jitter
 
 
-def _kind(status: int, told: str) -> type[PineconeError]:
+def _kind(status: int, text: str) -> type[PineconeError]:
     if status == httpx.codes.FORBIDDEN:
-        return next((kind for pattern, kind in _FORBIDDEN if pattern.search(told)), Forbidden)
+        return next((kind for pattern, kind in _FORBIDDEN if pattern.search(text)), Forbidden)
     if httpx.codes.is_server_error(status):
         return Unavailable
     return _BY_STATUS.get(status, RequestInvalid)
@@ -408,9 +408,9 @@ def _presentable(message: str, key: SecretStr) -> str:
     return (line[:_SHOWN_MESSAGE] + "…" if len(line) > _SHOWN_MESSAGE else line).rstrip(".")
 
 
-def _not_understood(call: Call, told: str, reply: Reply) -> AnswerMalformed | OutcomeUnknown:
+def _not_understood(call: Call, text: str, reply: Reply) -> AnswerMalformed | OutcomeUnknown:
     error = AnswerMalformed(
-        told,
+        text,
         next_step="Pinecone's API may have changed, or something stands between; see whether a "
         "newer release knows it.",
         operation=call.operation,

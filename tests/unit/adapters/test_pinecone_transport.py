@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinecone_backup import errors
-from pinecone_backup.adapters import calls
+from pinecone_backup.adapters.pinecone import transport
 from pinecone_backup.errors import SecretNotSet
-from tests.support.pinecone_calls import (
+from tests.support.pinecone_transport import (
     KEY,
     Key,
     Script,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from pinecone_backup.adapters.pinecone import PineconeClient
+    from pinecone_backup.adapters.pinecone.client import PineconeClient
 
 PASSING = [408, 429, 500, 502, 503, 504, 520]
 LOST_ANSWERS: list[httpx.RequestError] = [
@@ -164,8 +164,8 @@ def test_retry_after_as_a_date_is_honoured() -> None:
     assert 25 <= time.slept[0] <= 31
 
 
-def reply(retry_after: str) -> calls.Reply:
-    return calls.Reply(429, httpx.Headers({"retry-after": retry_after}), b"")
+def reply(retry_after: str) -> transport.Reply:
+    return transport.Reply(429, httpx.Headers({"retry-after": retry_after}), b"")
 
 
 @pytest.mark.parametrize(
@@ -192,9 +192,9 @@ def test_retry_after_is_capped_and_garbage_is_ignored(text: str, seconds: float 
 
 @given(st.text(st.characters(codec="latin-1")))
 def test_no_retry_after_makes_a_call_fail(text: str) -> None:
-    seconds = calls.Reply(429, httpx.Headers({b"retry-after": text.encode("latin-1")}), b"")
+    seconds = transport.Reply(429, httpx.Headers({b"retry-after": text.encode("latin-1")}), b"")
 
-    assert seconds.retry_after is None or 0 <= seconds.retry_after <= calls.MOST_RETRY_AFTER
+    assert seconds.retry_after is None or 0 <= seconds.retry_after <= transport.MOST_RETRY_AFTER
 
 
 def test_a_wait_beyond_the_time_of_the_call_is_not_begun() -> None:

@@ -60,13 +60,13 @@ def latest_slot(cron: str, zone: ZoneInfo, index_key: str, now: datetime) -> dat
     Returns:
         The slot itself, without its spread, in UTC; None when the cron had none in 50 years.
     """
-    edge = now - spread(index_key, cron)
+    edge = now - jitter(index_key, cron)
     return next(slots_before(cron, zone, edge), None)
 
 
 def next_slot(cron: str, zone: ZoneInfo, index_key: str, now: datetime) -> datetime | None:
     """The first slot that is not yet due for the index; arguments as in ``latest_slot``."""
-    edge = now - spread(index_key, cron)
+    edge = now - jitter(index_key, cron)
     return next((slot for slot in _slots(cron, zone, edge) if slot > edge), None)
 
 
@@ -91,7 +91,7 @@ def last_of_each_day(cron: str) -> str:
     return f"{max(sim.minutes)} {max(sim.hours)} {days}"
 
 
-def spread(index_key: str, cron: str) -> timedelta:
+def jitter(index_key: str, cron: str) -> timedelta:
     """How long after its slots an index starts, so that not all start at once (rule C1).
 
     Whole seconds, always the same for an index: under half of the shortest time between two
@@ -116,7 +116,7 @@ def shortest_interval(cron: str) -> timedelta:
 def _slots(cron: str, zone: ZoneInfo, edge: datetime, *, back: bool = False) -> Iterator[datetime]:
     """Slots in order of time, from just beyond ``edge`` onwards, or back from it."""
     repeats = cron.split()[1].startswith("*")
-    told: datetime | None = None
+    last: datetime | None = None
     twice: list[datetime] = []
     for wall in CronSim(cron, _first_wall(edge, zone, back=back), reverse=back):
         instants = _instants(wall, zone, repeats=repeats)
@@ -124,9 +124,9 @@ def _slots(cron: str, zone: ZoneInfo, edge: datetime, *, back: bool = False) -> 
         if len(instants) > 1:
             continue  # the passes of a repeated hour are put in order before they are told
         for slot in sorted(twice, reverse=back):
-            if slot != told:  # several skipped times run once
+            if slot != last:  # several skipped times run once
                 yield slot
-            told = slot
+            last = slot
         twice.clear()
 
 
@@ -141,8 +141,8 @@ def _first_wall(edge: datetime, zone: ZoneInfo, *, back: bool) -> datetime:
     return wall + max(shift, timedelta()) + _SECOND if back else wall + min(shift, timedelta())
 
 
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta()
+def _offset(time: datetime, zone: ZoneInfo) -> timedelta:
+    return time.astimezone(zone).utcoffset() or timedelta()
 
 
 def _instants(wall: datetime, zone: ZoneInfo, *, repeats: bool) -> list[datetime]:
@@ -161,5 +161,5 @@ def _utc(wall: datetime, zone: ZoneInfo, fold: int) -> datetime:
     return wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
 
 
-def _shown(moment: datetime, zone: ZoneInfo) -> datetime:
-    return moment.astimezone(zone).replace(tzinfo=None)
+def _shown(time: datetime, zone: ZoneInfo) -> datetime:
+    return time.astimezone(zone).replace(tzinfo=None)

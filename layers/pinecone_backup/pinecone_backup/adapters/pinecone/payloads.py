@@ -387,9 +387,9 @@ def _read[W: BaseModel](shape: type[W], body: bytes) -> W:
         return shape.model_validate_json(body)
     except ValidationError as problem:
         found = problem.errors(include_url=False, include_input=False, include_context=False)
-        told = "; ".join(
+        problems = "; ".join(
             f"{'.'.join(str(part) for part in item['loc']) or 'body'}: {item['msg']}"
             for item in found[:_SHOWN_PROBLEMS]
         )
         more = f" and {len(found) - _SHOWN_PROBLEMS} more" if len(found) > _SHOWN_PROBLEMS else ""
-        raise Malformed(told + more) from None
+        raise Malformed(problems + more) from None

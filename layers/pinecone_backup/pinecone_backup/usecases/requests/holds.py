@@ -25,7 +25,7 @@ def place_hold(
     target: str,
     who: str,
     reason: str,
-    clock: datetime,
+    now: datetime,
     expires_at: datetime | None = None,
 ) -> Hold:
     """Protect a backup, or an index name with all its incarnations.
@@ -38,7 +38,7 @@ def place_hold(
         target: A backup id, or an index name; deleted indexes with backups count.
         who: Who holds it.
         reason: Why; shown with every plan that keeps it.
-        clock: The real clock, UTC (rule T2).
+        now: The actual time, UTC (rule T2).
         expires_at: When it ends by itself; None holds until it is released.
 
     Raises:
@@ -49,7 +49,7 @@ def place_hold(
         LedgerError: The hold could not be stored.
     """
     reason = _given(reason, "A hold needs a reason")
-    if expires_at is not None and expires_at <= clock:
+    if expires_at is not None and expires_at <= now:
         raise RuleForbids(
             f"The hold would have expired at {expires_at:%FT%TZ}, before it was placed",
             rule="hold",
@@ -57,13 +57,13 @@ def place_hold(
         )
     _refuse_unknown(control_plane, scope, target)
     _refuse_going(ledger, scope, target)
-    hold = Hold(f"hold-{uuid4().hex[:12]}", scope, target, reason, who, clock, expires_at)
+    hold = Hold(f"hold-{uuid4().hex[:12]}", scope, target, reason, who, now, expires_at)
     ledger.put_hold(hold)
-    _tell(ledger, "hold.placed", hold, clock, reason=reason, who=who)
+    _tell(ledger, "hold.placed", hold, now, reason=reason, who=who)
     return hold
 
 
-def release_hold(ledger: Ledger, hold_id: str, *, who: str, reason: str, clock: datetime) -> Hold:
+def release_hold(ledger: Ledger, hold_id: str, *, who: str, reason: str, now: datetime) -> Hold:
     """End a hold; it stays in the ledger as history.
 
     Raises:
@@ -80,16 +80,16 @@ def release_hold(ledger: Ledger, hold_id: str, *, who: str, reason: str, clock: 
             f"Hold {hold_id} was released by {hold.released_by} at {hold.released_at:%FT%TZ}",
             rule="hold",
         )
-    released = replace(hold, released_at=clock, released_by=who, release_reason=reason)
+    released = replace(hold, released_at=now, released_by=who, release_reason=reason)
     ledger.put_hold(released)
-    _tell(ledger, "hold.released", released, clock, reason=reason, who=who)
+    _tell(ledger, "hold.released", released, now, reason=reason, who=who)
     return released
 
 
-def list_holds(ledger: Ledger, *, clock: datetime, active_only: bool = False) -> Sequence[Hold]:
+def list_holds(ledger: Ledger, *, now: datetime, active_only: bool = False) -> Sequence[Hold]:
     """Holds, the newest first; those released or expired too unless ``active_only``."""
     holds = sorted(ledger.holds(), key=lambda hold: hold.created_at, reverse=True)
-    return [hold for hold in holds if hold.active(clock) or not active_only]
+    return [hold for hold in holds if hold.active(now) or not active_only]
 
 
 def _given(reason: str, problem: str) -> str:
@@ -110,23 +110,21 @@ def _refuse_unknown(control_plane: ControlPlane, scope: HoldScope, target: str) 
 
 def _refuse_going(ledger: Ledger, scope: HoldScope, target: str) -> None:
     record = ledger.backups().get(target) if scope is HoldScope.BACKUP else None
-    if record is not None and record.deletion is not None and record.deletion.state.spent:
+    if record is not None and record.deletion is not None and record.deletion.state.accepted:
         raise RuleForbids(
             f"Pinecone accepted the deletion of backup {target} at {record.deletion.at:%FT%TZ}: "
             "no hold can bring it back",
-            rule="deletion accepted",
+            rule="deletion-accepted",
         )
 
 
-def _tell(
-    ledger: Ledger, type_: str, hold: Hold, clock: datetime, *, reason: str, who: str
-) -> None:
+def _tell(ledger: Ledger, type_: str, hold: Hold, now: datetime, *, reason: str, who: str) -> None:
     ledger.record_event(
         DomainEvent.of(
             type_,
             hold.hold_id,
             project=ledger.project,
-            at=clock,
+            at=now,
             hold_id=hold.hold_id,
             scope=str(hold.scope),
             target=hold.target,

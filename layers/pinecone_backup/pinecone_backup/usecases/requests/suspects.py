@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def accept_suspect(
-    ledger: Ledger, backup_id: str, *, who: str, why: str, clock: datetime
+    ledger: Ledger, backup_id: str, *, who: str, reason: str, now: datetime
 ) -> BackupRecord:
     """Make a suspect good, and the reference for what comes after it.
 
@@ -28,15 +28,15 @@ def accept_suspect(
         ledger: The project's ledger.
         backup_id: Which backup.
         who: Who accepts it.
-        why: Why it is good although it looked empty, shrunk or unrestorable.
-        clock: The real clock, UTC.
+        reason: Why it is good although it looked empty, shrunk or unrestorable.
+        now: The actual time, UTC.
 
     Raises:
         SubjectUnknown: The ledger knows no such backup.
         RuleForbids: It is no suspect, its deletion was accepted, or no reason is given.
         LedgerError: The ledger could not be read or written.
     """
-    if not why.strip():
+    if not reason.strip():
         raise RuleForbids("Accepting a suspect needs a reason", rule="reason", next_step="Say why.")
     record = ledger.backups().get(backup_id)
     if record is None:
@@ -44,24 +44,24 @@ def accept_suspect(
             f"Project {ledger.project} has no backup {backup_id!r} with a verdict",
             next_step="A backup gets its verdict from the first audit that sees it Ready.",
         )
-    if record.deletion is not None and record.deletion.state.spent:
-        raise RuleForbids(f"Backup {backup_id} is being deleted", rule="deletion accepted")
+    if record.deletion is not None and record.deletion.state.accepted:
+        raise RuleForbids(f"Backup {backup_id} is being deleted", rule="deletion-accepted")
     if record.verdict is None or counts_as_good(record):
-        raise RuleForbids(f"Backup {backup_id} is not suspect", rule="not suspect")
+        raise RuleForbids(f"Backup {backup_id} is not suspect", rule="not-suspect")
     accepted = replace(
         record,
         verdict=Verdict.ACCEPTED,
         accepted_by=who,
-        accepted_reason=why.strip(),
-        accepted_at=clock,
+        accepted_reason=reason.strip(),
+        accepted_at=now,
     )
     ledger.put_backup(accepted)
     ledger.record_event(
         DomainEvent.of(
             "backup.accepted",
-            f"{backup_id}|{clock.isoformat()}",
+            f"{backup_id}|{now.isoformat()}",
             project=ledger.project,
-            at=clock,
+            at=now,
             backup_id=backup_id,
             index=record.index_name,
             name=record.name,

@@ -21,8 +21,8 @@ from pinecone_backup.errors import (
     SubjectUnknown,
 )
 from pinecone_backup.records import BackupRecord, ClaimState
+from pinecone_backup.rules.audit_facts import STUCK_AFTER
 from pinecone_backup.rules.claims import ambiguous, claimed, failed
-from pinecone_backup.rules.facts import STUCK_AFTER
 from pinecone_backup.rules.inventory import Origin, Worth, take_inventory
 from pinecone_backup.rules.marker import Marker, looks_like_marker
 from pinecone_backup.usecases.create import created_event, record_created
@@ -79,8 +79,8 @@ def create_on_demand(
             rule="marker",
             next_step="Describe the backup in other words, or leave the description out.",
         )
-    clock = context.moment.clock
-    slot = clock.replace(second=0, microsecond=0)
+    now = context.time.actual
+    slot = now.replace(second=0, microsecond=0)
     marker = Marker(context.owner, None, slot, context.run_id, 1)
     rows = _rows(control_plane, index_name)
     _refuse_second(context, index_name, rows)
@@ -100,7 +100,7 @@ def create_on_demand(
     except PineconeError as error:
         after = ambiguous if isinstance(error, OutcomeUnknown) else failed
         with suppress(LedgerConflict):
-            ledger.save_claim(after(claim, error.problem, clock))
+            ledger.save_claim(after(claim, error.problem, now))
         raise
     record_created(context, ledger, claim, backup)
     return backup
@@ -118,14 +118,14 @@ def _rows(control_plane: ControlPlane, index_name: str) -> Sequence[Backup]:
 
 def _refuse_second(context: RunContext, index_name: str, rows: Sequence[Backup]) -> None:
     """Rule C2: while one of ours is under way for an index, no new one starts there."""
-    clock = context.moment.clock
-    inventory = take_inventory(rows, records={}, owner=context.owner, clock=clock)
+    now = context.time.actual
+    inventory = take_inventory(rows, records={}, owner=context.owner, now=now)
     for entry in inventory.entries.values():
         if (
             entry.origin is Origin.OURS
             and entry.worth in (Worth.UNDER_WAY, Worth.UNKNOWN)
             and entry.at is not None
-            and clock - entry.at < STUCK_AFTER
+            and now - entry.at < STUCK_AFTER
         ):
             raise _under_way(index_name, f"backup {entry.backup.backup_id}")
 
@@ -133,7 +133,7 @@ def _refuse_second(context: RunContext, index_name: str, rows: Sequence[Backup])
 def _under_way(index_name: str, what: str) -> RuleForbids:
     return RuleForbids(
         f"A backup of index {index_name!r} is under way already: {what}",
-        rule="under way",
+        rule="under-way",
         next_step="Wait for it to end; it holds what the index held when it began.",
     )
 
@@ -142,7 +142,7 @@ def _claim(context: RunContext, ledger: Ledger, index_name: str, marker: Marker)
     """Rule C3: of two that ask at the same time, one creates."""
     stored = ledger.claim(index_name, marker.slot)
     again = stored if stored is not None and stored.state in _ENDED else None
-    claim = claimed(index_name, marker, previous=again, clock=context.moment.clock)
+    claim = claimed(index_name, marker, previous=again, now=context.time.actual)
     try:
         return ledger.save_claim(claim)
     except LedgerConflict:
@@ -199,7 +199,7 @@ def _callers_own(
     if taken is not None:
         raise RuleForbids(
             f"Index {index_name!r} has a backup named {name!r} already: {taken}",
-            rule="name taken",
+            rule="name-taken",
             next_step="Use that backup, or choose another name.",
         )
     backup = _post(control_plane, index_name, name, description, rows)
@@ -213,7 +213,7 @@ def _callers_own(
             index_id=backup.index_id,
             name=name,
             created_at=backup.created_at,
-            first_seen_at=context.moment.clock,
+            first_seen_at=context.time.actual,
         )
     )
     return backup

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pinecone_backup.model import Backup, Index, IndexKind, Moment, Status
+from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.forecast import INTERVALS
 from pinecone_backup.rules.inventory import (
@@ -27,7 +27,7 @@ from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.plan import Action, Facts, PlanItem, make_plan
 from pinecone_backup.rules.policy import ExpiryRetention
 from pinecone_backup.rules.retention import KEEP_ALL, keep
-from pinecone_backup.rules.schedule import last_of_each_day, slots_before, slots_between
+from pinecone_backup.rules.slots import last_of_each_day, slots_before, slots_between
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -130,7 +130,7 @@ def preview(facts: Facts, *, days: int) -> Preview:
         if _policy(facts, index)
     }
     steady = tuple(
-        _steady(index.name, policy, sizes[index.name], facts.moment.now)
+        _steady(index.name, policy, sizes[index.name], facts.time.scheduled_at)
         for index in facts.indexes
         if (policy := _policy(facts, index))
     )
@@ -165,7 +165,7 @@ def imagined(
         Index(name=name, kind=IndexKind.SERVERLESS, state="Ready", ready=True, tags=tags)
         for name, tags in sorted(indexes.items())
     ]
-    return Facts(project, inventory, active, document, "", Moment(now, now))
+    return Facts(project, inventory, active, document, "", RunTime(now, now))
 
 
 def steady_count(policy: Policy, now: datetime) -> int | None:
@@ -175,8 +175,10 @@ def steady_count(policy: Policy, now: datetime) -> int | None:
     there is no such number: some rule keeps all.
     """
     if policy.cron is None:
-        wish = policy.native_schedule
-        return wish.expire_after_days * _DAY // INTERVALS[wish.frequency] + 1 if wish else 0
+        request = policy.native_schedule
+        return (
+            request.expire_after_days * _DAY // INTERVALS[request.frequency] + 1 if request else 0
+        )
     past = _distinguishable_past(policy.cron, policy, now)
     if past is None:
         return None
@@ -241,7 +243,7 @@ def _days(facts: Facts, sizes: Mapping[str, int], days: int) -> Iterator[Preview
         plan = make_plan(facts)
         to_go = {item.backup_id for item in plan.to_go}
         yield PreviewDay(
-            at=facts.moment.now,
+            at=facts.time.scheduled_at,
             created=len(created),
             kept=tuple(
                 item for item in plan.items if item.action in (Action.KEEP, Action.LEAVE_ALONE)
@@ -250,21 +252,25 @@ def _days(facts: Facts, sizes: Mapping[str, int], days: int) -> Iterator[Preview
             waits=plan.stopped or plan.waits_because,
         )
         if number < days:
-            gone = to_go | {i.backup_id for i in plan.items if i.action is Action.GOING}
-            facts, created = _next_day(facts, gone, sizes)
+            deleted = to_go | {
+                i.backup_id for i in plan.items if i.action is Action.DELETION_PENDING
+            }
+            facts, created = _next_day(facts, deleted, sizes)
 
 
-def _next_day(facts: Facts, gone: set[str], sizes: Mapping[str, int]) -> tuple[Facts, list[Entry]]:
+def _next_day(
+    facts: Facts, deleted: set[str], sizes: Mapping[str, int]
+) -> tuple[Facts, list[Entry]]:
     """The facts a day later, and the backups that were made meanwhile."""
-    before, after = facts.moment.now, facts.moment.now + _DAY
+    before, after = facts.time.scheduled_at, facts.time.scheduled_at + _DAY
     created = [
         _entry(index.name, f"{index.name}-{slot:%Y%m%dt%H%M}z", slot, sizes[index.name])
         for index in facts.indexes
         if (policy := _policy(facts, index)) and policy.cron
         for slot in slots_between(policy.cron, policy.zone, before, after)
     ]
-    inventory = _with(_without(facts.inventory, gone), _of_active(created, facts))
-    return replace(facts, inventory=inventory, moment=Moment(after, after)), created
+    inventory = _with(_without(facts.inventory, deleted), _of_active(created, facts))
+    return replace(facts, inventory=inventory, time=RunTime(after, after)), created
 
 
 def _policy(facts: Facts, index: Index) -> Policy | None:
@@ -317,19 +323,19 @@ def _with(inventory: Inventory, entries: Iterable[Entry]) -> Inventory:
     return replace(inventory, entries={**inventory.entries, **listed}, incarnations=incarnations)
 
 
-def _without(inventory: Inventory, gone: set[str]) -> Inventory:
+def _without(inventory: Inventory, deleted: set[str]) -> Inventory:
     return replace(
         inventory,
         entries={
             backup_id: entry
             for backup_id, entry in inventory.entries.items()
-            if backup_id not in gone
+            if backup_id not in deleted
         },
         incarnations={
             index_id: replace(
                 incarnation,
                 entries=[
-                    entry for entry in incarnation.entries if entry.backup.backup_id not in gone
+                    entry for entry in incarnation.entries if entry.backup.backup_id not in deleted
                 ],
             )
             for index_id, incarnation in inventory.incarnations.items()

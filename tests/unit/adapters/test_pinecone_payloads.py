@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinecone_backup.adapters import wire
+from pinecone_backup.adapters.pinecone import payloads
 from pinecone_backup.model import IndexKind, Status
-from tests.support.pinecone_calls import row
+from tests.support.pinecone_transport import row
 
 
 def body(value: object) -> bytes:
@@ -33,7 +33,7 @@ def body(value: object) -> bytes:
     ],
 )
 def test_a_time_is_utc_cut_to_microseconds(text: str, microsecond: int) -> None:
-    parsed = wire.parse_time(text)
+    parsed = payloads.parse_time(text)
 
     assert parsed == datetime(2025, 5, 15, 0, 52, 10, microsecond, UTC)
     assert parsed.utcoffset() == timedelta(0)
@@ -58,19 +58,21 @@ def test_a_time_is_utc_cut_to_microseconds(text: str, microsecond: int) -> None:
     ],
 )
 def test_a_time_without_an_offset_or_sense_is_none(value: object) -> None:
-    assert wire.parse_time(value) is None
+    assert payloads.parse_time(value) is None
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.integers(0, 999))
-def test_every_time_survives_the_wire_whatever_its_nanoseconds(moment: datetime, nano: int) -> None:
+def test_every_time_survives_the_payload_whatever_its_nanoseconds(
+    moment: datetime, nano: int
+) -> None:
     text = f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f".{moment.microsecond:06d}{nano:03d}Z"
 
-    assert wire.parse_time(text) == moment
+    assert payloads.parse_time(text) == moment
 
 
 @given(st.text() | st.integers() | st.floats() | st.none() | st.lists(st.text()))
 def test_no_value_makes_the_time_reader_fail(value: object) -> None:
-    parsed = wire.parse_time(value)
+    parsed = payloads.parse_time(value)
 
     assert parsed is None or parsed.tzinfo is UTC
 
@@ -89,7 +91,7 @@ def test_no_value_makes_the_time_reader_fail(value: object) -> None:
 )
 def test_a_status_means_what_it_says_and_others_are_unknown(text: str, status: Status) -> None:
     """G3: an unknown status is legal and means unknown, with its text kept."""
-    found = wire.backup(body(row(status=text)))
+    found = payloads.backup(body(row(status=text)))
 
     assert (found.status, found.status_text) == (status, text)
 
@@ -102,7 +104,7 @@ def test_a_backup_with_the_required_fields_alone_is_read() -> None:
         "status": "Initializing",
     }
 
-    found = wire.backup(body(bare))
+    found = payloads.backup(body(bare))
 
     assert (found.backup_id, found.index_name, found.index_id) == ("b", "n", "i")
     assert found.created_at is None
@@ -132,7 +134,7 @@ def test_a_backup_with_the_required_fields_alone_is_read() -> None:
 def test_an_optional_field_of_a_backup_may_be_garbage(
     field: str, attribute: str, garbage: object, read_as: object
 ) -> None:
-    found = wire.backup(body(row(**{field: garbage})))
+    found = payloads.backup(body(row(**{field: garbage})))
 
     assert getattr(found, attribute) == read_as
 
@@ -144,29 +146,29 @@ def test_a_row_without_what_identifies_it_refuses_its_page_by_row_and_field(
 ) -> None:
     listing = {"data": [row("good"), row("bad", **{field: value})]}
 
-    with pytest.raises(wire.Malformed, match=rf"^data\.1\.{field}: "):
-        wire.backups(body(listing))
+    with pytest.raises(payloads.Malformed, match=rf"^data\.1\.{field}: "):
+        payloads.backups(body(listing))
 
 
 def test_an_unreadable_deletion_time_of_the_index_refuses_the_row() -> None:
     """D7: what makes an orphan is never guessed."""
-    with pytest.raises(wire.Malformed, match=r"data\.0\.source_index_deleted_at"):
-        wire.backups(body({"data": [row(source_index_deleted_at="long ago")]}))
+    with pytest.raises(payloads.Malformed, match=r"data\.0\.source_index_deleted_at"):
+        payloads.backups(body({"data": [row(source_index_deleted_at="long ago")]}))
 
 
 def test_the_deletion_time_of_the_index_is_read_and_null_means_not_deleted() -> None:
-    gone = wire.backup(body(row(source_index_deleted_at="2026-01-02T03:04:05Z")))
-    there = wire.backup(body(row(source_index_deleted_at=None)))
+    deleted = payloads.backup(body(row(source_index_deleted_at="2026-01-02T03:04:05Z")))
+    there = payloads.backup(body(row(source_index_deleted_at=None)))
 
-    assert gone.index_deleted_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert deleted.index_deleted_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert there.index_deleted_at is None
 
 
 def test_a_refusal_tells_three_problems_and_counts_the_rest_without_a_value() -> None:
     listing = {"data": [row(f"secret-{number}", status=None) for number in range(5)]}
 
-    with pytest.raises(wire.Malformed, match=r"and 2 more$") as caught:
-        wire.backups(body(listing))
+    with pytest.raises(payloads.Malformed, match=r"and 2 more$") as caught:
+        payloads.backups(body(listing))
 
     assert str(caught.value).count("status") == 3
     assert "secret" not in str(caught.value)
@@ -177,8 +179,8 @@ def test_a_refusal_tells_three_problems_and_counts_the_rest_without_a_value() ->
     [b"", b"<html>", b"null", b"[]", b'{"data": null}', b'{"data": {}}', b"{", b"\xff\xfe", b"{}"],
 )
 def test_a_page_that_is_no_page_is_refused(garbage: bytes) -> None:
-    with pytest.raises(wire.Malformed):
-        wire.backups(garbage)
+    with pytest.raises(payloads.Malformed):
+        payloads.backups(garbage)
 
 
 @pytest.mark.parametrize(
@@ -195,13 +197,13 @@ def test_a_page_that_is_no_page_is_refused(garbage: bytes) -> None:
 def test_the_last_page_has_no_token_in_any_of_its_forms(
     pagination: dict[str, Any], token: str | None
 ) -> None:
-    assert wire.backups(body({"data": [], **pagination})).next_token == token
+    assert payloads.backups(body({"data": [], **pagination})).next_token == token
 
 
 @pytest.mark.parametrize("pagination", [{"next": 5}, [], "eyJ", {"next": {}}])
 def test_a_page_whose_token_is_garbage_is_refused(pagination: object) -> None:
-    with pytest.raises(wire.Malformed, match="pagination"):
-        wire.backups(body({"data": [], "pagination": pagination}))
+    with pytest.raises(payloads.Malformed, match="pagination"):
+        payloads.backups(body({"data": [], "pagination": pagination}))
 
 
 def index_row(**fields: object) -> dict[str, object]:
@@ -230,11 +232,11 @@ def index_row(**fields: object) -> dict[str, object]:
 def test_the_kind_of_an_index_is_told_in_the_shape_of_any_version(
     shape: dict[str, object], kind: IndexKind
 ) -> None:
-    assert wire.index(body(index_row(**shape))).kind is kind
+    assert payloads.index(body(index_row(**shape))).kind is kind
 
 
 def test_an_index_is_read_whole() -> None:
-    found = wire.index(
+    found = payloads.index(
         body(
             index_row(
                 host="docs-1.svc.pinecone.io",
@@ -256,7 +258,7 @@ def test_an_index_is_read_whole() -> None:
 
 
 def test_an_index_that_says_little_is_unprotected_untagged_and_not_encrypted() -> None:
-    found = wire.index(body(index_row(tags=None, deletion_protection="disabled", cmek_id=None)))
+    found = payloads.index(body(index_row(tags=None, deletion_protection="disabled", cmek_id=None)))
 
     assert found.tags == {}
     assert not found.deletion_protection
@@ -270,17 +272,17 @@ def test_an_index_that_says_little_is_unprotected_untagged_and_not_encrypted() -
 )
 def test_what_decides_about_an_index_must_be_readable(field: str, garbage: object) -> None:
     """I3, D7: garbled tags must not change the policy, nor a garbled source free an orphan."""
-    with pytest.raises(wire.Malformed, match=rf"indexes\.0\.{field}"):
-        wire.indexes(body({"indexes": [index_row(**{field: garbage})]}))
+    with pytest.raises(payloads.Malformed, match=rf"indexes\.0\.{field}"):
+        payloads.indexes(body({"indexes": [index_row(**{field: garbage})]}))
 
 
 def test_a_list_of_indexes_that_begins_to_page_is_refused() -> None:
-    with pytest.raises(wire.Malformed, match="no pages"):
-        wire.indexes(body({"indexes": [index_row()], "pagination": {"next": "x"}}))
+    with pytest.raises(payloads.Malformed, match="no pages"):
+        payloads.indexes(body({"indexes": [index_row()], "pagination": {"next": "x"}}))
 
 
 def test_a_schedule_is_read_with_its_times_in_utc() -> None:
-    found = wire.schedule(
+    found = payloads.schedule(
         body(
             {
                 "schedule_id": "s",
@@ -316,7 +318,7 @@ def test_a_planned_run_of_a_schedule_keeps_the_time_it_is_planned_for() -> None:
         "status": "Scheduled",
     }
 
-    [found] = wire.history(body({"data": [planned]})).items
+    [found] = payloads.history(body({"data": [planned]})).items
 
     assert found.status is Status.PLANNED
     assert found.scheduled_at == datetime(2026, 4, 4, 6, tzinfo=UTC)
@@ -339,7 +341,7 @@ def test_a_restore_job_is_read_whatever_its_percentage(
         "percent_complete": percent,
     }
 
-    found = wire.restore_job(body(job))
+    found = payloads.restore_job(body(job))
 
     assert (found.job_id, found.backup_id, found.status) == ("r", "b", "Pending")
     assert (found.target_index_name, found.target_index_id) == ("copy", "t")
@@ -348,17 +350,17 @@ def test_a_restore_job_is_read_whatever_its_percentage(
 
 @pytest.mark.parametrize("field", ["totalVectorCount", "total_vector_count"])
 def test_the_record_count_is_read_in_both_spellings(field: str) -> None:
-    assert wire.record_count(body({field: 98, "namespaces": {}})) == 98
+    assert payloads.record_count(body({field: 98, "namespaces": {}})) == 98
 
 
 @pytest.mark.parametrize(
     "garbage", [b"Invalid API key", b"", b"{}", b'{"error": "no"}', b"[1]", b'{"error": null}']
 )
 def test_an_error_answer_of_another_shape_has_neither_code_nor_message(garbage: bytes) -> None:
-    assert wire.error(garbage) == ("", "")
+    assert payloads.error(garbage) == ("", "")
 
 
 def test_an_error_answer_gives_its_code_and_message() -> None:
-    told = {"error": {"code": "NOT_FOUND", "message": "gone", "details": {}}, "status": 404}
+    answer = {"error": {"code": "NOT_FOUND", "message": "gone", "details": {}}, "status": 404}
 
-    assert wire.error(body(told)) == ("NOT_FOUND", "gone")
+    assert payloads.error(body(answer)) == ("NOT_FOUND", "gone")

@@ -28,7 +28,7 @@ def create_schedule(
     frequency: str,
     expire_after_days: int,
     who: str,
-    clock: datetime,
+    now: datetime,
 ) -> NativeSchedule:
     """Create an enabled native schedule.
 
@@ -47,11 +47,11 @@ def create_schedule(
             name=made.name,
             index_name=index_name,
             index_id=made.index_id,
-            first_seen_at=clock,
-            last_seen_at=clock,
+            first_seen_at=now,
+            last_seen_at=now,
         )
     )
-    _tell(ledger, "schedule.created", made.schedule_id, clock, who, **_settings(made))
+    _tell(ledger, "schedule.created", made.schedule_id, now, who, **_settings(made))
     return made
 
 
@@ -66,7 +66,7 @@ def update_schedule(
     may_shorten: bool = False,
     reason: str = "",
     who: str,
-    clock: datetime,
+    now: datetime,
 ) -> NativeSchedule:
     """Change what is given; what is None stays.
 
@@ -81,7 +81,7 @@ def update_schedule(
         raise RuleForbids(
             f"Keeping for {expire_after_days} instead of {before.expire_after_days} days would "
             "expire backups that exist",
-            rule="shorter retention",
+            rule="shorter-retention",
             next_step="POST to shorten-retention with a reason, if that is intended.",
         )
     changed = control_plane.update_native_schedule(
@@ -91,7 +91,7 @@ def update_schedule(
         ledger,
         "schedule.updated",
         schedule_id,
-        clock,
+        now,
         who,
         reason=reason,
         was=_settings(before),
@@ -101,7 +101,7 @@ def update_schedule(
 
 
 def delete_schedule(
-    ledger: Ledger, control_plane: ControlPlane, schedule_id: str, *, who: str, clock: datetime
+    ledger: Ledger, control_plane: ControlPlane, schedule_id: str, *, who: str, now: datetime
 ) -> None:
     """Delete a native schedule; its backups stay until they expire.
 
@@ -110,7 +110,7 @@ def delete_schedule(
         LedgerError: It was deleted and that could not be recorded.
     """
     control_plane.delete_native_schedule(schedule_id)
-    _tell(ledger, "schedule.deleted", schedule_id, clock, who)
+    _tell(ledger, "schedule.deleted", schedule_id, now, who)
 
 
 def _settings(schedule: NativeSchedule) -> dict[str, Any]:
@@ -123,14 +123,14 @@ def _settings(schedule: NativeSchedule) -> dict[str, Any]:
 
 
 def _tell(
-    ledger: Ledger, type_: str, schedule_id: str, clock: datetime, who: str, **data: Any
+    ledger: Ledger, type_: str, schedule_id: str, now: datetime, who: str, **data: Any
 ) -> None:
     ledger.record_event(
         DomainEvent.of(
             type_,
-            f"{schedule_id}|{clock.isoformat()}",
+            f"{schedule_id}|{now.isoformat()}",
             project=ledger.project,
-            at=clock,
+            at=now,
             schedule_id=schedule_id,
             actor=who,
             **data,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pinecone_backup.model import NativeSchedule, RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
     from pinecone_backup.rules.creation import Decision
-    from pinecone_backup.rules.policy import NativeScheduleWish, Policy
+    from pinecone_backup.rules.policy import NativeScheduleRequest, Policy
 
 STOP_BEFORE = 130.0
 """Seconds before the function's end at which no further index is begun."""
@@ -111,18 +111,18 @@ class _Keeper:
     def __post_init__(self) -> None:
         self.records = {record.schedule_id: record for record in self.ledger.schedules()}
 
-    def keep(self, index: str, policy: Policy, wish: NativeScheduleWish) -> None:
+    def keep(self, index: str, policy: Policy, request: NativeScheduleRequest) -> None:
         """Make the schedule of one index what its policy says."""
         schedules = list(self.control_plane.native_schedules(index))
         mine = [schedule for schedule in schedules if self._is_mine(schedule, policy)]
         theirs = [s for s in schedules if s.enabled and not self._is_mine(s, policy)]
         if theirs:
-            self._leave(index, policy, wish, theirs[0])
+            self._leave(index, policy, request, theirs[0])
         elif mine:
             kept = min(mine, key=lambda schedule: (not schedule.enabled, schedule.schedule_id))
-            self._correct(index, policy, wish, kept)
+            self._correct(index, policy, request, kept)
         else:
-            self._create(index, policy, wish)
+            self._create(index, policy, request)
 
     def pause(self, index: str) -> None:
         """Pause the schedules that we keep on an index whose policy asks for none any more."""
@@ -157,50 +157,50 @@ class _Keeper:
         managed = record is not None and bool(record.managed_by_policy)
         return managed or schedule.name == native_name(policy.name)
 
-    def _create(self, index: str, policy: Policy, wish: NativeScheduleWish) -> None:
+    def _create(self, index: str, policy: Policy, request: NativeScheduleRequest) -> None:
         schedule = self.control_plane.create_native_schedule(
             index,
             name=native_name(policy.name),
-            frequency=wish.frequency.value,
-            expire_after_days=wish.expire_after_days,
+            frequency=request.frequency.value,
+            expire_after_days=request.expire_after_days,
         )
         self._remember(index, policy, schedule)
-        self.changes[index] = f"created schedule {schedule.name} ({_wished(wish)})"
+        self.changes[index] = f"created schedule {schedule.name} ({_requested(request)})"
 
     def _correct(
-        self, index: str, policy: Policy, wish: NativeScheduleWish, schedule: NativeSchedule
+        self, index: str, policy: Policy, request: NativeScheduleRequest, schedule: NativeSchedule
     ) -> None:
-        drifted = _differs(schedule, wish) or not schedule.enabled
+        drifted = _differs(schedule, request) or not schedule.enabled
         known = self.records.get(schedule.schedule_id)
         if drifted:
             was = schedule
             if known is not None and known.managed_by_policy == policy.name:
                 self._observe(
-                    index, policy, wish, was, "It was set right; find out who changed it."
+                    index, policy, request, was, "It was set right; find out who changed it."
                 )
             schedule = self.control_plane.update_native_schedule(
                 schedule.schedule_id,
-                frequency=wish.frequency.value if was.frequency != wish.frequency else None,
+                frequency=request.frequency.value if was.frequency != request.frequency else None,
                 expire_after_days=(
-                    wish.expire_after_days
-                    if was.expire_after_days != wish.expire_after_days
+                    request.expire_after_days
+                    if was.expire_after_days != request.expire_after_days
                     else None
                 ),
                 enabled=None if was.enabled else True,
             )
-            self.changes[index] = f"corrected schedule {schedule.name} ({_wished(wish)})"
+            self.changes[index] = f"corrected schedule {schedule.name} ({_requested(request)})"
         if drifted or known is None or known.managed_by_policy != policy.name:
             self._remember(index, policy, schedule)
 
     def _leave(
-        self, index: str, policy: Policy, wish: NativeScheduleWish, schedule: NativeSchedule
+        self, index: str, policy: Policy, request: NativeScheduleRequest, schedule: NativeSchedule
     ) -> None:
         """Somebody else's schedule is enabled, and an index can have but one (rule G5)."""
-        if _differs(schedule, wish):
+        if _differs(schedule, request):
             self._observe(
                 index,
                 policy,
-                wish,
+                request,
                 schedule,
                 "It is somebody else's and is left alone: pause or delete it, and the next run "
                 "creates the policy's own; or write its settings into the policy.",
@@ -210,7 +210,7 @@ class _Keeper:
         self,
         index: str,
         policy: Policy,
-        wish: NativeScheduleWish,
+        request: NativeScheduleRequest,
         schedule: NativeSchedule,
         action: str,
     ) -> None:
@@ -222,7 +222,7 @@ class _Keeper:
                 title=f"{index}: native schedule {schedule.name} is not as the policy says",
                 diagnosis=f"Schedule {schedule.name} of index {index} {paused}runs "
                 f"{schedule.frequency} and keeps for {schedule.expire_after_days} days; policy "
-                f"{policy.name} says {_wished(wish)}.",
+                f"{policy.name} says {_requested(request)}.",
                 action=action,
                 index=index,
                 policy=policy.name,
@@ -230,7 +230,7 @@ class _Keeper:
         )
 
     def _remember(self, index: str, policy: Policy, schedule: NativeSchedule) -> None:
-        clock = self.context.moment.clock
+        now = self.context.time.actual
         known = self.records.get(schedule.schedule_id)
         self._put(
             ScheduleRecord(
@@ -238,8 +238,8 @@ class _Keeper:
                 name=schedule.name,
                 index_name=index,
                 index_id=schedule.index_id,
-                first_seen_at=known.first_seen_at if known else clock,
-                last_seen_at=clock,
+                first_seen_at=known.first_seen_at if known else now,
+                last_seen_at=now,
                 managed_by_policy=policy.name,
                 backup_ids=known.backup_ids if known else (),
             )
@@ -250,12 +250,12 @@ class _Keeper:
         self.ledger.put_schedule(record)
 
 
-def _differs(schedule: NativeSchedule, wish: NativeScheduleWish) -> bool:
+def _differs(schedule: NativeSchedule, request: NativeScheduleRequest) -> bool:
     return (schedule.frequency, schedule.expire_after_days) != (
-        wish.frequency,
-        wish.expire_after_days,
+        request.frequency,
+        request.expire_after_days,
     )
 
 
-def _wished(wish: NativeScheduleWish) -> str:
-    return f"{wish.frequency}, kept {wish.expire_after_days} days"
+def _requested(request: NativeScheduleRequest) -> str:
+    return f"{request.frequency}, kept {request.expire_after_days} days"

@@ -32,8 +32,8 @@ class Protection(StrEnum):
     WAITING = "waiting"
     """New: no good backup yet, and ``max_age`` has not passed since it was first seen."""
     OVERDUE = "overdue"
-    UNPROTECTED = "no policy"
-    OPTED_OUT = "opted out"
+    UNPROTECTED = "no_policy"
+    OPTED_OUT = "opted_out"
     UNSUPPORTED = "unsupported"
     UNKNOWN = "unknown"
     """Its backups could not be listed: unknown is not healthy (rule U1)."""
@@ -114,12 +114,12 @@ class IndexFacts:
             if entry.at is not None and (edge is None or entry.at > edge)
         ]
 
-    def age(self, clock: datetime) -> timedelta:
+    def age(self, now: datetime) -> timedelta:
         """How old the protection is: since the newest good backup, else since first seen."""
         entry = self.newest_good or self.newest_of_empty
-        return clock - (entry.at if entry and entry.at else self.record.first_seen_at)
+        return now - (entry.at if entry and entry.at else self.record.first_seen_at)
 
-    def protection(self, clock: datetime) -> Protection:
+    def protection(self, now: datetime) -> Protection:
         """How the index stands at ``clock``."""
         if self.assigned.by is AssignedBy.OPT_OUT:
             return Protection.OPTED_OUT
@@ -129,7 +129,7 @@ class IndexFacts:
             return Protection.UNPROTECTED
         if self.problem:
             return Protection.UNKNOWN
-        if self.age(clock) > self.policy.max_age:
+        if self.age(now) > self.policy.max_age:
             return Protection.OVERDUE
         good = self.newest_good or self.newest_of_empty
         return Protection.PROTECTED if good else Protection.WAITING
@@ -142,7 +142,7 @@ class ProjectFacts:
     Attributes:
         indexes: The active indexes, by name.
         holds: All holds, the released ones included.
-        clock: The real clock, UTC: ages and expiries go by it (rule T2).
+        now: The actual time, UTC: ages and expiries go by it (rule T2).
         quota: Backups the project may hold.
         forecast: When that will be used up.
         orphans: What the policy document says of backups whose index was deleted (rule D7).
@@ -150,7 +150,7 @@ class ProjectFacts:
 
     name: str
     quota: int
-    clock: datetime
+    now: datetime
     inventory: Inventory
     indexes: Sequence[IndexFacts]
     forecast: Forecast

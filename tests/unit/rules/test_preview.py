@@ -9,8 +9,8 @@ from pinecone_backup.model import IndexKind
 from pinecone_backup.records import Hold, HoldScope
 from pinecone_backup.rules.plan import Facts
 from pinecone_backup.rules.policy import Policy, PolicyDocument, validate_policy
-from pinecone_backup.rules.schedule import slots_between
-from pinecone_backup.usecases.preview import PastBackup, Preview, imagined, preview, steady_count
+from pinecone_backup.rules.preview import PastBackup, Preview, imagined, preview, steady_count
+from pinecone_backup.rules.slots import slots_between
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import SecretStr
 
-from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.pinecone.client import PineconeClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

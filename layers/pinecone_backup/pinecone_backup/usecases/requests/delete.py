@@ -1,7 +1,7 @@
-"""Delete one backup because a person or a program asks for it, within the rails of prune (D1).
+"""Delete one backup because somebody asks for it, within the safeguards of prune (rule D1).
 
-A rail that a person may overrule needs to be named, with a reason, and both are recorded. Holds,
-restores and contradictions are never overruled: a hold is released first, the others end.
+A safeguard that a person may overrule needs to be named, with a reason, and both are recorded.
+Holds, restores and contradictions are never overruled: a hold is released first, the others end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LEASE = timedelta(minutes=1)
 """Longer than the API function can live."""
 
 
-class Rail(StrEnum):
+class Safeguard(StrEnum):
     """Why a backup is not simply deleted, as far as a person may overrule it."""
 
     NOT_OURS = "not-ours"
@@ -62,7 +62,7 @@ def delete_backup(
     facts: Facts,
     backup_id: str,
     *,
-    overrule: Set[Rail] = frozenset(),
+    overrule: Set[Safeguard] = frozenset(),
     reason: str = "",
 ) -> BackupRecord:
     """Ask Pinecone to delete one backup.
@@ -73,15 +73,15 @@ def delete_backup(
         ledger: The project's ledger.
         facts: How the project stands (``present.present_facts``), read under the lease "write".
         backup_id: Which backup.
-        overrule: The rails to overrule.
-        reason: Why; needed when a rail is overruled.
+        overrule: The safeguards to overrule.
+        reason: Why; needed when a safeguard is overruled.
 
     Returns:
         The backup's record with its deletion: accepted, or gone already (rule D6).
 
     Raises:
         SubjectUnknown: There is no such backup.
-        RuleForbids: A rail keeps it; ``rule`` names every rail in its way.
+        RuleForbids: A safeguard keeps it; ``rule`` names every safeguard in its way.
         PreconditionFailed: A restore reads it; that is recorded.
         OutcomeUnknown: It may have been deleted; that is recorded.
         PineconeError: Pinecone refused; that is recorded.
@@ -94,44 +94,44 @@ def delete_backup(
             next_step="It may be deleted already; list the project's backups.",
         )
     _refuse_always(facts, entry)
-    met = list(rails_of(facts, entry))
+    met = list(safeguards_of(facts, entry))
     _refuse_unless_overruled(entry, met, overrule, reason)
     _refuse_without_anchor(control_plane, facts, entry)
-    told = [f"asked for by {context.actor}"]
+    words = [f"asked for by {context.actor}"]
     if met:
-        told.append(f"overruling {', '.join(met)}: {reason.strip()}")
+        words.append(f"overruling {', '.join(met)}: {reason.strip()}")
     elif reason.strip():
-        told.append(reason.strip())
-    return _delete(context, control_plane, ledger, entry, tuple(told))
+        words.append(reason.strip())
+    return _delete(context, control_plane, ledger, entry, tuple(words))
 
 
-def rails_of(facts: Facts, entry: Entry) -> Iterator[Rail]:
-    """The rails in the way of a backup, in the order of ``Rail`` (rule D1)."""
-    if entry.worth is Worth.SPENT:
+def safeguards_of(facts: Facts, entry: Entry) -> Iterator[Safeguard]:
+    """The safeguards in the way of a backup, in the order of ``Safeguard`` (rule D1)."""
+    if entry.worth is Worth.DELETION_ACCEPTED:
         return
     if entry.origin in (Origin.FOREIGN, Origin.OTHER_OWNER):
-        yield Rail.NOT_OURS
+        yield Safeguard.NOT_OURS
     if entry.origin is Origin.NATIVE:
-        yield Rail.NATIVE
+        yield Safeguard.NATIVE
     if entry.worth in (Worth.UNDER_WAY, Worth.PLANNED, Worth.UNKNOWN):
-        yield Rail.UNFINISHED
+        yield Safeguard.UNFINISHED
     if entry.worth in (Worth.UNDATED, Worth.FUTURE):
-        yield Rail.UNDATED
+        yield Safeguard.UNDATED
     yield from _needed(facts, entry)
 
 
-def _needed(facts: Facts, entry: Entry) -> Iterator[Rail]:
+def _needed(facts: Facts, entry: Entry) -> Iterator[Safeguard]:
     """Whether its index needs it: by place among the good ones, as prune counts them."""
     incarnation = facts.inventory.incarnations[entry.backup.index_id]
     good = [each for each in incarnation.entries if each.good_and_ours and not _doubtful(each)]
     by_policy = [each for each in good if each.marker and each.marker.policy]
     if entry in (good[:1] + by_policy[:1]):
-        yield Rail.NEWEST_GOOD
+        yield Safeguard.NEWEST_GOOD
     tested = [each for each in good if each.record and each.record.restore_tested]
     if entry in tested[:1]:
-        yield Rail.RESTORE_TESTED
+        yield Safeguard.RESTORE_TESTED
     if entry in by_policy[: _floor(facts, incarnation.index_name)]:
-        yield Rail.FLOOR
+        yield Safeguard.FLOOR
 
 
 def _doubtful(entry: Entry) -> bool:
@@ -158,7 +158,7 @@ def _refuse_always(facts: Facts, entry: Entry) -> None:
             next_step="Delete it in the Pinecone console, once it is clear what it is.",
         )
     for hold in facts.holds or ():
-        if hold.target in (backup.backup_id, backup.index_name) and hold.active(facts.moment.clock):
+        if hold.target in (backup.backup_id, backup.index_name) and hold.active(facts.time.actual):
             raise RuleForbids(
                 f"Backup {backup.backup_id} is held by {hold.owner}: {hold.reason}",
                 rule="held",
@@ -174,9 +174,9 @@ def _refuse_always(facts: Facts, entry: Entry) -> None:
 
 
 def _refuse_unless_overruled(
-    entry: Entry, met: list[Rail], overrule: Set[Rail], reason: str
+    entry: Entry, met: list[Safeguard], overrule: Set[Safeguard], reason: str
 ) -> None:
-    standing = [rail for rail in met if rail not in overrule]
+    standing = [safeguard for safeguard in met if safeguard not in overrule]
     if standing:
         raise RuleForbids(
             f"Backup {entry.backup.backup_id} is kept by: {', '.join(standing)}",
@@ -202,7 +202,7 @@ def _refuse_without_anchor(control_plane: ControlPlane, facts: Facts, entry: Ent
     if state:
         raise RuleForbids(
             f"The newest good backup of its index, {newest.backup.backup_id}, is {state}",
-            rule="newest good not ready",
+            rule="newest-good-not-ready",
             next_step="Run an audit, and look at the index's backups.",
         )
 
@@ -215,15 +215,15 @@ def _delete(
     reasons: tuple[str, ...],
 ) -> BackupRecord:
     """Rule D6: the ledger says what may happen before it does, and what happened after."""
-    clock = context.moment.clock
-    record = entry.known(clock)
-    intent = Deletion(DeletionState.UNKNOWN, clock, context.run_id, context.actor, reasons)
+    now = context.time.actual
+    record = entry.known(now)
+    intent = Deletion(DeletionState.UNKNOWN, now, context.run_id, context.actor, reasons)
     ledger.put_backup(replace(record, deletion=intent))
     try:
         control_plane.delete_backup(record.backup_id)
         outcome = replace(intent, state=DeletionState.ACCEPTED)
     except NotFound:
-        outcome = replace(intent, state=DeletionState.GONE)
+        outcome = replace(intent, state=DeletionState.DELETED)
     except PineconeError as error:
         ledger.put_backup(replace(record, deletion=_failed(intent, error)))
         raise
