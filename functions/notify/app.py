@@ -15,12 +15,12 @@ from pinecone_backup.adapters.delivery_queue import SqsDeliveryQueue
 from pinecone_backup.adapters.http import ssl_context
 from pinecone_backup.adapters.metrics import EmfMetrics
 from pinecone_backup.adapters.secrets import SecretReader
+from pinecone_backup.adapters.webhook_sender import WebhookSender
+from pinecone_backup.adapters.webhooks import WebhookCourier
 from pinecone_backup.errors import EventMalformed
 from pinecone_backup.runtime import share_logging, time_left
 from pinecone_backup.settings import NotifySettings
 from pinecone_backup.usecases.notify import Notifier, Record
-from pinecone_backup.webhooks.courier import WebhookCourier
-from pinecone_backup.webhooks.delivery import WebhookSender
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.adapters.delivery_log import LEASE
 from pinecone_backup.errors import BackupError, LedgerUnavailable, StoreUnavailable
+from pinecone_backup.ports import DeliveryStatus
 from pinecone_backup.usecases.notify import Notifier, Record
-from pinecone_backup.webhooks.ports import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,34 +30,34 @@ class MemoryDeliveryLog:
         self._gone: set[tuple[str, str]] = set()
         self._over: dict[tuple[str, str], datetime] = {}
 
-    def begin(self, event_id: str, target: str, *, clock: datetime) -> Standing:
+    def begin(self, event_id: str, target: str, *, now: datetime) -> DeliveryStatus:
         self._answer("begin")
         key = (event_id, target)
         until = self._states.get(key, datetime.min.replace(tzinfo=UTC))
         if until is None:
-            return Standing.DELIVERED
-        if until > clock:
-            return Standing.IN_FLIGHT
-        self._states[key] = clock + LEASE
-        return Standing.OURS
+            return DeliveryStatus.DELIVERED
+        if until > now:
+            return DeliveryStatus.IN_FLIGHT
+        self._states[key] = now + LEASE
+        return DeliveryStatus.RESERVED
 
     def release(self, event_id: str, target: str) -> None:
         self._answer("release")
         if self._states.get((event_id, target)) is not None:
             del self._states[event_id, target]
 
-    def mark_delivered(self, event_id: str, target: str, *, clock: datetime) -> None:
+    def mark_delivered(self, event_id: str, target: str, *, now: datetime) -> None:
         self._answer("mark_delivered")
         self._states[event_id, target] = None
 
-    def mark_gone(self, target: str, fingerprint: str, *, clock: datetime) -> None:
+    def mark_gone(self, target: str, fingerprint: str, *, now: datetime) -> None:
         self._answer("mark_gone")
         self._gone.add((target, fingerprint))
 
     def is_gone(self, target: str, fingerprint: str) -> bool:
         return (target, fingerprint) in self._gone
 
-    def mark_resolved(self, topic: str, target: str, *, at: datetime, clock: datetime) -> None:
+    def mark_resolved(self, topic: str, target: str, *, at: datetime, now: datetime) -> None:
         key = (topic, target)
         self._over[key] = max(at, self._over.get(key, at))
 

@@ -14,8 +14,8 @@ from pinecone_backup.errors import (
     StoreUnavailable,
     TargetGone,
 )
+from pinecone_backup.ports import DeliveryStatus
 from pinecone_backup.usecases.notify import Record, delay
-from pinecone_backup.webhooks.ports import Standing
 from tests.support.webhooks import NOON, Desk, bus_event, detail, order, pager_target, slack_target
 
 NOON_Z = NOON.isoformat().replace("+00:00", "Z")
@@ -129,7 +129,7 @@ def test_two_targets_hear_the_same_event() -> None:
 
 def test_a_delivery_that_somebody_else_makes_waits_for_them() -> None:
     desk = Desk(slack_target())
-    desk.log.begin("e-1", "ops", clock=NOON)
+    desk.log.begin("e-1", "ops", now=NOON)
 
     assert desk.handle(order()) == ["r1"]
     assert desk.courier.delivered == []
@@ -138,7 +138,7 @@ def test_a_delivery_that_somebody_else_makes_waits_for_them() -> None:
 
 def test_a_delivery_that_broke_off_is_made_again_when_its_time_is_over() -> None:
     desk = Desk(slack_target())
-    desk.log.begin("e-1", "ops", clock=NOON)
+    desk.log.begin("e-1", "ops", now=NOON)
     desk.now = NOON + timedelta(minutes=3)
 
     assert desk.handle(order()) == []
@@ -304,7 +304,7 @@ def test_what_was_delivered_is_not_sent_again_because_the_log_failed() -> None:
 
     assert desk.handle(order()) == []
     desk.log.broken = set()
-    assert desk.log.begin("e-1", "ops", clock=NOON) is Standing.IN_FLIGHT
+    assert desk.log.begin("e-1", "ops", now=NOON) is DeliveryStatus.IN_FLIGHT
 
 
 def test_a_refusal_counts_also_when_the_log_fails() -> None:

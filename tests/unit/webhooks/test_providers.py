@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from pinecone_backup.errors import DeliveryDeferred, DeliveryError, DeliveryRefused, TargetGone
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.webhooks import pagerduty, slack, standard, teams
-from pinecone_backup.webhooks.delivery import Answer, require_accepted
+from pinecone_backup.webhooks.exchange import Answer, require_accepted
 from pinecone_backup.webhooks.messages import Message, build_message
 from pinecone_backup.webhooks.targets import (
     PagerDutyTarget,

@@ -31,18 +31,17 @@ from pinecone_backup.errors import (
     StoreUnavailable,
     TargetGone,
 )
+from pinecone_backup.ports import DeliveryStatus
 from pinecone_backup.webhooks.inbox import Delivery, read_body
 from pinecone_backup.webhooks.messages import build_message
-from pinecone_backup.webhooks.ports import Standing
 from pinecone_backup.webhooks.targets import PagerDutyTarget, Targets, read_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pinecone_backup.ports import Metrics
+    from pinecone_backup.ports import Courier, DeliveryLog, DeliveryQueue, Metrics, TargetsSecret
     from pinecone_backup.webhooks.inbox import Announcement
     from pinecone_backup.webhooks.messages import Message
-    from pinecone_backup.webhooks.ports import Courier, DeliveryLog, DeliveryQueue, TargetsSecret
     from pinecone_backup.webhooks.targets import Target
 
 GIVE_UP_AFTER = timedelta(hours=24)
@@ -200,10 +199,10 @@ class Notifier:
                 f"Target {target.name!r} answered 410 before and is not tried again",
                 next_step="Remove it from the targets secret, or give it its new URL.",
             )
-        standing = self._log.begin(message.event_id, target.name, clock=self._clock())
-        if standing is Standing.DELIVERED:
+        status = self._log.begin(message.event_id, target.name, now=self._clock())
+        if status is DeliveryStatus.DELIVERED:
             _LOG.info("delivered before", extra=told)
-        elif standing is Standing.IN_FLIGHT:
+        elif status is DeliveryStatus.IN_FLIGHT:
             raise DeliveryDeferred("Another attempt is under way, or broke off", retry_after=60)
         else:
             self._send(target, message)
@@ -219,12 +218,12 @@ class Notifier:
                 self._disable(target, error)
             self._try_to(lambda: self._log.release(event, name))
             raise
-        self._try_to(lambda: self._log.mark_delivered(event, name, clock=self._clock()))
+        self._try_to(lambda: self._log.mark_delivered(event, name, now=self._clock()))
 
     def _disable(self, target: Target, error: TargetGone) -> None:
         _LOG.error("target disabled", extra={"target": target.name, "reason": str(error)})
         self._try_to(
-            lambda: self._log.mark_gone(target.name, target.fingerprint, clock=self._clock())
+            lambda: self._log.mark_gone(target.name, target.fingerprint, now=self._clock())
         )
 
     def _target(self, name: str) -> Target:
@@ -246,7 +245,7 @@ class Notifier:
             return False
         if message.resolved:
             self._log.mark_resolved(
-                message.topic, target.name, at=message.occurred_at, clock=self._clock()
+                message.topic, target.name, at=message.occurred_at, now=self._clock()
             )
             return False
         over = self._log.resolved_at(message.topic, target.name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import DeliveryRefused
 from pinecone_backup.webhooks.addresses import Endpoint
-from pinecone_backup.webhooks.delivery import Answer, Outgoing, require_accepted
+from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
 from pinecone_backup.webhooks.fitting import cut, fit, units
 
 if TYPE_CHECKING:

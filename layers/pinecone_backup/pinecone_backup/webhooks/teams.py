@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.records import Severity
 from pinecone_backup.webhooks.addresses import Endpoint
-from pinecone_backup.webhooks.delivery import Answer, Outgoing, require_accepted
+from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
 from pinecone_backup.webhooks.fitting import cut, fit
 
 if TYPE_CHECKING:
