@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field, ValidationError
 from pinecone_backup.adapters.aws import client
 from pinecone_backup.adapters.delivery_log import DynamoDeliveryLog
 from pinecone_backup.adapters.delivery_queue import SqsDeliveryQueue
-from pinecone_backup.adapters.http import ssl_context
 from pinecone_backup.adapters.metrics import EmfMetrics
 from pinecone_backup.adapters.secrets import SecretReader
+from pinecone_backup.adapters.tls import ssl_context
 from pinecone_backup.adapters.webhook_sender import WebhookSender
 from pinecone_backup.adapters.webhooks import WebhookCourier
 from pinecone_backup.errors import EventMalformed
