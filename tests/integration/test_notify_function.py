@@ -126,12 +126,12 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
         }.items():
             monkeypatch.setenv(name, value)
         forget_clients()
-        app.notifier.cache_clear()
+        app._notifier.cache_clear()
         deployment = Deployment(receiver, app)
         monkeypatch.setenv("DELIVERY_QUEUE_URL", deployment.deliveries)
         monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", deployment.dead_letters)
         yield deployment
-        app.notifier.cache_clear()
+        app._notifier.cache_clear()
         forget_clients()
 
 

@@ -22,7 +22,7 @@ from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import ApiSettings
 from pinecone_backup.usecases.runs import DEPLOYMENT, Frame
-from pinecone_backup.wiring import Outside
+from pinecone_backup.wiring.projects import Outside
 from tests.support.ledger import MemoryLedger
 from tests.support.outside import (
     MemoryBus,

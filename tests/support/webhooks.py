@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.adapters.delivery_log import LEASE
 from pinecone_backup.errors import BackupError, LedgerUnavailable, StoreUnavailable
 from pinecone_backup.ports import DeliveryStatus
-from pinecone_backup.usecases.notify import Notifier, Record
+from pinecone_backup.usecases.notify import Notifier
+from pinecone_backup.webhooks.inbox import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,8 @@ from pinecone_backup.errors import (
     TargetGone,
 )
 from pinecone_backup.ports import DeliveryStatus
-from pinecone_backup.usecases.notify import Record, delay
+from pinecone_backup.usecases.notify import delay
+from pinecone_backup.webhooks.inbox import Record
 from tests.support.webhooks import NOON, Desk, bus_event, detail, order, pager_target, slack_target
 
 NOON_Z = NOON.isoformat().replace("+00:00", "Z")

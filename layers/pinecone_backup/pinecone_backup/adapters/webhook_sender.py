@@ -12,6 +12,7 @@ no URL.
 
 from __future__ import annotations
 
+import logging
 import socket
 from datetime import UTC, datetime
 from time import monotonic
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pinecone_backup.webhooks.exchange import Outgoing
 
     type Resolver = Callable[[str, int], Sequence[str]]
+
+logging.getLogger("httpcore").setLevel(logging.WARNING)  # at DEBUG it logs answers' headers
 
 PORTS = frozenset({443, 8443})
 """Where webhooks may go; others are somebody's internal service more often than not."""

@@ -50,7 +50,7 @@ class Access(StrEnum):
 
 
 class Outside(Protocol):
-    """What the routes need of the outside; ``wiring.Outside`` is one."""
+    """What the routes need of the outside; ``wiring.projects.Outside`` is one."""
 
     @property
     def settings(self) -> ApiSettings:

@@ -16,7 +16,6 @@ import logging
 import math
 import random
 import traceback
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pinecone_backup.ports import Courier, DeliveryLog, DeliveryQueue, Metrics, TargetsSecret
-    from pinecone_backup.webhooks.inbox import Announcement
+    from pinecone_backup.webhooks.inbox import Announcement, Record
     from pinecone_backup.webhooks.messages import Message
     from pinecone_backup.webhooks.targets import Target
 
@@ -54,23 +53,6 @@ NEEDED_SECONDS = 30.0
 """What one delivery may take; with less time left, a record stays for the next invocation."""
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One received message of either queue.
-
-    Attributes:
-        receipt: The handle that changes its visibility.
-        received: How often it has been received, this time included.
-        sent_at: When it entered its queue, UTC.
-    """
-
-    record_id: str
-    body: str = field(repr=False)
-    receipt: str = field(repr=False)
-    received: int
-    sent_at: datetime
 
 
 class Notifier:
