@@ -96,12 +96,12 @@ def test_releasing_what_nobody_has_does_nothing(log: DeliveryLog) -> None:
     assert log.begin("e-1", "ops", now=NOON) is DeliveryStatus.RESERVED
 
 
-def test_a_target_is_gone_as_it_was_defined(log: DeliveryLog) -> None:
-    log.mark_gone("ops", "first", now=NOON)
+def test_a_target_is_disabled_as_it_was_defined(log: DeliveryLog) -> None:
+    log.mark_disabled("ops", "first", now=NOON)
 
-    assert log.is_gone("ops", "first")
-    assert not log.is_gone("ops", "second")
-    assert not log.is_gone("siem", "first")
+    assert log.is_disabled("ops", "first")
+    assert not log.is_disabled("ops", "second")
+    assert not log.is_disabled("siem", "first")
 
 
 def test_the_latest_end_of_a_topic_counts(log: DeliveryLog) -> None:
@@ -135,7 +135,7 @@ def test_every_item_expires(dynamodb: DynamoDBClient) -> None:
     log.begin("e-1", "ops", now=NOON)
     log.begin("e-2", "ops", now=NOON)
     log.mark_delivered("e-2", "ops", now=NOON)
-    log.mark_gone("ops", "f", now=NOON)
+    log.mark_disabled("ops", "f", now=NOON)
     log.mark_resolved("t", "ops", at=NOON, now=NOON)
 
     items = dynamodb.scan(TableName="table")["Items"]
@@ -145,7 +145,7 @@ def test_every_item_expires(dynamodb: DynamoDBClient) -> None:
         for item in items
     }
     assert {item["pk"]["S"] for item in items} == {"DELIVERY#ops"}
-    assert days == {"EVENT#e-1": 30, "EVENT#e-2": 30, "GONE#f": 400, "OVER#t": 30}
+    assert days == {"EVENT#e-1": 30, "EVENT#e-2": 30, "DISABLED#f": 400, "RESOLVED#t": 30}
 
 
 def test_a_log_that_cannot_be_reached_says_so_from_every_method(dynamodb: DynamoDBClient) -> None:
@@ -154,8 +154,8 @@ def test_a_log_that_cannot_be_reached_says_so_from_every_method(dynamodb: Dynamo
         lambda: log.begin("e-1", "ops", now=NOON),
         lambda: log.release("e-1", "ops"),
         lambda: log.mark_delivered("e-1", "ops", now=NOON),
-        lambda: log.mark_gone("ops", "f", now=NOON),
-        lambda: log.is_gone("ops", "f"),
+        lambda: log.mark_disabled("ops", "f", now=NOON),
+        lambda: log.is_disabled("ops", "f"),
         lambda: log.mark_resolved("t", "ops", at=NOON, now=NOON),
         lambda: log.resolved_at("t", "ops"),
     ]
@@ -164,7 +164,7 @@ def test_a_log_that_cannot_be_reached_says_so_from_every_method(dynamodb: Dynamo
             call()
 
 
-def test_no_answer_at_all_is_told_by_its_kind() -> None:
+def test_no_answer_at_all_is_named_by_its_kind() -> None:
     with Receiver() as closed:
         endpoint = closed.url("/").rstrip("/")
     client = boto3.client(
@@ -177,4 +177,4 @@ def test_no_answer_at_all_is_told_by_its_kind() -> None:
     )
 
     with pytest.raises(LedgerUnavailable, match="EndpointConnectionError"):
-        DynamoDeliveryLog(client, "table").is_gone("ops", "f")
+        DynamoDeliveryLog(client, "table").is_disabled("ops", "f")

@@ -331,11 +331,11 @@ def test_the_system_resolves_an_address_to_itself() -> None:
 
 
 @pytest.mark.parametrize("behaviour", [Behaviour.DROP, Behaviour.HANG])
-def test_no_error_tells_the_url_not_even_in_its_traceback(
+def test_no_error_shows_the_url_not_even_in_its_traceback(
     receiver: Receiver, behaviour: Behaviour
 ) -> None:
     receiver.misbehave(behaviour)
-    url = receiver.url("/VERYSECRET".lower())  # so that no line of this test tells it
+    url = receiver.url("/VERYSECRET".lower())  # so that no line of this test shows it
 
     with pytest.raises(DeliveryDeferred) as caught:
         exempt(receiver, seconds=0.3).post(outgoing(url))

@@ -298,14 +298,14 @@ class DeliveryLog(Protocol):
 
     def mark_delivered(self, event_id: str, target: str, *, now: datetime) -> None: ...
 
-    def mark_gone(self, target: str, fingerprint: str, *, now: datetime) -> None:
+    def mark_disabled(self, target: str, fingerprint: str, *, now: datetime) -> None:
         """Remember that a target, as it is defined now, wants no messages any more."""
         ...
 
-    def is_gone(self, target: str, fingerprint: str) -> bool: ...
+    def is_disabled(self, target: str, fingerprint: str) -> bool: ...
 
     def mark_resolved(self, topic: str, target: str, *, at: datetime, now: datetime) -> None:
-        """Remember that what a topic's messages of before ``at`` say is over."""
+        """Remember that the finding behind a topic ended at ``at``."""
         ...
 
     def resolved_at(self, topic: str, target: str) -> datetime | None: ...
@@ -320,7 +320,7 @@ class DeliveryQueue(Protocol):
         """Hide a received message for so long, at most 12 hours."""
         ...
 
-    def bury(self, body: str, *, reason: str) -> None:
+    def dead_letter(self, body: str, *, reason: str) -> None:
         """Put a message into the dead-letter queue, with the reason."""
         ...
 

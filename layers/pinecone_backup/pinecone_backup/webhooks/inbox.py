@@ -83,7 +83,7 @@ class _Envelope(BaseModel):
 
 
 class _Shape(BaseModel):
-    """Enough to tell the two kinds of records apart."""
+    """Enough to distinguish the two kinds of records."""
 
     detail: Any = None
     target: Any = None

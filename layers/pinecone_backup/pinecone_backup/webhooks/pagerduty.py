@@ -70,14 +70,14 @@ def _payload(
     }
     if message.resolved:
         return event
-    told = [
+    fields = [
         ("What", message.text),
         ("What to do", message.action),
         ("Event", message.event_id),
         *message.facts[:details],
     ]
     custom: dict[str, str] = {}
-    for label, value in told:
+    for label, value in fields:
         if value:  # of two facts with one label the more important one stays
             custom.setdefault(cut(label, min(length, _SHORT_FIELD)), cut(value, length))
     payload = {

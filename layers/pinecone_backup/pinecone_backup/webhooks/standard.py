@@ -35,7 +35,7 @@ def compose(target: StandardTarget, message: Message, *, at: datetime) -> Outgoi
 
     Args:
         target: Its one or two secrets sign, both in one header.
-        message: What to tell.
+        message: What it says.
         at: The time of this attempt, aware.
     """
     body = _body(message)

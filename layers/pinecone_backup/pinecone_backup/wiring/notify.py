@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from random import random
 from typing import TYPE_CHECKING
 
 from pinecone_backup.adapters.aws import client
@@ -34,4 +36,6 @@ def build_notifier(settings: NotifySettings) -> Notifier:
             dead_letter_url=settings.dead_letter_queue_url,
         ),
         metrics=EmfMetrics(stack=settings.stack_name),
+        clock=lambda: datetime.now(UTC),
+        jitter=random,
     )
