@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from pinecone_backup.api.app import Api
 from pinecone_backup.settings import ApiSettings
-from pinecone_backup.wiring import Container, share_logging, time_left
+from pinecone_backup.wiring.projects import Container, share_logging, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from pinecone_backup.triggers import read_trigger
 from pinecone_backup.usecases.deletions import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
 from pinecone_backup.usecases.runs import Job, run_projects
-from pinecone_backup.wiring import Container, share_logging, time_left
+from pinecone_backup.wiring.projects import Container, share_logging, time_left
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

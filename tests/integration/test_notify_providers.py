@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.receiver import Behaviour, Receiver
+from pinecone_backup.adapters.webhook_sender import WebhookSender
+from pinecone_backup.adapters.webhooks import WebhookCourier
 from pinecone_backup.errors import DeliveryDeferred, DeliveryRefused, TargetGone
 from pinecone_backup.model import DomainEvent
-from pinecone_backup.webhooks.courier import WebhookCourier
-from pinecone_backup.webhooks.delivery import WebhookSender
 from pinecone_backup.webhooks.messages import build_message
 from pinecone_backup.webhooks.targets import Target, read_targets
 from tests.support.webhooks import NOON

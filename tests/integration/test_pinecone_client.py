@@ -12,8 +12,9 @@ import pytest
 
 from local.simulator import DEFAULT_KEY, Fault, Kind
 from pinecone_backup import errors
-from pinecone_backup.adapters.http import new_http_client, ssl_context
+from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone.client import PineconeClient
+from pinecone_backup.adapters.tls import ssl_context
 from pinecone_backup.model import IndexKind, Status
 from tests.support import loopback
 from tests.support.pinecone_transport import Key, Time, row

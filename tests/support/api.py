@@ -22,7 +22,7 @@ from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import ApiSettings
 from pinecone_backup.usecases.runs import DEPLOYMENT, RunServices
-from pinecone_backup.wiring import Container
+from pinecone_backup.wiring.projects import Container
 from tests.support.container import (
     MemoryBus,
     MemoryMetrics,
@@ -160,7 +160,7 @@ class Answer:
 
 @dataclass
 class MemoryOutside:
-    """An ``Outside`` over memory and a simulated Pinecone."""
+    """A container over memory and a simulated Pinecone."""
 
     url: str
     settings: ApiSettings

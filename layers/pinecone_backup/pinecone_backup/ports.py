@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
         ScheduleRecord,
     )
     from pinecone_backup.rules.policy import PolicyDocument
+    from pinecone_backup.webhooks.messages import Message
+    from pinecone_backup.webhooks.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,3 +270,70 @@ class Metrics(Protocol):
     """Numbers for CloudWatch (EMF)."""
 
     def gauge(self, name: str, value: float, *, unit: str = "Count", **dimensions: str) -> None: ...
+
+
+# Notifications: what notify needs beside metrics.
+
+
+class DeliveryStatus(StrEnum):
+    """How one event stands with one target, when somebody is about to deliver it."""
+
+    RESERVED = "reserved"
+    """For whoever has just asked: nobody has delivered it, and for a while nobody else will try."""
+    IN_FLIGHT = "in flight"
+    """Somebody else is delivering it right now, or died while doing so."""
+    DELIVERED = "delivered"
+
+
+class DeliveryLog(Protocol):
+    """What was delivered to whom. Raises errors of the ``LedgerError`` branch only."""
+
+    def begin(self, event_id: str, target: str, *, now: datetime) -> DeliveryStatus:
+        """Reserve the delivery of an event to a target for a short while, if it is free."""
+        ...
+
+    def release(self, event_id: str, target: str) -> None:
+        """Give a reservation back after a failure."""
+        ...
+
+    def mark_delivered(self, event_id: str, target: str, *, now: datetime) -> None: ...
+
+    def mark_disabled(self, target: str, fingerprint: str, *, now: datetime) -> None:
+        """Remember that a target, as it is defined now, wants no messages any more."""
+        ...
+
+    def is_disabled(self, target: str, fingerprint: str) -> bool: ...
+
+    def mark_resolved(self, topic: str, target: str, *, at: datetime, now: datetime) -> None:
+        """Remember that the finding behind a topic ended at ``at``."""
+        ...
+
+    def resolved_at(self, topic: str, target: str) -> datetime | None: ...
+
+
+class DeliveryQueue(Protocol):
+    """The queue with one message per event and target. Raises ``StoreUnavailable`` only."""
+
+    def send(self, body: str) -> None: ...
+
+    def postpone(self, receipt: str, *, seconds: int) -> None:
+        """Hide a received message for so long, at most 12 hours."""
+        ...
+
+    def dead_letter(self, body: str, *, reason: str) -> None:
+        """Put a message into the dead-letter queue, with the reason."""
+        ...
+
+
+class Courier(Protocol):
+    """Takes a message to a target. Raises errors of the ``DeliveryError`` branch only."""
+
+    def deliver(self, target: Target, message: Message) -> None: ...
+
+
+class TargetsSecret(Protocol):
+    """Reads secrets that are JSON objects; ``adapters.secrets.SecretReader`` is one."""
+
+    def read_json(self, secret_name: str) -> Mapping[str, Any]:
+        """Raises ``SecretNotSet``, ``SecretMalformed`` or ``StoreUnavailable``."""
+        ...

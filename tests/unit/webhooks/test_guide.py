@@ -59,13 +59,13 @@ def test_the_guide_names_the_default_events() -> None:
     assert tuple(re.findall(r"`([a-z]+\.[a-z]+)`", row)) == DEFAULT_EVENTS
 
 
-def test_the_guide_tells_every_event_and_its_severity() -> None:
-    told: dict[str, str] = {}
+def test_the_guide_lists_every_event_and_its_severity() -> None:
+    shown: dict[str, str] = {}
     for row in re.findall(r"^\| `[a-z]+\..*$", GUIDE, re.MULTILINE):
         names, severity, *_ = (cell.strip() for cell in row.strip("|").split("|"))
-        told |= dict.fromkeys(re.findall(r"`([a-z.]+)`", names), severity)
+        shown |= dict.fromkeys(re.findall(r"`([a-z.]+)`", names), severity)
 
-    assert told == {
+    assert shown == {
         kind: "the finding's" if kind.startswith("finding.") else str(Severity(wording.severity))
         for kind, wording in messages._WORDINGS.items()
     }

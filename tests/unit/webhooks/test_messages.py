@@ -26,19 +26,19 @@ def message(kind: str, data: dict[str, Any] | None = None, *, event_id: str = "e
 
 
 def test_a_finding_says_what_was_seen_and_what_to_do() -> None:
-    told = message("finding.opened", FINDING)
+    shown = message("finding.opened", FINDING)
 
-    assert told.title == "Backups of products are overdue"
-    assert told.severity is Severity.ERROR
-    assert told.text == "The newest good backup is 31 h old."
-    assert told.action == "Look at the last create run."
-    assert told.facts == [
+    assert shown.title == "Backups of products are overdue"
+    assert shown.severity is Severity.ERROR
+    assert shown.text == "The newest good backup is 31 h old."
+    assert shown.action == "Look at the last create run."
+    assert shown.facts == [
         ("Subject", "products"),
         ("Control", "overdue"),
         ("Times seen", "3"),
         ("Finding", "f-1"),
     ]
-    assert not told.resolved
+    assert not shown.resolved
 
 
 def test_all_events_of_a_finding_share_a_topic_that_names_the_deployment() -> None:
@@ -57,10 +57,10 @@ def test_a_finding_without_an_id_has_no_topic() -> None:
 
 
 def test_the_end_of_a_finding_says_so() -> None:
-    told = message("finding.resolved", FINDING)
+    shown = message("finding.resolved", FINDING)
 
-    assert told.title == "Resolved: Backups of products are overdue"
-    assert told.resolved
+    assert shown.title == "Resolved: Backups of products are overdue"
+    assert shown.resolved
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_the_end_of_a_finding_says_so() -> None:
 def test_each_event_has_its_title_and_severity(
     kind: str, data: dict[str, Any], title: str, severity: str
 ) -> None:
-    told = message(kind, data)
+    shown = message(kind, data)
 
-    assert (told.title, told.severity) == (title, severity)
+    assert (shown.title, shown.severity) == (title, severity)
 
 
 @pytest.mark.parametrize("severity", [None, "", "urgent", 3, ["error"], {"is": "error"}])
@@ -134,10 +134,10 @@ def test_facts_are_written_as_people_read_them() -> None:
 
 
 def test_no_reason_is_lost_when_there_are_two() -> None:
-    told = message("backup.failed", {"error": "timed out", "reason": "second attempt"})
+    shown = message("backup.failed", {"error": "timed out", "reason": "second attempt"})
 
-    assert told.text == "timed out"
-    assert ("Reason", "second attempt") in told.facts
+    assert shown.text == "timed out"
+    assert ("Reason", "second attempt") in shown.facts
 
 
 @pytest.mark.parametrize(
@@ -156,10 +156,10 @@ def test_only_a_plain_web_link_becomes_a_link(link: object) -> None:
 
 
 def test_a_link_is_no_fact() -> None:
-    told = message("run.completed", {"report_url": "https://example.com/r?a=1&b=2"})
+    shown = message("run.completed", {"report_url": "https://example.com/r?a=1&b=2"})
 
-    assert told.link == "https://example.com/r?a=1&b=2"
-    assert told.facts == []
+    assert shown.link == "https://example.com/r?a=1&b=2"
+    assert shown.facts == []
 
 
 def test_what_no_receiver_can_read_is_cleaned_from_the_data() -> None:

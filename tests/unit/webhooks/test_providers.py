@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from pinecone_backup.errors import DeliveryDeferred, DeliveryError, DeliveryRefused, TargetGone
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.webhooks import pagerduty, slack, standard, teams
-from pinecone_backup.webhooks.delivery import Answer, require_accepted
+from pinecone_backup.webhooks.exchange import Answer, require_accepted
 from pinecone_backup.webhooks.messages import Message, build_message
 from pinecone_backup.webhooks.targets import (
     PagerDutyTarget,
@@ -54,8 +54,8 @@ def message(
 # Standard Webhooks
 
 
-def signed(told: Message, target: StandardTarget = STANDARD) -> tuple[bytes, dict[str, str]]:
-    outgoing = standard.compose(target, told, at=datetime.now(UTC))
+def signed(shown: Message, target: StandardTarget = STANDARD) -> tuple[bytes, dict[str, str]]:
+    outgoing = standard.compose(target, shown, at=datetime.now(UTC))
     return outgoing.body, dict(outgoing.headers)
 
 
@@ -149,8 +149,8 @@ def test_a_body_that_was_shortened_says_so_and_fits() -> None:
 # Slack
 
 
-def blocks(told: Message) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(slack.compose(SLACK, told).body)["blocks"]
+def blocks(shown: Message) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(slack.compose(SLACK, shown).body)["blocks"]
     return found
 
 
@@ -214,10 +214,10 @@ def test_facts_come_ten_to_a_section() -> None:
 
 
 def test_a_link_that_a_block_cannot_hold_is_left_out() -> None:
-    told = message(data={"link": "https://example.com/?" + "&" * 1900})
+    shown = message(data={"link": "https://example.com/?" + "&" * 1900})
 
-    assert told.link
-    assert "|Open>" not in json.dumps(blocks(told))
+    assert shown.link
+    assert "|Open>" not in json.dumps(blocks(shown))
 
 
 def test_slack_says_ok() -> None:
@@ -233,8 +233,8 @@ def test_whoever_does_not_say_ok_is_not_slack(body: bytes) -> None:
 # Microsoft Teams
 
 
-def card(told: Message) -> dict[str, Any]:
-    payload = json.loads(teams.compose(TEAMS, told).body)
+def card(shown: Message) -> dict[str, Any]:
+    payload = json.loads(teams.compose(TEAMS, shown).body)
     [attachment] = payload["attachments"]
     assert payload["type"] == "message"
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
@@ -299,8 +299,8 @@ def test_a_413_in_the_body_of_a_200_refuses() -> None:
 # PagerDuty
 
 
-def event(told: Message) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(pagerduty.compose(PAGER, told).body)
+def event(shown: Message) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(pagerduty.compose(PAGER, shown).body)
     return parsed
 
 
@@ -357,9 +357,9 @@ def test_a_dedup_key_of_255_characters_is_kept() -> None:
 
 
 def test_of_two_facts_with_one_label_the_more_important_one_stays() -> None:
-    told = message("backup.suspect", {"index_name": "first", "index": "second", "name": "n"})
+    shown = message("backup.suspect", {"index_name": "first", "index": "second", "name": "n"})
 
-    assert event(told)["payload"]["custom_details"]["Index"] == "first"
+    assert event(shown)["payload"]["custom_details"]["Index"] == "first"
 
 
 def test_pagerduty_accepts_with_202() -> None:
@@ -400,7 +400,7 @@ def test_what_will_not_change_is_refused(status: int) -> None:
     assert not isinstance(caught.value, TargetGone)
 
 
-def test_410_means_gone() -> None:
+def test_410_disables_the_target() -> None:
     with pytest.raises(TargetGone, match="it wants no messages any more"):
         require_accepted(Answer(410), target="it")
 

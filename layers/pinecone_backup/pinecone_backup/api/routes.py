@@ -50,7 +50,7 @@ class Access(StrEnum):
 
 
 class Container(Protocol):
-    """What the routes need of the outside; ``wiring.Outside`` is one."""
+    """What the routes need of the outside; ``wiring.projects.Container`` is one."""
 
     @property
     def settings(self) -> ApiSettings:

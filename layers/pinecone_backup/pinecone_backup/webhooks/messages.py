@@ -1,4 +1,4 @@
-"""What is said about an event, whoever it is said to.
+"""What a message says about an event, whichever provider carries it.
 
 Producers word the data of their events; this module relies on none of it. A known key gets its
 label and its place, an unknown one is shown under its own name, an unknown type as itself.
@@ -57,7 +57,7 @@ _WORDINGS = {
 }
 _TEXT = ("diagnosis", "waits_because", "error", "message", "reason", "release_reason")
 _ACTION = ("action", "next_step")
-_TOLD = ("severity", "escalated")
+_ELSEWHERE = ("severity", "escalated")
 _LINK = ("link", "report_url", "url")
 _LABELS = {
     "subject": "Subject",
@@ -94,7 +94,7 @@ _WEB_LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,2000}")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What to tell about one event.
+    """One event, ready for every provider's format.
 
     Attributes:
         event_id: Stable across announcements and retries.
@@ -104,7 +104,7 @@ class Message:
         facts: (label, value), the most important first.
         topic: What the events of one finding have in common, across its whole life.
         resolved: Whether it ends what an earlier message began.
-        escalated: Whether something known has become worse: news, where a repetition is not.
+        escalated: Whether something known has become worse, which a mere repetition is not.
         data: The event's own data, clean JSON.
     """
 
@@ -135,7 +135,7 @@ def build_message(event: DomainEvent, *, owner: str) -> Message:
     about = _first(data, wording.about)
     text, action = _first(data, _TEXT), _first(data, _ACTION)
     link = _first(data, _LINK)
-    said = {about, text, action, link}
+    shown_elsewhere = {about, text, action, link}
     return Message(
         event_id=clean(event.event_id),
         type=kind,
@@ -146,7 +146,7 @@ def build_message(event: DomainEvent, *, owner: str) -> Message:
         title=wording.title.replace("{title}", about).removesuffix(": ") if about else _bare(kind),
         text=text,
         action=action,
-        facts=[(label, value) for label, value in _facts(data) if value not in said],
+        facts=[(label, value) for label, value in _facts(data) if value not in shown_elsewhere],
         link=link if _WEB_LINK.fullmatch(link) else None,
         topic=_topic(kind, data, owner),
         resolved=kind == "finding.resolved",
@@ -194,7 +194,7 @@ def _topic(kind: str, data: Mapping[str, Any], owner: str) -> str | None:
 
 
 def _facts(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    others = [key for key in data if key not in _LABELS and key not in _TOLD]
+    others = [key for key in data if key not in _LABELS and key not in _ELSEWHERE]
     for key in (*(key for key in _LABELS if key in data), *others):
         shown = _shown(data[key])
         if shown:

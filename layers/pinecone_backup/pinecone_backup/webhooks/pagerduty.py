@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import DeliveryRefused
 from pinecone_backup.webhooks.addresses import Endpoint
-from pinecone_backup.webhooks.delivery import Answer, Outgoing, require_accepted
+from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
 from pinecone_backup.webhooks.fitting import cut, fit, units
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ def _payload(
     }
     if message.resolved:
         return event
-    told = [
+    fields = [
         ("What", message.text),
         ("What to do", message.action),
         ("Event", message.event_id),
         *message.facts[:details],
     ]
     custom: dict[str, str] = {}
-    for label, value in told:
+    for label, value in fields:
         if value:  # of two facts with one label the more important one stays
             custom.setdefault(cut(label, min(length, _SHORT_FIELD)), cut(value, length))
     payload = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.errors import DeliveryRefused
 from pinecone_backup.records import Severity
 from pinecone_backup.webhooks.addresses import Endpoint
-from pinecone_backup.webhooks.delivery import Answer, Outgoing, require_accepted
+from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
 from pinecone_backup.webhooks.fitting import cut, fit, units
 
 if TYPE_CHECKING:
@@ -82,22 +82,22 @@ def _fitted(text: str, limit: int) -> str:
 def _payload(message: Message, details: int, length: int) -> dict[str, Any]:
     sign = ":white_check_mark:" if message.resolved else _SIGNS[message.severity]
     title = f"{sign} {_fitted(message.title, min(length, HEADER - len(sign) - 1))}"
-    said = "\n".join(part for part in (message.text, message.action) if part)
+    text = "\n".join(part for part in (message.text, message.action) if part)
     blocks: list[Block] = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}}
     ]
-    if said:
-        blocks.append(_section(_fitted(said, min(length, SECTION))))
+    if text:
+        blocks.append(_section(_fitted(text, min(length, SECTION))))
     blocks += _fields(message.facts[:details], length)
     link = escape(message.link or "")
     if link and units(link) <= LINK:
         blocks.append(_section(f"<{link}|Open>"))
-    whence = " · ".join(
+    origin = " · ".join(
         _fitted(part, min(length, FIELD // 4))
         for part in (message.project, message.type, message.owner, message.event_id)
     )
     time = message.occurred_at.strftime("%Y-%m-%d %H:%M UTC")
-    context = {"type": "mrkdwn", "text": f"{whence} · {time}"}
+    context = {"type": "mrkdwn", "text": f"{origin} · {time}"}
     blocks.append({"type": "context", "elements": [context]})
     return {"text": title, "blocks": blocks}
 

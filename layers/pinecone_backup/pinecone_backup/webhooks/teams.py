@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.records import Severity
 from pinecone_backup.webhooks.addresses import Endpoint
-from pinecone_backup.webhooks.delivery import Answer, Outgoing, require_accepted
+from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
 from pinecone_backup.webhooks.fitting import cut, fit
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def require_success(answer: Answer, *, target: str) -> None:
 def _payload(message: Message, details: int, length: int) -> dict[str, Any]:
     colour = "Good" if message.resolved else _COLOURS[message.severity]
     title = {"weight": "Bolder", "size": "Medium", "color": colour}
-    whence = " · ".join(
+    origin = " · ".join(
         cut(part, min(length, 500))
         for part in (message.project, message.type, message.owner, message.event_id)
     )
@@ -65,7 +65,7 @@ def _payload(message: Message, details: int, length: int) -> dict[str, Any]:
         _text(cut(message.title, min(length, 500))) | title,
         *(_text(cut(part, length)) for part in (message.text, message.action) if part),
         *([{"type": "FactSet", "facts": facts}] if facts else []),
-        _text(f"{whence} · {time}") | {"isSubtle": True, "size": "Small"},
+        _text(f"{origin} · {time}") | {"isSubtle": True, "size": "Small"},
     ]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",

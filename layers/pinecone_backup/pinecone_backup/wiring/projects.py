@@ -1,7 +1,4 @@
-"""The composition root: what a function's handler needs, built once per process.
-
-Only handlers import this. It is the one place that knows which adapter serves which port.
-"""
+"""The adapters of a process that speaks to Pinecone about projects of the policy."""
 
 from __future__ import annotations
 

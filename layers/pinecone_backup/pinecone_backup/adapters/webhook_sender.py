@@ -12,25 +12,28 @@ no URL.
 
 from __future__ import annotations
 
+import logging
 import socket
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import TYPE_CHECKING, override
 
 import httpcore
 
-from pinecone_backup.errors import DeliveryDeferred, DeliveryRefused, TargetGone
+from pinecone_backup.errors import DeliveryDeferred, DeliveryRefused
 from pinecone_backup.webhooks.addresses import is_public
+from pinecone_backup.webhooks.exchange import Answer, seconds_until
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pinecone_backup.webhooks.addresses import Endpoint
+    from pinecone_backup.webhooks.exchange import Outgoing
 
     type Resolver = Callable[[str, int], Sequence[str]]
+
+logging.getLogger("httpcore").setLevel(logging.WARNING)  # at DEBUG it logs answers' headers
 
 PORTS = frozenset({443, 8443})
 """Where webhooks may go; others are somebody's internal service more often than not."""
@@ -39,31 +42,6 @@ ATTEMPT_SECONDS = 20.0
 ANSWER_BYTES = 16_384
 """What is read of an answer's body; it is judged, and never shown or stored."""
 _CONNECT_SECONDS = 5.0
-_GONE = 410
-_THROTTLED = frozenset({408, 425, 429})
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One request, ready to send."""
-
-    endpoint: Endpoint
-    body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a provider answered.
-
-    Attributes:
-        retry_after: Seconds the provider asks us to wait, or None.
-        body: At most ``ANSWER_BYTES`` of it; for judging only.
-    """
-
-    status: int
-    retry_after: float | None = None
-    body: bytes = field(default=b"", repr=False)
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
@@ -240,42 +218,6 @@ class _DeadlineStream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def require_accepted(answer: Answer, *, target: str) -> None:
-    """Judge an answer by its status, as all providers mean it.
-
-    Args:
-        answer: What came back.
-        target: The target's name, for the error.
-
-    Raises:
-        TargetGone: 410.
-        DeliveryDeferred: 408, 425, 429 and 5xx, with the provider's delay.
-        DeliveryRefused: Any other status that is not 2xx; redirects are not followed.
-    """
-    status = answer.status
-    said = f"Target {target!r} answered {status}"
-    if 200 <= status < 300:  # noqa: PLR2004 - what success means in HTTP
-        return
-    if status in _THROTTLED or status >= 500:  # noqa: PLR2004 - the server's own trouble
-        raise DeliveryDeferred(
-            said, next_step="Nothing to do: it is sent again later.", retry_after=answer.retry_after
-        )
-    if status == _GONE:
-        raise TargetGone(
-            f"{said}: it wants no messages any more",
-            next_step="Remove the target from the targets secret, or give it its new URL.",
-        )
-    if 300 <= status < 400:  # noqa: PLR2004 - redirects
-        raise DeliveryRefused(
-            f"{said}, a redirect, which is not followed",
-            next_step="Give the target its final URL, then replay the message.",
-        )
-    raise DeliveryRefused(
-        said,
-        next_step="Check the target's URL and keys in the targets secret, then replay the message.",
-    )
-
-
 def _require_secure(endpoint: Endpoint) -> None:
     problem = ""
     if endpoint.scheme != "https":
@@ -299,17 +241,8 @@ def _beginning(response: httpcore.Response) -> bytes:
 
 
 def _retry_after(headers: Sequence[tuple[bytes, bytes]], now: datetime) -> float | None:
-    """Seconds until the time named, never negative; None when there is none, or not readable."""
-    given = next((value for name, value in headers if name.lower() == b"retry-after"), b"")
-    text = given.decode("ascii", "replace").strip()
-    if text.isdecimal():
-        return float(text[:10])
-    try:
-        until = parsedate_to_datetime(text)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+    value = next((value for name, value in headers if name.lower() == b"retry-after"), b"")
+    return seconds_until(value, now)
 
 
 def _left(until: float, timeout: float | None) -> float:

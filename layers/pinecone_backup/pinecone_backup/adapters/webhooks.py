@@ -6,12 +6,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pinecone_backup.webhooks import pagerduty, slack, standard, teams
-from pinecone_backup.webhooks.targets import PagerDutyTarget, SlackTarget, StandardTarget
+from pinecone_backup.webhooks.targets import (
+    PagerDutyTarget,
+    SlackTarget,
+    StandardTarget,
+    TeamsTarget,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pinecone_backup.webhooks.delivery import WebhookSender
+    from pinecone_backup.adapters.webhook_sender import WebhookSender
     from pinecone_backup.webhooks.messages import Message
     from pinecone_backup.webhooks.targets import Target
 
@@ -38,15 +43,16 @@ class WebhookCourier:
             DeliveryRefused: The target, or our guard, will never let this message through.
             DeliveryDeferred: Later it may go through.
         """
-        if isinstance(target, StandardTarget):
-            outgoing = standard.compose(target, message, at=self._clock())
-            standard.require_success(self._sender.post(outgoing), target=target.name)
-        elif isinstance(target, SlackTarget):
-            outgoing = slack.compose(target, message)
-            slack.require_success(self._sender.post(outgoing), target=target.name)
-        elif isinstance(target, PagerDutyTarget):
-            outgoing = pagerduty.compose(target, message)
-            pagerduty.require_success(self._sender.post(outgoing), target=target.name)
-        else:
-            outgoing = teams.compose(target, message)
-            teams.require_success(self._sender.post(outgoing), target=target.name)
+        match target:
+            case StandardTarget():
+                outgoing = standard.compose(target, message, at=self._clock())
+                standard.require_success(self._sender.post(outgoing), target=target.name)
+            case SlackTarget():
+                outgoing = slack.compose(target, message)
+                slack.require_success(self._sender.post(outgoing), target=target.name)
+            case TeamsTarget():
+                outgoing = teams.compose(target, message)
+                teams.require_success(self._sender.post(outgoing), target=target.name)
+            case PagerDutyTarget():
+                outgoing = pagerduty.compose(target, message)
+                pagerduty.require_success(self._sender.post(outgoing), target=target.name)
