@@ -21,6 +21,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from local.jsonc import read_policy
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.policy import POLICY_TAG, PolicyDocument, parse_policy
 from pinecone_backup.rules.preview import LONGEST, PastBackup, imagined, preview
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     wanted = _parser().parse_args(arguments)
     console = console or Console()
     try:
-        document = parse_policy(wanted.policy.read_bytes())
+        document = parse_policy(read_policy(wanted.policy))
         facts, subjects = _facts(wanted, document)
     except PolicyInvalid as error:
         console.print(f"[bold red]{wanted.policy} is not a valid policy document.[/]")

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from local.progress import hours, step
 from local.receiver import Behaviour
 from local.scenario import DAY, EXPECTED_POLICY, POLICY, START, seed
 from local.simulator import Simulator
@@ -31,7 +29,7 @@ from pinecone_backup.rules.marker import Marker, ours
 from pinecone_backup.rules.plan import Action, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from local.simulator.state import Backup
     from pinecone_backup.records import Finding
@@ -68,7 +66,8 @@ def main() -> int:
     try:
         with running(_stepper(console), name=STACK, simulator=simulator, policy=POLICY) as stack:
             day = _drive(stack, console)
-            _wait_for_webhooks(stack, day)
+            with step(console, "Waiting for the last webhooks"):
+                _wait_for_webhooks(stack, day)
             _show(stack, day, console)
             failures = _check(stack, day, console)
     except DayFailed as error:
@@ -84,16 +83,8 @@ def main() -> int:
     return 0
 
 
-@contextmanager
-def _step(console: Console, what: str) -> Iterator[None]:
-    began = monotonic()
-    with console.status(what):
-        yield
-    console.print(f"  [green]done[/green]  {what} [dim]({monotonic() - began:.1f} s)[/dim]")
-
-
 def _stepper(console: Console) -> Callable[[str], Any]:
-    return lambda what: _step(console, what)
+    return lambda what: step(console, what)
 
 
 # --- The day ---------------------------------------------------------------------------------
@@ -103,23 +94,15 @@ def _drive(stack: Stack, console: Console) -> Day:
     day = Day()
     happenings = _happenings(stack, day)
     moments = [START + number * TICK for number in range(int(DAY / TICK))]
-    columns = (
-        TextColumn("  {task.fields[time]}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-    )
     console.print()
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(moments), time="00:00")
+    with hours(console, len(moments)) as begin:
         for now in moments:
             stack.at(now)
             what = happenings.get(now - START)
+            begin(f"{now:%H:%M}", what[0] if what else "create")
             if what is not None:
-                progress.update(task, description=what[0])
                 what[1]()
             _run(stack, day, RunKind.CREATE)
-            progress.update(task, advance=1, time=f"{now:%H:%M}", description="create")
     return day
 
 
