@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from local import emulator as emulators
 from local.deploy import deploy
 from local.receiver import Receiver
-from local.simulator.server import DEFAULT_KEY
+from local.simulator import DEFAULT_KEY, serve_simulator
 from pinecone_backup.adapters.ledger import DynamoLedger
 from pinecone_backup.records import Run, RunState
 from pinecone_backup.triggers import REQUEST_SOURCE
@@ -137,7 +137,7 @@ def running(
     """
     with ExitStack() as ending:
         with step("Starting a simulated Pinecone and a webhook receiver"):
-            simulator_url = ending.enter_context(simulator.serve())
+            simulator_url = ending.enter_context(serve_simulator(simulator))
             receiver = ending.enter_context(Receiver(secrets=[SIGNING_SECRET]))
         with step("Starting an AWS emulator"):
             emulator = ending.enter_context(emulators.running())

@@ -24,7 +24,7 @@ from rich.console import Console
 from local import emulator as emulators
 from local.deploy import deploy
 from local.emulator import REGION, ROOT, RUN
-from local.simulator.server import DEFAULT_KEY
+from local.simulator import DEFAULT_KEY
 from local.stack import SIGNING_SECRET, DayFailed, targets_at, wait_until
 
 if TYPE_CHECKING:
