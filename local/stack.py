@@ -18,8 +18,7 @@ from local import emulator as emulators
 from local.deploy import DeploymentFailed, deploy
 from local.emulator import EmulatorFailed, at_free_port
 from local.receiver import Receiver
-from local.simulator import DEFAULT_KEY, serve
-from local.simulator.app import create_app
+from local.simulator import DEFAULT_KEY, serve_simulator
 from pinecone_backup.adapters.ledger import DynamoLedger
 from pinecone_backup.records import Run, RunState
 from pinecone_backup.triggers import REQUEST_SOURCE
@@ -156,9 +155,10 @@ def running(
     """
     with ExitStack() as ending:
         with step("Starting a simulated Pinecone and a webhook receiver"):
-            app, secrets = create_app(simulator), [SIGNING_SECRET]
+            secrets = [SIGNING_SECRET]
             simulator_url = at_free_port(
-                ports.simulator, lambda port: ending.enter_context(serve(app, port))
+                ports.simulator,
+                lambda port: ending.enter_context(serve_simulator(simulator, port)),
             )
             receiver = at_free_port(
                 ports.receiver,

@@ -2,7 +2,8 @@
 
 from local.simulator.faults import Call, Fault
 from local.simulator.project import vector_fields
-from local.simulator.server import DEFAULT_KEY, Simulator, serve
+from local.simulator.server import serve, serve_simulator
+from local.simulator.simulator import DEFAULT_KEY, Simulator
 from local.simulator.state import Behaviour, Kind, Outcome, Result
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "Result",
     "Simulator",
     "serve",
+    "serve_simulator",
     "vector_fields",
 ]

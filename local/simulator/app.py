@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Security
 from fastapi.security import APIKeyHeader
@@ -13,10 +13,8 @@ from local.simulator import control, errors, shapes
 from local.simulator.exchange import Context, PineconeRoute, context_of
 from local.simulator.paging import Window
 from local.simulator.project import vector_fields
+from local.simulator.simulator import Simulator
 from local.simulator.state import Fields, Kind
-
-if TYPE_CHECKING:
-    from local.simulator.server import Simulator
 
 ABOUT = (
     "A simulated Pinecone project for tests and demonstrations. Operations of the control plane, "
@@ -115,7 +113,7 @@ class CreateIndex(_Body):
     model_config = ConfigDict(strict=True, alias_generator=lambda name: name.rstrip("_"))
 
 
-def create_app(simulator: "Simulator") -> FastAPI:
+def create_app(simulator: Simulator) -> FastAPI:
     """The application that serves a simulator; swap ``app.state.simulator`` for another."""
     app = FastAPI(title="Pinecone simulator", version="2026-07", description=ABOUT)
     app.state.simulator = simulator

@@ -16,11 +16,12 @@ from local.simulator.exchange import simulator_dependency
 from local.simulator.faults import Call, Fault
 from local.simulator.project import BACKUP_QUOTAS, ROLES, vector_fields
 from local.simulator.seeding import SeedableProject
+from local.simulator.simulator import Simulator
 from local.simulator.state import Behaviour, Fields, Kind, Outcome, Result
 
 router = APIRouter(prefix="/_simulator", tags=["Simulator"])
 
-Simulated = Annotated[Any, Depends(simulator_dependency)]
+Simulated = Annotated[Simulator, Depends(simulator_dependency)]
 
 
 async def _project(
@@ -151,7 +152,7 @@ async def put_project(simulator: Simulated, name: str, order: ProjectOrder) -> d
         raise HTTPException(422, f"Plans are {', '.join(BACKUP_QUOTAS)}")
     if name not in simulator.projects:
         simulator.add_project(name, keys=order.keys or {})
-    project: SeedableProject = simulator.projects[name]
+    project = simulator.projects[name]
     for field in order.model_fields_set:
         value = getattr(order, field)
         if value is not None or field.endswith("_quota"):
@@ -261,15 +262,13 @@ async def seed_backup(project: InProject, order: BackupOrder) -> dict[str, Any]:
 @router.get("/faults")
 async def list_faults(simulator: Simulated) -> list[Fault]:
     """The faults still armed."""
-    armed: list[Fault] = simulator.faults.list()
-    return armed
+    return simulator.faults.list()
 
 
 @router.post("/faults", status_code=201)
 async def add_fault(simulator: Simulated, fault: Fault) -> Fault:
     """Arm a fault."""
-    armed: Fault = simulator.faults.add(fault)
-    return armed
+    return simulator.faults.add(fault)
 
 
 @router.delete("/faults", status_code=204)

@@ -9,7 +9,7 @@ from local.simulator.project import vector_fields
 from local.simulator.state import Kind
 
 if TYPE_CHECKING:
-    from local.simulator.server import Simulator
+    from local.simulator.simulator import Simulator
 
 
 def seed_demo(simulator: Simulator) -> None:

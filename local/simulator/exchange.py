@@ -18,6 +18,7 @@ from local.simulator.errors import ApiError
 from local.simulator.faults import Call, Fault
 from local.simulator.paging import Window
 from local.simulator.project import DATA_ROLES, READ_ROLES, WRITE_ROLES
+from local.simulator.simulator import Simulator  # noqa: TC001 - FastAPI reads the annotation
 from local.simulator.versions import VERSIONS, ApiVersion
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from local.simulator.project import Project
-    from local.simulator.server import Simulator
 
     type Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
