@@ -97,10 +97,8 @@ def packaged(template: Path, addresses: Mapping[str, tuple[str, str]]) -> Json:
             properties["ContentUri"] = {"Bucket": bucket, "Key": key}
         else:
             properties["CodeUri"] = {"Bucket": bucket, "Key": key}
-    for resource in document["Resources"].values():
-        for path in resource["Properties"].get("DefinitionBody", {}).get("paths", {}).values():
-            if "x-amazon-apigateway-any-method" in path:
-                path.update(dict.fromkeys(_METHODS, path.pop("x-amazon-apigateway-any-method")))
+    for path in document["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"].values():
+        path.update(dict.fromkeys(_METHODS, path.pop("x-amazon-apigateway-any-method")))
     return document
 
 

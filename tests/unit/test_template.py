@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.build import FUNCTIONS, LAYERS, ROOT
-from local.deploy import load_template
 from pinecone_backup.model import RunKind, TriggerKind
 from pinecone_backup.settings import ApiSettings, NotifySettings, ProjectSettings, PruneSettings
 from pinecone_backup.triggers import read_trigger
+from tests.support.template import unrolled_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TEMPLATE = load_template(ROOT / "template.yaml")
+TEMPLATE = unrolled_template()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
 KINDS = ("Create", "Prune", "Audit")
@@ -39,7 +39,10 @@ def _list(value: object) -> list[Any]:
 
 
 def _statements(role: str) -> Iterator[dict[str, Any]]:
-    for policy in RESOURCES[role]["Properties"]["Policies"]:
+    """What a role may do, by its own policies and by those that it shares."""
+    properties = RESOURCES[role]["Properties"]
+    shared = [arn["Ref"] for arn in properties.get("ManagedPolicyArns", [])]
+    for policy in [*properties["Policies"], *(RESOURCES[name]["Properties"] for name in shared)]:
         yield from policy["PolicyDocument"]["Statement"]
 
 
@@ -277,7 +280,7 @@ def test_a_function_is_told_all_that_its_settings_require(
     function: str, settings: type[ProjectSettings | NotifySettings]
 ) -> None:
     shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    own = RESOURCES[function]["Properties"]["Environment"]["Variables"]
+    own = RESOURCES[function]["Properties"].get("Environment", {}).get("Variables", {})
     known = {name.upper() for name in settings.model_fields}
     required = {
         name.upper() for name, field in settings.model_fields.items() if field.is_required()
