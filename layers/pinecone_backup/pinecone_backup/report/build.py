@@ -244,10 +244,14 @@ def _index(
     policy, now = index.policy, facts.now
     protection = index.protection(now)
     good = index.newest_good
-    now = material.context.time.scheduled_at
     due = None
     if policy is not None and policy.cron is not None:
-        due = next_slot(policy.cron, policy.zone, f"{facts.name}/{index.name}", now)
+        due = next_slot(
+            policy.cron,
+            policy.zone,
+            f"{facts.name}/{index.name}",
+            material.context.time.scheduled_at,
+        )
     return IndexReport(
         name=index.name,
         protection=protection,
