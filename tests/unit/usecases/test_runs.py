@@ -300,7 +300,7 @@ def test_the_lease_is_given_back_however_the_work_ends(error: Exception | None) 
         world.run(_raise(error) if error else None)
     except RunFailed:
         assert error is not None
-    assert world.ledger().leases == {}
+    assert world.ledger().leases == []
 
 
 def test_a_failing_project_leaves_the_others() -> None:
