@@ -322,11 +322,11 @@ def test_an_event_told_twice_is_one_event(ledger: Ledger) -> None:
 
 
 def test_a_lease_with_one_damaged_end_ends_by_the_other(ledger: Ledger, damage: Damage) -> None:
-    ledger.acquire_lease("write", holder="a", clock=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
     damage("LEASE#write", until="")
     with pytest.raises(LeaseHeld):
-        ledger.acquire_lease("write", holder="b", clock=NOW, ttl=HOUR)
-    ledger.acquire_lease("write", holder="b", clock=NOW + 2 * HOUR, ttl=HOUR)
+        ledger.acquire_lease("write", holder="b", now=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="b", now=NOW + 2 * HOUR, ttl=HOUR)
 
 
 def test_an_unreadable_item_is_passed_over_and_remembered(ledger: Ledger, damage: Damage) -> None:
@@ -347,7 +347,7 @@ def test_an_unreadable_item_is_not_written_over(ledger: Ledger, damage: Damage) 
     damage("BACKUP#b1", name=None)
     ledger.backups()
     ledger.put_backup(backup())
-    deletion = Deletion(DeletionState.GONE, NOW, "run", "alice", confirmed_at=NOW)
+    deletion = Deletion(DeletionState.DELETED, NOW, "run", "alice", confirmed_at=NOW)
     ledger.put_backup(backup(deletion=deletion))
     assert [item.key for item in ledger.inspect([ItemKind.BACKUP])] == ["BACKUP#b1"]
 

@@ -167,7 +167,7 @@ def slot_of(row: Backup) -> datetime:
     return marker.slot
 
 
-class Crash(RuntimeError):
+class Crash(BaseException):
     """The process died."""
 
 

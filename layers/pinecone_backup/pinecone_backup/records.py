@@ -141,6 +141,9 @@ class IndexRecord:
     previous_ids: tuple[str, ...] = ()
     record_count: int | None = None
     policy: str | None = None
+    unread_since: datetime | None = None
+    """The first of the audits in a row that could not read it; None when the last one could."""
+    unread_audits: int = 0
 
 
 class HoldScope(StrEnum):

@@ -116,23 +116,12 @@ class DynamoLedger:
 
     # Leases
 
-<<<<<<< HEAD
     def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl: timedelta) -> None:
-        """Take or renew the lease ``name``."""
-        try:
-            self._partition.put(
-                f"LEASE#{name}",
-                {"holder": holder, "until": _text(now + ttl)},
-                condition="attribute_not_exists(pk) OR #holder = :holder OR #until <= :clock",
-                names={"#holder": "holder", "#until": "until"},
-                values={":holder": holder, ":clock": _text(now)},
-=======
-    def acquire_lease(self, name: str, *, holder: str, clock: datetime, ttl: timedelta) -> None:
         """Take or renew the lease ``name``.
 
         Its end is written twice, so that it still ends when one of the two is damaged.
         """
-        until = clock + ttl
+        until = now + ttl
         key = f"{ItemKind.LEASE}#{name}"
         try:
             self._partition.put(
@@ -140,7 +129,7 @@ class DynamoLedger:
                 encode(LeaseRecord(holder, until)),
                 expires_at=until,
                 condition="attribute_not_exists(pk) OR #record.#holder = :holder "
-                "OR #record.#until BETWEEN :zero AND :clock OR #expires_at <= :seconds",
+                "OR #record.#until BETWEEN :zero AND :now OR #expires_at <= :seconds",
                 names={
                     "#record": "record",
                     "#holder": "holder",
@@ -150,10 +139,9 @@ class DynamoLedger:
                 values={
                     ":holder": holder,
                     ":zero": "0",
-                    ":clock": text_of(clock),
-                    ":seconds": int(clock.timestamp()),
+                    ":now": text_of(now),
+                    ":seconds": int(now.timestamp()),
                 },
->>>>>>> b919670 (Write every field, read leniently, and set aside what cannot be read)
             )
         except LedgerConflict:
             self._read(LeaseRecord, key)
@@ -303,22 +291,12 @@ class DynamoLedger:
 
     def put_finding(self, finding: Finding) -> None:
         """Write a finding."""
-<<<<<<< HEAD
         deleted = finding.resolved_at and finding.resolved_at + timedelta(days=90)
-        self._partition.put(f"FINDING#{finding.finding_id}", _plain(finding), expires_at=deleted)
-
-    def put_plan(self, plan: PlanRecord) -> None:
-        """Write a plan's record."""
-        deleted = plan.created_at + timedelta(days=90)
-        self._partition.put(f"PLAN#{plan.digest}", _plain(plan), expires_at=deleted)
-=======
-        gone = finding.resolved_at and finding.resolved_at + timedelta(days=90)
-        self._write(finding, expires_at=gone)
+        self._write(finding, expires_at=deleted)
 
     def put_plan(self, plan: PlanRecord) -> None:
         """Write a plan's record."""
         self._write(plan, expires_at=plan.created_at + timedelta(days=90))
->>>>>>> b919670 (Write every field, read leniently, and set aside what cannot be read)
 
     def plan(self, digest: str) -> PlanRecord | None:
         """The plan of that digest."""
@@ -331,12 +309,7 @@ class DynamoLedger:
 
     def put_restore(self, record: RestoreRecord) -> None:
         """Write a restore."""
-<<<<<<< HEAD
-        deleted = record.started_at + timedelta(days=400)
-        self._partition.put(f"RESTORE#{record.job_id}", _plain(record), expires_at=deleted)
-=======
         self._write(record, expires_at=record.started_at + timedelta(days=400))
->>>>>>> b919670 (Write every field, read leniently, and set aside what cannot be read)
 
     def restores(self) -> Sequence[RestoreRecord]:
         """The restores started through us."""
