@@ -166,7 +166,7 @@ class Hold:
     scope: HoldScope
     target: str
     reason: str
-    owner: str
+    placed_by: str
     created_at: datetime
     expires_at: datetime | None = None
     released_at: datetime | None = None

@@ -12,7 +12,8 @@ from pinecone_backup.api.holds import Hold, hold_view
 from pinecone_backup.api.models import NAME, Input, Nothing, Output, PageQuery, Pagination, Reason
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
 from pinecone_backup.model import RunKind
-from pinecone_backup.rules.inventory import take_inventory
+from pinecone_backup.records import DeletionState, Verdict
+from pinecone_backup.rules.inventory import Origin, Worth, take_inventory
 from pinecone_backup.usecases.present import present_facts
 from pinecone_backup.usecases.requests.delete import LEASE, Safeguard
 from pinecone_backup.usecases.requests.delete import delete_backup as delete_one
@@ -50,8 +51,7 @@ class Backup(Output):
     region: str
     tags: dict[str, str] | None
     created_at: datetime | None
-    origin: str
-    """``ours``, ``other owner``, ``native`` or ``foreign``."""
+    origin: Origin
     policy: str | None
     """The policy that made it, when it is ours."""
 
@@ -81,7 +81,7 @@ class CreateBackup(Input):
 class Deletion(Output):
     """How far a backup's deletion has come."""
 
-    state: str
+    state: DeletionState
     at: datetime
     run_id: str
     actor: str
@@ -93,10 +93,10 @@ class Deletion(Output):
 class BackupDetails(Backup):
     """A backup, and everything that we know of it."""
 
-    worth: str
-    """What it counts for: ``good``, ``suspect``, ``under way`` ..."""
-    verdict: str | None
-    """``good``, ``unverified``, ``suspect`` or ``accepted``; null until an audit saw it Ready."""
+    worth: Worth
+    """What it counts for."""
+    verdict: Verdict | None
+    """Null until an audit saw it Ready."""
     verdict_reason: str
     verdict_at: datetime | None
     accepted_by: str
@@ -304,7 +304,7 @@ def _rows(call: Call, rows: Sequence[model.Backup]) -> list[Backup]:
     return shown
 
 
-def _backup(row: model.Backup, origin: str, policy: str | None) -> Backup:
+def _backup(row: model.Backup, origin: Origin, policy: str | None) -> Backup:
     return Backup(**_fields(row), origin=origin, policy=policy)
 
 

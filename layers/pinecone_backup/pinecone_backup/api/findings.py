@@ -12,6 +12,8 @@ from pinecone_backup.api.models import Nothing, Output, PageQuery, Pagination, W
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import SubjectUnknown
 from pinecone_backup.records import Severity
+from pinecone_backup.report.model import ControlId
+from pinecone_backup.rules.findings import Control
 from pinecone_backup.usecases.findings import acknowledge_finding as acknowledge
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ class Finding(Output):
     """One thing wrong."""
 
     finding_id: str
-    control: str
+    control: ControlId
     severity: Severity
     subject: str
     title: str
@@ -53,7 +55,7 @@ class FindingsQuery(PageQuery):
     state: Literal["open", "resolved", "all"] = "open"
     severity: Severity | None = None
     """Findings that are at least this bad."""
-    control: Annotated[str, Field(max_length=64)] | None = None
+    control: Control | None = None
     subject: Annotated[str, Field(max_length=128)] | None = None
     acknowledged: bool | None = None
 

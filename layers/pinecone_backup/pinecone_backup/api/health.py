@@ -16,6 +16,8 @@ from pinecone_backup.errors import (
     StoreUnavailable,
 )
 from pinecone_backup.model import RunKind
+from pinecone_backup.records import RunState
+from pinecone_backup.settings import PruneMode
 
 if TYPE_CHECKING:
     from pinecone_backup.ports import Ledger
@@ -33,7 +35,7 @@ class LastRun(Output):
     """The last completed run of a kind."""
 
     run_id: str
-    state: str
+    state: RunState
     time: datetime
     finished_at: datetime | None
 
@@ -49,8 +51,7 @@ class ProjectHealth(Output):
     ledger: Literal["pass", "fail"]
     """Whether the ledger could be written."""
     problems: list[str]
-    last_runs: dict[str, LastRun | None]
-    """By kind: create, prune and audit."""
+    last_runs: dict[RunKind, LastRun | None]
 
 
 class DeploymentHealth(Output):
@@ -60,7 +61,7 @@ class DeploymentHealth(Output):
     at: datetime
     stack: str
     owner: str
-    prune_mode: str
+    prune_mode: PruneMode
     policy: Literal["pass", "fail"]
     policy_version: str
     problems: list[str]
@@ -132,8 +133,8 @@ def _pinecone(call: Call, project: Project, problems: list[str]) -> tuple[_Reach
 
 def _ledger(
     call: Call, ledger: Ledger, problems: list[str]
-) -> tuple[_Check, dict[str, LastRun | None]]:
-    last_runs: dict[str, LastRun | None] = {}
+) -> tuple[_Check, dict[RunKind, LastRun | None]]:
+    last_runs: dict[RunKind, LastRun | None] = {}
     try:
         _write(ledger, call)
         for kind in RunKind:

@@ -35,7 +35,7 @@ class Hold(Output):
     scope: HoldScope
     target: str
     reason: str
-    owner: str
+    placed_by: str
     created_at: datetime
     expires_at: datetime | None
     released_at: datetime | None
@@ -157,7 +157,7 @@ def hold_view(hold: records.Hold, now: datetime) -> Hold:
         scope=hold.scope,
         target=hold.target,
         reason=hold.reason,
-        owner=hold.owner,
+        placed_by=hold.placed_by,
         created_at=hold.created_at,
         expires_at=hold.expires_at,
         released_at=hold.released_at,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.api.models import Nothing, Output
 from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.model import IndexKind
+from pinecone_backup.rules.policy import AssignedBy
 
 if TYPE_CHECKING:
     from pinecone_backup import model
@@ -35,7 +37,7 @@ class Index(Output):
     """An active index."""
 
     name: str
-    kind: str
+    kind: IndexKind
     state: str
     ready: bool
     tags: dict[str, str]
@@ -43,8 +45,7 @@ class Index(Output):
     source_backup_id: str | None
     policy: str | None
     """The policy that decides about it, by name."""
-    assigned_by: str
-    """``tag``, ``assignment``, ``opt-out``, ``unknown tag`` or ``nothing``."""
+    assigned_by: AssignedBy
 
 
 class IndexList(Output):

@@ -12,6 +12,7 @@ from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagina
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import StoreUnavailable, SubjectUnknown
 from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.records import RunState
 from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
@@ -27,11 +28,9 @@ class Run(Output):
 
     run_id: str
     kind: RunKind
-    trigger: str
+    trigger: TriggerKind
     actor: str
-    state: str
-    """``requested``, ``running``; then ``succeeded``, ``partial``, ``stopped``, ``refused`` or
-    ``failed``."""
+    state: RunState
     time: datetime
     """Selects slots and retention buckets."""
     started_at: datetime
@@ -126,7 +125,7 @@ def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run
         kind=kind,
         trigger=TriggerKind.API,
         actor=call.actor,
-        state=records.RunState.REQUESTED,
+        state=RunState.REQUESTED,
         time=call.now,
         started_at=call.now,
     )
@@ -135,7 +134,7 @@ def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run
     try:
         call.container.services.bus.request_run(kind, detail)
     except StoreUnavailable as error:
-        ledger.put_run(replace(run, state=records.RunState.FAILED, error=str(error)))
+        ledger.put_run(replace(run, state=RunState.FAILED, error=str(error)))
         raise
     call.locate("runs", run.run_id)
     return _run(run)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pinecone_backup.api.cursors import page_of, pagination
 from pinecone_backup.api.models import Output, PageQuery, Pagination, WithReason
 from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import counts_as_good
 from pinecone_backup.usecases.requests.suspects import accept_suspect as accept
 
@@ -26,7 +27,7 @@ class Suspect(Output):
     name: str | None
     created_at: datetime | None
     record_count: int | None
-    verdict: str
+    verdict: Verdict | None
     verdict_reason: str
     verdict_at: datetime | None
     accepted_by: str
@@ -91,7 +92,7 @@ def _suspect(record: BackupRecord) -> Suspect:
         name=record.name,
         created_at=record.created_at,
         record_count=record.record_count,
-        verdict=record.verdict or "",
+        verdict=record.verdict,
         verdict_reason=record.verdict_reason,
         verdict_at=record.verdict_at,
         accepted_by=record.accepted_by,

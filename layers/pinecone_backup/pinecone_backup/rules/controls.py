@@ -513,7 +513,7 @@ def hold_expired(facts: ProjectFacts) -> Iterator[Observation]:
                 Control.HOLD_EXPIRED,
                 hold.hold_id,
                 title=f"The hold on {hold.scope} {hold.target} has expired",
-                diagnosis=f"{hold.owner} held {hold.scope} {hold.target} ({hold.reason}) until "
+                diagnosis=f"{hold.placed_by} held {hold.scope} {hold.target} ({hold.reason}) until "
                 f"{hold.expires_at:%Y-%m-%d %H:%M} UTC; the policy decides about it again.",
                 action="Release the hold to close this, or place a new one.",
             )

@@ -624,7 +624,7 @@ class _Safeguards:
         held: dict[tuple[HoldScope, str], list[str]] = defaultdict(list)
         for hold in sorted(facts.holds or (), key=lambda hold: hold.hold_id):
             if hold.active(facts.time.actual):
-                held[hold.scope, hold.target].append(f"held by {hold.owner}: {hold.reason}")
+                held[hold.scope, hold.target].append(f"held by {hold.placed_by}: {hold.reason}")
         return cls(held, facts.restoring or {}, facts.unreadable)
 
     def protect(self, ours: Sequence[Entry], fates: _Fates, policy: Policy | None) -> None:

@@ -161,7 +161,7 @@ def _refuse_always(facts: Facts, entry: Entry) -> None:
     for hold in facts.holds or ():
         if hold.target in (backup.backup_id, backup.index_name) and hold.active(facts.time.actual):
             raise RuleForbids(
-                f"Backup {backup.backup_id} is held by {hold.owner}: {hold.reason}",
+                f"Backup {backup.backup_id} is held by {hold.placed_by}: {hold.reason}",
                 rule="held",
                 next_step=f"Release hold {hold.hold_id} first, if that is right.",
             )
