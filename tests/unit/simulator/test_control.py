@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+EMPTY_LOG = {"counts": {}, "read_units": 0, "calls": []}
+
 
 @pytest.fixture
 def http(simulator_url: str) -> Iterator[httpx.Client]:
@@ -261,6 +263,7 @@ class TestRequests:
             "api_version": "2026-07",
             "offset": 0,
             "status": 200,
+            "read_units": 0,
             "faults": [],
             "at": "2026-11-22T12:00:00+00:00",
         }
@@ -270,14 +273,14 @@ class TestRequests:
 
         http.delete("/_simulator/requests")
 
-        assert http.get("/_simulator/requests").json() == {"counts": {}, "calls": []}
+        assert http.get("/_simulator/requests").json() == EMPTY_LOG
 
     def test_requests_can_be_told_apart_by_project(self, http: httpx.Client) -> None:
         http.get("/indexes", headers={"Api-Key": "nobody's"})
 
         answer = http.get("/_simulator/requests", params={"project": "default"}).json()
 
-        assert answer == {"counts": {}, "calls": []}
+        assert answer == EMPTY_LOG
 
 
 def test_the_state_tells_everything_but_keys(http: httpx.Client, simulator: Simulator) -> None:

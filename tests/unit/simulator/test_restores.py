@@ -9,6 +9,15 @@ from local.simulator.errors import ApiError
 from local.simulator.state import Backup
 from tests.support.simulator import START
 
+DEDICATED = {
+    "mode": "Dedicated",
+    "dedicated": {
+        "node_type": "b1",
+        "scaling": "Manual",
+        "manual": {"shards": 1, "replicas": 2},
+    },
+}
+
 
 @pytest.fixture
 def backup(simulator: Simulator) -> Backup:
@@ -31,8 +40,8 @@ def test_a_restored_index_holds_the_records_of_the_backup(
 ) -> None:
     simulator.project.create_index_from_backup(backup.backup_id, "copy")
 
-    copy = simulator.project.describe_index("copy")
-    assert copy.records(START) == backup.namespaces
+    copy, later = simulator.project.describe_index("copy"), START + timedelta(seconds=300)
+    assert (copy.records(START), copy.records(later)) == ({}, backup.namespaces)
     assert copy.source_backup_id == backup.backup_id
     assert copy.fields == backup.fields
 
@@ -47,14 +56,12 @@ def test_tags_come_from_the_backup_and_protection_does_not(
 
 
 def test_a_restore_may_bring_its_own_properties(simulator: Simulator, backup: Backup) -> None:
-    dedicated = {"mode": "Dedicated", "dedicated": {"node_type": "b1", "scaling": "Manual"}}
-
     simulator.project.create_index_from_backup(
-        backup.backup_id, "copy", tags={}, deletion_protection=True, read_capacity=dedicated
+        backup.backup_id, "copy", tags={}, deletion_protection=True, read_capacity=DEDICATED
     )
 
     copy = simulator.project.describe_index("copy")
-    assert (copy.tags, copy.deletion_protection, copy.read_capacity) == ({}, True, dedicated)
+    assert (copy.tags, copy.deletion_protection, copy.read_capacity) == ({}, True, DEDICATED)
 
 
 def test_whether_read_capacity_is_honoured_is_a_switch(
@@ -62,9 +69,7 @@ def test_whether_read_capacity_is_honoured_is_a_switch(
 ) -> None:
     simulator.behaviour.restores_keep_read_capacity = False
 
-    simulator.project.create_index_from_backup(
-        backup.backup_id, "copy", read_capacity={"mode": "Dedicated"}
-    )
+    simulator.project.create_index_from_backup(backup.backup_id, "copy", read_capacity=DEDICATED)
 
     assert simulator.project.describe_index("copy").read_capacity == {"mode": "OnDemand"}
 
