@@ -9,7 +9,16 @@ from bisect import bisect_right, insort
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from local.simulator.records import EMPTY, Joined, Overlaid, Record, Records, Seed, Seeded
+from local.simulator.records import (
+    EMPTY,
+    NO_SEED,
+    Joined,
+    Overlaid,
+    Record,
+    Records,
+    Seed,
+    Seeded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,12 +102,14 @@ class _State:
             self.base, self.changes = replace(held, next_number=self.top), {}
 
     def _grow(self, records: int) -> None:
-        self.top += records
-        missing = self.base.next_number - self.top
-        if missing > 0:
-            left = self.base.records.first(max(self.base.records.count() - missing, 0))
-            self.base = Held(left, self.base.next_number)
-            self.top = self.base.next_number
+        floor = self.base.next_number
+        before, wanted = self.top, self.top + records
+        self.top = max(wanted, floor)
+        affected = Seeded(NO_SEED, "", min(before, self.top), max(before, self.top))
+        self.changes = {i: r for i, r in self.changes.items() if i not in affected}
+        if wanted < floor:
+            left = max(self.base.records.count() - (floor - wanted), 0)
+            self.base = Held(self.base.records.first(left), floor)
 
     def held(self, seed: Seed, namespace: str) -> Held:
         """The namespace as it is now."""

@@ -27,6 +27,8 @@ SEEDED_GROUPS = 7
 """How many values the field ``group`` of seeded records has."""
 SPARSE_ENTRIES = 4
 _SPARSE_RANGE = 10_000
+_PREFIX = "rec-"
+_GREATEST = "\x7f" * 513
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Seed:
 
 def seeded_id(number: int) -> str:
     """The id of a seeded record: ids of one width sort like their numbers."""
-    return f"rec-{number:09d}"
+    return f"{_PREFIX}{number:09d}"
 
 
 def _seeded_sparse(numbers: tuple[int, ...]) -> Sparse:
@@ -122,10 +124,13 @@ class Seeded(Records):
 
     def get(self, record_id: str) -> Record | None:
         """The record with that id, made now."""
-        at = bisect_left(self._numbers, record_id, key=seeded_id)
-        if at == len(self._numbers) or seeded_id(self._numbers[at]) != record_id:
+        if record_id not in self:
             return None
-        return self._seed.record(self._namespace, self._numbers[at])
+        return self._seed.record(self._namespace, int(record_id.removeprefix(_PREFIX)))
+
+    def __contains__(self, record_id: str) -> bool:
+        at = bisect_left(self._numbers, record_id, key=seeded_id)
+        return at < len(self._numbers) and seeded_id(self._numbers[at]) == record_id
 
     def ids(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
         """The ids, made one by one."""
@@ -224,8 +229,10 @@ class First(Records):
 
     @cached_property
     def _last(self) -> str:
-        """The last id inside; the empty text, which no record has, where there is none."""
-        return next(islice(self._base.ids(), max(self._limit - 1, 0), None), "") * bool(self._limit)
+        """The last id inside; no id is smaller than "", and none is greater than ``_GREATEST``."""
+        if self._limit == 0:
+            return ""
+        return next(islice(self._base.ids(), self._limit - 1, None), _GREATEST)
 
 
 class Without(Records):
@@ -274,5 +281,6 @@ class Altered(Records):
         return self._base.count()
 
 
-EMPTY: Records = Overlaid(Seeded(Seed("", None, sparse=False), "", 0, 0), {})
+NO_SEED = Seed("", None, sparse=False)
+EMPTY: Records = Seeded(NO_SEED, "", 0, 0)
 """No record."""
