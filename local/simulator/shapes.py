@@ -190,10 +190,6 @@ def index(row: Index, now: datetime, base_url: str, version: ApiVersion) -> Json
         "deletion_protection": "enabled" if row.deletion_protection else "disabled",
         **version.nullable("tags", row.tags or None),
     }
-    if row.source_backup_id is not None:
-        body["source_backup_id"] = row.source_backup_id
-    if row.cmek_id is not None:
-        body["cmek_id"] = row.cmek_id
     return body | (_modern_index(row) if version.modern else _legacy_index(row))
 
 
@@ -222,6 +218,10 @@ def _modern_index(row: Index) -> Json:
     body: Json = {"deployment": deployments[row.kind], "schema": {"fields": fields}}
     if row.kind is not Kind.POD:
         body["read_capacity"] = _read_capacity(row)
+    if row.source_backup_id is not None:
+        body["source_backup_id"] = row.source_backup_id
+    if row.cmek_id is not None:
+        body["cmek_id"] = row.cmek_id
     return body
 
 
