@@ -148,7 +148,9 @@ def run_projects(frame: Frame, kind: RunKind, request: RunRequest, work: Work) -
         for project in _asked_for(document, request.project)
     ]
     failed = [run for run in runs if run.state is RunState.FAILED]
-    frame.metrics.gauge("RunSucceeded", int(not failed), kind=str(kind))
+    frame.metrics.gauge(
+        "ProjectsFailed", len(failed), kind=str(kind)
+    )  # its presence is the heartbeat
     if failed:
         raise RunFailed(
             f"{len(failed)} of {len(runs)} projects failed in this {kind} run: "
