@@ -198,20 +198,20 @@ def test_a_page_that_is_no_page_is_refused(garbage: bytes) -> None:
 
 
 def test_an_empty_object_is_an_empty_list_of_backups_or_indexes() -> None:
-    assert list(wire.backups(b"{}").items) == []
-    assert wire.backups(b'{"pagination": {"next": "eyJ"}}').next_token == "eyJ"
-    assert wire.indexes(b"{}") == []
+    assert list(payloads.backups(b"{}").items) == []
+    assert payloads.backups(b'{"pagination": {"next": "eyJ"}}').next_token == "eyJ"
+    assert payloads.indexes(b"{}") == []
 
 
-@pytest.mark.parametrize("read", [wire.schedules, wire.history, wire.restore_jobs])
+@pytest.mark.parametrize("read", [payloads.schedules, payloads.history, payloads.restore_jobs])
 def test_every_other_listing_has_its_rows(read: Callable[[bytes], object]) -> None:
-    with pytest.raises(wire.Malformed, match="data"):
+    with pytest.raises(payloads.Malformed, match="data"):
         read(b"{}")
 
 
 def test_a_list_of_indexes_that_is_something_else_is_refused() -> None:
-    with pytest.raises(wire.Malformed, match="neither indexes nor an empty listing"):
-        wire.indexes(b'{"message": "of somebody else"}')
+    with pytest.raises(payloads.Malformed, match="neither indexes nor an empty listing"):
+        payloads.indexes(b'{"message": "of somebody else"}')
 
 
 @pytest.mark.parametrize(

@@ -444,17 +444,17 @@ def test_an_outbox_that_cannot_be_read_does_not_fail_the_run() -> None:
     assert world.run()["runs"][0]["state"] == "succeeded"
 
 
-def test_a_run_that_succeeded_everywhere_is_a_metric() -> None:
+def test_a_run_that_succeeded_everywhere_is_a_heartbeat_without_failed_projects() -> None:
     world = World()
     world.run()
-    assert world.metrics.value("RunSucceeded", kind="create") == 1
+    assert world.metrics.value("ProjectsFailed", kind="create") == 0
 
 
-def test_a_run_that_failed_somewhere_is_a_metric() -> None:
+def test_a_run_that_failed_somewhere_is_a_heartbeat_with_the_number_of_failed_projects() -> None:
     world = World()
     with pytest.raises(RunFailed):
         world.run(_raise(KeyRejected("no")))
-    assert world.metrics.value("RunSucceeded", kind="create") == 0
+    assert world.metrics.value("ProjectsFailed", kind="create") == 1
 
 
 def test_a_run_that_ends_in_part_says_so() -> None:

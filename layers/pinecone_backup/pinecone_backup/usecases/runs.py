@@ -166,7 +166,8 @@ def run_projects(
         for project in _asked_for(document, request.project)
     ]
     failed = [run for run in runs if run.state is RunState.FAILED]
-    services.metrics.gauge("RunSucceeded", int(not failed), kind=str(kind))
+    # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
+    services.metrics.gauge("ProjectsFailed", len(failed), kind=str(kind))
     if failed:
         raise RunFailed(
             f"{len(failed)} of {len(runs)} projects failed in this {kind} run: "
