@@ -63,9 +63,12 @@ class Up:
     @classmethod
     def find(cls) -> Self | None:
         """The local stack of this checkout, or None when it is not up."""
-        if emulators.user_of(FOLDER) is None or not STATE.exists():
+        if emulators.user_of(FOLDER) is None:
             return None
-        return cls(**json.loads(STATE.read_text()))
+        try:
+            return cls(**json.loads(STATE.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):  # not yet, or of another version
+            return None
 
 
 def main() -> int:
@@ -190,7 +193,8 @@ def _explain(console: Console, up: Up) -> None:
   Our API              {up.api}
                        {up.page}/docs shows it, and asks it for you
 
-The schedules run: a create tick every minute, an audit every five, a prune plan every ten.
+The schedules run: a create tick every minute, an audit every five minutes, and
+a prune plan every ten.
 
   source {_shown(ENVIRONMENT)}      sets what the commands of the README need
   make down               stops all of it
