@@ -123,12 +123,15 @@ class MemoryCourier:
 
 @dataclass
 class MemorySecrets:
-    """The targets secret; an error is raised."""
+    """The targets secret; an error is raised. ``known`` is what was read before, if it differs."""
 
     document: Mapping[str, Any] | BackupError
+    known: Mapping[str, Any] | None = None
 
-    def read_json(self, secret_name: str) -> Mapping[str, Any]:
+    def read_json(self, secret_name: str, *, fresh: bool = False) -> Mapping[str, Any]:
         assert secret_name == "stack/targets"
+        if self.known is not None and not fresh:
+            return self.known
         if isinstance(self.document, BackupError):
             raise self.document
         return self.document

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ def test_the_example_of_the_secret_is_valid() -> None:
     assert len(read.valid) == 4
     assert not read.invalid
     assert not read.nameless
+
+
+def test_the_example_for_pagerduty_does_not_match_repetitions() -> None:
+    globs = targets().valid["on-call"].events
+
+    assert not any(fnmatchcase("finding.repeated", glob) for glob in globs)
 
 
 def test_the_example_of_a_receiver_verifies_what_we_send() -> None:

@@ -338,6 +338,14 @@ def test_the_end_of_a_finding_resolves_its_incident() -> None:
     }
 
 
+def test_a_finding_that_somebody_acknowledged_acknowledges_its_incident() -> None:
+    assert event(message("finding.acknowledged", event_id="e-2")) == {
+        "routing_key": "R" * 32,
+        "event_action": "acknowledge",
+        "dedup_key": "backup/f-1",
+    }
+
+
 def test_any_other_event_is_an_incident_of_its_own() -> None:
     assert event(message("run.failed", {"kind": "create"}))["dedup_key"] == "e-1"
 

@@ -77,6 +77,7 @@ def acknowledge_finding(
             at=clock,
             finding_id=finding_id,
             control=finding.control,
+            severity=str(finding.severity),
             subject=finding.subject,
             title=finding.title,
             reason=noted.acknowledged_reason,

@@ -142,9 +142,9 @@ class Notifier:
             self._queue.send(Delivery(target=name, event=announced).model_dump_json())
         _LOG.info("event fanned out", extra=_fields(announced) | {"targets": wanting})
 
-    def _targets(self) -> Targets:
+    def _targets(self, *, fresh: bool = False) -> Targets:
         try:
-            targets = read_targets(self._secrets.read_json(self._secret_name))
+            targets = read_targets(self._secrets.read_json(self._secret_name, fresh=fresh))
         except SecretNotSet:
             return Targets()
         wrong = len(targets.invalid) + len(targets.nameless)
@@ -210,6 +210,8 @@ class Notifier:
 
     def _target(self, name: str) -> Target:
         targets = self._targets()
+        if name not in targets.valid and name not in targets.invalid:
+            targets = self._targets(fresh=True)  # it may have been added a moment ago
         if name in targets.valid:
             return targets.valid[name]
         if name in targets.invalid:

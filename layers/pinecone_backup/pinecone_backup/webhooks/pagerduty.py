@@ -1,7 +1,8 @@
-"""PagerDuty Events API v2: a finding triggers an incident when it opens and resolves it after.
+"""PagerDuty Events API v2: one incident per finding, from its opening to its end.
 
-All events of one finding share one ``dedup_key``, so a repeated one adds to its incident. Any
-other event is an incident of its own.
+All events of one finding share one ``dedup_key``: the first triggers the incident, a repeated one
+adds to it, an acknowledged one acknowledges it, a resolved one resolves it. Any other event is an
+incident of its own.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ _SHORT_FIELD = 255
 _DETAILS = (200, 40, 10, 0)
 _ACCEPTED = 202
 _COMPONENT = "pinecone-backup"
+_ACTIONS = {"finding.acknowledged": "acknowledge", "finding.resolved": "resolve"}
+"""Of event types; any other triggers."""
 
 
 def compose(target: PagerDutyTarget, message: Message) -> Outgoing:
-    """The request that triggers or resolves."""
+    """The request that triggers, acknowledges or resolves."""
     body = fit(
         lambda details, length: json.dumps(
             _payload(target, message, details, length), ensure_ascii=False, separators=(",", ":")
@@ -63,12 +66,13 @@ def dedup_key(message: Message) -> str:
 def _payload(
     target: PagerDutyTarget, message: Message, details: int, length: int
 ) -> dict[str, Any]:
+    action = _ACTIONS.get(message.type, "trigger")
     event = {
         "routing_key": target.routing_key.get_secret_value(),
-        "event_action": "resolve" if message.resolved else "trigger",
+        "event_action": action,
         "dedup_key": dedup_key(message),
     }
-    if message.resolved:
+    if action != "trigger":
         return event
     fields = [
         ("What", message.text),
