@@ -12,6 +12,7 @@ from pinecone_backup.errors import BackupError, LedgerUnavailable, StoreUnavaila
 from pinecone_backup.ports import DeliveryStatus
 from pinecone_backup.usecases.notify import Notifier
 from pinecone_backup.webhooks.inbox import Record
+from pinecone_backup.webhooks.links import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pinecone_backup.webhooks.targets import Target
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
+PAGES = Pages("https://backups.example.com", "eu-central-1", "backup")
 
 
 class MemoryDeliveryLog:
@@ -156,6 +158,7 @@ class NotifierSetup:
             metrics=self.metrics,
             clock=lambda: self.now,
             jitter=lambda: 0.0,
+            pages=PAGES,
         )
 
     def handle(self, *bodies: str, received: int = 1, age: timedelta = timedelta()) -> list[str]:

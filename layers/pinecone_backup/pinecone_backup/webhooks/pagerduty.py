@@ -77,7 +77,7 @@ def _payload(
     fields = [
         ("What", message.text),
         ("What to do", message.action),
-        ("Event", message.event_id),
+        ("Event id", message.event_id),
         *message.facts[:details],
     ]
     custom: dict[str, str] = {}
@@ -94,5 +94,5 @@ def _payload(
         "class": cut(message.type, min(length, _SHORT_FIELD)),
         "custom_details": custom,
     }
-    links = [{"href": message.link, "text": "Open"}] if message.link else []
+    links = [{"href": link.url, "text": link.label} for link in message.links]
     return event | {"payload": payload, "links": links, "client": "Pinecone Backup"}
