@@ -352,6 +352,9 @@ class Courier(Protocol):
 class TargetsSecret(Protocol):
     """Reads secrets that are JSON objects; ``adapters.secrets.SecretReader`` is one."""
 
-    def read_json(self, secret_name: str) -> Mapping[str, Any]:
-        """Raises ``SecretNotSet``, ``SecretMalformed`` or ``StoreUnavailable``."""
+    def read_json(self, secret_name: str, *, fresh: bool = False) -> Mapping[str, Any]:
+        """The secret, a few minutes old at most, or as it stands now when ``fresh``.
+
+        Raises ``SecretNotSet``, ``SecretMalformed`` or ``StoreUnavailable``.
+        """
         ...

@@ -17,6 +17,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pinecone_backup.figures import span
 from pinecone_backup.model import words
 from pinecone_backup.records import HoldScope, Severity
 from pinecone_backup.rules.audit_facts import STUCK_AFTER, is_empty
@@ -46,8 +47,6 @@ QUOTA_WARNS, QUOTA_ALARMS = 80, 95
 FORECAST_WARNS = timedelta(days=30)
 """A quota that will be reached within this is near."""
 
-_DAY = 86_400
-_UNITS = (("d", _DAY), ("h", 3_600), ("min", 60))
 _SHOWN_IDS = 5
 
 
@@ -561,18 +560,6 @@ PROJECT_CONTROLS: dict[Control, Callable[[ProjectFacts], Iterator[Observation]]]
     Control.HOLD_EXPIRED: hold_expired,
     Control.LEDGER_UNREADABLE: ledger_unreadable,
 }
-
-
-def span(duration: timedelta) -> str:
-    """A time span as people say it, in its two greatest units: ``31 h``, ``3 d 4 h``."""
-    seconds = int(duration.total_seconds())
-    units = _UNITS[1:] if seconds < 2 * _DAY else _UNITS[:2]
-    parts = []
-    for unit, size in units:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts) or "less than a minute"
 
 
 def _of_interest(entries: Iterable[Entry], *worths: Worth) -> list[Entry]:

@@ -96,6 +96,7 @@ def acknowledge_finding(
             at=now,
             finding_id=finding_id,
             control=finding.control,
+            severity=str(finding.severity),
             subject=finding.subject,
             title=finding.title,
             reason=noted.acknowledged_reason,
