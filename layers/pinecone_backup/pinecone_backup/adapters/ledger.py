@@ -425,11 +425,15 @@ class DynamoLedger:
         page: int | None = None,
     ) -> Iterator[T]:
         """The readable records of a kind, in the order of their keys."""
-        items = self._partition.items(f"{kind}#", newest_first=newest_first, page=page)
-        for attributes in items:
+        prefix = f"{kind}#"
+        vanished = {key for key in dict(self._aside) if key.startswith(prefix)}
+        for attributes in self._partition.items(prefix, newest_first=newest_first, page=page):
+            vanished.discard(attributes["sk"])
             found = self._decoded(record, kind, attributes)
             if found is not None:
                 yield found
+        for key in vanished:
+            self._aside.pop(key, None)
 
     def _decoded[T: DataclassInstance](
         self, record: type[T], kind: ItemKind, attributes: Mapping[str, Any]

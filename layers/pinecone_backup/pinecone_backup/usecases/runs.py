@@ -395,6 +395,7 @@ def _broken_before(ledger: Ledger, run: Run) -> list[str]:
 
 def _record_unreadable(ledger: Ledger, tick: _Tick) -> None:
     try:
+        ledger.inspect([ItemKind.OUTBOX])  # which is not read before it is announced
         record_unreadable(ledger, tick.time.actual)
     except Exception:  # an audit tells them again
         _LOG.exception("unreadable items could not be recorded", extra={"project": ledger.project})
