@@ -20,6 +20,7 @@ from pinecone_backup.records import (
     RestoreRecord,
     Run,
     RunState,
+    Severity,
     Verdict,
 )
 from pinecone_backup.report.model import Health
@@ -473,3 +474,41 @@ def test_an_index_seen_for_the_first_time_waits_for_its_first_backup(auditor: Au
     auditor.audit()
 
     assert auditor.open_findings() == {"overdue": "docs"}
+
+
+def test_an_index_that_two_audits_cannot_read_is_a_finding(auditor: Auditor) -> None:
+    """U1: the first time may be a passing trouble of Pinecone's."""
+    auditor.seed("docs", hours_ago=2)
+    auditor.break_down("list_index_backups", 500, path="*docs*")
+    auditor.audit()
+    once = auditor.open_findings()
+    auditor.simulator.clock.advance(timedelta(hours=1))
+    auditor.audit()
+    assert ("index-unknown" in once, auditor.open_findings()) == (False, {"index-unknown": "docs"})
+    (finding,) = auditor.ledger.findings()
+    assert finding.severity is Severity.ERROR
+
+
+def test_an_index_that_breaks_its_promise_as_far_as_is_known_is_critical(auditor: Auditor) -> None:
+    """U1: its newest good backup is three days old, and the project's listing shows it."""
+    auditor.seed("docs", hours_ago=72)
+    auditor.break_down("list_index_backups", 500, path="*docs*")
+    for _ in range(2):
+        auditor.audit()
+        auditor.simulator.clock.advance(timedelta(hours=1))
+    (finding,) = [each for each in auditor.ledger.findings() if each.control == "index-unknown"]
+    assert (finding.severity, "3 d" in finding.diagnosis) == (Severity.CRITICAL, True)
+
+
+def test_an_index_that_is_read_again_is_not_unknown_any_more(auditor: Auditor) -> None:
+    """U1: and the next trouble is again the first."""
+    auditor.seed("docs", hours_ago=2)
+    auditor.break_down("list_index_backups", 500, path="*docs*")
+    auditor.audit()
+    auditor.audit()
+    auditor.simulator.faults.clear()
+    auditor.audit()
+    resolved = auditor.open_findings()
+    auditor.break_down("list_index_backups", 500, path="*docs*")
+    auditor.audit()
+    assert (resolved, auditor.open_findings()) == ({}, {})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.simulator import Simulator
+from local.simulator.state import Kind
 from pinecone_backup.errors import LedgerError, RuleForbids
 from pinecone_backup.model import RunKind
 from pinecone_backup.records import (
@@ -106,7 +107,7 @@ def _live_a_day(deployment: Deployment) -> None:
     for hour in range(2, 9):
         deployment.seed("products", hours_ago=hour)
         deployment.seed("docs", hours_ago=hour)
-    project.seed_index("unassigned-pod", kind="pod")
+    project.seed_index("unassigned-pod", kind=Kind.POD)
     deployment.mode = PruneMode.DRY_RUN
     deployment.all_runs()
     deployment.later(hours=1)
@@ -174,10 +175,13 @@ def undamaged(world: World) -> set[str]:
         return after
 
 
+EMPTY: dict[str, dict[str, Any]] = {"S": {"S": ""}, "L": {"L": []}, "M": {"M": {}}}
+
+
 def blank(value: dict[str, Any]) -> dict[str, Any]:
     """An empty value of the same type, as one leaves in a console."""
     (type_,) = value
-    return {"S": {"S": ""}, "L": {"L": []}, "M": {"M": {}}}.get(type_, {"NULL": True})
+    return EMPTY.get(type_, {"NULL": True})
 
 
 def damage(deployment: Deployment, key: str, name: str, *, drop: bool) -> bool:
@@ -186,9 +190,9 @@ def damage(deployment: Deployment, key: str, name: str, *, drop: bool) -> bool:
     if drop:
         del record[name]
         return True
-    changed = record[name] != blank(record[name])
-    record[name] = blank(record[name])
-    return changed
+    before = record[name]
+    record[name] = blank(before)
+    return bool(record[name] != before)
 
 
 @pytest.mark.parametrize(
