@@ -24,7 +24,7 @@ def ask(api_url: str, method: str, path: str, body: object = None) -> tuple[int,
         str(request.url), data=data, headers=dict(request.headers.items()), method=method
     )
     try:
-        with urllib.request.urlopen(signed, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(signed, timeout=60) as answer:  # noqa: S310
             return answer.status, json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read() or b"null")

@@ -442,7 +442,7 @@ def _claims(stack: Stack, day: Day) -> Iterable[tuple[str, bool]]:
     planned = {item.backup_id for _, plan in day.plans[1:] for item in plan.to_go}
     yield (
         "nothing that people asked for kept a run from its work",
-        not {"run-failed", "ledger-unreadable", "project-unknown"}
+        not {"run-broken", "ledger-unreadable", "project-unknown"}
         & {finding.control for _, finding in day.opened},
     )
     yield "exactly what the plans named was deleted", bool(deleted) and deleted == planned

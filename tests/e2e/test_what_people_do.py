@@ -69,7 +69,7 @@ def test_whatever_people_ask_for_the_runs_that_follow_end_well(
             release = f"{of_project}/holds/{answer['hold_id']}/release"
             assert ask(api, "POST", release, {"reason": "over"})[0] == 200
         assert not {"failed", "refused"} & set(runs(stack, name)), path
-    broken = {"run-failed", "ledger-unreadable", "project-unknown"}
+    broken = {"run-broken", "ledger-unreadable", "project-unknown"}
     assert not broken & {each.control for each in stack.ledger(name).findings()}
 
 

@@ -70,7 +70,7 @@ def test_a_fault_at_one_index_is_told_and_leaves_the_others_their_run(
 ) -> None:
     break_docs(deployment, call)
     run = deployment.run(kind)
-    told = deployment.open_findings().get(("run-failed", f"{kind}/docs"))
+    told = deployment.open_findings().get(("run-broken", f"{kind}/docs"))
     assert (str(run.state), told) == (
         "partial",
         "error" if kind is RunKind.PRUNE else "critical",
@@ -95,9 +95,9 @@ def test_a_fault_at_one_index_is_over_with_the_next_run_of_its_kind(
     break_docs(deployment)
     deployment.later(hours=1)
     deployment.run(RunKind.AUDIT)
-    before = ("run-failed", "create/docs") in deployment.open_findings()
+    before = ("run-broken", "create/docs") in deployment.open_findings()
     deployment.run(RunKind.CREATE)
-    assert (before, ("run-failed", "create/docs") in deployment.open_findings()) == (True, False)
+    assert (before, ("run-broken", "create/docs") in deployment.open_findings()) == (True, False)
 
 
 def test_a_fault_while_posting_may_have_used_the_quota(deployment: Deployment) -> None:
@@ -130,7 +130,7 @@ def test_an_index_whose_judging_breaks_is_unknown_and_resolves_nothing(
     monkeypatch.setitem(controls.BACKUP_CONTROLS, Control.OVERDUE, overdue)
     run = deployment.run(RunKind.AUDIT)
     assert (("overdue", "docs") in before, str(run.state)) == (True, "partial")
-    assert before.keys() | {("run-failed", "audit/docs")} == deployment.open_findings().keys()
+    assert before.keys() | {("run-broken", "audit/docs")} == deployment.open_findings().keys()
 
 
 def test_a_native_schedule_that_breaks_leaves_the_other_indexes(deployment: Deployment) -> None:
@@ -143,4 +143,4 @@ def test_a_native_schedule_that_breaks_leaves_the_other_indexes(deployment: Depl
     break_docs(deployment, "native_schedules")
     run = deployment.run(RunKind.CREATE)
     assert list(run.summary["native_schedules"]) == ["notes"]
-    assert ("run-failed", "create/docs") in deployment.open_findings()
+    assert ("run-broken", "create/docs") in deployment.open_findings()

@@ -524,7 +524,7 @@ def test_a_run_that_breaks_off_is_a_finding(kind: RunKind, severity: str, error:
     with pytest.raises(RunFailed):
         world.run(_raise(error), kind=kind)
     (finding,) = world.ledger().findings()
-    assert (finding.control, finding.subject) == ("run-failed", kind)
+    assert (finding.control, finding.subject) == ("run-broken", kind)
     assert (finding.severity, finding.open) == (severity, True)
     assert world.only_run().error in finding.diagnosis
 
@@ -537,7 +537,7 @@ def test_a_run_that_broke_off_resolves_with_the_next_of_its_kind_that_ends_well(
     world.run(kind=RunKind.AUDIT)
     before = world.open_findings()
     world.run()
-    assert (before, world.open_findings()) == (["run-failed"], [])
+    assert (before, world.open_findings()) == (["run-broken"], [])
 
 
 def test_what_broke_at_one_index_is_a_finding_until_a_run_does_without() -> None:
@@ -550,7 +550,7 @@ def test_what_broke_at_one_index_is_a_finding_until_a_run_does_without() -> None
     before = world.open_findings()
     world.run(lambda _: replace(Done(), state=RunState.PARTIAL))
     assert (finding.subject, finding.data["index"]) == ("create/docs", "docs")
-    assert (before, world.open_findings()) == (["run-failed"], [])
+    assert (before, world.open_findings()) == (["run-broken"], [])
 
 
 def test_a_request_that_cannot_be_read_is_refused() -> None:

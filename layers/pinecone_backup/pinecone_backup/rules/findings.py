@@ -152,8 +152,8 @@ class Control(StrEnum):
         "A prune stopped before its first deletion because something was in doubt",
     )
     # The subject is the kind of run; with an index behind it, as in ``create/docs``.
-    RUN_FAILED = (
-        "run-failed",
+    RUN_BROKEN = (
+        "run-broken",
         Severity.CRITICAL,
         "A run, or its work on one index, broke off for a reason that it does not know",
     )

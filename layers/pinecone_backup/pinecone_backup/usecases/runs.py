@@ -343,7 +343,7 @@ def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
         record_findings(ledger, [unknown], Evidence(), now)
         return replace(run, state=RunState.FAILED, error=str(error))
     ended = replace(run, state=result.state, summary=dict(result.summary))
-    over = Evidence.of([Control.RUN_FAILED], only=_broken_before(ledger, ended))
+    over = Evidence.of([Control.RUN_BROKEN], only=_broken_before(ledger, ended))
     record_findings(
         ledger,
         [_break(run, problem, index=name) for name, problem in result.unexpected.items()],
@@ -371,7 +371,7 @@ def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
 def _break(run: Run, problem: str, *, index: str = "") -> Observation:
     where = f"{run.kind} run{f' of index {index}' * bool(index)}"
     return Observation.of(
-        Control.RUN_FAILED,
+        Control.RUN_BROKEN,
         f"{run.kind}/{index}" if index else run.kind,
         severity=Severity.ERROR if run.kind is RunKind.PRUNE else None,
         title=f"The {where} broke off",
@@ -386,7 +386,7 @@ def _broken_before(ledger: Ledger, run: Run) -> list[str]:
     subjects = [
         finding.subject
         for finding in ledger.findings()
-        if finding.control == Control.RUN_FAILED and finding.subject.partition("/")[0] == run.kind
+        if finding.control == Control.RUN_BROKEN and finding.subject.partition("/")[0] == run.kind
     ]
     if run.state is RunState.STOPPED:  # it did not come to every index
         return [subject for subject in subjects if subject == run.kind]
