@@ -19,7 +19,7 @@ from pinecone_backup.adapters.codec import Unreadable, decode, deserialize, enco
 from pinecone_backup.records import BackupRecord, Claim, ClaimState, Finding, Severity, Verdict
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-FEWER = settings(max_examples=50)
+FEWER = settings(max_examples=25)
 
 RECORDS: list[Any] = [
     kind
@@ -131,6 +131,25 @@ def test_what_is_no_record_is_unreadable_and_nothing_worse(attributes: dict[str,
     for kind in RECORDS:
         with pytest.raises(Unreadable):
             decode(kind, attributes)
+
+
+ENUMERATED = [
+    (kind, name)
+    for kind in RECORDS
+    for name, hint in get_type_hints(kind).items()
+    if any(isinstance(part, type) and issubclass(part, Enum) for part in (hint, *get_args(hint)))
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), ENUMERATED, ids=str)
+@settings(max_examples=5)
+@given(data=st.data())
+def test_a_member_of_a_newer_version_is_unreadable(
+    kind: Any, name: str, data: st.DataObject
+) -> None:
+    stored = encode(data.draw(of(kind)))["record"] | {name: "of a newer version"}
+    with pytest.raises(Unreadable, match=name):
+        decode(kind, {"record": stored})
 
 
 CLAIM = Claim("docs", NOW, ClaimState.CLAIMED, 1, "", "name", "run", NOW, NOW)
