@@ -308,7 +308,8 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
     except Exception as error:  # a fault in one project must not stop the others
         run = _broken_off(ledger, run, error)
     run = _ended(tick, ledger, run)
-    _record_unreadable(ledger, tick)
+    if run.kind is not RunKind.AUDIT or run.state is RunState.FAILED:  # an audit has told already
+        _record_unreadable(ledger, tick)
     announce(ledger, tick.services.bus)
     level = _LOG.warning if run.state in (RunState.FAILED, RunState.REFUSED) else _LOG.info
     level("run ended", extra={"project": job.project.name, **result_of(run)})
@@ -397,7 +398,7 @@ def _record_unreadable(ledger: Ledger, tick: _Tick) -> None:
     try:
         ledger.inspect([ItemKind.OUTBOX])  # which is not read before it is announced
         record_unreadable(ledger, tick.time.actual)
-    except Exception:  # an audit tells them again
+    except Exception:  # the next audit tells of them
         _LOG.exception("unreadable items could not be recorded", extra={"project": ledger.project})
 
 
