@@ -474,6 +474,20 @@ def test_a_quota_that_is_reached_within_thirty_days_is_near() -> None:
     assert not list(controls.quota_near(late))
 
 
+@pytest.mark.parametrize(
+    ("reached", "title"),
+    [
+        (NOW + timedelta(days=2), "Backup quota reached in 2 d: 90 of 100 backups are used"),
+        (NOW + timedelta(days=99), "90 of 100 backups are used"),
+        (NOW, "90 of 100 backups are used"),
+        (None, "90 of 100 backups are used"),
+    ],
+)
+def test_the_title_says_when_the_quota_is_reached(reached: datetime | None, title: str) -> None:
+    (found,) = controls.quota_near(project_with(90, reached=reached))
+    assert found.title == title
+
+
 def test_a_planned_native_run_takes_no_quota() -> None:
     """G5."""
     rows = [backup("p", at=ago(hours=1), owner=None, status=Status.PLANNED), backup("b")]

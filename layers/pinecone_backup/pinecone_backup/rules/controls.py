@@ -392,11 +392,13 @@ def quota_near(facts: ProjectFacts) -> Iterator[Observation]:
     soon = reached is not None and reached - facts.now <= FORECAST_WARNS
     if percent < QUOTA_WARNS and not soon:
         return
+    left = span(reached - facts.now) if reached is not None and reached > facts.now else ""
     yield Observation.of(
         Control.QUOTA_NEAR,
         PROJECT_SUBJECT,
         severity=Severity.ERROR if percent >= QUOTA_ALARMS else Severity.WARNING,
-        title=f"{facts.used} of {facts.quota} backups are used",
+        title=(f"Backup quota reached in {left}: " if soon and left else "")
+        + f"{facts.used} of {facts.quota} backups are used",
         diagnosis=f"The project holds {facts.used} of {facts.quota} backups ({percent:.0f} %). "
         f"{facts.forecast.explained()}.",
         action="Shorten a retention, prune (see the mode of the deployment), delete orphans and "
