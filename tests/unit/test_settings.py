@@ -77,6 +77,13 @@ def test_without_a_link_base_there_is_none() -> None:
     assert NotifySettings.read(NOTIFY).link_base == ""
 
 
+def test_the_log_groups_are_named_by_function() -> None:
+    settings = NotifySettings.read(NOTIFY | {"LOG_GROUPS": "create=s-CreateLogs-1A, api=s=b,"})
+
+    assert settings.log_groups == {"create": "s-CreateLogs-1A", "api": "s=b"}
+    assert NotifySettings.read(NOTIFY).log_groups == {}
+
+
 def test_a_list_is_separated_by_commas() -> None:
     settings = NotifySettings.read(
         NOTIFY | {"INSECURE_WEBHOOK_HOSTS": "127.0.0.1:8080, localhost:9090,"}

@@ -31,6 +31,13 @@ def _comma_separated(value: object) -> object:
     return value
 
 
+def _pairs(value: object) -> object:
+    if isinstance(value, str):
+        parts = (part.partition("=") for part in value.split(",") if part.strip())
+        return {name.strip(): text.strip() for name, _, text in parts}
+    return value
+
+
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 
 
@@ -111,5 +118,7 @@ class NotifySettings(LedgerSettings):
     """What people open in a browser: the API below ``/v1``, guides below ``/docs``; or empty."""
     aws_region: str = ""
     """Set by Lambda itself; empty elsewhere."""
+    log_groups: Annotated[dict[str, str], BeforeValidator(_pairs)] = Field(default_factory=dict)
+    """The functions' log groups by function: ``create=NAME, prune=NAME``. For links only."""
     insecure_webhook_hosts: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
     """Local stack only: ``host:port`` values allowed over plain http and on private addresses."""

@@ -99,6 +99,7 @@ _SUBJECTS = {
     "contradictory-listing": "Backup id",
     "deletion-stuck": "Backup id",
     "hold-expired": "Hold id",
+    "ledger-unreadable": "Ledger item",
     "native-disabled": "Schedule id",
     "native-drift": "Schedule id",
     "native-overdue": "Schedule id",
