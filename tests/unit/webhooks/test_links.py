@@ -4,8 +4,10 @@ from urllib.parse import unquote
 
 import pytest
 
+from pinecone_backup.rules.findings import Control
 from pinecone_backup.webhooks import links
 from pinecone_backup.webhooks.links import LONGEST_LINK, Pages
+from pinecone_backup.webhooks.messages import CATALOGUE
 from tests.support.webhooks import LOGS, NOON, PAGES
 
 ROOT = Path(__file__).parents[3]
@@ -74,6 +76,8 @@ def log_of(kind: str, data: dict[str, str]) -> str:
         ("finding.acknowledged", {"control": "overdue"}, "api"),
         ("finding.opened", {"control": "overdue"}, "audit"),
         ("finding.opened", {"control": "creation-failing"}, "create"),
+        ("finding.opened", {"control": "run-failed", "subject": "prune/docs"}, "prune"),
+        ("finding.opened", {"control": "run-failed", "subject": "create"}, "create"),
         ("finding.resolved", {"control": "plan-waiting"}, "prune"),
     ],
 )
@@ -144,3 +148,4 @@ def test_every_log_that_a_link_leads_to_is_that_of_a_function() -> None:
     functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
 
     assert {*links._LOGS.values(), "audit", "api"} <= functions
+    assert {*links._LOGS} <= {*CATALOGUE, *Control}

@@ -8,6 +8,8 @@ import pytest
 
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.records import Severity
+from pinecone_backup.rules.findings import Control
+from pinecone_backup.webhooks import messages
 from pinecone_backup.webhooks.messages import CATALOGUE, NOTHING, Message, build_message
 from tests.support.webhooks import NOON, PAGES
 
@@ -97,11 +99,19 @@ def test_a_finding_about_the_project_names_no_index() -> None:
     assert "Subject" not in dict(shown.facts)
 
 
-def test_a_subject_that_is_no_index_is_labelled_by_what_it_is() -> None:
-    shown = message("finding.opened", FINDING | {"control": "orphan", "subject": "i-9"})
+@pytest.mark.parametrize(
+    ("control", "label"),
+    [("orphan", "Index id"), ("run-failed", "Run"), ("ledger-unreadable", "Ledger item")],
+)
+def test_a_subject_that_is_no_index_is_labelled_by_what_it_is(control: str, label: str) -> None:
+    shown = message("finding.opened", FINDING | {"control": control, "subject": "x"})
 
     assert shown.facts[0] == ("Where", "project prod")
-    assert dict(shown.facts)["Index id"] == "i-9"
+    assert dict(shown.facts)[label] == "x"
+
+
+def test_every_control_that_has_a_label_for_its_subject_exists() -> None:
+    assert set(messages._SUBJECTS) <= {*Control}
 
 
 @pytest.mark.parametrize("kind", sorted(CATALOGUE))

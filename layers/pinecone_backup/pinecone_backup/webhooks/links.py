@@ -103,12 +103,7 @@ class Pages:
                 yield Link(label, f"{self.base}/v1/projects/{quote(project, safe='')}/{path}")
 
     def _log(self, kind: str, data: Mapping[str, str], at: datetime) -> Iterator[Link]:
-        if kind.startswith("run."):
-            function = data.get("kind", "")
-        elif kind.startswith("finding.") and kind != "finding.acknowledged":
-            function = _LOGS.get(data.get("control", ""), "audit")
-        else:
-            function = _LOGS.get(kind, "api")
+        function = _function(kind, data)
         if not self.region or function not in self.logs:
             return
         moment = int(at.timestamp() * 1000)
@@ -128,6 +123,18 @@ class Pages:
     def _runbook(self, section: str) -> Iterator[Link]:
         if self.base and section:
             yield Link("Runbook", f"{self.base}/docs/findings#{quote(section, safe='')}")
+
+
+def _function(kind: str, data: Mapping[str, str]) -> str:
+    """The function that saw what the event is about."""
+    control = data.get("control", "")
+    if kind.startswith("run."):
+        return data.get("kind", "")
+    if not kind.startswith("finding.") or kind == "finding.acknowledged":
+        return _LOGS.get(kind, "api")
+    if control == "run-failed":
+        return data.get("subject", "").partition("/")[0]
+    return _LOGS.get(control, "audit")
 
 
 def _in_fragment(text: str) -> str:

@@ -106,6 +106,7 @@ _SUBJECTS = {
     "orphan": "Index id",
     "other-owner": "Deployment",
     "plan-waiting": "Plan",
+    "run-failed": "Run",
 }
 """What the subject of a control is, where it is no index."""
 _LABELS = {
