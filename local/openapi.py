@@ -31,11 +31,11 @@ TAGS = {
     "Native schedules": "Pinecone's own scheduler.",
     "Restores": "A new index from a backup.",
     "Runs": "Executions of create, prune and audit.",
-    "Plans": "What a prune would delete, and why.",
+    "Plans": "What a prune would delete, with the reasons.",
     "Findings": "What is wrong.",
     "Reports": "What the last audit saw.",
-    "Holds": "What must stay.",
-    "Suspects": "Backups that look empty or shrunk.",
+    "Holds": "What nothing may delete.",
+    "Suspects": "Backups that seem empty or shrunk.",
     "Policy": "The document that says what is protected, and how.",
 }
 EXAMPLES: dict[str, Json] = {

@@ -159,7 +159,7 @@ class Answer:
 
 
 @dataclass
-class MemoryOutside:
+class MemoryContainer:
     """A container over memory and a simulated Pinecone."""
 
     url: str
@@ -170,7 +170,7 @@ class MemoryOutside:
     projects: MemoryProjects = field(default_factory=MemoryProjects)
     document: PolicyDocument = field(default_factory=lambda: validate_policy(POLICY))
     version: str = "v1"
-    planes: dict[str, ControlPlane] = field(default_factory=dict)
+    control_planes: dict[str, ControlPlane] = field(default_factory=dict)
     load: Callable[[], tuple[PolicyDocument, str]] | None = None
     versions: dict[str, PolicyDocument] = field(default_factory=dict)
     clock: Callable[[], Any] | None = None
@@ -205,15 +205,15 @@ class MemoryOutside:
         return self.ledger(DEPLOYMENT)
 
     def control_plane(self, project: Project) -> ControlPlane:
-        if project.name not in self.planes:
-            self.planes[project.name] = PineconeClient(
+        if project.name not in self.control_planes:
+            self.control_planes[project.name] = PineconeClient(
                 Key(DEFAULT_KEY),
                 base_url=self.url,
                 http=self.http,
                 call_seconds=2,
                 sleep=lambda _: None,
             )
-        return self.planes[project.name]
+        return self.control_planes[project.name]
 
 
 class World:
@@ -222,7 +222,7 @@ class World:
     def __init__(self, simulator: Simulator, url: str, **settings: Any) -> None:
         given = {**SETTINGS, "pinecone_url": url, **settings}
         self.simulator = simulator
-        self.container = MemoryOutside(
+        self.container = MemoryContainer(
             url, ApiSettings.model_validate(given), clock=simulator.clock.now
         )
         self.api = Api(self.container)
@@ -277,7 +277,7 @@ class Gateway:
             for name, values in answer["multiValueHeaders"].items()
             for value in values
         ]
-        start_response(f"{answer['statusCode']} told", headers)
+        start_response(f"{answer['statusCode']} answered", headers)
         return [(answer["body"] or "").encode()]
 
     def _event(self, path: str, environ: dict[str, Any]) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def test_a_missing_secret_is_told_with_the_command_that_sets_it(world: World) ->
         def project_backups_page(self, **_: object) -> None:
             raise SecretNotSet("The secret has no value yet", next_step="aws secretsmanager ...")
 
-    world.container.planes["main"] = Unset()  # type: ignore[assignment] # all that is asked of it
+    world.container.control_planes["main"] = Unset()  # type: ignore[assignment] # all that is asked of it
     answer = world.ask("GET", "/backups")
     assert (answer.status, answer.problem) == (503, "not-configured")
     assert answer.json["next_step"] == "aws secretsmanager ..."
@@ -190,7 +190,7 @@ def test_health_does_not_guess_about_what_it_could_not_ask(world: World) -> None
         def project_backups_page(self, **_: object) -> None:
             raise StoreUnavailable("Secrets Manager did not answer")
 
-    world.container.planes["main"] = Unreadable()  # type: ignore[assignment] # all that is asked
+    world.container.control_planes["main"] = Unreadable()  # type: ignore[assignment] # all that is asked
     (project,) = world.get("/v1/health")["projects"]
     assert (project["secret"], project["pinecone"]) == ("unknown", "unknown")
 

@@ -65,10 +65,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class Api:
-    """The API over one outside.
+    """The API.
 
     Args:
-        outside: What the routes need.
+        container: What the routes need.
     """
 
     def __init__(self, container: Container) -> None:

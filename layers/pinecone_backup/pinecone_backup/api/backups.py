@@ -108,7 +108,7 @@ class BackupDetails(Backup):
 
 
 class DeleteBackupQuery(Input):
-    """Which safeguards to overrule, and why."""
+    """Which safeguards to overrule, and for which reason."""
 
     override: Annotated[
         frozenset[Safeguard],

@@ -97,7 +97,7 @@ def describe_finding(call: Call, _: Nothing) -> Finding:
     problems=("not-found", "rule-forbids"),
 )
 def acknowledge_finding(call: Call, request: WithReason) -> Finding:
-    """Say that somebody knows of a finding, and why it stays for now."""
+    """Record that somebody knows of a finding, and the reason why it stays for now."""
     return _acknowledge(call, request)
 
 
@@ -124,7 +124,7 @@ def list_deployment_findings(call: Call, query: FindingsQuery) -> FindingList:
     problems=("not-found", "rule-forbids"),
 )
 def acknowledge_deployment_finding(call: Call, request: WithReason) -> Finding:
-    """Say that somebody knows of a finding about the deployment."""
+    """Record that somebody knows of a finding about the deployment."""
     return _acknowledge(call, request)
 
 

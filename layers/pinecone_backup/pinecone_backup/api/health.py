@@ -70,7 +70,7 @@ class DeploymentHealth(Output):
 
 @route("GET", "/v1/health", access=Access.READ, tag="Health", gives=DeploymentHealth)
 def health(call: Call, _: Nothing) -> DeploymentHealth:
-    """Tell whether everything can be reached.
+    """Report whether everything can be reached.
 
     The answer is 200 either way: ``status`` says how it stands. For each project the secret is
     read, Pinecone is asked for one row, and the ledger is written.

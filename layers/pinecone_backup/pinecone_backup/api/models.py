@@ -63,6 +63,6 @@ class Pagination(Output):
 
 
 class WithReason(Input):
-    """Why."""
+    """The reason for something."""
 
     reason: Reason

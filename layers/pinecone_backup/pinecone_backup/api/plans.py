@@ -60,7 +60,7 @@ class PlanDetails(PlanSummary):
 
 
 class ApprovePlan(Input):
-    """Somebody read the plan and says that what it names may go."""
+    """Somebody read the plan and agrees to its deletions."""
 
     reason: Reason
     until: AwareDatetime | None = None
@@ -99,7 +99,7 @@ def list_plans(call: Call, query: PageQuery) -> PlanList:
     problems=("not-found",),
 )
 def describe_plan(call: Call, _: Nothing) -> PlanDetails:
-    """Describe a plan: every backup, what is to become of it, and why."""
+    """Describe a plan: every backup, its fate and the reasons."""
     record = _record(call)
     try:
         plan = Plan.from_json(call.container.objects.get(record.key))
@@ -123,7 +123,7 @@ def describe_plan(call: Call, _: Nothing) -> PlanDetails:
 def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
     """Approve a plan: what it names may be deleted.
 
-    The next prune carries it out, as far as what it names is still to go then.
+    The next prune carries it out, as far as what it names is still to be deleted then.
     """
     until = request.until or call.now + APPROVAL_LASTS
     if until - call.now > LONGEST_APPROVAL:

@@ -1,4 +1,4 @@
-"""The policy document: read it, look one over, try one on paper."""
+"""The policy document: read it, validate one, preview one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CurrentPolicy(Output):
 
 
 class ValidatePolicy(Input):
-    """A policy document to look over."""
+    """A policy document to validate."""
 
     document: dict[str, Any]
 
@@ -53,7 +53,7 @@ class PolicyValidity(Output):
 
 
 class PreviewPolicy(Input):
-    """A policy document to try on the project, on paper."""
+    """A policy document to preview on the project."""
 
     document: dict[str, Any] | None = None
     """The one in force unless given."""
@@ -116,7 +116,7 @@ def describe_policy(call: Call, _: Nothing) -> CurrentPolicy:
     changes=False,
 )
 def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
-    """Look a policy document over: every error at once. Nothing is stored."""
+    """Validate a policy document: every error at once. Nothing is stored."""
     del call
     try:
         validated(request.document)
@@ -139,7 +139,7 @@ def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
     problems=("not-found",),
 )
 def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
-    """Tell what a policy document would keep and delete of the project, day by day.
+    """Preview what a policy document would keep and delete of the project, day by day.
 
     Nothing is stored and nothing is deleted.
     """

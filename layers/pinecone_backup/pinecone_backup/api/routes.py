@@ -50,11 +50,11 @@ class Access(StrEnum):
 
 
 class Container(Protocol):
-    """What the routes need of the outside; ``wiring.projects.Container`` is one."""
+    """What the routes need; ``wiring.projects.Container`` is one."""
 
     @property
     def settings(self) -> ApiSettings:
-        """What the deployment tells."""
+        """The function's settings."""
         ...
 
     @property
@@ -155,7 +155,7 @@ class Call:
         return self.container.services.ledger_of(name)
 
     def locate(self, *segments: str) -> None:
-        """Tell in ``Location`` where in the project the thing is."""
+        """Set ``Location`` to the path of something in the project."""
         parts = ("v1", "projects", self.path["project"], *segments)
         self.headers["Location"] = "/".join([self.root, *parts])
 
@@ -182,7 +182,7 @@ class Route:
         gives: The answer's body, or None when it has none.
         status: Of success.
         problems: Slugs that it may answer beyond those that every route may.
-        changes: Whether it may leave events to announce.
+        changes: Whether it may record events, which are announced before the answer.
     """
 
     method: str
@@ -214,7 +214,7 @@ class Route:
 
     @property
     def locates(self) -> bool:
-        """Whether a successful answer tells a ``Location``."""
+        """Whether a successful answer carries a ``Location``."""
         return self.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and self.method == "POST"
 
     @property
@@ -242,9 +242,9 @@ def route[T: Input, G: BaseModel](
     """Add a handler to the table."""
 
     def add(handler: Callable[[Call, T], G | None]) -> Callable[[Call, T], G | None]:
-        news = method != "GET" if changes is None else changes
+        writes = method != "GET" if changes is None else changes
         ROUTES.append(
-            Route(method, path, access, tag, handler, takes, gives, status, problems, news)
+            Route(method, path, access, tag, handler, takes, gives, status, problems, writes)
         )
         return handler
 
