@@ -15,16 +15,16 @@ from pinecone_backup.records import Run, RunState
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.deletions import PruneServices
 from pinecone_backup.usecases.prune import prune
-from tests.property.test_plan import (
+from tests.support.backups import NOW, OWNER, MemoryPlane, index
+from tests.support.container import MemoryObjects
+from tests.support.fuse import Fuse, Fused, Killed, ledger_error, plane_error, store_error
+from tests.support.histories import (
     HISTORIES,
     POLICIES,
     SOME_IDS,
     History,
     holds_on,
 )
-from tests.support.backups import NOW, OWNER, MemoryPlane, index
-from tests.support.container import MemoryObjects
-from tests.support.fuse import Fuse, Fused, Killed, ledger_error, plane_error, store_error
 from tests.support.ledger import MemoryLedger
 
 if TYPE_CHECKING:
