@@ -16,13 +16,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.emulator import REGION
-from tests.e2e.conftest import until
+from tests.support.deployed import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local.simulator import Simulator
-    from tests.e2e.conftest import Deployed
+    from tests.support.deployed import Deployed
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 

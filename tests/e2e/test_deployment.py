@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.deploy import deploy
-from tests.e2e.conftest import Deployed, until
+from tests.support.deployed import Deployed, until
 
 if TYPE_CHECKING:
     from local.receiver import Received, Receiver

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from tests.e2e.conftest import Deployed
+    from tests.support.deployed import Deployed
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 
