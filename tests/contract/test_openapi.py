@@ -19,8 +19,14 @@ from local.openapi import EXAMPLES
 from pinecone_backup.api.routes import ROUTES, Route
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import new_record
-from tests.integration.api.test_operations import audit, finding, plan_a_prune
-from tests.support.api import Gateway, World, idempotency_table
+from tests.support.api import (
+    Gateway,
+    World,
+    audit,
+    finding,
+    idempotency_table,
+    plan_a_prune,
+)
 from tests.support.simulator import fresh_simulator, simulator_server
 
 if TYPE_CHECKING:

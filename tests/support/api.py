@@ -18,9 +18,14 @@ from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.api.app import Api
+from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
+from pinecone_backup.records import Finding, PlanRecord, Severity
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
-from pinecone_backup.settings import ApiSettings
+from pinecone_backup.settings import ApiSettings, PruneMode
+from pinecone_backup.usecases.audit import audit_project
+from pinecone_backup.usecases.deletions import PruneServices
+from pinecone_backup.usecases.prune import prune
 from pinecone_backup.usecases.runs import DEPLOYMENT, RunServices
 from pinecone_backup.wiring.projects import Container
 from tests.support.container import (
@@ -261,6 +266,71 @@ class World:
         answer = self.ask("GET", path)
         assert answer.status == 200, answer.text
         return answer.json
+
+
+def context(world: World, kind: RunKind) -> RunContext:
+    clock = world.simulator.clock.now()
+    return RunContext(
+        run_id="run-1",
+        kind=kind,
+        project="main",
+        owner=OWNER,
+        time=RunTime(clock, clock),
+        trigger=TriggerKind.SCHEDULE,
+        actor="schedule",
+    )
+
+
+def plan_a_prune(world: World) -> PlanRecord:
+    """A first prune: a dry run, whose plan would delete what ``keep_last`` 3 leaves out."""
+    for day in range(6):
+        world.seed(days_ago=day)
+    prune(
+        context(world, RunKind.PRUNE),
+        PruneServices(
+            control_plane=world.container.control_plane(world.container.document.projects[0]),
+            ledger=world.ledger,
+            store=world.container.objects,
+            policy_version=lambda _: world.container.document,
+            time_left=lambda: 900,
+        ),
+        document=world.container.document,
+        policy_version="v1",
+        mode=PruneMode.ENFORCE,
+    )
+    (plan,) = world.ledger.plans()
+    return plan
+
+
+def audit(world: World) -> None:
+    audit_project(
+        context(world, RunKind.AUDIT),
+        world.container.control_plane(world.container.document.projects[0]),
+        world.ledger,
+        world.container.objects,
+        MemoryMetrics(),
+        document=world.container.document,
+        policy_version="v1",
+        time_left=lambda: 900,
+        stack="stack-a",
+    )
+
+
+def finding(world: World, number: int, **properties: Any) -> Finding:
+    now = world.simulator.clock.now()
+    given: dict[str, Any] = {
+        "finding_id": f"f{number}",
+        "control": "overdue",
+        "severity": Severity.WARNING,
+        "subject": "products",
+        "title": "t",
+        "diagnosis": "d",
+        "action": "a",
+        "opened_at": now,
+        "last_seen_at": now,
+        **properties,
+    }
+    return Finding(**given)
 
 
 class Gateway:

@@ -9,69 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pinecone_backup.errors import StoreUnavailable
-from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
-from pinecone_backup.records import Finding, PlanRecord, PlanState, RunState, Severity, Verdict
+from pinecone_backup.model import RunKind
+from pinecone_backup.records import PlanState, RunState, Severity, Verdict
 from pinecone_backup.rules.inventory import new_record
 from pinecone_backup.rules.policy import validate_policy
-from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.audit import audit_project
-from pinecone_backup.usecases.deletions import PruneServices
-from pinecone_backup.usecases.prune import prune
-from tests.support.api import ACTOR, OWNER, POLICY, World
-from tests.support.container import MemoryMetrics
+from tests.support.api import ACTOR, POLICY, World, audit, finding, plan_a_prune
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.simulator import Simulator
-
-
-def context(world: World, kind: RunKind) -> RunContext:
-    clock = world.simulator.clock.now()
-    return RunContext(
-        run_id="run-1",
-        kind=kind,
-        project="main",
-        owner=OWNER,
-        time=RunTime(clock, clock),
-        trigger=TriggerKind.SCHEDULE,
-        actor="schedule",
-    )
-
-
-def plan_a_prune(world: World) -> PlanRecord:
-    """A first prune: a dry run, whose plan would delete what ``keep_last`` 3 leaves out."""
-    for day in range(6):
-        world.seed(days_ago=day)
-    prune(
-        context(world, RunKind.PRUNE),
-        PruneServices(
-            control_plane=world.container.control_plane(world.container.document.projects[0]),
-            ledger=world.ledger,
-            store=world.container.objects,
-            policy_version=lambda _: world.container.document,
-            time_left=lambda: 900,
-        ),
-        document=world.container.document,
-        policy_version="v1",
-        mode=PruneMode.ENFORCE,
-    )
-    (plan,) = world.ledger.plans()
-    return plan
-
-
-def audit(world: World) -> None:
-    audit_project(
-        context(world, RunKind.AUDIT),
-        world.container.control_plane(world.container.document.projects[0]),
-        world.ledger,
-        world.container.objects,
-        MemoryMetrics(),
-        document=world.container.document,
-        policy_version="v1",
-        time_left=lambda: 900,
-        stack="stack-a",
-    )
 
 
 # --- Runs -----------------------------------------------------------------------------------
@@ -222,23 +169,6 @@ def test_a_plan_that_nobody_knows_is_not_found(world: World) -> None:
 
 
 # --- Findings -------------------------------------------------------------------------------
-
-
-def finding(world: World, number: int, **properties: Any) -> Finding:
-    now = world.simulator.clock.now()
-    given: dict[str, Any] = {
-        "finding_id": f"f{number}",
-        "control": "overdue",
-        "severity": Severity.WARNING,
-        "subject": "products",
-        "title": "t",
-        "diagnosis": "d",
-        "action": "a",
-        "opened_at": now,
-        "last_seen_at": now,
-        **properties,
-    }
-    return Finding(**given)
 
 
 @pytest.mark.parametrize(
