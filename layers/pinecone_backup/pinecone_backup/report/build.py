@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
+from pinecone_backup.figures import span
 from pinecone_backup.records import HoldScope, Severity
 from pinecone_backup.report.model import (
     BackupPoint,
@@ -28,7 +29,6 @@ from pinecone_backup.report.model import (
     Totals,
 )
 from pinecone_backup.rules.audit_facts import Protection
-from pinecone_backup.rules.controls import span
 from pinecone_backup.rules.plan import Action
 from pinecone_backup.rules.policy import AssignedBy
 from pinecone_backup.rules.slots import next_slot

@@ -21,6 +21,7 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.model import Status
 from pinecone_backup.records import Deletion, DeletionState
+from pinecone_backup.rules.containment import protects
 from pinecone_backup.rules.inventory import Entry, Origin, Worth
 from pinecone_backup.rules.plan import DEFAULT_FLOOR
 from pinecone_backup.usecases.gone import deleted_event
@@ -164,6 +165,15 @@ def _refuse_always(facts: Facts, entry: Entry) -> None:
                 rule="held",
                 next_step=f"Release hold {hold.hold_id} first, if that is right.",
             )
+    unreadable = protects(
+        facts.unreadable, backup_id=backup.backup_id, index_name=backup.index_name
+    )
+    if unreadable:
+        raise RuleForbids(
+            f"Backup {backup.backup_id} is not deleted: {unreadable}",
+            rule="unreadable",
+            next_step="See the findings about the ledger; correct that item, or delete it.",
+        )
     job = (facts.restoring or {}).get(backup.backup_id)
     if job is not None:
         raise RuleForbids(
