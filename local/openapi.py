@@ -271,8 +271,9 @@ def _success(route: Route) -> Json:
     if route.locates:
         answer["headers"] = {
             "Location": {
-                "description": "The path of what was made.",
-                "schema": {"type": "string"},
+                "description": "What was made or started, relative to the address of the "
+                "request (RFC 9110).",
+                "schema": {"type": "string", "format": "uri-reference"},
             }
         }
     return answer

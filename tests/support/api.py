@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 from moto import mock_aws
@@ -146,11 +146,17 @@ CONTEXT = cast("LambdaContext", Context())
 
 @dataclass(slots=True)
 class Answer:
-    """What the API answered."""
+    """What the API answered to a request for ``path``."""
 
+    path: str
     status: int
     headers: dict[str, str]
     text: str
+
+    @property
+    def location(self) -> str:
+        """Where ``Location`` leads, below the API's root."""
+        return urljoin(self.path, self.headers["Location"])
 
     @property
     def json(self) -> Any:
@@ -248,7 +254,7 @@ class World:
             path = f"/v1/projects/main{path}"
         answer = self.api(api_event(method, path, body, **event), CONTEXT)
         headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
-        return Answer(answer["statusCode"], headers, answer["body"] or "")
+        return Answer(path, answer["statusCode"], headers, answer["body"] or "")
 
     def seed(self, index: str = "products", *, days_ago: float = 0, **properties: Any) -> str:
         """A backup that policy ``daily`` made, Ready; its id."""

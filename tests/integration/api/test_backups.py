@@ -26,9 +26,7 @@ def test_a_backup_is_created_on_demand_as_ours(world: World) -> None:
     assert answer.json["origin"] == "ours"
     assert answer.json["policy"] is None
     assert f"owner={OWNER} policy=- " in answer.json["description"]
-    assert (
-        answer.headers["Location"] == f"/live/v1/projects/main/backups/{answer.json['backup_id']}"
-    )
+    assert answer.location == f"/v1/projects/main/backups/{answer.json['backup_id']}"
 
 
 def test_a_post_without_a_body_creates_a_backup_as_well(world: World) -> None:

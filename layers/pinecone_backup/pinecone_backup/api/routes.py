@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
+from posixpath import dirname, relpath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinecone_backup.api.models import Input, Nothing
@@ -84,7 +85,7 @@ class Call:
     Attributes:
         path: The path's parameters, checked.
         listing: Names what a listing lists, for its cursors: the path.
-        root: The path below which the API lies: the stage, or empty.
+        address: The path as it was asked for.
         actor: Who calls: the IAM principal's ARN.
         now: The real clock at the request's begin, UTC.
         headers: To be sent with the answer.
@@ -93,7 +94,7 @@ class Call:
     container: Container
     path: Mapping[str, str]
     listing: str
-    root: str
+    address: str
     actor: str
     request_id: str
     now: datetime
@@ -155,9 +156,12 @@ class Call:
         return self.container.services.ledger_of(name)
 
     def locate(self, *segments: str) -> None:
-        """Set ``Location`` to the path of something in the project."""
-        parts = ("v1", "projects", self.path["project"], *segments)
-        self.headers["Location"] = "/".join([self.root, *parts])
+        """Set ``Location`` to something in the project, relative to the request's own address.
+
+        What stands before our paths differs: a stage, a custom domain's base path, an emulator's.
+        """
+        target = "/".join(["/v1/projects", self.path["project"], *segments])
+        self.headers["Location"] = relpath(target, dirname(self.address))
 
     def context(self, kind: RunKind, run_id: str) -> RunContext:
         """For a use case that acts for the caller."""
@@ -216,6 +220,11 @@ class Route:
     def locates(self) -> bool:
         """Whether a successful answer carries a ``Location``."""
         return self.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and self.method == "POST"
+
+    @property
+    def lists(self) -> bool:
+        """Whether it lists the things of one kind."""
+        return self.operation.startswith("list_")
 
     @property
     def in_body(self) -> bool:
