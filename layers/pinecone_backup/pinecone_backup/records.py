@@ -248,6 +248,7 @@ class Run:
 
     Attributes:
         time: The run's ``RunTime.scheduled_at``; the order of runs goes by it (rule T1).
+        started_at: None while it is only asked for, and when it never started.
         summary: JSON-ready figures and lists, small enough for DynamoDB.
     """
 
@@ -257,7 +258,7 @@ class Run:
     actor: str
     state: RunState
     time: datetime
-    started_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None = None
     policy_version: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)

@@ -34,18 +34,23 @@ def test_a_run_is_asked_for_on_the_bus_and_can_be_followed(
     answer = world.ask("POST", "/runs", {"kind": kind})
     run_id = answer.json["run_id"]
     assert (answer.status, answer.json["state"]) == (202, "requested")
-    assert answer.headers["Location"] == f"/live/v1/projects/main/runs/{run_id}"
+    assert answer.location == f"/v1/projects/main/runs/{run_id}"
     asked = {"project": "main", "run_id": run_id, **extra}
     assert world.container.bus.requested == [(RunKind(kind), asked)]
     assert world.get(f"/runs/{run_id}") == answer.json
 
 
-def test_a_run_that_could_not_be_asked_for_has_failed(world: World) -> None:
+def test_a_run_that_was_only_asked_for_has_not_started(world: World) -> None:
+    run_id = world.ask("POST", "/runs", {"kind": "audit"}).json["run_id"]
+    assert world.get(f"/runs/{run_id}")["started_at"] is None
+
+
+def test_a_run_that_could_not_be_asked_for_has_failed_and_never_started(world: World) -> None:
     world.container.bus.refuse = {"audit"}
     answer = world.ask("POST", "/runs", {"kind": "audit"})
     assert (answer.status, answer.problem) == (503, "storage-unavailable")
     (run,) = world.ledger.runs()
-    assert run.state is RunState.FAILED
+    assert (run.state, run.started_at) == (RunState.FAILED, None)
 
 
 def test_runs_are_listed_newest_first_by_kind_and_page(world: World) -> None:
@@ -264,7 +269,7 @@ def test_a_hold_is_placed_listed_described_and_released(world: World) -> None:
     placed = world.ask("POST", "/holds", request)
     assert (placed.status, placed.json["placed_by"], placed.json["active"]) == (201, ACTOR, True)
     hold_id = placed.json["hold_id"]
-    assert placed.headers["Location"].endswith(f"/holds/{hold_id}")
+    assert placed.location == f"/v1/projects/main/holds/{hold_id}"
     assert [each["hold_id"] for each in world.get("/holds?active=true")["data"]] == [hold_id]
     released = world.ask("POST", f"/holds/{hold_id}/release", {"reason": "closed"})
     assert (released.json["active"], released.json["released_by"]) == (False, ACTOR)

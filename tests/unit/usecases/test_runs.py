@@ -223,7 +223,7 @@ def test_a_run_keeps_the_id_it_was_asked_under() -> None:
 
 
 def requested(run_id: str, state: RunState = RunState.REQUESTED) -> Run:
-    return Run(run_id, RunKind.CREATE, TriggerKind.API, "alice", state, NOW, NOW)
+    return Run(run_id, RunKind.CREATE, TriggerKind.API, "alice", state, NOW, None)
 
 
 def test_a_run_that_was_asked_for_through_the_api_says_so() -> None:
@@ -232,6 +232,7 @@ def test_a_run_that_was_asked_for_through_the_api_says_so() -> None:
     world.run(run_id="r1")
     run = world.only_run()
     assert (run.trigger, run.actor, run.state) == (TriggerKind.API, "alice", RunState.SUCCEEDED)
+    assert run.started_at is not None
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ class DynamoLedger:
 
     def put_run(self, run: Run) -> None:
         """Write a run; a completed one also moves the mark of the last of its kind."""
-        self._write(run, expires_at=run.started_at + timedelta(days=400))
+        self._write(run, expires_at=(run.started_at or run.time) + timedelta(days=400))
         if run.state not in (RunState.SUCCEEDED, RunState.PARTIAL):
             return
         key = f"{ItemKind.LAST_RUN}#{run.kind}"

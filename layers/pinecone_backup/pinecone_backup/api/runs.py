@@ -33,7 +33,8 @@ class Run(Output):
     state: RunState
     time: datetime
     """Selects slots and retention buckets."""
-    started_at: datetime
+    started_at: datetime | None
+    """Null while it is only asked for, and when it never started."""
     finished_at: datetime | None
     policy_version: str
     summary: dict[str, Any]
@@ -127,7 +128,7 @@ def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run
         actor=call.actor,
         state=RunState.REQUESTED,
         time=call.now,
-        started_at=call.now,
+        started_at=None,
     )
     ledger.put_run(run)
     detail = {"project": ledger.project, "run_id": run.run_id, **request}

@@ -494,7 +494,7 @@ def _run(run: Run) -> RunLine:
         run_id=run.run_id,
         kind=run.kind,
         state=run.state,
-        at=run.started_at,
+        at=run.started_at or run.time,
         actor=run.actor,
         error=run.error,
     )

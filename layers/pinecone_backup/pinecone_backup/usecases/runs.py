@@ -362,7 +362,7 @@ def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
         problem = unexpected_problem(error)
         _LOG.error("unexpected error", exc_info=error, extra={"run_id": run.run_id})
     try:
-        record_findings(ledger, [_break(run, problem)], Evidence(), run.started_at)
+        record_findings(ledger, [_break(run, problem)], Evidence(), run.started_at or run.time)
     except Exception:  # the run's own record, and the alarm on failed runs, tell it too
         _LOG.exception("the failure could not be recorded", extra={"run_id": run.run_id})
     return replace(run, state=RunState.FAILED, error=problem)
