@@ -18,7 +18,11 @@ from pinecone_backup.usecases.runs import new_run_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pinecone_backup.ports import Ledger
+
 _TAG = "Runs"
+_RECENT = 20
+"""Among so many of the newest runs a request that has not started is looked for."""
 _REACH = 1_000
 """So many of the newest runs can be listed; older ones are found by their ids."""
 
@@ -119,18 +123,25 @@ def describe_run(call: Call, _: Nothing) -> Run:
 
 
 def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run:
-    """Record a run as requested, and ask for it on the bus."""
+    """Record a run as requested, and ask for it on the bus.
+
+    Asking again, while it has not started, asks on the bus for the same run: of two requests with
+    one run id the second does nothing.
+    """
     ledger = call.ledger()
-    run = records.Run(
-        run_id=new_run_id(kind, call.now),
-        kind=kind,
-        trigger=TriggerKind.API,
-        actor=call.actor,
-        state=RunState.REQUESTED,
-        time=call.now,
-        started_at=None,
-    )
-    ledger.put_run(run)
+    run = _waiting(ledger, call.actor, kind, request)
+    if run is None:
+        run = records.Run(
+            run_id=new_run_id(kind, call.now),
+            kind=kind,
+            trigger=TriggerKind.API,
+            actor=call.actor,
+            state=RunState.REQUESTED,
+            time=call.now,
+            started_at=None,
+            summary=dict(request),
+        )
+        ledger.put_run(run)
     detail = {"project": ledger.project, "run_id": run.run_id, **request}
     try:
         call.container.services.bus.request_run(kind, detail)
@@ -139,6 +150,16 @@ def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run
         raise
     call.locate("runs", run.run_id)
     return _run(run)
+
+
+def _waiting(
+    ledger: Ledger, actor: str, kind: RunKind, request: Mapping[str, object]
+) -> records.Run | None:
+    """The same request of the same caller that has not started."""
+    for run in ledger.runs(kind=kind, limit=_RECENT):
+        if run.state is RunState.REQUESTED and (run.actor, run.summary) == (actor, request):
+            return run
+    return None
 
 
 def _run(run: records.Run) -> Run:
