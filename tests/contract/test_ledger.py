@@ -193,6 +193,18 @@ def test_runs_can_be_of_one_kind(ledger: Ledger) -> None:
     assert list(ledger.runs(kind=RunKind.AUDIT)) == [run(1, RunKind.AUDIT)]
 
 
+def test_runs_are_read_downwards_from_an_id_or_a_time_to_another(ledger: Ledger) -> None:
+    for number in (2, 1, 4, 3):
+        ledger.put_run(run(number))
+    ids = [run(number).run_id for number in range(5)]
+    time = ids[3].partition("-")[0]
+    assert [each.run_id for each in ledger.runs_before("~")] == ids[:0:-1]
+    assert [each.run_id for each in ledger.runs_before(ids[3])] == [ids[2], ids[1]]
+    assert [each.run_id for each in ledger.runs_before(time, down_to=ids[2])] == [ids[2]]
+    assert list(ledger.runs_before(ids[2], down_to=ids[2])) == []
+    assert list(ledger.runs_before(ids[1], down_to=ids[3])) == []
+
+
 def test_the_last_completed_run_has_the_latest_time(ledger: Ledger) -> None:
     """T1: an older run that ends later does not move the mark back."""
     ledger.put_run(run(2, state=RunState.PARTIAL))

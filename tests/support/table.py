@@ -38,8 +38,14 @@ class MemoryTable:
         return {}
 
     def query(self, **request: Any) -> dict[str, Any]:
-        prefix = request["ExpressionAttributeValues"].get(":prefix", {"S": ""})["S"]
-        keys = sorted(key for key in self.items if key.startswith(prefix))
+        values = request["ExpressionAttributeValues"]
+        prefix = values.get(":prefix", {"S": ""})["S"]
+        first, last = (values.get(name, {"S": ""})["S"] for name in (":first", ":last"))
+        keys = sorted(
+            key
+            for key in self.items
+            if key.startswith(prefix) and (not last or first <= key <= last)
+        )
         if not request["ScanIndexForward"]:
             keys.reverse()
         return {"Items": [self.items[key] for key in keys]}

@@ -157,6 +157,14 @@ class Ledger(Protocol):
         """The newest runs first, by start."""
         ...
 
+    def runs_before(self, bound: str, *, down_to: str = "") -> Iterator[Run]:
+        """Runs by falling id: those below ``bound`` and not below ``down_to``.
+
+        Ids begin with the time of their start, so that either may
+        be an id or such a time. They are read as they are taken.
+        """
+        ...
+
     def last_completed(self, kind: RunKind) -> Run | None:
         """The completed (succeeded or partial) run of this kind with the latest ``time``."""
         ...

@@ -327,7 +327,7 @@ def test_an_unexpected_error_is_a_problem_that_tells_nothing_of_the_inside(
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret inside")
 
-    monkeypatch.setattr(world.ledger, "runs", crash)
+    monkeypatch.setattr(world.ledger, "runs_before", crash)
     answer = world.ask("GET", "/runs")
     assert (answer.status, answer.problem) == (500, "internal")
     assert "inside" not in answer.text

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pinecone_backup.api import runs
 from pinecone_backup.errors import StoreUnavailable
-from pinecone_backup.model import RunKind
-from pinecone_backup.records import PlanState, RunState, Severity, Verdict
+from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.records import PlanState, Run, RunState, Severity, Verdict
 from pinecone_backup.rules.inventory import new_record
 from pinecone_backup.rules.policy import validate_policy
+from pinecone_backup.usecases.runs import new_run_id
 from tests.support.api import ACTOR, POLICY, World, audit, finding, plan_a_prune
 
 if TYPE_CHECKING:
@@ -53,10 +55,17 @@ def test_a_run_that_could_not_be_asked_for_has_failed_and_never_started(world: W
     assert (run.state, run.started_at) == (RunState.FAILED, None)
 
 
-def test_runs_are_listed_newest_first_by_kind_and_page(world: World) -> None:
-    for kind in ("create", "audit", "audit", "create", "audit"):
-        world.ask("POST", "/runs", {"kind": kind})
+def put_runs(world: World, *kinds: str, state: RunState = RunState.SUCCEEDED) -> None:
+    """Runs of these kinds, one a minute."""
+    for kind in map(RunKind, kinds):
+        at = world.simulator.clock.now()
+        run_id = new_run_id(kind, at)
+        world.ledger.put_run(Run(run_id, kind, TriggerKind.SCHEDULE, "schedule", state, at, at))
         world.simulator.clock.advance(minutes=1)
+
+
+def test_runs_are_listed_newest_first_by_kind_and_page(world: World) -> None:
+    put_runs(world, "create", "audit", "audit", "create", "audit")
     first = world.get("/runs?kind=audit&limit=2")
     token = first["pagination"]["next"]
     rest = world.get(f"/runs?kind=audit&limit=2&paginationToken={token}")
@@ -64,6 +73,48 @@ def test_runs_are_listed_newest_first_by_kind_and_page(world: World) -> None:
     assert ids == sorted(ids, reverse=True)
     assert (len(ids), rest["pagination"]) == (3, None)
     assert world.ask("GET", f"/runs?limit=2&paginationToken={token}").status == 400
+
+
+def listed(world: World, query: str) -> list[str]:
+    """The kinds and states of all runs that a query lists, page by page."""
+    found, token = [], ""
+    while True:
+        page = world.get(f"/runs?limit=2{query}{token}")
+        found += [f"{run['kind']} {run['state']}" for run in page["data"]]
+        if page["pagination"] is None:
+            return found
+        token = f"&paginationToken={page['pagination']['next']}"
+
+
+def test_runs_are_listed_by_time_kind_and_state(world: World) -> None:
+    start = world.simulator.clock.now()
+    put_runs(world, "create", "audit", "prune", "create", "audit")
+    put_runs(world, "audit", "prune", "create", state=RunState.FAILED)
+    first, last = (f"{start + timedelta(minutes=n):%FT%TZ}" for n in (2, 7))
+    assert listed(world, "&kind=audit") == [
+        "audit failed",
+        "audit succeeded",
+        "audit succeeded",
+    ]
+    assert listed(world, "&state=failed") == ["create failed", "prune failed", "audit failed"]
+    assert listed(world, f"&from={first}&to={last}&kind=prune") == [
+        "prune failed",
+        "prune succeeded",
+    ]
+    assert listed(world, f"&to={last}&state=failed") == ["prune failed", "audit failed"]
+    assert listed(world, f"&from={first}&to={first}") == []
+    assert listed(world, f"&from={last}&to={first}") == []
+
+
+def test_a_page_of_runs_names_the_next_where_reading_on_would_take_too_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_READ_AT_MOST", 3)
+    put_runs(world, "audit", *["create"] * 6)
+    page = world.get("/runs?kind=audit")
+    assert page["data"] == []
+    assert page["pagination"] is not None
+    assert listed(world, "&kind=audit") == ["audit succeeded"]
 
 
 def test_a_run_that_nobody_knows_is_not_found(world: World) -> None:

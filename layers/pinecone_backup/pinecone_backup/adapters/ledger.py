@@ -205,6 +205,16 @@ class DynamoLedger:
                     break
         return found
 
+    def runs_before(self, bound: str, *, down_to: str = "") -> Iterator[Run]:
+        """Runs by falling id, read as they are taken."""
+        if bound <= down_to:  # DynamoDB refuses a range whose end comes before its beginning
+            return
+        first, last = f"{ItemKind.RUN}#{down_to}", f"{ItemKind.RUN}#{bound}"
+        for attributes in self._partition.items_between(first, last):
+            run = self._decoded(Run, ItemKind.RUN, attributes)
+            if run is not None and run.run_id < bound:
+                yield run
+
     def last_completed(self, kind: RunKind) -> Run | None:
         """The completed run of this kind with the latest time.
 
@@ -537,6 +547,21 @@ class _Partition:
         }
         if page is not None:
             query["Limit"] = page
+        yield from self._pages(query)
+
+    def items_between(self, first: str, last: str) -> Iterator[dict[str, Any]]:
+        """The items from one sort key to another, the last ones first."""
+        values = {":pk": self._pk, ":first": first, ":last": last}
+        yield from self._pages(
+            {
+                "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+                "ExpressionAttributeValues": serialize(values),
+                "ConsistentRead": True,
+                "ScanIndexForward": False,
+            }
+        )
+
+    def _pages(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:
             answer = self.call("query", **query)
             for item in answer["Items"]:

@@ -131,10 +131,9 @@ def acknowledge_deployment_finding(call: Call, request: WithReason) -> Finding:
 def _list(call: Call, query: FindingsQuery) -> FindingList:
     chosen = [finding for finding in call.ledger().findings() if _matches(finding, query)]
     chosen.sort(key=lambda each: (each.severity.rank, -each.opened_at.timestamp(), each.finding_id))
-    filters = query.model_dump_json(exclude={"limit", "paginationToken"})
     rows, cursor = page_of(
         chosen,
-        listing=f"{call.listing}?{filters}",
+        listing=f"{call.listing}?{query.filters()}",
         limit=query.limit,
         cursor=query.paginationToken,
     )

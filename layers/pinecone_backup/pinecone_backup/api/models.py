@@ -54,6 +54,10 @@ class PageQuery(Input):
     paginationToken: Token | None = None  # noqa: N815 - Pinecone's name
     """``pagination.next`` of the page before."""
 
+    def filters(self) -> str:
+        """What is asked for beside a page: a cursor is good for the same filters only."""
+        return self.model_dump_json(exclude={"limit", "paginationToken"})
+
 
 class Pagination(Output):
     """Where a listing goes on."""

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AwareDatetime, Field
 
 from pinecone_backup import records
-from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.cursors import pagination, read_cursor, write_cursor
 from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import StoreUnavailable, SubjectUnknown
 from pinecone_backup.model import RunKind, TriggerKind
 from pinecone_backup.records import RunState
-from pinecone_backup.usecases.runs import new_run_id
+from pinecone_backup.usecases.runs import new_run_id, time_in_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pinecone_backup.ports import Ledger
 
 _TAG = "Runs"
 _RECENT = 20
 """Among so many of the newest runs a request that has not started is looked for."""
-_REACH = 1_000
-"""So many of the newest runs can be listed; older ones are found by their ids."""
+_READ_AT_MOST = 5_000
+"""So many runs are read for one page; those that fit may be further on."""
+_LAST = "~"
+"""Sorts after every run's id."""
 
 
 class Run(Output):
@@ -61,7 +65,12 @@ class StartRun(Input):
 class RunsQuery(PageQuery):
     """Which runs."""
 
+    from_: Annotated[AwareDatetime | None, Field(alias="from")] = None
+    """Asked for or begun at this second or later."""
+    to: AwareDatetime | None = None
+    """Asked for or begun before this second."""
     kind: RunKind | None = None
+    state: RunState | None = None
 
 
 @route(
@@ -95,14 +104,20 @@ def start_run(call: Call, request: StartRun) -> Run:
     problems=("not-found",),
 )
 def list_runs(call: Call, query: RunsQuery) -> RunList:
-    """List the newest thousand runs, the newest first."""
-    runs = call.ledger().runs(kind=query.kind, limit=_REACH)
-    rows, cursor = page_of(
-        runs,
-        listing=f"{call.listing}?kind={query.kind}",
-        limit=query.limit,
-        cursor=query.paginationToken,
+    """List runs, the newest first.
+
+    Under a filter that few runs pass, a page can be short or empty and still name a next one: no
+    request reads more than 5,000 runs.
+    """
+    listing = f"{call.listing}?{query.filters()}"
+    bound = time_in_id(query.to) if query.to else _LAST
+    after = read_cursor(listing, query.paginationToken)
+    runs = call.ledger().runs_before(
+        min(bound, after) if after else bound,
+        down_to=time_in_id(query.from_) if query.from_ else "",
     )
+    rows, position = _page(runs, query)
+    cursor = write_cursor(listing, position) if position else None
     return RunList(data=[_run(run) for run in rows], pagination=pagination(cursor))
 
 
@@ -150,6 +165,19 @@ def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run
         raise
     call.locate("runs", run.run_id)
     return _run(run)
+
+
+def _page(runs: Iterable[records.Run], query: RunsQuery) -> tuple[list[records.Run], str | None]:
+    """One page of the runs that fit, and the id after which the next one begins."""
+    rows: list[records.Run] = []
+    for number, run in enumerate(runs, 1):
+        if query.kind in (None, run.kind) and query.state in (None, run.state):
+            if len(rows) == query.limit:
+                return rows, rows[-1].run_id
+            rows.append(run)
+        if number == _READ_AT_MOST:
+            return rows, run.run_id
+    return rows, None
 
 
 def _waiting(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -192,7 +192,12 @@ def result_of(run: Run) -> dict[str, Any]:
 
 def new_run_id(kind: RunKind, now: datetime) -> str:
     """An id that begins with its time, so that ids sort by start."""
-    return f"{now:%Y%m%dt%H%M%Sz}-{kind}-{uuid4().hex[:6]}"
+    return f"{time_in_id(now)}-{kind}-{uuid4().hex[:6]}"
+
+
+def time_in_id(at: datetime) -> str:
+    """How the ids of runs of one second begin, in UTC; it sorts before each of them."""
+    return f"{at.astimezone(UTC):%Y%m%dt%H%M%Sz}"
 
 
 def announce(ledger: Ledger, bus: EventBus) -> None:
