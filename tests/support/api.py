@@ -372,7 +372,7 @@ class Gateway:
             headers=headers,
         )
         event["requestContext"]["path"] = f"/live{path}"
-        return event | {"path": path}
+        return event | {"path": path, "pathParameters": {"proxy": path.removeprefix("/")}}
 
 
 @contextmanager

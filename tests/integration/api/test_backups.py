@@ -19,6 +19,54 @@ if TYPE_CHECKING:
 BACKUPS = "/indexes/products/backups"
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("sort=newest", ["d0", "d1", "d2", "hand", "d4"]),
+        ("sort=oldest", ["d4", "hand", "d2", "d1", "d0"]),
+        ("policy=daily", ["d0", "d1", "d2", "d4"]),
+        ("policy=weekly", []),
+        ("origin=foreign", ["hand"]),
+        ("worth=suspect", ["d1"]),
+        ("worth=failed", ["d4"]),
+        ("from={3}&to={1}", ["d2", "hand"]),
+        ("from={1}", ["d0", "d1"]),
+        ("to={3}&sort=oldest", ["d4"]),
+        ("origin=ours&worth=unjudged", ["d0", "d2"]),
+    ],
+)
+def test_backups_are_listed_by_time_policy_worth_and_origin(
+    world: World, query: str, found: list[str]
+) -> None:
+    now = world.simulator.clock.now()
+    ids = {f"d{age}": world.seed(days_ago=age) for age in (2, 0, 1)}
+    ids["d4"] = world.seed(days_ago=4, status="Failed")
+    ids["hand"] = world.seed(days_ago=3, name="by-hand", description="before the move")
+    suspect = world.container.control_plane(world.container.document.projects[0]).describe_backup(
+        ids["d1"]
+    )
+    world.ledger.put_backup(new_record(suspect, now, verdict=Verdict.SUSPECT))
+    times = [f"{now - timedelta(days=age):%FT%TZ}" for age in range(5)]
+    names = {backup_id: name for name, backup_id in ids.items()}
+
+    listed: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        page = world.get(f"/backups?limit=2&{query.format(*times)}{token}")
+        listed += [names[row["backup_id"]] for row in page["data"]]
+        token = page["pagination"] and f"&paginationToken={page['pagination']['next']}"
+
+    assert listed == found
+
+
+def test_a_filtered_page_costs_a_call_for_each_hundred_backups(world: World) -> None:
+    for hour in range(120):
+        world.seed(days_ago=hour / 24)
+    before = len(world.simulator.requests.calls)
+    assert len(world.get("/backups?origin=ours&limit=10")["data"]) == 10
+    assert len(world.simulator.requests.calls) == before + 2
+
+
 def test_a_backup_is_created_on_demand_as_ours(world: World) -> None:
     """I2: it carries our marker without a policy."""
     answer = world.ask("POST", BACKUPS, {})

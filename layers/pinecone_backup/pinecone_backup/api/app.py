@@ -292,7 +292,7 @@ def _idempotency_key(event: APIGatewayProxyEvent) -> str | None:
 def _path(event: Mapping[str, Any]) -> str:
     """The path below the stage, or below the base path that a custom domain maps to it."""
     proxy = (event.get("pathParameters") or {}).get("proxy")
-    if proxy is None:
+    if not proxy:
         return str(event["path"])
     closing = "/" if event["path"].endswith("/") and not proxy.endswith("/") else ""
     return f"/{proxy}{closing}"

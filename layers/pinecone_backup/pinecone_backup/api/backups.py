@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
 
-from pinecone_backup.api.cursors import pagination, read_cursor, write_cursor
+from pinecone_backup.api.cursors import page_of, pagination, read_cursor, write_cursor
 from pinecone_backup.api.holds import Hold, hold_view
 from pinecone_backup.api.models import NAME, Input, Nothing, Output, PageQuery, Pagination, Reason
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
 from pinecone_backup.model import RunKind
 from pinecone_backup.records import DeletionState, Verdict
-from pinecone_backup.rules.inventory import Origin, Worth, take_inventory
+from pinecone_backup.rules.inventory import (
+    Origin,
+    Worth,
+    native_marks,
+    newest_first,
+    oldest_first,
+    take_inventory,
+)
+from pinecone_backup.usecases.listing import list_project
 from pinecone_backup.usecases.present import present_facts
 from pinecone_backup.usecases.requests.delete import LEASE, Safeguard
 from pinecone_backup.usecases.requests.delete import delete_backup as delete_one
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup import model, records
     from pinecone_backup.ports import Page
+    from pinecone_backup.rules.inventory import Entry
 
 _TAG = "Backups"
 _SAFEGUARDS = "|".join(Safeguard)
@@ -61,6 +71,22 @@ class BackupList(Output):
 
     data: list[Backup]
     pagination: Pagination | None
+
+
+class BackupsQuery(PageQuery):
+    """Which backups of the project, and in which order."""
+
+    from_: Annotated[AwareDatetime | None, Field(alias="from")] = None
+    """Taken at this time or later."""
+    to: AwareDatetime | None = None
+    """Taken before this time."""
+    policy: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """Made by this policy of ours."""
+    worth: Worth | None = None
+    origin: Origin | None = None
+    sort: Literal["newest", "oldest"] | None = None
+    """By when it was taken, undated ones last; the newest first unless given, where there is a
+    filter, and Pinecone's order where there is none."""
 
 
 class IndexBackupsQuery(PageQuery):
@@ -186,15 +212,22 @@ def list_index_backups(call: Call, query: IndexBackupsQuery) -> BackupList:
     "/v1/projects/{project}/backups",
     access=Access.READ,
     tag=_TAG,
-    takes=PageQuery,
+    takes=BackupsQuery,
     gives=BackupList,
     problems=("not-found",),
 )
-def list_project_backups(call: Call, query: PageQuery) -> BackupList:
-    """List the project's backups, those of deleted indexes included."""
-    token = read_cursor(call.listing, query.paginationToken)
+def list_project_backups(call: Call, query: BackupsQuery) -> BackupList:
+    """List the project's backups, those of deleted indexes included.
+
+    Without a filter and an order of its own, a page is one call to Pinecone. Otherwise each page
+    reads the whole project, a call for each hundred backups, since Pinecone does neither.
+    """
+    listing = f"{call.listing}?{query.filters()}"
+    if query.filters() != BackupsQuery().filters():
+        return _chosen(call, listing, query)
+    token = read_cursor(listing, query.paginationToken)
     page = call.control_plane().project_backups_page(limit=query.limit, token=token)
-    return _page(call, call.listing, page)
+    return _page(call, listing, page)
 
 
 @route(
@@ -286,6 +319,35 @@ def delete_backup(call: Call, query: DeleteBackupQuery) -> DeletedBackup:
     return DeletedBackup(backup_id=record.backup_id, deletion=_deletion(record.deletion))
 
 
+def _chosen(call: Call, listing: str, query: BackupsQuery) -> BackupList:
+    """One page of the backups that pass a filter, in order."""
+    ledger = call.ledger()
+    inventory = take_inventory(
+        list_project(call.control_plane()),
+        records=ledger.backups(),
+        owner=call.container.services.owner,
+        now=call.now,
+        native=native_marks(ledger.schedules(), {}),
+    )
+    chosen = [entry for entry in inventory.entries.values() if _matches(entry, query)]
+    chosen.sort(key=oldest_first if query.sort == "oldest" else newest_first)
+    entries, cursor = page_of(
+        chosen, listing=listing, limit=query.limit, cursor=query.paginationToken
+    )
+    return BackupList(data=[_row(entry) for entry in entries], pagination=pagination(cursor))
+
+
+def _matches(entry: Entry, query: BackupsQuery) -> bool:
+    made_by = entry.marker.policy if entry.origin is Origin.OURS and entry.marker else None
+    return (
+        (query.from_ is None or (entry.at is not None and entry.at >= query.from_))
+        and (query.to is None or (entry.at is not None and entry.at < query.to))
+        and query.policy in (None, made_by)
+        and query.worth in (None, entry.worth)
+        and query.origin in (None, entry.origin)
+    )
+
+
 def _page(call: Call, listing: str, page: Page[model.Backup]) -> BackupList:
     cursor = write_cursor(listing, page.next_token) if page.next_token else None
     return BackupList(data=_rows(call, page.items), pagination=pagination(cursor))
@@ -296,16 +358,12 @@ def _rows(call: Call, rows: Sequence[model.Backup]) -> list[Backup]:
     found = take_inventory(
         rows, records={}, owner=call.container.services.owner, now=call.now
     ).entries
-    shown = []
-    for row in rows:
-        entry = found[row.backup_id]
-        policy = entry.marker.policy if entry.marker else None
-        shown.append(_backup(row, entry.origin, policy))
-    return shown
+    return [_row(replace(found[row.backup_id], backup=row)) for row in rows]
 
 
-def _backup(row: model.Backup, origin: Origin, policy: str | None) -> Backup:
-    return Backup(**_fields(row), origin=origin, policy=policy)
+def _row(entry: Entry) -> Backup:
+    policy = entry.marker.policy if entry.marker else None
+    return Backup(**_fields(entry.backup), origin=entry.origin, policy=policy)
 
 
 def _fields(row: model.Backup) -> dict[str, object]:

@@ -246,6 +246,11 @@ def newest_first(entry: Entry) -> tuple[float, str]:
     return (-entry.at.timestamp() if entry.at else float("inf"), entry.backup.backup_id)
 
 
+def oldest_first(entry: Entry) -> tuple[float, str]:
+    """Sorts oldest first by ``at``, ties by ascending id, undated ones last."""
+    return (entry.at.timestamp() if entry.at else float("inf"), entry.backup.backup_id)
+
+
 def _merged(rows: Sequence[Backup]) -> tuple[Backup, Contradiction | None]:
     """One backup of all its rows, and what they contradict each other in (rule I4)."""
     names = tuple(sorted({row.index_name for row in rows}))
