@@ -106,6 +106,12 @@ def test_runs_are_listed_by_time_kind_and_state(world: World) -> None:
     assert listed(world, f"&from={last}&to={first}") == []
 
 
+@pytest.mark.parametrize("time", ["0.5", "1767225600", "2026-03-01", "2026-03-01T00:00:00", ""])
+def test_a_time_without_its_offset_is_refused(world: World, time: str) -> None:
+    answer = world.ask("GET", f"/runs?from={time}")
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, "query:from")
+
+
 def test_a_page_of_runs_names_the_next_where_reading_on_would_take_too_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,11 +6,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from pinecone_backup.api.cursors import page_of, pagination, read_cursor, write_cursor
 from pinecone_backup.api.holds import Hold, hold_view
-from pinecone_backup.api.models import NAME, Input, Nothing, Output, PageQuery, Pagination, Reason
+from pinecone_backup.api.models import (
+    NAME,
+    Input,
+    Nothing,
+    Output,
+    PageQuery,
+    Pagination,
+    QueryTime,
+    Reason,
+)
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
 from pinecone_backup.model import RunKind
 from pinecone_backup.records import DeletionState, Verdict
@@ -76,9 +85,9 @@ class BackupList(Output):
 class BackupsQuery(PageQuery):
     """Which backups of the project, and in which order."""
 
-    from_: Annotated[AwareDatetime | None, Field(alias="from")] = None
+    from_: Annotated[QueryTime | None, Field(alias="from")] = None
     """Taken at this time or later."""
-    to: AwareDatetime | None = None
+    to: QueryTime | None = None
     """Taken before this time."""
     policy: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """Made by this policy of ours."""

@@ -6,9 +6,17 @@ no request fills the ledger. What belongs to one resource stands beside its rout
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 MOST_ROWS = 100
 NAME = r"^[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?$"
@@ -44,6 +52,17 @@ class Output(BaseModel):
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
 Token = Annotated[str, Field(min_length=1, max_length=2000)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+def _dated(value: object) -> object:
+    """Pydantic takes a number for seconds since 1970, which nobody means in a query."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\dT", value, re.ASCII):
+        raise ValueError("is not an ISO 8601 time, such as 2026-03-01T00:00:00Z")
+    return value
+
+
+QueryTime = Annotated[AwareDatetime, BeforeValidator(_dated)]
+"""With an offset, or ``Z``."""
 
 
 class PageQuery(Input):

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from pinecone_backup import records
 from pinecone_backup.api.cursors import pagination, read_cursor, write_cursor
-from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination
+from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination, QueryTime
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import StoreUnavailable, SubjectUnknown
 from pinecone_backup.model import RunKind, TriggerKind
@@ -65,9 +65,9 @@ class StartRun(Input):
 class RunsQuery(PageQuery):
     """Which runs."""
 
-    from_: Annotated[AwareDatetime | None, Field(alias="from")] = None
+    from_: Annotated[QueryTime | None, Field(alias="from")] = None
     """Asked for or begun at this second or later."""
-    to: AwareDatetime | None = None
+    to: QueryTime | None = None
     """Asked for or begun before this second."""
     kind: RunKind | None = None
     state: RunState | None = None
