@@ -409,15 +409,16 @@ class Project:
     def restore_jobs(self) -> list[RestoreJob]:
         """The restore jobs whose target index is still there, oldest first."""
         now = self.settle()
-        known = [job for job in self.jobs.values() if job.known]
-        return [job for job in known if self.index_by_id(job.index_id).exists(now)]
+        there = {index.index_id for index in self.indexes if index.exists(now)}
+        return [job for job in self.jobs.values() if job.known and job.index_id in there]
 
     def describe_restore_job(self, job_id: str) -> RestoreJob:
         """One restore job; a 404 also when its target index is gone."""
-        for job in self.restore_jobs():
-            if job.job_id == job_id:
-                return job
-        raise errors.not_found(f"Restore job {job_id} not found.")
+        now = self.settle()
+        job = self.jobs.get(job_id)
+        if job is None or not job.known or not self.index_by_id(job.index_id).exists(now):
+            raise errors.not_found(f"Restore job {job_id} not found.")
+        return job
 
     # Conversions.
 

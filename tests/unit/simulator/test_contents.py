@@ -62,6 +62,7 @@ def assert_same(records: Records, expected: dict[str, Record]) -> None:
     assert records.count() == len(ids)
     assert [records.get(i) for i in ids] == [expected[i] for i in ids]
     assert [records.get(i) for i in IDS] == [expected.get(i) for i in IDS]
+    assert [i in records for i in IDS] == [i in expected for i in IDS]
     for bound in IDS:
         assert list(records.ids(after=bound)) == [i for i in ids if i > bound]
         assert list(records.ids(prefix=bound)) == [i for i in ids if i.startswith(bound)]
