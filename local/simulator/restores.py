@@ -102,7 +102,7 @@ class RestoreOperations(BackupOperations):
         return [job for job in self.jobs.values() if job.known and job.index_id in there]
 
     def describe_restore_job(self, job_id: str) -> RestoreJob:
-        """One restore job; a 404 also when its target index is gone."""
+        """One restore job; a 404 also when its target index was deleted."""
         now = self.settle()
         job = self.jobs.get(job_id)
         if job is None or not job.known or not self.index_by_id(job.index_id).exists(now):
