@@ -32,7 +32,7 @@ def test_a_stage_is_deployed_without_a_question_and_its_outputs_are_json(
             "deploy-ci",
             "STAGE=staging",
             f"ARCH={host_architecture()}",
-            f"PARAMS=AwsEndpointUrl={emulator.url} SchedulesState=DISABLED",
+            f"PARAMS=AwsEndpointUrl={emulator.url} SchedulesState=DISABLED Dashboard=true",
             "TAGS=team=search",
         ],
         cwd=ROOT,
