@@ -39,7 +39,7 @@ simulator: .venv/ready ## Only the simulated Pinecone, on PORT (8080)
 	@$(PY) -m local.simulator --port $(PORT)
 
 preview: .venv/ready ## What a policy would keep and delete (POLICY=file, ARGS="--days 90")
-	@$(PY) -m local.preview --policy $(POLICY) $(ARGS)
+	@$(PY) -m local.preview --policy "$(POLICY)" $(ARGS)
 
 ##@ Check it
 
@@ -69,7 +69,7 @@ build: .venv/ready ## Build layers and functions for ARCH (arm64 or x86_64), wit
 	@.venv/bin/python -m local.build $(ARCH)
 
 sam-build: .venv/ready .venv-sam/ready ## Build as `sam local` and `sam deploy` take it, for ARCH
-	@ARCH=$(ARCH) UV=$(CURDIR)/$(UV) PYTHON=$(CURDIR)/.venv/bin/python \
+	@ARCH=$(ARCH) UV="$(CURDIR)/$(UV)" PYTHON="$(CURDIR)/.venv/bin/python" \
 		$(SAM) build --config-env $(STAGE) --parameter-overrides Architecture=$(ARCH) >&2
 
 deploy: sam-build ## Deploy into your AWS account, asking for what accounts differ in (STAGE, ARCH)
@@ -85,7 +85,8 @@ docs: .venv/ready ## Generate what docs/ holds of the code: the policy's schema,
 
 setup: .venv/ready .venv-emulator/ready .venv-sam/ready .venv-template-checks/ready ## Make every environment (the other targets make what they need)
 
-clean: ## Remove what was built; the environments stay
+clean: ## Remove what was built, after stopping what `make up` started; the environments stay
+	@if [ -d .run ] && [ -x .venv/bin/python ]; then $(PY) -m local.up clean; fi
 	@rm -rf .build .run .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
 
 help: ## This list
@@ -108,7 +109,7 @@ help: ## This list
 
 .venv/ready .venv-emulator/ready .venv-sam/ready .venv-template-checks/ready: .venv-uv/ready
 	@echo "Installing $(@D) from $(filter requirements/%,$^)"
-	@$(UV) venv --quiet --allow-existing --python $(CURDIR)/.venv-uv/bin/python $(@D)
+	@$(UV) venv --quiet --allow-existing --python "$(CURDIR)/.venv-uv/bin/python" $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D) $(filter requirements/%,$^)
 	@touch $@
 

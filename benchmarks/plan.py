@@ -16,7 +16,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pinecone_backup.model import Backup, Index, IndexKind, Moment, Status
+from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
 from pinecone_backup.rules.inventory import take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.plan import Facts, make_plan
@@ -95,11 +95,13 @@ def planned(
     listing: list[Backup], records: Mapping[str, BackupRecord], indexes: list[Index]
 ) -> tuple[dict[str, float], Mapping[str, BackupRecord]]:
     start = time.process_time()
-    inventory = take_inventory(listing, records=records, owner=OWNER, clock=NOW)
+    inventory = take_inventory(listing, records=records, owner=OWNER, now=NOW)
     taken = time.process_time()
-    judged = judge(inventory, shrink_percent={}, clock=NOW)
+    judged = judge(inventory, shrink_percent={}, now=NOW)
     made = make_plan(
-        Facts("main", judged.inventory, indexes, DOCUMENT, "v1", Moment(now=NOW, clock=NOW))
+        Facts(
+            "main", judged.inventory, indexes, DOCUMENT, "v1", RunTime(scheduled_at=NOW, actual=NOW)
+        )
     )
     end = time.process_time()
     assert len(made.items) == len(listing)

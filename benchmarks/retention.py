@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pinecone_backup.rules.policy import ExpiryRetention, KeepRetention
 from pinecone_backup.rules.retention import keep
-from pinecone_backup.rules.schedule import latest_slot
+from pinecone_backup.rules.slots import latest_slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

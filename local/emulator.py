@@ -1,7 +1,8 @@
 """The embedded AWS emulator: MiniStack, on a loopback port, in an environment of its own.
 
 MiniStack pins its own botocore, so it lives in ``.venv-emulator``; ``make setup`` makes that. It
-runs our functions under its own interpreter, hence Python 3.13 there too.
+runs our functions under its own interpreter, hence Python 3.13 there too. It lives no longer than
+the process that started it, however that one ends.
 
 What it does not do as AWS does, and where that is made good (never in ``template.yaml``):
 
@@ -15,6 +16,7 @@ What it does not do as AWS does, and where that is made good (never in ``templat
   a role's permissions boundary is dropped.
 * A stack may create a secret whose name is taken, which AWS refuses.
 * Importing an OpenAPI document drops the responses of mock integrations: our API has none.
+* An answer without a body (204) breaks its API Gateway: ``local.emulator_process`` mends that.
 * Dead-letter settings of rules and schedules are dropped; flexible windows and memory limits count
   for nothing; an alarm changes its state but e-mails nobody.
 * The table's encryption, recovery and deletion protection are recorded only.
@@ -22,7 +24,8 @@ What it does not do as AWS does, and where that is made good (never in ``templat
 
 from __future__ import annotations
 
-import json
+import errno
+import fcntl
 import os
 import signal
 import socket
@@ -31,16 +34,16 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import boto3
 import botocore.session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ROOT / ".run"
@@ -50,6 +53,7 @@ ACCOUNT = "000000000000"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 2.0
 """It has nothing to save."""
+_PORTS_TRIED = 20
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Emulators that this process has started, by pid."""
 
@@ -84,7 +88,8 @@ class LocalSession(boto3.Session):
 
 
 @cache
-def _root_session(url: str) -> LocalSession:
+def root_session(url: str) -> LocalSession:
+    """The session of an account's root at an emulator's address."""
     return LocalSession(url, key="test", secret="test")  # noqa: S106 - what MiniStack calls root
 
 
@@ -93,7 +98,7 @@ class Emulator:
     """A running emulator.
 
     Attributes:
-        name: Under which it is remembered in ``.run/<name>/``.
+        name: Of its folder ``.run/<name>/``.
         pid: Its process, which leads a process group with its Lambda workers.
         url: Where it listens, without a trailing slash.
         auth: Whether permissions are enforced.
@@ -106,12 +111,12 @@ class Emulator:
 
     @property
     def folder(self) -> Path:
-        """Its log, its state and its temporary files."""
+        """Its log and its temporary files."""
         return RUN / self.name
 
     def session(self) -> LocalSession:
         """The session of the account's root, who may do everything; not for several threads."""
-        return _root_session(self.url)
+        return root_session(self.url)
 
     def healthy(self) -> bool:
         """Whether it answers."""
@@ -121,93 +126,77 @@ class Emulator:
         except (urllib.error.URLError, OSError):
             return False
 
-    def remember(self) -> None:
-        """Write the state file that ``find`` reads."""
-        (self.folder / "emulator.json").write_text(json.dumps(asdict(self)))
-
-    @classmethod
-    def find(cls, name: str = "emulator") -> Self | None:
-        """The running emulator of that name, or None; a stale state file is no emulator."""
-        try:
-            known = cls(**json.loads((RUN / name / "emulator.json").read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None
-        return known if known.healthy() else None
-
-
-def start(name: str = "emulator", *, auth: bool = False, port: int | None = None) -> Emulator:
-    """Start an emulator and wait until it answers.
-
-    Args:
-        name: The folder in ``.run/`` for its state.
-        auth: Enforce IAM permissions.
-        port: A loopback port; by default a free one.
-
-    Raises:
-        EmulatorFailed: When it is not installed, ends at once, or does not answer in a minute.
-    """
-    folder = RUN / name
-    _discard(folder / "tmp")
-    (folder / "tmp").mkdir(parents=True)
-    program = ROOT / ".venv-emulator" / "bin" / "ministack"
-    if not program.exists():
-        raise EmulatorFailed("The emulator is not installed: run `make setup`")
-    port = port or free_port()
-    log = folder / "emulator.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [str(program)],
-            env=_environment(port, folder / "tmp", auth=auth),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _children[process.pid] = process
-    emulator = Emulator(name, process.pid, f"http://127.0.0.1:{port}", auth)
-    deadline = time.monotonic() + _START_SECONDS
-    while not emulator.healthy():
-        if process.poll() is not None or time.monotonic() > deadline:
-            stop(emulator)
-            tail = "\n".join(log.read_text().splitlines()[-15:])
-            raise EmulatorFailed(f"The emulator did not come up:\n{tail}")
-        time.sleep(0.1)
-    emulator.remember()
-    return emulator
-
-
-def stop(emulator: Emulator) -> None:
-    """End an emulator and its Lambda workers, and remove its temporary files."""
-    with suppress(ProcessLookupError):
-        os.killpg(emulator.pid, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while _alive(emulator.pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        os.killpg(emulator.pid, signal.SIGKILL)  # workers that outlived it
-    if child := _children.pop(emulator.pid, None):
-        child.wait()
-    (emulator.folder / "emulator.json").unlink(missing_ok=True)
-    _discard(emulator.folder / "tmp")
-
 
 @contextmanager
-def running(
-    name: str = "emulator", *, auth: bool = False, port: int | None = None
-) -> Iterator[Emulator]:
-    """An emulator for the length of a ``with`` block."""
-    emulator = start(name, auth=auth, port=port)
+def running(name: str = "emulator", *, auth: bool = False, port: int = 0) -> Iterator[Emulator]:
+    """An emulator for the length of a ``with`` block.
+
+    Args:
+        name: Its folder in ``.run/``; one process at a time uses that.
+        auth: Enforce IAM permissions.
+        port: A loopback port; if that is taken, one of the next; 0 takes any free one.
+
+    Raises:
+        EmulatorFailed: When it is not installed, ends at once, does not answer in a minute, or
+            another process uses the folder.
+    """
+    folder = RUN / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with _held(folder / "lock"):
+        _discard(folder / "tmp")
+        (folder / "tmp").mkdir()
+        emulator = _start(name, auth=auth, port=port)
+        try:
+            _wait_until_healthy(emulator)
+            yield emulator
+        finally:
+            _stop(emulator)
+
+
+def wait(emulator: Emulator) -> None:
+    """Wait until an emulator that this process started has ended."""
+    _children[emulator.pid].wait()
+
+
+def user_of(name: str) -> int | None:
+    """The process that uses ``.run/<name>`` now, or None.
+
+    It holds a lock, which no process that only got its id later does.
+    """
     try:
-        yield emulator
-    finally:
-        stop(emulator)
+        with (RUN / name / "lock").open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read())
+    except FileNotFoundError:
+        pass
+    return None
 
 
-def _discard(folder: Path) -> None:
-    """Put a folder out of the way at once; its thousands of unpacked files go in the background."""
-    if folder.exists():
-        gone = folder.rename(folder.with_name(f"gone-{time.time_ns()}"))
-        os.posix_spawnp("rm", ["rm", "-rf", str(gone)], os.environ)
+def in_use() -> dict[str, int]:
+    """The processes that use a folder in ``.run/`` now, by its name."""
+    names = sorted(lock.parent.name for lock in RUN.glob("*/lock"))
+    return {name: pid for name in names if (pid := user_of(name)) is not None}
+
+
+def at_free_port[T](preferred: int, listen: Callable[[int], T]) -> T:
+    """What ``listen`` gives at the preferred port or, as long as that is taken, at the next.
+
+    Args:
+        preferred: A port; 0 takes any free one.
+        listen: Opens a socket at a port.
+
+    Raises:
+        OSError: From ``listen``; ``EADDRINUSE`` when the next ports are taken too.
+    """
+    for port in range(preferred, preferred + _PORTS_TRIED - 1):
+        try:
+            return listen(port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    return listen(preferred + _PORTS_TRIED - 1)
 
 
 def free_port() -> int:
@@ -215,6 +204,78 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _held(lock: Path) -> Iterator[None]:
+    """Keep a folder for this process, whose id the lock's file says."""
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise EmulatorFailed(
+                f"Process {file.read()} of this checkout uses .run/{lock.parent.name} already: "
+                "wait for its end, or end it"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _start(name: str, *, auth: bool, port: int) -> Emulator:
+    python = ROOT / ".venv-emulator" / "bin" / "python"
+    if not python.exists():
+        raise EmulatorFailed("The emulator is not installed: run `make setup`")
+    folder = RUN / name
+    with (
+        (folder / "emulator.log").open("w") as log,
+        at_free_port(port, lambda each: socket.create_server(("127.0.0.1", each))) as listener,
+    ):
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [python, "-P", ROOT / "local" / "emulator_process.py", str(listener.fileno())],
+            env=_environment(port, folder / "tmp", auth=auth),
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+    _children[process.pid] = process
+    return Emulator(name, process.pid, f"http://127.0.0.1:{port}", auth)
+
+
+def _wait_until_healthy(emulator: Emulator) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not emulator.healthy():
+        if _children[emulator.pid].poll() is not None or time.monotonic() > deadline:
+            tail = "\n".join((emulator.folder / "emulator.log").read_text().splitlines()[-15:])
+            raise EmulatorFailed(f"The emulator did not come up:\n{tail}")
+        time.sleep(0.1)
+
+
+def _stop(emulator: Emulator) -> None:
+    """End an emulator and its Lambda workers, and remove its temporary files."""
+    process = _children.pop(emulator.pid)
+    with suppress(ProcessLookupError, PermissionError):  # macOS has the second for what has ended
+        os.killpg(emulator.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        os.killpg(emulator.pid, signal.SIGKILL)  # workers that outlived it
+    process.wait()
+    if process.stdin:
+        process.stdin.close()
+    _discard(emulator.folder / "tmp")
+
+
+def _discard(folder: Path) -> None:
+    """Put a folder out of the way at once; its thousands of unpacked files go in the background."""
+    if folder.exists():
+        gone = folder.rename(folder.with_name(f"gone-{time.time_ns()}"))
+        os.posix_spawnp("rm", ["rm", "-rf", str(gone)], os.environ)
 
 
 def _environment(port: int, temporary: Path, *, auth: bool) -> dict[str, str]:
@@ -237,13 +298,3 @@ def _environment(port: int, temporary: Path, *, auth: bool) -> dict[str, str]:
         "TMPDIR": str(temporary),
         "TZ": "UTC",
     }
-
-
-def _alive(pid: int) -> bool:
-    if child := _children.get(pid):
-        return child.poll() is None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pinecone_backup.errors import PolicyInvalid
-from pinecone_backup.model import Backup, Index, IndexKind, Moment, Status
+from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
 from pinecone_backup.records import BackupRecord, Hold, HoldScope, Verdict
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.inventory import take_inventory
@@ -20,7 +20,7 @@ from pinecone_backup.rules.marker import Marker, ours
 from pinecone_backup.rules.plan import Baseline, Facts, digest_of, make_plan
 from pinecone_backup.rules.policy import ExpiryRetention, KeepRetention, validate_policy
 from pinecone_backup.rules.retention import keep
-from pinecone_backup.rules.schedule import slots_between, spread
+from pinecone_backup.rules.slots import jitter, slots_between
 from pinecone_backup.rules.verdict import judge, verdict_on
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def a_stable_spread() -> str:
     crons = ("0 2 * * *", "*/15 * * * *")
     lines: list[tuple[str, ...]] = [("index", *(f"cron {cron}" for cron in crons))]
     lines += [
-        (index, *(f"+{spread(index, cron)}" for cron in crons))
+        (index, *(f"+{jitter(index, cron)}" for cron in crons))
         for index in ("main/catalogue", "main/users", "main/reviews")
     ]
     return _columns(lines)
@@ -313,18 +313,18 @@ class Project:
 
     def facts(self) -> Facts:
         """What a prune would go by."""
-        inventory = take_inventory(self.rows, records=self.records, owner=OWNER, clock=self.now)
+        inventory = take_inventory(self.rows, records=self.records, owner=OWNER, now=self.now)
         document = self.document()
         limits = {"ix-1": document.policies[0].shrink_percent}
-        judged = judge(inventory, shrink_percent=limits, clock=self.now).inventory
+        judged = judge(inventory, shrink_percent=limits, now=self.now).inventory
         living = Index(name="catalogue", kind=IndexKind.SERVERLESS, state="Ready", ready=True)
         return Facts(
             project="main",
             inventory=judged,
             indexes=[] if self.deleted_at else [living],
             document=document,
-            version="v1",
-            moment=Moment(self.now, self.now),
+            policy_version="v1",
+            time=RunTime(self.now, self.now),
             holds=self.holds,
         )
 
@@ -487,7 +487,7 @@ def _retention(
 
 def _plan(facts: Facts) -> str:
     plan = make_plan(facts)
-    now = facts.moment.now
+    now = facts.time.scheduled_at
     lines = [
         (
             item.backup_id,

@@ -21,18 +21,19 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from local.jsonc import read_policy
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.policy import POLICY_TAG, PolicyDocument, parse_policy
+from pinecone_backup.rules.preview import LONGEST, PastBackup, imagined, preview
 from pinecone_backup.rules.retention import keep
-from pinecone_backup.rules.schedule import slots_between
-from pinecone_backup.usecases.preview import LONGEST, PastBackup, imagined, preview
+from pinecone_backup.rules.slots import slots_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pinecone_backup.rules.plan import Facts, PlanItem
     from pinecone_backup.rules.policy import Policy
-    from pinecone_backup.usecases.preview import Preview, PreviewDay
+    from pinecone_backup.rules.preview import Preview, PreviewDay
 
 LETTERS = (
     ("Y", "yearly", "bold magenta"),
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     wanted = _parser().parse_args(arguments)
     console = console or Console()
     try:
-        document = parse_policy(wanted.policy.read_bytes())
+        document = parse_policy(read_policy(wanted.policy))
         facts, subjects = _facts(wanted, document)
     except PolicyInvalid as error:
         console.print(f"[bold red]{wanted.policy} is not a valid policy document.[/]")
@@ -232,11 +233,11 @@ def _ahead(found: Preview) -> str:
     return f"{days} day{'' if days == 1 else 's'}"
 
 
-def _calendar(day: PreviewDay, deleted: Iterable[PlanItem], title: str, subject: Subject) -> Group:
+def _calendar(day: PreviewDay, items: Iterable[PlanItem], title: str, subject: Subject) -> Group:
     """Eight weeks up to the day, each date marked with why a backup of it stays, or goes."""
     local = _local_date(subject.zone)
     kept = _by_date((item for item in day.kept if item.index_name == subject.name), local)
-    gone = _by_date((item for item in deleted if item.index_name == subject.name), local)
+    deleted = _by_date((item for item in items if item.index_name == subject.name), local)
     end = day.at.astimezone(subject.zone).date()
     first = end - timedelta(days=end.weekday(), weeks=WEEKS - 1)
     table = Table(box=None, padding=(0, 1), title=f"{title}, {end:%d %b %Y}", title_justify="left")
@@ -247,10 +248,10 @@ def _calendar(day: PreviewDay, deleted: Iterable[PlanItem], title: str, subject:
         monday = first + timedelta(weeks=week)
         dates = [monday + timedelta(days=number) for number in range(7)]
         new_month = week == 0 or any(each.day == 1 for each in dates)
-        cells = [_cell(each, kept, gone) if each <= end else Text() for each in dates]
+        cells = [_cell(each, kept, deleted) if each <= end else Text() for each in dates]
         table.add_row(f"{dates[-1]:%b}" if new_month else "", *cells)
     older = [each for each in sorted(kept, reverse=True) if each < first]
-    left, going = sum(map(len, kept.values())), sum(map(len, gone.values()))
+    left, going = sum(map(len, kept.values())), sum(map(len, deleted.values()))
     return Group(
         table,
         _older(older, kept),
@@ -275,7 +276,7 @@ def _wrapped(text: Text, width: int = 46) -> Text:
 
 
 def _cell(
-    each: date, kept: Mapping[date, Sequence[PlanItem]], gone: Mapping[date, Sequence[PlanItem]]
+    each: date, kept: Mapping[date, Sequence[PlanItem]], deleted: Mapping[date, Sequence[PlanItem]]
 ) -> Text:
     """The day of the month, why it stays, and how many when there are several."""
     text = Text(f"{each.day:>2}", style="" if each in kept else "dim")
@@ -283,7 +284,7 @@ def _cell(
         letter, style = _mark(kept[each])
         count = len(kept[each])
         return text.append(letter, style).append(str(count) if count > 1 else "", "dim")
-    return text.append("x", "red") if each in gone else text
+    return text.append("x", "red") if each in deleted else text
 
 
 def _mark(items: Sequence[PlanItem]) -> tuple[str, str]:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from local.progress import hours, step
 from local.receiver import Behaviour
 from local.scenario import DAY, EXPECTED_POLICY, POLICY, START, seed
 from local.simulator import Simulator
@@ -31,7 +29,7 @@ from pinecone_backup.rules.marker import Marker, ours
 from pinecone_backup.rules.plan import Action, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from local.simulator.state import Backup
     from pinecone_backup.records import Finding
@@ -68,7 +66,8 @@ def main() -> int:
     try:
         with running(_stepper(console), name=STACK, simulator=simulator, policy=POLICY) as stack:
             day = _drive(stack, console)
-            _wait_for_webhooks(stack, day)
+            with step(console, "Waiting for the last webhooks"):
+                _wait_for_webhooks(stack, day)
             _show(stack, day, console)
             failures = _check(stack, day, console)
     except DayFailed as error:
@@ -84,16 +83,8 @@ def main() -> int:
     return 0
 
 
-@contextmanager
-def _step(console: Console, what: str) -> Iterator[None]:
-    began = monotonic()
-    with console.status(what):
-        yield
-    console.print(f"  [green]done[/green]  {what} [dim]({monotonic() - began:.1f} s)[/dim]")
-
-
 def _stepper(console: Console) -> Callable[[str], Any]:
-    return lambda what: _step(console, what)
+    return lambda what: step(console, what)
 
 
 # --- The day ---------------------------------------------------------------------------------
@@ -103,23 +94,15 @@ def _drive(stack: Stack, console: Console) -> Day:
     day = Day()
     happenings = _happenings(stack, day)
     moments = [START + number * TICK for number in range(int(DAY / TICK))]
-    columns = (
-        TextColumn("  {task.fields[time]}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-    )
     console.print()
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(moments), time="00:00")
+    with hours(console, len(moments)) as begin:
         for now in moments:
             stack.at(now)
             what = happenings.get(now - START)
+            begin(f"{now:%H:%M}", what[0] if what else "create")
             if what is not None:
-                progress.update(task, description=what[0])
                 what[1]()
             _run(stack, day, RunKind.CREATE)
-            progress.update(task, advance=1, time=f"{now:%H:%M}", description="create")
     return day
 
 
@@ -252,14 +235,14 @@ def _show_pruned(day: Day, console: Console) -> None:
     table = _table("Pruned", "Index", "Gone", "Kept", "Freed", "Why a backup was kept")
     for index in dict.fromkeys(item.index_name for item in plan.items):
         mine = [item for item in plan.items if item.index_name == index]
-        gone = [item for item in mine if item.action is Action.DELETE]
+        deleted = [item for item in mine if item.action is Action.DELETE]
         kept = [item for item in mine if item.action is Action.KEEP]
-        if not gone:
+        if not deleted:
             continue
         reasons = Counter(reason for item in kept for reason in item.reasons)
-        told = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
-        freed = sum(item.size_bytes or 0 for item in gone)
-        table.add_row(index, str(len(gone)), str(len(kept)), _size(freed), told)
+        words = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
+        freed = sum(item.size_bytes or 0 for item in deleted)
+        table.add_row(index, str(len(deleted)), str(len(kept)), _size(freed), words)
     first, dry = day.plans[0]
     _print(
         console,
@@ -284,16 +267,16 @@ def _show_left_alone(day: Day, console: Console) -> None:
         for item in plan.items
         if item.index_id == index.index_id
     )
-    for (name, why), count in sorted((counted + frozen).items()):
-        table.add_row(name, str(count), why)
+    for (name, reason), count in sorted((counted + frozen).items()):
+        table.add_row(name, str(count), reason)
     _print(console, table, "Not ours, another deployment's, or of an index that is gone.")
 
 
 def _show_findings(day: Day, console: Console) -> None:
     table = _table("Found", "At", "Severity", "What", "Resolved")
-    gone = {finding.finding_id: at for at, finding in day.resolved}
+    deleted = {finding.finding_id: at for at, finding in day.resolved}
     for at, finding in sorted(day.opened, key=lambda pair: (pair[0], pair[1].severity.rank)):
-        resolved = gone.get(finding.finding_id)
+        resolved = deleted.get(finding.finding_id)
         table.add_row(
             f"{at:%H:%M}",
             str(finding.severity),
@@ -379,9 +362,9 @@ def _claims(stack: Stack, day: Day) -> Iterable[tuple[str, bool]]:
         ),
     )
     yield from _claims_about_pruning(day)
-    gone = {backup.backup_id for backup in project.backups if backup.gone_at}
+    deleted = {backup.backup_id for backup in project.backups if backup.gone_at}
     planned = {item.backup_id for _, plan in day.plans[1:] for item in plan.to_go}
-    yield "exactly what the plans named was deleted", bool(gone) and gone == planned
+    yield "exactly what the plans named was deleted", bool(deleted) and deleted == planned
     yield from _claims_about_findings(day)
     signed = [got for got in stack.receiver.received if got.path.startswith("/standard")]
     yield "every signed webhook verifies", bool(signed) and all(got.verified for got in signed)

@@ -17,26 +17,28 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from local.build import FUNCTIONS
-from local.emulator import RUN, Emulator
+from local.build import FUNCTIONS, host_architecture
+from local.emulator import RUN, root_session
+from local.up import STACK, Up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from local.emulator import LocalSession
 
 LOOPBACK = "127.0.0.1"
 ENVIRONMENT = RUN / "env.json"
 _CHUNK = 65_536
 
 
-def environments(emulator: Emulator, stack_name: str, host: str) -> dict[str, dict[str, str]]:
+def environments(session: LocalSession, stack_name: str, host: str) -> dict[str, dict[str, str]]:
     """The variables of each deployed function, as ``--env-vars`` wants them.
 
     Args:
-        emulator: Where the stack is deployed.
+        session: Of the account where the stack is deployed.
         stack_name: The stack.
         host: What stands for loopback in them.
     """
-    session = emulator.session()
     formation, functions = session.client("cloudformation"), session.client("lambda")
     variables = {}
     for name in FUNCTIONS:
@@ -100,19 +102,20 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 def main() -> int:
     """Write the file and forward until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m local.sam_local", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make sam-local", description=__doc__)
     parser.add_argument("--host", default="172.17.0.1", help="the address that containers reach")
-    parser.add_argument("--stack", default="pinecone-backup")
     options = parser.parse_args()
-    emulator = Emulator.find("up")
-    if emulator is None:
+    up = Up.find()
+    if up is None:
         print("The local stack is not up: run `make up` first.", file=sys.stderr)
         return 1
-    variables = environments(emulator, options.stack, options.host)
+    variables = environments(root_session(up.emulator), STACK, options.host)
     ENVIRONMENT.write_text(json.dumps(variables, indent=2) + "\n")
-    print(f"Wrote .run/{ENVIRONMENT.name}. In another terminal, with any AWS credentials set:")
-    print("  sam build && sam local invoke CreateFunction --event events/create-direct.json \\")
-    print(f"    --env-vars .run/{ENVIRONMENT.name}")
+    print(f"Wrote .run/{ENVIRONMENT.name}. In another terminal:")
+    print(f"  make sam-build ARCH={host_architecture()}")
+    print("  source .run/up.env")
+    print("  .venv-sam/bin/sam local invoke CreateFunction -e events/create-direct.json \\")
+    print(f"    --env-vars .run/{ENVIRONMENT.name}", flush=True)
     try:
         asyncio.run(_forward_for_ever(options.host, ports(variables)))
     except OSError as error:

@@ -129,9 +129,9 @@ def seed(simulator: Simulator, owner: str) -> None:
     ours(project, owner, "articles", "silver", past, records=8_000)
     project.seed_index("articles", created_at=reborn, records=8_200, tags={"tier": "silver"})
 
-    gone = START - 40 * DAY
-    project.seed_index("old-catalog", created_at=year, deleted_at=gone, records=900)
-    ours(project, owner, "old-catalog", "gold", [gone - DAY, gone - 2 * DAY], records=900)
+    deleted = START - 40 * DAY
+    project.seed_index("old-catalog", created_at=year, deleted_at=deleted, records=900)
+    ours(project, owner, "old-catalog", "gold", [deleted - DAY, deleted - 2 * DAY], records=900)
 
     project.seed_index("sessions", created_at=year, records=500, tags={"backup-policy": "none"})
     project.seed_index("experiments", created_at=year, records=70)

@@ -1,12 +1,13 @@
 """The local stack: simulated Pinecone, AWS emulator and webhook receiver, with the product on it.
 
-``make run`` and the tests keep it for the length of a ``with`` block; ``make up`` leaves it running
-(``local.up``).
+``make run`` keeps it for the length of a ``with`` block, and so does the process that ``make up``
+leaves running (``local.keeper``).
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from base64 import b64encode
 from contextlib import ExitStack, contextmanager
@@ -14,9 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local import emulator as emulators
-from local.deploy import deploy
+from local.deploy import DeploymentFailed, deploy
+from local.emulator import EmulatorFailed, at_free_port
 from local.receiver import Receiver
-from local.simulator.server import DEFAULT_KEY
+from local.simulator import DEFAULT_KEY, serve_simulator
 from pinecone_backup.adapters.ledger import DynamoLedger
 from pinecone_backup.records import Run, RunState
 from pinecone_backup.triggers import REQUEST_SOURCE
@@ -117,6 +119,15 @@ PARAMETERS = {"PruneMode": "enforce", "LocalClock": "true", "SchedulesState": "D
 type Step = Callable[[str], AbstractContextManager[object]]
 
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where to listen on loopback: at these, or the next if one is taken; 0 is any free one."""
+
+    simulator: int = 0
+    receiver: int = 0
+    emulator: int = 0
+
+
 @contextmanager
 def running(
     step: Step,
@@ -125,6 +136,8 @@ def running(
     simulator: Simulator,
     policy: Mapping[str, Any],
     parameters: Mapping[str, str] = PARAMETERS,
+    folder: str = "emulator",
+    ports: Ports = Ports(),
 ) -> Iterator[Stack]:
     """Everything up and the product deployed, until the block ends.
 
@@ -134,14 +147,26 @@ def running(
         simulator: The simulated Pinecone, seeded or not.
         policy: The policy document to store.
         parameters: Of the template.
+        folder: The emulator's in ``.run/``.
+        ports: Where to listen.
+
+    Raises:
+        DayFailed: It did not come up.
     """
     with ExitStack() as ending:
         with step("Starting a simulated Pinecone and a webhook receiver"):
-            simulator_url = ending.enter_context(simulator.serve())
-            receiver = ending.enter_context(Receiver(secrets=[SIGNING_SECRET]))
-        with step("Starting an AWS emulator"):
-            emulator = ending.enter_context(emulators.running())
-        with step("Building the layers and deploying template.yaml"):
+            secrets = [SIGNING_SECRET]
+            simulator_url = at_free_port(
+                ports.simulator,
+                lambda port: ending.enter_context(serve_simulator(simulator, port)),
+            )
+            receiver = at_free_port(
+                ports.receiver,
+                lambda port: ending.enter_context(Receiver(secrets=secrets, port=port)),
+            )
+        with step("Starting an AWS emulator"), _day_failed():
+            emulator = ending.enter_context(emulators.running(folder, port=ports.emulator))
+        with step("Building the layers and deploying template.yaml"), _day_failed():
             given = {
                 **parameters,
                 "PineconeUrl": simulator_url,
@@ -154,6 +179,14 @@ def running(
             stack.set_secret("targets", json.dumps(targets_at(receiver.url(""))))
             stack.store_policy(policy)
         yield stack
+
+
+@contextmanager
+def _day_failed() -> Iterator[None]:
+    try:
+        yield
+    except (EmulatorFailed, DeploymentFailed, subprocess.CalledProcessError) as error:
+        raise DayFailed(str(error)) from error
 
 
 def targets_at(receiver: str) -> dict[str, Any]:

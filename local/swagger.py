@@ -1,4 +1,4 @@
-"""The API's document as a page to read and to try: ``python -m local.swagger --api URL``.
+"""The API's document as a page to read and to try, beside the local stack.
 
 The page asks this server, which signs what it forwards as the emulator's root: a browser cannot
 sign. It is for the local stack alone, listens on 127.0.0.1, and loads nothing from elsewhere.
@@ -6,16 +6,13 @@ sign. It is for the local stack alone, listens on 127.0.0.1, and loads nothing f
 
 from __future__ import annotations
 
-import argparse
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
-import uvicorn
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 
@@ -24,6 +21,8 @@ from local.emulator import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from botocore.credentials import Credentials
 
 _FORWARDED = ("content-type", "idempotency-key", "accept")
 _RETURNED = ("content-type", "location", "retry-after", "allow", "idempotency-replayed")
@@ -67,22 +66,3 @@ def _document() -> dict[str, Any]:
     document: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
     del document["security"], document["components"]["securitySchemes"]
     return document | {"servers": [{"url": "/"}]}
-
-
-def main() -> None:
-    """Serve until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m local.swagger", description=__doc__)
-    parser.add_argument("--api", required=True, help="the API's address (the output ApiUrl)")
-    parser.add_argument("--port", type=int, default=8084)
-    options = parser.parse_args()
-    credentials = Credentials("test", "test")
-    uvicorn.run(
-        create_app(options.api, credentials),
-        host="127.0.0.1",
-        port=options.port,
-        log_level="warning",
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,8 @@
-"""``make up`` and ``make down``: the local stack, left running to play with.
+"""``make up``, ``make down`` and ``make clean``: the local stack, left running to play with.
 
 The same stack as in the guided run, on the real clock: a simulated Pinecone with the demo
 project, a webhook receiver, the emulator with the product deployed, its schedules switched on.
-``.run/up.json`` remembers what was started; logs lie beside it.
+``local.keeper`` is the process that keeps all of it; ``.run/up.log`` is its log.
 """
 
 from __future__ import annotations
@@ -14,208 +14,198 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 
 from local import emulator as emulators
-from local.deploy import deploy
-from local.emulator import REGION, ROOT, RUN
-from local.simulator.server import DEFAULT_KEY
-from local.stack import SIGNING_SECRET, DayFailed, targets_at, wait_until
+from local.emulator import ROOT, RUN
+from local.progress import step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 STACK = "pinecone-backup"
-EMULATOR_PORT, SIMULATOR_PORT, RECEIVER_PORT, SWAGGER_PORT = 4566, 8080, 8090, 8084
+FOLDER = "up"
 STATE = RUN / "up.json"
 ENVIRONMENT = RUN / "up.env"
-POLICY: dict[str, Any] = {
-    "version": 1,
-    "projects": [{"name": "main"}],
-    "policies": [
-        {
-            "name": "often",
-            "cron": "*/10 * * * *",
-            "timezone": "Europe/Berlin",
-            "retention": {"keep_last": 6, "keep_hourly": 6, "keep_daily": 7, "keep_weekly": 4},
-            "max_age": "1h",
-        }
-    ],
-    "assignments": [{"index": "*", "policy": "often"}],
-}
-"""Often enough to see something happen."""
+LOG = RUN / "up.log"
+_END_SECONDS = 10.0
+
+
+class NotUp(RuntimeError):
+    """The local stack did not come up, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """Where the local stack of this checkout listens: URLs without a trailing slash.
+
+    Attributes:
+        emulator: The AWS emulator.
+        simulator: The simulated Pinecone.
+        receiver: The webhook receiver.
+        page: The page that shows the API.
+        api: The API.
+        key: The simulated Pinecone's API key.
+    """
+
+    emulator: str
+    simulator: str
+    receiver: str
+    page: str
+    api: str
+    key: str
+
+    @classmethod
+    def find(cls) -> Self | None:
+        """The local stack of this checkout, or None when it is not up."""
+        if emulators.user_of(FOLDER) is None:
+            return None
+        try:
+            return cls(**json.loads(STATE.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):  # not yet, or of another version
+            return None
 
 
 def main() -> int:
     """Start or stop; 0 when that worked."""
     parser = argparse.ArgumentParser(prog="python -m local.up", description=__doc__)
-    parser.add_argument("what", choices=("up", "down"), nargs="?", default="up")
-    console = Console()
-    if parser.parse_args().what == "down":
-        return _down(console)
-    if STATE.exists():
-        console.print("The local stack is up already; [bold]make down[/bold] stops it.")
+    parser.add_argument("what", choices=("up", "down", "clean"))
+    commands: dict[str, Callable[[Console], int]] = {"up": _up, "down": _down, "clean": _clean}
+    return commands[parser.parse_args().what](Console())
+
+
+def _up(console: Console) -> int:
+    if up := Up.find():
+        console.print("The local stack of this checkout is up already.")
+        _explain(console, up)
         return 0
-    try:
-        outputs = _up(console)
-    except (DayFailed, RuntimeError) as error:
-        console.print(f"[bold red]The local stack did not come up:[/bold red] {error}")
-        _down(console)
+    if (pid := emulators.user_of(FOLDER)) is not None:
+        console.print(
+            f"Process {pid} of this checkout is starting or ending the local stack: wait for it, "
+            "or [bold]make down[/bold]",
+            soft_wrap=True,
+        )
         return 1
-    _explain(console, outputs)
+    try:
+        _start(console)
+    except NotUp as error:
+        console.print("[bold red]The local stack did not come up.[/bold red]")
+        console.print(f"{error}\nThe log is {_shown(LOG)}.", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Interrupted: nothing is left running.")
+        return 130
+    if up := Up.find():
+        _explain(console, up)
     return 0
 
 
-def _up(console: Console) -> dict[str, str]:
+def _start(console: Console) -> None:
+    """Start the keeper and follow it until the stack is up; it ends when this does.
+
+    Raises:
+        NotUp: The stack did not come up.
+    """
     RUN.mkdir(exist_ok=True)
-    simulator = _serve("simulator", SIMULATOR_PORT, "/_simulator/clock", "--seed", "demo")
-    _quicken(simulator)
-    receiver = _serve("receiver", RECEIVER_PORT, "/received", "--secret", SIGNING_SECRET)
-    with console.status("Starting the AWS emulator"):
-        emulator = emulators.start("up", port=EMULATOR_PORT)
-    _remember({"emulator": emulator.pid})
-    with console.status("Building the layers and deploying template.yaml"):
-        outputs = deploy(
-            emulator,
-            STACK,
-            {
-                "PruneMode": "approve",
-                "CreateSchedule": "rate(1 minute)",
-                "AuditSchedule": "rate(5 minutes)",
-                "PruneSchedule": "rate(10 minutes)",
-                "FlexibleWindowMinutes": "0",
-                "PineconeUrl": simulator,
-                "InsecureWebhookHosts": receiver.removeprefix("http://"),
-            },
-        )
-    _serve("swagger", SWAGGER_PORT, "/docs", "--api", outputs["ApiUrl"])
-    session = emulator.session()
-    secrets = session.client("secretsmanager")
-    secrets.put_secret_value(SecretId=f"{STACK}/projects/main", SecretString=DEFAULT_KEY)
-    secrets.put_secret_value(
-        SecretId=f"{STACK}/targets", SecretString=json.dumps(targets_at(receiver))
-    )
-    session.client("s3").put_object(
-        Bucket=outputs["BucketName"], Key="policy/policy.json", Body=json.dumps(POLICY).encode()
-    )
-    ENVIRONMENT.write_text(
-        f"export AWS_ENDPOINT_URL={emulator.url}\n"
-        f"export AWS_DEFAULT_REGION={REGION}\n"
-        "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test\n"
-        f"export API={outputs['ApiUrl']}\n"
-        f"export BUCKET={outputs['BucketName']} BUS={outputs['BusName']}\n"
-    )
-    return outputs
-
-
-def _quicken(simulator: str) -> None:
-    """Let backups take seconds, so that one sees them end."""
-    change = urllib.request.Request(  # noqa: S310 - loopback
-        f"{simulator}/_simulator/behaviour",
-        data=json.dumps({"backup_seconds": 15}).encode(),
-        headers={"Content-Type": "application/json"},
-        method="PATCH",
-    )
-    with urllib.request.urlopen(change, timeout=5):  # noqa: S310 - loopback
-        pass
-
-
-def _serve(name: str, port: int, path: str, *options: str) -> str:
-    """Start a module of ours in the background and wait until it answers; its address."""
-    log = RUN / f"{name}.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"local.{name}", "--port", str(port), *options],
+    with LOG.open("w") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "local.keeper"],
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
             start_new_session=True,
         )
-    _remember({name: process.pid})
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool | None:
-        if process.poll() is not None:
-            raise DayFailed(f"The {name} ended: {_last_line(log)}")
-        try:
-            with urllib.request.urlopen(url + path, timeout=2):  # noqa: S310 - loopback
-                return True
-        except (urllib.error.URLError, OSError):
-            return None
-
-    wait_until(answers, f"the {name} to answer on port {port}", seconds=20)
-    return url
+    is_up = False
+    try:
+        _follow(keeper.stdout or (), console)
+        is_up = True
+    finally:
+        if keeper.stdin:
+            keeper.stdin.close()
+        if not is_up:
+            keeper.wait()
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text().strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
-
-
-def _remember(started: dict[str, int]) -> None:
-    known: dict[str, int] = json.loads(STATE.read_text()) if STATE.exists() else {}
-    STATE.write_text(json.dumps(known | started))
+def _follow(said: Iterable[str], console: Console) -> None:
+    with ExitStack() as current:
+        for line in said:
+            message: dict[str, str] = json.loads(line)
+            if "failed" in message:
+                raise NotUp(message["failed"])
+            current.close()
+            if "up" in message:
+                return
+            current.enter_context(step(console, message["step"]))
+        raise NotUp("It was stopped before it was up, or broke.")
 
 
 def _down(console: Console) -> int:
-    started: dict[str, int] = json.loads(STATE.read_text()) if STATE.exists() else {}
-    if not started:
-        console.print("Nothing is up.")
-        return 0
-    emulator = emulators.Emulator.find("up")
-    if emulator is not None:
-        emulators.stop(emulator)
-    for name in ("simulator", "receiver", "swagger"):
-        if name in started and f"local.{name}" in _command(started[name]):
-            _end(started[name])
-    STATE.unlink()
-    ENVIRONMENT.unlink(missing_ok=True)
-    console.print("The local stack is down.")
+    pid = emulators.user_of(FOLDER)
+    if pid is not None and not (_ended(pid, signal.SIGTERM) or _ended(pid, signal.SIGKILL)):
+        console.print(f"Process {pid}, which keeps the local stack, does not end.")
+        return 1
+    for left in (STATE, ENVIRONMENT):
+        left.unlink(missing_ok=True)
+    console.print("Nothing is up in this checkout." if pid is None else "The local stack is down.")
     return 0
 
 
-def _command(pid: int) -> str:
-    """What a process runs; a process id may have gone to another one meanwhile."""
-    listed = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return listed.stdout
-
-
-def _end(pid: int) -> None:
+def _ended(pid: int, by: signal.Signals) -> bool:
+    """Whether the keeper ended in time; what it kept ends with it, in whatever way it does."""
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        for _ in range(50):
-            os.kill(pid, 0)
-            time.sleep(0.1)
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, by)
+    deadline = time.monotonic() + _END_SECONDS
+    while emulators.user_of(FOLDER) == pid:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
-def _explain(console: Console, outputs: dict[str, str]) -> None:
+def _clean(console: Console) -> int:
+    """Make sure that nothing uses what ``make clean`` is about to remove."""
+    for name, pid in emulators.in_use().items():
+        if name != FOLDER:
+            console.print(
+                f"Nothing was removed: process {pid} of this checkout (make run, or a test) uses "
+                f".run/{name}. Wait for its end, or end it.",
+                soft_wrap=True,
+            )
+            return 1
+    return 0 if emulators.user_of(FOLDER) is None else _down(console)
+
+
+def _explain(console: Console, up: Up) -> None:
     console.print(
         f"""
 [bold]The local stack is up.[/bold]
 
-  Simulated Pinecone   http://127.0.0.1:{SIMULATOR_PORT}/docs   (API key {DEFAULT_KEY})
-  Webhooks received    http://127.0.0.1:{RECEIVER_PORT}/received
-  AWS emulator         http://127.0.0.1:{EMULATOR_PORT}
-  Our API              {outputs["ApiUrl"]}
-                       http://127.0.0.1:{SWAGGER_PORT}/docs shows it, and asks it for you
+  Simulated Pinecone   {up.simulator}/docs   (API key {up.key})
+  Webhooks received    {up.receiver}/received
+  AWS emulator         {up.emulator}
+  Our API              {up.api}
+                       {up.page}/docs shows it, and asks it for you
 
-The schedules run: a create tick every minute, an audit every five, a prune plan every ten.
+The schedules run: a create tick every minute, an audit every five minutes, and
+a prune plan every ten.
 
-  source {ENVIRONMENT.relative_to(ROOT)}      sets what the commands of the README need
+  source {_shown(ENVIRONMENT)}      sets what the commands of the README need
   make down               stops all of it
 """,
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from pinecone_backup.api.app import Api
 from pinecone_backup.settings import ApiSettings
-from pinecone_backup.wiring import Outside, share_logging, time_left
+from pinecone_backup.wiring.projects import Container, share_logging, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ _budget = _Budget()
 
 @cache
 def _api() -> Api:
-    return Api(Outside(ApiSettings.read(), call_seconds=_budget))
+    return Api(Container(ApiSettings.read(), call_seconds=_budget))
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId")

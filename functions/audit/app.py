@@ -12,7 +12,7 @@ from pinecone_backup.settings import ProjectSettings
 from pinecone_backup.triggers import read_trigger
 from pinecone_backup.usecases.audit import AuditOutcome, audit_project
 from pinecone_backup.usecases.runs import Job, run_projects
-from pinecone_backup.wiring import Outside, share_logging, time_left
+from pinecone_backup.wiring.projects import Container, share_logging, time_left
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,26 +22,26 @@ share_logging(logger)
 
 
 @cache
-def _outside() -> Outside[ProjectSettings]:
-    return Outside(ProjectSettings.read())
+def _container() -> Container[ProjectSettings]:
+    return Container(ProjectSettings.read())
 
 
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Audit the projects of the policy, or the one that is asked for."""
-    outside = _outside()
+    container = _container()
 
     def work(job: Job) -> AuditOutcome:
         return audit_project(
             job.context,
-            outside.control_plane(job.project),
+            container.control_plane(job.project),
             job.ledger,
-            outside.objects,
-            outside.metrics,
+            container.objects,
+            container.metrics,
             document=job.document,
             policy_version=job.policy_version,
             time_left=time_left(context),
-            stack=outside.settings.stack_name,
+            stack=container.settings.stack_name,
         )
 
-    return run_projects(outside.frame, RunKind.AUDIT, read_trigger(event, RunKind.AUDIT), work)
+    return run_projects(container.services, RunKind.AUDIT, read_trigger(event, RunKind.AUDIT), work)

@@ -12,7 +12,7 @@ from pinecone_backup.settings import ProjectSettings
 from pinecone_backup.triggers import read_trigger
 from pinecone_backup.usecases.create import CreateOutcome, create_backups
 from pinecone_backup.usecases.runs import Job, run_projects
-from pinecone_backup.wiring import Outside, share_logging, time_left
+from pinecone_backup.wiring.projects import Container, share_logging, time_left
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,23 +22,25 @@ share_logging(logger)
 
 
 @cache
-def _outside() -> Outside[ProjectSettings]:
-    return Outside(ProjectSettings.read())
+def _container() -> Container[ProjectSettings]:
+    return Container(ProjectSettings.read())
 
 
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Start what is due in the projects of the policy, or in the one that is asked for."""
-    outside = _outside()
+    container = _container()
 
     def work(job: Job) -> CreateOutcome:
         return create_backups(
             job.context,
-            outside.control_plane(job.project),
+            container.control_plane(job.project),
             job.ledger,
             job.document,
             job.policy_version,
             time_left=time_left(context),
         )
 
-    return run_projects(outside.frame, RunKind.CREATE, read_trigger(event, RunKind.CREATE), work)
+    return run_projects(
+        container.services, RunKind.CREATE, read_trigger(event, RunKind.CREATE), work
+    )

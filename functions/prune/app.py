@@ -10,10 +10,10 @@ from aws_lambda_powertools import Logger
 from pinecone_backup.model import RunKind
 from pinecone_backup.settings import PruneMode, PruneSettings
 from pinecone_backup.triggers import read_trigger
-from pinecone_backup.usecases.deletions import Tools
+from pinecone_backup.usecases.deletions import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
 from pinecone_backup.usecases.runs import Job, run_projects
-from pinecone_backup.wiring import Outside, share_logging, time_left
+from pinecone_backup.wiring.projects import Container, share_logging, time_left
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,32 +23,32 @@ share_logging(logger)
 
 
 @cache
-def _outside() -> Outside[PruneSettings]:
-    return Outside(PruneSettings.read())
+def _container() -> Container[PruneSettings]:
+    return Container(PruneSettings.read())
 
 
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Prune the projects of the policy, or the one that is asked for."""
-    outside = _outside()
+    container = _container()
     request = read_trigger(event, RunKind.PRUNE)
 
     def work(job: Job) -> PruneOutcome:
-        tools = Tools(
-            control_plane=outside.control_plane(job.project),
+        services = PruneServices(
+            control_plane=container.control_plane(job.project),
             ledger=job.ledger,
-            store=outside.objects,
-            policy_version=outside.policies.load_version,
+            store=container.objects,
+            policy_version=container.policies.load_version,
             time_left=time_left(context),
         )
-        mode = PruneMode.DRY_RUN if request.dry_run else outside.settings.prune_mode
+        mode = PruneMode.DRY_RUN if request.dry_run else container.settings.prune_mode
         return prune(
             job.context,
-            tools,
+            services,
             document=job.document,
-            version=job.policy_version,
+            policy_version=job.policy_version,
             mode=mode,
             digest=request.digest,
         )
 
-    return run_projects(outside.frame, RunKind.PRUNE, request, work)
+    return run_projects(container.services, RunKind.PRUNE, request, work)

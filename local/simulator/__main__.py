@@ -9,7 +9,8 @@ import uvicorn
 
 from local.simulator.app import create_app
 from local.simulator.demo import seed_demo
-from local.simulator.server import DEFAULT_KEY, Simulator, server_config
+from local.simulator.server import server_config
+from local.simulator.simulator import DEFAULT_KEY, Simulator
 
 
 def main() -> None:

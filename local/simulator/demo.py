@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from local.simulator.project import vector_fields
+from local.simulator.schema import vector_fields
 from local.simulator.state import Kind
 
 if TYPE_CHECKING:
-    from local.simulator.server import Simulator
+    from local.simulator.simulator import Simulator
 
 
 def seed_demo(simulator: Simulator) -> None:

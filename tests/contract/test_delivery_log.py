@@ -13,7 +13,7 @@ from moto import mock_aws
 from local.receiver import Receiver
 from pinecone_backup.adapters.delivery_log import LEASE, DynamoDeliveryLog
 from pinecone_backup.errors import LedgerUnavailable
-from pinecone_backup.webhooks.ports import Standing
+from pinecone_backup.ports import DeliveryStatus
 from tests.support.webhooks import NOON, MemoryDeliveryLog
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from pinecone_backup.webhooks.ports import DeliveryLog
+    from pinecone_backup.ports import DeliveryLog
 
 LATER = NOON + timedelta(hours=1)
 
@@ -55,58 +55,58 @@ def log(request: pytest.FixtureRequest) -> DeliveryLog:
 
 
 def test_the_first_to_begin_has_the_delivery(log: DeliveryLog) -> None:
-    assert log.begin("e-1", "ops", clock=NOON) is Standing.OURS
-    assert log.begin("e-1", "ops", clock=NOON) is Standing.IN_FLIGHT
+    assert log.begin("e-1", "ops", now=NOON) is DeliveryStatus.RESERVED
+    assert log.begin("e-1", "ops", now=NOON) is DeliveryStatus.IN_FLIGHT
 
 
 def test_another_target_and_another_event_are_free(log: DeliveryLog) -> None:
-    log.begin("e-1", "ops", clock=NOON)
+    log.begin("e-1", "ops", now=NOON)
 
-    assert log.begin("e-1", "siem", clock=NOON) is Standing.OURS
-    assert log.begin("e-2", "ops", clock=NOON) is Standing.OURS
+    assert log.begin("e-1", "siem", now=NOON) is DeliveryStatus.RESERVED
+    assert log.begin("e-2", "ops", now=NOON) is DeliveryStatus.RESERVED
 
 
 def test_what_broke_off_is_free_when_its_time_is_over(log: DeliveryLog) -> None:
-    log.begin("e-1", "ops", clock=NOON)
+    log.begin("e-1", "ops", now=NOON)
 
-    before = log.begin("e-1", "ops", clock=NOON + LEASE - timedelta(microseconds=1))
-    after = log.begin("e-1", "ops", clock=NOON + LEASE)
+    before = log.begin("e-1", "ops", now=NOON + LEASE - timedelta(microseconds=1))
+    after = log.begin("e-1", "ops", now=NOON + LEASE)
 
-    assert (before, after) == (Standing.IN_FLIGHT, Standing.OURS)
+    assert (before, after) == (DeliveryStatus.IN_FLIGHT, DeliveryStatus.RESERVED)
 
 
 def test_what_was_released_is_free(log: DeliveryLog) -> None:
-    log.begin("e-1", "ops", clock=NOON)
+    log.begin("e-1", "ops", now=NOON)
     log.release("e-1", "ops")
 
-    assert log.begin("e-1", "ops", clock=NOON) is Standing.OURS
+    assert log.begin("e-1", "ops", now=NOON) is DeliveryStatus.RESERVED
 
 
 def test_what_was_delivered_stays_delivered(log: DeliveryLog) -> None:
-    log.begin("e-1", "ops", clock=NOON)
-    log.mark_delivered("e-1", "ops", clock=NOON)
+    log.begin("e-1", "ops", now=NOON)
+    log.mark_delivered("e-1", "ops", now=NOON)
     log.release("e-1", "ops")
 
-    assert log.begin("e-1", "ops", clock=LATER) is Standing.DELIVERED
+    assert log.begin("e-1", "ops", now=LATER) is DeliveryStatus.DELIVERED
 
 
 def test_releasing_what_nobody_has_does_nothing(log: DeliveryLog) -> None:
     log.release("e-1", "ops")
 
-    assert log.begin("e-1", "ops", clock=NOON) is Standing.OURS
+    assert log.begin("e-1", "ops", now=NOON) is DeliveryStatus.RESERVED
 
 
-def test_a_target_is_gone_as_it_was_defined(log: DeliveryLog) -> None:
-    log.mark_gone("ops", "first", clock=NOON)
+def test_a_target_is_disabled_as_it_was_defined(log: DeliveryLog) -> None:
+    log.mark_disabled("ops", "first", now=NOON)
 
-    assert log.is_gone("ops", "first")
-    assert not log.is_gone("ops", "second")
-    assert not log.is_gone("siem", "first")
+    assert log.is_disabled("ops", "first")
+    assert not log.is_disabled("ops", "second")
+    assert not log.is_disabled("siem", "first")
 
 
 def test_the_latest_end_of_a_topic_counts(log: DeliveryLog) -> None:
-    log.mark_resolved("t", "ops", at=LATER, clock=NOON)
-    log.mark_resolved("t", "ops", at=NOON, clock=NOON)
+    log.mark_resolved("t", "ops", at=LATER, now=NOON)
+    log.mark_resolved("t", "ops", at=NOON, now=NOON)
 
     assert log.resolved_at("t", "ops") == LATER
     assert log.resolved_at("t", "siem") is None
@@ -116,27 +116,27 @@ def test_the_latest_end_of_a_topic_counts(log: DeliveryLog) -> None:
 def test_the_end_of_a_topic_is_known_to_the_microsecond(log: DeliveryLog) -> None:
     at = NOON.replace(microsecond=123_457)
 
-    log.mark_resolved("t", "ops", at=at, clock=NOON)
+    log.mark_resolved("t", "ops", at=at, now=NOON)
 
     assert log.resolved_at("t", "ops") == at
 
 
 def test_long_ids_and_topics_are_kept_apart(log: DeliveryLog) -> None:
-    log.begin("é" * 2_000 + "1", "ops", clock=NOON)
-    log.mark_resolved("t" * 2_000 + "1", "ops", at=NOON, clock=NOON)
+    log.begin("é" * 2_000 + "1", "ops", now=NOON)
+    log.mark_resolved("t" * 2_000 + "1", "ops", at=NOON, now=NOON)
 
-    assert log.begin("é" * 2_000 + "2", "ops", clock=NOON) is Standing.OURS
-    assert log.begin("é" * 2_000 + "1", "ops", clock=NOON) is Standing.IN_FLIGHT
+    assert log.begin("é" * 2_000 + "2", "ops", now=NOON) is DeliveryStatus.RESERVED
+    assert log.begin("é" * 2_000 + "1", "ops", now=NOON) is DeliveryStatus.IN_FLIGHT
     assert log.resolved_at("t" * 2_000 + "2", "ops") is None
 
 
 def test_every_item_expires(dynamodb: DynamoDBClient) -> None:
     log = DynamoDeliveryLog(dynamodb, "table")
-    log.begin("e-1", "ops", clock=NOON)
-    log.begin("e-2", "ops", clock=NOON)
-    log.mark_delivered("e-2", "ops", clock=NOON)
-    log.mark_gone("ops", "f", clock=NOON)
-    log.mark_resolved("t", "ops", at=NOON, clock=NOON)
+    log.begin("e-1", "ops", now=NOON)
+    log.begin("e-2", "ops", now=NOON)
+    log.mark_delivered("e-2", "ops", now=NOON)
+    log.mark_disabled("ops", "f", now=NOON)
+    log.mark_resolved("t", "ops", at=NOON, now=NOON)
 
     items = dynamodb.scan(TableName="table")["Items"]
 
@@ -145,18 +145,18 @@ def test_every_item_expires(dynamodb: DynamoDBClient) -> None:
         for item in items
     }
     assert {item["pk"]["S"] for item in items} == {"DELIVERY#ops"}
-    assert days == {"EVENT#e-1": 30, "EVENT#e-2": 30, "GONE#f": 400, "OVER#t": 30}
+    assert days == {"EVENT#e-1": 30, "EVENT#e-2": 30, "DISABLED#f": 400, "RESOLVED#t": 30}
 
 
 def test_a_log_that_cannot_be_reached_says_so_from_every_method(dynamodb: DynamoDBClient) -> None:
     log = DynamoDeliveryLog(dynamodb, "missing")
     calls: list[Callable[[], object]] = [
-        lambda: log.begin("e-1", "ops", clock=NOON),
+        lambda: log.begin("e-1", "ops", now=NOON),
         lambda: log.release("e-1", "ops"),
-        lambda: log.mark_delivered("e-1", "ops", clock=NOON),
-        lambda: log.mark_gone("ops", "f", clock=NOON),
-        lambda: log.is_gone("ops", "f"),
-        lambda: log.mark_resolved("t", "ops", at=NOON, clock=NOON),
+        lambda: log.mark_delivered("e-1", "ops", now=NOON),
+        lambda: log.mark_disabled("ops", "f", now=NOON),
+        lambda: log.is_disabled("ops", "f"),
+        lambda: log.mark_resolved("t", "ops", at=NOON, now=NOON),
         lambda: log.resolved_at("t", "ops"),
     ]
     for call in calls:
@@ -164,7 +164,7 @@ def test_a_log_that_cannot_be_reached_says_so_from_every_method(dynamodb: Dynamo
             call()
 
 
-def test_no_answer_at_all_is_told_by_its_kind() -> None:
+def test_no_answer_at_all_is_named_by_its_kind() -> None:
     with Receiver() as closed:
         endpoint = closed.url("/").rstrip("/")
     client = boto3.client(
@@ -177,4 +177,4 @@ def test_no_answer_at_all_is_told_by_its_kind() -> None:
     )
 
     with pytest.raises(LedgerUnavailable, match="EndpointConnectionError"):
-        DynamoDeliveryLog(client, "table").is_gone("ops", "f")
+        DynamoDeliveryLog(client, "table").is_disabled("ops", "f")

@@ -170,10 +170,10 @@ class TestBackups:
     def test_list_index_backups_of_deleted_indexes(
         self, pc: Pinecone, simulator: Simulator
     ) -> None:
-        gone = START - timedelta(days=3)
-        simulator.project.seed_index("docs", deleted_at=gone)
+        deleted = START - timedelta(days=3)
+        simulator.project.seed_index("docs", deleted_at=deleted)
         simulator.project.seed_backup("docs")
-        simulator.project.seed_index("docs", created_at=gone)
+        simulator.project.seed_index("docs", created_at=deleted)
         simulator.project.seed_backup("docs")
 
         listed = pc.backups.list(index_name="docs", include_deleted=True)

@@ -63,14 +63,16 @@ def inhabited(world: World) -> dict[str, str]:
     audit(world)
     for number in range(3):
         world.ledger.put_finding(finding(world, number))
-        world.outside.deployment.put_finding(finding(world, number))
+        world.container.deployment.put_finding(finding(world, number))
     row = world.get("/backups")["data"][0]
-    plane = world.outside.control_plane(world.outside.document.projects[0])
+    control_plane = world.container.control_plane(world.container.document.projects[0])
     clock = simulator.clock.now()
-    suspect = new_record(plane.describe_backup(row["backup_id"]), clock, verdict=Verdict.SUSPECT)
+    suspect = new_record(
+        control_plane.describe_backup(row["backup_id"]), clock, verdict=Verdict.SUSPECT
+    )
     world.ledger.put_backup(suspect)
     run = world.ask("POST", "/runs", {"kind": "audit"}).json
-    wish = {"scope": "index", "target": "products", "reason": "x"}
+    request = {"scope": "index", "target": "products", "reason": "x"}
     schedule = world.ask(
         "POST", "/indexes/products/backup-schedules", EXAMPLES["create_backup_schedule"]
     ).json
@@ -84,7 +86,7 @@ def inhabited(world: World) -> dict[str, str]:
         "run_id": run["run_id"],
         "digest": plan.digest,
         "finding_id": "f1",
-        "hold_id": world.ask("POST", "/holds", wish).json["hold_id"],
+        "hold_id": world.ask("POST", "/holds", request).json["hold_id"],
     }
 
 
@@ -96,8 +98,8 @@ def test_the_document_is_valid_openapi() -> None:
 
 
 def test_every_route_is_in_the_document() -> None:
-    told = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
-    assert told == {(route.method, route.path) for route in ROUTES}
+    routed = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
+    assert routed == {(route.method, route.path) for route in ROUTES}
 
 
 @pytest.mark.parametrize(("name", "theirs"), PINECONE.items())
@@ -117,6 +119,59 @@ def test_every_operation_tells_its_problems_and_who_may_call_it(name: str) -> No
         if int(status) >= 400:
             assert list(answer["content"]) == ["application/problem+json"]
     assert {"400", "403", "429", "500", "503"} <= operation["responses"].keys()
+
+
+ENUMERATIONS = {
+    "assigned_by",
+    "control",
+    "kind",
+    "origin",
+    "prune_mode",
+    "scope",
+    "severity",
+    "state",
+    "status",
+    "trigger",
+    "verdict",
+    "worth",
+}
+"""What properties with a closed set of values are called."""
+PINECONES_OWN = {
+    ("Backup", "status"),
+    ("BackupDetails", "status"),
+    ("Index", "state"),
+    ("RestoreJob", "status"),
+    ("RestoreLine", "status"),
+    ("ScheduleRun", "status"),
+}
+"""Named like one, and whatever Pinecone says."""
+
+
+def resolved(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """A property's schema without references and null."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return resolved(DOCUMENT["components"]["schemas"][name])
+    return [part for choice in schema.get("anyOf", ()) for part in resolved(choice)] or [schema]
+
+
+def test_every_closed_set_of_values_is_an_enumeration() -> None:
+    open_texts = {
+        (name, called)
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for called, said in schema.get("properties", {}).items()
+        if called in ENUMERATIONS
+        and any(part.get("type") == "string" and "enum" not in part for part in resolved(said))
+        and "const" not in said
+    }
+    assert open_texts == PINECONES_OWN
+
+
+def test_no_value_of_an_enumeration_has_a_space() -> None:
+    enums = re.findall(r'"enum": \[(.*?)\]', json.dumps(DOCUMENT))
+    values = {value for enum in enums for value in json.loads(f"[{enum}]")}
+    assert "under_way" in values
+    assert [value for value in values if re.search(r"\s", value)] == []
 
 
 # --- Its examples ---------------------------------------------------------------------------
@@ -200,7 +255,7 @@ def _inhabited_world() -> Iterator[None]:
         idempotency_table() as store,
         World(simulator, expose(simulator), prune_mode="enforce") as world,
     ):
-        world.outside.store = store
+        world.container.store = store
         APP.world, APP.ids = world, inhabited(world)
         yield
 

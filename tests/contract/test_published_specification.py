@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from pinecone_backup.adapters.http import new_http_client
-from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import RequestInvalid
-from tests.support.pinecone_calls import Key
+from tests.support.pinecone_transport import Key
 from tests.support.specification import SPECIFICATIONS, Judge, judged_by
 
 if TYPE_CHECKING:

@@ -72,8 +72,8 @@ def test_a_backup_is_created_listed_and_described(
     assert (status, made["origin"]) == (201, "ours")
     _, page = ask(stack, "GET", f"{of_index}?limit=1")
     assert [row["backup_id"] for row in page["data"]] == [made["backup_id"]]
-    _, told = ask(stack, "GET", f"/v1/projects/{name}/backups/{made['backup_id']}")
-    assert told["worth"] == "under way"
+    _, answer = ask(stack, "GET", f"/v1/projects/{name}/backups/{made['backup_id']}")
+    assert answer["worth"] == "under_way"
 
 
 def test_an_idempotency_key_is_kept_in_the_table(
@@ -95,16 +95,32 @@ def test_a_run_that_was_asked_for_runs_and_its_report_can_be_opened(
     assert (status, run["state"]) == (202, "requested")
 
     def ended() -> Any:
-        _, told = ask(stack, "GET", f"/v1/projects/{name}/runs/{run['run_id']}")
-        return told if told["state"] not in ("requested", "running") else None
+        _, answer = ask(stack, "GET", f"/v1/projects/{name}/runs/{run['run_id']}")
+        return answer if answer["state"] not in ("requested", "running") else None
 
-    told = until(ended, seconds=30, what="the end of the run")
-    assert (told["state"], told["actor"]) == ("succeeded", run["actor"])
+    answer = until(ended, seconds=30, what="the end of the run")
+    assert (answer["state"], answer["actor"]) == ("succeeded", run["actor"])
     _, report = ask(stack, "GET", f"/v1/projects/{name}/reports/latest")
     assert report["run_id"] == run["run_id"]
     _, link = ask(stack, "GET", f"/v1/projects/{name}/reports/latest/page")
     with urllib.request.urlopen(link["url"], timeout=10) as page:  # noqa: S310 - the emulator's
         assert b"<html" in page.read()
+
+
+def test_an_answer_without_a_body_arrives_as_204(
+    stack: Deployed, project: tuple[str, Simulator]
+) -> None:
+    name, _ = project
+    of_project = f"/v1/projects/{name}"
+    wanted = {
+        "name": "daily",
+        "schedule": {"frequency": "daily"},
+        "retention": {"expire_after_days": 7},
+    }
+    _, made = ask(stack, "POST", f"{of_project}/indexes/products/backup-schedules", wanted)
+    schedule = f"{of_project}/backup-schedules/{made['schedule_id']}"
+    assert ask(stack, "DELETE", schedule) == (204, None)
+    assert ask(stack, "GET", schedule)[0] == 404
 
 
 def test_what_does_not_exist_is_a_problem(stack: Deployed) -> None:

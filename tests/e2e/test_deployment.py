@@ -196,7 +196,7 @@ def test_what_happened_reaches_a_webhook_with_a_signature_that_verifies(
     name, _ = project
     stack.invoke("create", {"project": name})
 
-    def told() -> Received | None:
+    def message() -> Received | None:
         return next(
             (
                 message
@@ -208,7 +208,7 @@ def test_what_happened_reaches_a_webhook_with_a_signature_that_verifies(
             None,
         )
 
-    assert until(told, seconds=30, what="the message").verified is True
+    assert until(message, seconds=30, what="the message").verified is True
 
 
 def test_an_asynchronous_run_that_fails_is_not_repeated_and_ends_in_the_failures_queue(
@@ -226,9 +226,9 @@ def test_an_asynchronous_run_that_fails_is_not_repeated_and_ends_in_the_failures
         seconds=30,
         what="the failure",
     )
-    told = json.loads(messages[0]["Body"])
-    assert told["requestPayload"] == {"now": "not a time"}
-    assert "The event is malformed: now" in told["responsePayload"]["errorMessage"]
+    letter = json.loads(messages[0]["Body"])
+    assert letter["requestPayload"] == {"now": "not a time"}
+    assert "The event is malformed: now" in letter["responsePayload"]["errorMessage"]
 
 
 def test_an_unsigned_request_to_the_api_is_refused(stack: Deployed) -> None:

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 
 
 def test_every_function_gets_all_its_variables_without_loopback(stack: Deployed) -> None:
-    variables = environments(stack.emulator, stack.name, "172.17.0.1")
+    variables = environments(stack.aws, stack.name, "172.17.0.1")
     template = load_template(ROOT / "template.yaml")
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     for name in FUNCTIONS:
@@ -31,7 +31,7 @@ def test_every_function_gets_all_its_variables_without_loopback(stack: Deployed)
 
 
 def test_the_ports_of_emulator_simulator_and_receiver_are_forwarded(stack: Deployed) -> None:
-    variables = environments(stack.emulator, stack.name, "172.17.0.1")
+    variables = environments(stack.aws, stack.name, "172.17.0.1")
     create, notify = variables["CreateFunction"], variables["NotifyFunction"]
     wanted = {
         create["AWS_ENDPOINT_URL"],

@@ -10,7 +10,7 @@ import pytest
 
 from local.simulator import DEFAULT_KEY, Fault
 from pinecone_backup.adapters.http import new_http_client
-from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import BackupError, KeyRejected, ListingIncomplete, PineconeError
 from pinecone_backup.model import RunKind, TriggerKind
 from pinecone_backup.records import (
@@ -23,10 +23,10 @@ from pinecone_backup.records import (
     Verdict,
 )
 from pinecone_backup.report.model import Health
-from pinecone_backup.rules.facts import Protection
+from pinecone_backup.rules.audit_facts import Protection
 from tests.support.auditing import Auditor, document
 from tests.support.audits import NOW
-from tests.support.pinecone_calls import Key, Time
+from tests.support.pinecone_transport import Key, Time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 def auditor(simulator: Simulator, simulator_url: str) -> Iterator[Auditor]:
     time = Time()
     with new_http_client() as http:
-        plane = PineconeClient(
+        control_plane = PineconeClient(
             Key(DEFAULT_KEY), base_url=simulator_url, http=http, clock=time.clock, sleep=time.sleep
         )
-        yield Auditor(simulator, plane)
+        yield Auditor(simulator, control_plane)
 
 
 def test_a_protected_project_is_healthy_and_the_report_names_what_to_restore_from(
@@ -65,7 +65,7 @@ def test_a_protected_project_is_healthy_and_the_report_names_what_to_restore_fro
 def test_a_restore_of_ours_is_followed_to_its_end(auditor: Auditor) -> None:
     """D1: only an unfinished restore job protects the backup that it reads."""
     backup = auditor.seed("docs", hours_ago=2)
-    job = auditor.plane.restore(backup.backup_id, name="docs-2")
+    job = auditor.control_plane.restore(backup.backup_id, name="docs-2")
     started = RestoreRecord(
         job.job_id, backup.backup_id, "docs-2", job.target_index_id, job.status, "alice", NOW
     )
@@ -306,10 +306,10 @@ def test_a_recreated_index_starts_without_protection(auditor: Auditor) -> None:
 
 def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor: Auditor) -> None:
     """N2: described before it is called gone."""
-    kept, gone = auditor.seed("docs", hours_ago=2), auditor.seed("docs", hours_ago=30)
+    kept, deleted = auditor.seed("docs", hours_ago=2), auditor.seed("docs", hours_ago=30)
     auditor.audit()
-    auditor.simulator.project.delete_backup(gone.backup_id)
-    record = auditor.ledger.backups()[gone.backup_id]
+    auditor.simulator.project.delete_backup(deleted.backup_id)
+    record = auditor.ledger.backups()[deleted.backup_id]
     now = auditor.simulator.clock.now()
     accepted = Deletion(DeletionState.ACCEPTED, now, "prune-1", "schedule", ("kept by no rule",))
     auditor.ledger.put_backup(replace(record, deletion=accepted))
@@ -328,9 +328,9 @@ def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor: Au
 
 def test_a_backup_that_somebody_else_deleted_is_told_as_that(auditor: Auditor) -> None:
     auditor.seed("docs", hours_ago=2)
-    gone = auditor.seed("docs", hours_ago=30)
+    deleted = auditor.seed("docs", hours_ago=30)
     auditor.audit()
-    auditor.simulator.project.delete_backup(gone.backup_id)
+    auditor.simulator.project.delete_backup(deleted.backup_id)
     auditor.simulator.clock.advance(minutes=5)
 
     auditor.audit()
@@ -361,14 +361,14 @@ def test_a_backup_that_the_listing_lost_still_protects(auditor: Auditor) -> None
 def test_time_that_runs_out_calls_nothing_gone(auditor: Auditor) -> None:
     """N2: described before it is called gone, or not called gone."""
     auditor.seed("docs", hours_ago=2)
-    gone = auditor.seed("docs", hours_ago=30)
+    deleted = auditor.seed("docs", hours_ago=30)
     auditor.audit()
-    auditor.simulator.project.delete_backup(gone.backup_id)
+    auditor.simulator.project.delete_backup(deleted.backup_id)
     auditor.simulator.clock.advance(minutes=5)
     auditor.time_left = 60.0
 
     assert auditor.audit().state is RunState.PARTIAL
-    assert gone.backup_id in auditor.ledger.backups()
+    assert deleted.backup_id in auditor.ledger.backups()
 
 
 def test_a_verdict_that_another_run_took_meanwhile_stands(
@@ -390,14 +390,14 @@ def test_a_verdict_that_another_run_took_meanwhile_stands(
 def test_what_cannot_be_described_leaves_its_index_unknown(auditor: Auditor) -> None:
     """N2, U1: neither there nor gone."""
     auditor.seed("docs", hours_ago=2)
-    gone = auditor.seed("docs", hours_ago=30)
+    deleted = auditor.seed("docs", hours_ago=30)
     auditor.audit()
-    auditor.simulator.project.delete_backup(gone.backup_id)
+    auditor.simulator.project.delete_backup(deleted.backup_id)
     auditor.simulator.clock.advance(minutes=5)
     auditor.break_down("describe_backup", 500)
 
     assert auditor.audit().state is RunState.PARTIAL
-    assert gone.backup_id in auditor.ledger.backups()
+    assert deleted.backup_id in auditor.ledger.backups()
 
 
 def test_the_report_lies_under_its_run_and_as_the_latest(auditor: Auditor) -> None:
@@ -446,14 +446,14 @@ def test_the_forecast_assumes_pruning_only_where_the_last_prune_really_pruned(
         run = Run(mode, RunKind.PRUNE, TriggerKind.SCHEDULE, "-", RunState.SUCCEEDED, now, now)
         auditor.ledger.put_run(replace(run, summary={"mode": mode}))
 
-    def told() -> str:
+    def forecast_text() -> str:
         quota = auditor.audit().report.quota
         return quota.explained if quota else ""
 
     last_prune("dry_run")
-    assert "nothing pruned" in told()
+    assert "nothing pruned" in forecast_text()
     last_prune("enforce")
-    assert "retention of each policy applied" in told()
+    assert "retention of each policy applied" in forecast_text()
 
 
 def test_a_report_that_cannot_be_read_back_counts_as_none(auditor: Auditor) -> None:

@@ -17,8 +17,17 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.records import BackupRecord, Claim, ClaimState, RunState, Verdict
 from pinecone_backup.rules.marker import Marker
-from pinecone_backup.rules.schedule import latest_slot, spread
-from tests.support.creating import OWNER, DyingLedger, Stack, client, document, policy, slot_of
+from pinecone_backup.rules.slots import jitter, latest_slot
+from tests.support.creating import (
+    OWNER,
+    Crash,
+    DyingLedger,
+    Stack,
+    client,
+    document,
+    policy,
+    slot_of,
+)
 from tests.support.ledger import MemoryLedger
 from tests.support.simulator import START
 
@@ -26,22 +35,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.simulator import Simulator
-    from pinecone_backup.adapters.pinecone import PineconeClient
+    from pinecone_backup.adapters.pinecone.client import PineconeClient
 
 DAILY = policy("daily", cron="0 11 * * *")
 """Due an hour before the simulator's clock begins; nothing else is due for a day."""
 
 
 @pytest.fixture
-def plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as plane:
-        yield plane
+def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
+    with client(simulator_url) as control_plane:
+        yield control_plane
 
 
 @pytest.fixture
-def stack(simulator: Simulator, plane: PineconeClient) -> Stack:
+def stack(simulator: Simulator, control_plane: PineconeClient) -> Stack:
     """A stack that has known index ``docs`` for long, and whose daily backup is due."""
-    stack = Stack(simulator, plane, document(DAILY))
+    stack = Stack(simulator, control_plane, document(DAILY))
     known(stack, "docs")
     return stack
 
@@ -76,8 +85,8 @@ def test_a_created_backup_is_recorded_and_told(stack: Stack) -> None:
     (row,) = stack.made()
     record = stack.ledger.backups()[row.backup_id]
     assert (record.index_name, record.index_id, record.name) == ("docs", row.index_id, row.name)
-    (told,) = stack.events("backup.created")
-    assert told == {
+    (event,) = stack.events("backup.created")
+    assert event == {
         "backup_id": row.backup_id,
         "name": row.name,
         "index": "docs",
@@ -94,7 +103,7 @@ def test_a_doubled_tick_does_nothing(stack: Stack) -> None:
     """C2."""
     stack.tick()
     outcome = stack.tick()
-    assert stack.kinds(outcome) == {"docs": "under way"}
+    assert stack.kinds(outcome) == {"docs": "under_way"}
     assert len(stack.made()) == 1
     assert len(stack.events("backup.created")) == 1
 
@@ -134,12 +143,12 @@ def test_the_triggers_time_selects_the_slot_and_the_clock_dates_the_claim(stack:
 def test_an_index_starts_at_its_slot_plus_its_spread(stack: Stack) -> None:
     """C1."""
     stack.tick()
-    due = START + timedelta(hours=23) + spread("main/docs", "0 11 * * *")
+    due = START + timedelta(hours=23) + jitter("main/docs", "0 11 * * *")
     stack.simulator.clock.set(due - timedelta(seconds=1))
     waiting = stack.tick()
-    assert stack.kinds(waiting) == {"docs": "not due yet"}
+    assert stack.kinds(waiting) == {"docs": "not_due_yet"}
     stack.simulator.clock.set(due)
-    assert stack.kinds(stack.tick()) == {"docs": "under way"}
+    assert stack.kinds(stack.tick()) == {"docs": "under_way"}
 
 
 # What it asks of Pinecone
@@ -187,10 +196,10 @@ def test_a_satisfied_index_costs_nothing_more(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("tags", "assignments", "kind"),
     [
-        ({}, [], "no policy"),
-        ({"backup-policy": "none"}, None, "opted out"),
-        ({"backup-policy": "weekyl"}, None, "unknown policy tag"),
-        ({"backup-policy": "daily"}, [], "under way"),
+        ({}, [], "no_policy"),
+        ({"backup-policy": "none"}, None, "opted_out"),
+        ({"backup-policy": "weekyl"}, None, "unknown_policy_tag"),
+        ({"backup-policy": "daily"}, [], "under_way"),
     ],
 )
 def test_an_index_gets_backups_by_its_policy_alone(
@@ -200,7 +209,7 @@ def test_an_index_gets_backups_by_its_policy_alone(
     stack.simulator.project.configure_index("docs", tags=tags)
     stack.document = document(DAILY, assignments=assignments)
     assert stack.kinds(stack.tick()) == {"docs": kind}
-    assert len(stack.made()) == (kind == "under way")
+    assert len(stack.made()) == (kind == "under_way")
 
 
 @pytest.mark.parametrize("properties", [{"kind": Kind.POD}, {"cmek_id": "key-1"}])
@@ -214,7 +223,7 @@ def test_an_index_that_pinecone_cannot_back_up_is_not_asked_for(
 
 def test_an_index_that_is_not_ready_waits(stack: Stack) -> None:
     stack.simulator.project.describe_index("docs").ready_at = None
-    assert stack.kinds(stack.tick()) == {"docs": "index not ready"}
+    assert stack.kinds(stack.tick()) == {"docs": "index_not_ready"}
 
 
 def test_a_new_index_gets_its_first_backup_half_an_hour_after_it_was_first_seen(
@@ -222,9 +231,9 @@ def test_a_new_index_gets_its_first_backup_half_an_hour_after_it_was_first_seen(
 ) -> None:
     """C5: sooner, the newest vectors would be missing."""
     stack.simulator.project.seed_index("new", created_at=START, records=10)
-    assert stack.kinds(stack.tick())["new"] == "too new"
-    assert stack.kinds(stack.later(minutes=29))["new"] == "too new"
-    assert stack.kinds(stack.later(minutes=1))["new"] == "under way"
+    assert stack.kinds(stack.tick())["new"] == "too_new"
+    assert stack.kinds(stack.later(minutes=29))["new"] == "too_new"
+    assert stack.kinds(stack.later(minutes=1))["new"] == "under_way"
     (row,) = stack.made("new")
     assert row.namespaces == {"__default__": 10}
 
@@ -235,14 +244,14 @@ def test_an_index_with_old_backups_is_not_new_to_a_fresh_ledger(
     """C5: a lost ledger does not hold backups up."""
     stack.simulator.project.seed_backup("docs", created_at=START - timedelta(days=1))
     stack.ledger = MemoryLedger()
-    assert stack.kinds(stack.tick()) == {"docs": "under way"}
+    assert stack.kinds(stack.tick()) == {"docs": "under_way"}
 
 
 def test_a_lost_ledger_does_not_double_backups(stack: Stack) -> None:
     """C2: what is listed satisfies, whatever the ledger knows."""
     stack.tick()
     stack.ledger = MemoryLedger()
-    assert stack.kinds(stack.tick()) == {"docs": "under way"}
+    assert stack.kinds(stack.tick()) == {"docs": "under_way"}
     assert stack.kinds(stack.later(hours=2)) == {"docs": "satisfied"}
     assert len(stack.made()) == 1
 
@@ -263,9 +272,9 @@ def test_a_namesakes_backups_satisfy_nothing(stack: Stack) -> None:
     stack.tick()
     stack.later(hours=1)
     stack.simulator.project.recreate_index("docs", records=5)
-    assert stack.kinds(stack.tick()) == {"docs": "too new"}
+    assert stack.kinds(stack.tick()) == {"docs": "too_new"}
     outcome = stack.later(minutes=30)
-    assert stack.kinds(outcome) == {"docs": "under way"}
+    assert stack.kinds(outcome) == {"docs": "under_way"}
     first, second = stack.made()
     assert first.index_id != second.index_id
     assert slot_of(first) == slot_of(second)
@@ -304,7 +313,7 @@ def test_a_listing_that_comes_back_empty_creates_no_second_backup(stack: Stack) 
     stack.later(hours=23)
     stack.simulator.clock.advance(timedelta(minutes=45))
     stack.simulator.faults.add(Fault(kind="empty_listing", operation="list_index_backups"))
-    assert stack.kinds(stack.tick()) == {"docs": "too new"}
+    assert stack.kinds(stack.tick()) == {"docs": "too_new"}
     stack.later(minutes=30)
     assert [slot_of(row) for row in stack.made()] == [
         START - timedelta(hours=1),
@@ -351,7 +360,7 @@ def test_quota_findings_resolve_when_there_is_room_again(stack: Stack) -> None:
     stack.tick()
     assert stack.open_findings() == {("quota-reached", "docs")}
     stack.document = document(DAILY, quota=2)
-    assert stack.kinds(stack.later(minutes=15)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(minutes=15)) == {"docs": "under_way"}
     assert stack.open_findings() == set()
 
 
@@ -364,7 +373,7 @@ def test_when_pinecone_says_that_the_quota_is_reached_no_one_else_is_asked_for(
     stack.simulator.project.seed_backup("docs", created_at=START)
     stack.document = document(DAILY, assignments=[{"policy": "daily", "index": "[ab]"}])
     outcome = stack.tick()
-    assert stack.kinds(outcome) == {"a": "refused", "b": "no quota left", "docs": "no policy"}
+    assert stack.kinds(outcome) == {"a": "refused", "b": "no_quota_left", "docs": "no_policy"}
     assert stack.calls("create_backup") == 1
 
 
@@ -379,7 +388,7 @@ def test_a_new_incarnation_gets_nothing_either_when_the_quota_is_used_up(stack: 
     index.name, index.deleted_at = "elsewhere", None
     stack.document = document(DAILY, quota=2)
     outcome = stack.tick()
-    assert stack.kinds(outcome)["docs"] == "no quota left"
+    assert stack.kinds(outcome)["docs"] == "no_quota_left"
     assert stack.calls("create_backup") == 1
 
 
@@ -418,7 +427,7 @@ def test_one_index_that_fails_leaves_the_others_alone(stack: Stack) -> None:
         Fault(kind="malformed", operation="list_index_backups", path="/indexes/b/*", times=None)
     )
     outcome = stack.tick()
-    assert stack.kinds(outcome) == {"a": "refused", "b": "unclear", "docs": "under way"}
+    assert stack.kinds(outcome) == {"a": "refused", "b": "unclear", "docs": "under_way"}
     assert set(outcome.problems) == {"a", "b"}
 
 
@@ -427,13 +436,13 @@ def test_an_index_that_vanishes_meanwhile_is_no_trouble(stack: Stack) -> None:
         Fault(kind="status", status=404, operation="list_index_backups", times=1)
     )
     outcome = stack.tick()
-    assert stack.kinds(outcome) == {"docs": "index not ready"}
+    assert stack.kinds(outcome) == {"docs": "index_not_ready"}
     assert outcome.state is RunState.SUCCEEDED
 
 
 def test_an_index_that_vanishes_before_the_post_is_no_finding(stack: Stack) -> None:
     stack.simulator.faults.add(Fault(kind="status", status=404, operation="create_backup"))
-    assert stack.kinds(stack.tick()) == {"docs": "index not ready"}
+    assert stack.kinds(stack.tick()) == {"docs": "index_not_ready"}
     assert stack.open_findings() == set()
 
 
@@ -465,7 +474,7 @@ def test_a_post_whose_answer_was_lost_is_found_and_told_by_the_next_tick(
     stack.later(minutes=15)
     stack.day(hours=20)
     (row,) = stack.made()
-    assert [told["backup_id"] for told in stack.events("backup.created")] == [row.backup_id]
+    assert [event["backup_id"] for event in stack.events("backup.created")] == [row.backup_id]
     assert row.backup_id in stack.ledger.backups()
     assert stack.calls("create_backup") == 1
 
@@ -482,7 +491,7 @@ def test_the_news_of_a_lost_answer_is_told_although_an_audit_saw_the_backup_firs
     )
     stack.ledger.put_backup(seen)
     stack.later(minutes=15)
-    assert [told["backup_id"] for told in stack.events("backup.created")] == [row.backup_id]
+    assert [event["backup_id"] for event in stack.events("backup.created")] == [row.backup_id]
     assert stack.ledger.backups()[row.backup_id] == seen
 
 
@@ -494,7 +503,7 @@ def test_a_post_that_may_have_happened_and_did_not_is_made_again_half_an_hour_la
     stack.simulator.faults.add(fault.model_copy())
     assert stack.kinds(stack.tick()) == {"docs": "waits"}
     assert stack.kinds(stack.later(minutes=29)) == {"docs": "waits"}
-    assert stack.kinds(stack.later(minutes=1)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(minutes=1)) == {"docs": "under_way"}
     (row,) = stack.made()
     assert Marker.parse(row.description).attempt == 2  # type: ignore[union-attr]  # ours by made()
 
@@ -504,12 +513,12 @@ def test_a_write_that_pinecone_lost_is_described_before_it_is_made_again(stack: 
     stack.simulator.faults.add(Fault(kind="lost_write", operation="create_backup"))
     assert set(stack.tick().created) == {"docs"}
     assert stack.made() == []
-    assert stack.kinds(stack.later(minutes=15)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(minutes=15)) == {"docs": "under_way"}
     assert stack.calls("describe_backup") == 0
     assert stack.kinds(stack.later(minutes=15)) == {"docs": "waits"}
     assert stack.calls("describe_backup") == 1
     assert len(stack.events("backup.failed")) == 1
-    assert stack.kinds(stack.later(minutes=30)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(minutes=30)) == {"docs": "under_way"}
     assert len(stack.made()) == 1
 
 
@@ -565,7 +574,7 @@ def test_a_crash_at_any_write_neither_doubles_nor_loses_the_backup_or_its_news(
         stack.tick()
     stack.day(hours=20)
     (row,) = stack.made()
-    assert [told["backup_id"] for told in stack.events("backup.created")] == [row.backup_id]
+    assert [event["backup_id"] for event in stack.events("backup.created")] == [row.backup_id]
     assert set(stack.ledger.backups()) == {row.backup_id}
 
 
@@ -575,15 +584,15 @@ def test_a_crash_between_the_claim_and_the_post_is_made_good_when_the_lease_is_o
     """C3: a lease of 20 minutes, then 30 more."""
 
     def die(*_: object, **__: object) -> None:
-        raise RuntimeError("the process died")
+        raise Crash
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(stack.plane), "create_backup", die)
-        with pytest.raises(RuntimeError):
+        patched.setattr(type(stack.control_plane), "create_backup", die)
+        with pytest.raises(Crash):
             stack.tick()
     assert stack.kinds(stack.later(minutes=19)) == {"docs": "waits"}
     assert stack.kinds(stack.later(minutes=30)) == {"docs": "waits"}
-    assert stack.kinds(stack.later(minutes=1)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(minutes=1)) == {"docs": "under_way"}
     assert len(stack.made()) == 1
 
 
@@ -669,10 +678,10 @@ def test_a_stuck_backup_is_replaced_after_stuck_after_and_a_wait(stack: Stack) -
     """C2, C3."""
     stack.simulator.project.expect("docs", Outcome(Result.STICK))
     stack.tick()
-    assert stack.kinds(stack.later(hours=11, minutes=59)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(hours=11, minutes=59)) == {"docs": "under_way"}
     assert stack.kinds(stack.later(minutes=1)) == {"docs": "waits"}
     assert stack.events("backup.failed")[0]["reason"].endswith("is stuck (Initializing)")
-    assert stack.kinds(stack.later(minutes=30)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(minutes=30)) == {"docs": "under_way"}
     assert len(stack.made()) == 2
 
 
@@ -683,7 +692,7 @@ def test_a_long_backup_keeps_the_next_slots_from_starting_another(stack: Stack) 
     stack.tick()
     stack.day(hours=4.5)
     assert len(stack.made()) == 1
-    assert stack.kinds(stack.later(minutes=30)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(minutes=30)) == {"docs": "under_way"}
     assert len(stack.made()) == 2
 
 
@@ -719,7 +728,7 @@ def test_other_peoples_backups_satisfy_nothing(stack: Stack) -> None:
         "docs", name=theirs.name_for("docs"), description=str(theirs), created_at=START
     )
     stack.simulator.project.seed_backup("docs", name="by-hand", created_at=START)
-    assert stack.kinds(stack.tick()) == {"docs": "under way"}
+    assert stack.kinds(stack.tick()) == {"docs": "under_way"}
     assert len(stack.made()) == 1
 
 
@@ -732,6 +741,6 @@ def test_the_summary_of_a_run_is_small_and_says_what_matters(stack: Stack) -> No
     (row,) = stack.made("docs")
     assert summary["policy_version"] == "v1"
     assert summary["indexes"] == 2
-    assert summary["decisions"] == {"refused": 1, "under way": 1}
+    assert summary["decisions"] == {"refused": 1, "under_way": 1}
     assert summary["created"] == {"docs": row.backup_id}
     assert list(summary["problems"]) == list(summary["waiting"]) == ["a"]

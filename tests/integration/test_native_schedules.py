@@ -9,7 +9,7 @@ import pytest
 
 from local.simulator import Fault
 from pinecone_backup.records import RunState
-from pinecone_backup.usecases.native_schedules import native_name
+from pinecone_backup.usecases.sync_native_schedules import native_name
 from tests.support.creating import Stack, client, document, policy
 from tests.support.simulator import START
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from local.simulator import Simulator
     from local.simulator.state import Schedule
-    from pinecone_backup.adapters.pinecone import PineconeClient
+    from pinecone_backup.adapters.pinecone.client import PineconeClient
 
 WISH = {"frequency": "daily", "expire_after_days": 14}
 NATIVE = policy("native", cron=None, native_schedule=WISH)
@@ -26,16 +26,16 @@ CRON = policy("hourly")
 
 
 @pytest.fixture
-def plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as plane:
-        yield plane
+def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
+    with client(simulator_url) as control_plane:
+        yield control_plane
 
 
 @pytest.fixture
-def stack(simulator: Simulator, plane: PineconeClient) -> Stack:
+def stack(simulator: Simulator, control_plane: PineconeClient) -> Stack:
     """Index ``docs``, whose policy asks for a daily native schedule kept 14 days."""
     simulator.project.seed_index("docs", records=10)
-    return Stack(simulator, plane, document(NATIVE))
+    return Stack(simulator, control_plane, document(NATIVE))
 
 
 def schedules(stack: Stack) -> list[Schedule]:
@@ -56,7 +56,7 @@ def test_a_missing_schedule_is_created_as_the_policy_says(stack: Stack) -> None:
     outcome = stack.tick()
     assert settings(stack) == [("native", "daily", 14, True)]
     assert outcome.native.changes == {"docs": "created schedule native (daily, kept 14 days)"}
-    assert stack.kinds(outcome) == {"docs": "native schedule"}
+    assert stack.kinds(outcome) == {"docs": "native_schedule"}
     assert outcome.state is RunState.SUCCEEDED
 
 
@@ -243,7 +243,7 @@ def test_a_native_backup_satisfies_our_slots_where_the_policy_says_so(stack: Sta
     stack.tick()
     assert stack.kinds(stack.later(hours=1)) == {"docs": "satisfied"}
     stack.document = document(policy("daily", cron="0 5 * * *"))
-    assert stack.kinds(stack.later(minutes=15)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(minutes=15)) == {"docs": "under_way"}
 
 
 def test_a_planned_native_run_neither_satisfies_nor_holds_up(stack: Stack) -> None:
@@ -251,7 +251,7 @@ def test_a_planned_native_run_neither_satisfies_nor_holds_up(stack: Stack) -> No
     somebody_elses(stack, frequency="daily")
     stack.document = document(policy(native_satisfies=True))
     stack.tick()
-    assert stack.kinds(stack.later(hours=1)) == {"docs": "under way"}
+    assert stack.kinds(stack.later(hours=1)) == {"docs": "under_way"}
     assert len(stack.made()) == 1
 
 

@@ -126,12 +126,12 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
         }.items():
             monkeypatch.setenv(name, value)
         forget_clients()
-        app.notifier.cache_clear()
+        app._notifier.cache_clear()
         deployment = Deployment(receiver, app)
         monkeypatch.setenv("DELIVERY_QUEUE_URL", deployment.deliveries)
         monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", deployment.dead_letters)
         yield deployment
-        app.notifier.cache_clear()
+        app._notifier.cache_clear()
         forget_clients()
 
 
@@ -144,7 +144,7 @@ def test_a_batch_of_bus_events_is_fanned_out(deployment: Deployment) -> None:
     assert deployment.invoke(sample("notify-events.json")) == []
 
     queued = [json.loads(message["body"]) for message in deployment.receive(deployment.deliveries)]
-    assert [(order["target"], order["event"]["type"]) for order in queued] == [
+    assert [(one["target"], one["event"]["type"]) for one in queued] == [
         ("operations", "finding.opened"),
         ("on-call", "finding.opened"),
     ]
@@ -169,7 +169,7 @@ def test_from_the_bus_to_the_people(deployment: Deployment) -> None:
     ]
 
 
-def test_an_event_that_is_announced_twice_is_told_once(deployment: Deployment) -> None:
+def test_an_event_that_is_announced_twice_is_delivered_once(deployment: Deployment) -> None:
     for _ in range(2):
         deployment.invoke(sample("notify-events.json"))
         deployment.invoke({"Records": deployment.receive(deployment.deliveries)})
@@ -254,7 +254,7 @@ def test_a_function_without_its_environment_says_what_is_missing(
         deployment.invoke(sample("notify-events.json"))
 
 
-def test_the_log_and_the_metrics_tell_what_happened_and_no_secret(
+def test_the_log_and_the_metrics_name_what_happened_and_no_secret(
     deployment: Deployment,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -288,14 +288,14 @@ def test_the_log_and_the_metrics_tell_what_happened_and_no_secret(
 # The queues' adapter
 
 
-@pytest.mark.parametrize("method", ["send", "postpone", "bury"])
+@pytest.mark.parametrize("method", ["send", "postpone", "dead_letter"])
 def test_a_queue_that_does_not_answer_says_so(deployment: Deployment, method: str) -> None:
     missing = deployment.deliveries.replace("deliveries", "missing")
     queue = SqsDeliveryQueue(deployment.sqs, queue_url=missing, dead_letter_url=missing)
     calls = {
         "send": lambda: queue.send("x"),
         "postpone": lambda: queue.postpone("x", seconds=5),
-        "bury": lambda: queue.bury("x", reason="y"),
+        "dead_letter": lambda: queue.dead_letter("x", reason="y"),
     }
 
     with pytest.raises(StoreUnavailable, match="NonExistentQueue"):
@@ -306,8 +306,8 @@ def test_a_long_reason_is_cut_and_an_empty_one_is_named(deployment: Deployment) 
     queue = SqsDeliveryQueue(
         deployment.sqs, queue_url=deployment.deliveries, dead_letter_url=deployment.dead_letters
     )
-    queue.bury("x", reason="y" * 5_000)
-    queue.bury("x", reason="")
+    queue.dead_letter("x", reason="y" * 5_000)
+    queue.dead_letter("x", reason="")
 
     dead = deployment.receive(deployment.dead_letters)
     reasons = [message["messageAttributes"][REASON]["StringValue"] for message in dead]

@@ -15,16 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.receiver import Behaviour, Receiver
+from pinecone_backup.adapters import webhook_sender
+from pinecone_backup.adapters.webhook_sender import ANSWER_BYTES, WebhookSender, system_resolver
 from pinecone_backup.errors import DeliveryDeferred, DeliveryRefused
-from pinecone_backup.webhooks import delivery
 from pinecone_backup.webhooks.addresses import Endpoint
-from pinecone_backup.webhooks.delivery import (
-    ANSWER_BYTES,
-    Answer,
-    Outgoing,
-    WebhookSender,
-    system_resolver,
-)
+from pinecone_backup.webhooks.exchange import Answer, Outgoing, seconds_until
 from tests.support.certificates import contexts
 
 if TYPE_CHECKING:
@@ -157,13 +152,13 @@ def test_retry_after_is_read_as_seconds_from_now(
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_no_retry_after_can_break_the_sender(value: bytes) -> None:
-    seconds = delivery._retry_after([(b"Retry-After", value)], NOON)
+    seconds = seconds_until(value, NOON)
 
     assert seconds is None or seconds >= 0
 
 
-def test_without_the_header_there_is_no_delay() -> None:
-    assert delivery._retry_after([(b"Date", b"7")], NOON) is None
+def test_without_the_header_there_is_no_delay(receiver: Receiver) -> None:
+    assert exempt(receiver).post(outgoing(receiver.url("/x"))).retry_after is None
 
 
 # Where nothing is sent
@@ -296,7 +291,7 @@ def test_an_attempt_ends_however_slowly_the_answer_comes(
 
 def test_after_the_deadline_nothing_is_read_or_written() -> None:
     with pytest.raises(httpcore.ReadTimeout):
-        delivery._left(time.monotonic() - 0.001, 5.0)
+        webhook_sender._left(time.monotonic() - 0.001, 5.0)
 
 
 def test_a_dropped_connection_is_deferred(receiver: Receiver) -> None:
@@ -336,11 +331,11 @@ def test_the_system_resolves_an_address_to_itself() -> None:
 
 
 @pytest.mark.parametrize("behaviour", [Behaviour.DROP, Behaviour.HANG])
-def test_no_error_tells_the_url_not_even_in_its_traceback(
+def test_no_error_shows_the_url_not_even_in_its_traceback(
     receiver: Receiver, behaviour: Behaviour
 ) -> None:
     receiver.misbehave(behaviour)
-    url = receiver.url("/VERYSECRET".lower())  # so that no line of this test tells it
+    url = receiver.url("/VERYSECRET".lower())  # so that no line of this test shows it
 
     with pytest.raises(DeliveryDeferred) as caught:
         exempt(receiver, seconds=0.3).post(outgoing(url))

@@ -17,7 +17,7 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.records import ClaimState
 from pinecone_backup.rules.marker import Marker
-from pinecone_backup.usecases.on_demand import create_on_demand
+from pinecone_backup.usecases.requests.on_demand import create_on_demand
 from tests.support.creating import OWNER, Stack, client, document, policy
 from tests.support.simulator import START
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.simulator import Simulator
-    from pinecone_backup.adapters.pinecone import PineconeClient
+    from pinecone_backup.adapters.pinecone.client import PineconeClient
     from pinecone_backup.model import Backup
 
 LOST = Fault(kind="drop", operation="create_backup", after_effect=True)
@@ -33,20 +33,20 @@ NEVER_SENT = Fault(kind="drop", operation="create_backup")
 
 
 @pytest.fixture
-def plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as plane:
-        yield plane
+def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
+    with client(simulator_url) as control_plane:
+        yield control_plane
 
 
 @pytest.fixture
-def stack(simulator: Simulator, plane: PineconeClient) -> Stack:
+def stack(simulator: Simulator, control_plane: PineconeClient) -> Stack:
     simulator.project.seed_index("docs", records=10)
     simulator.clock.advance(timedelta(seconds=42))
-    return Stack(simulator, plane, document(assignments=[]))
+    return Stack(simulator, control_plane, document(assignments=[]))
 
 
 def create(stack: Stack, index: str = "docs", **words: str) -> Backup:
-    return create_on_demand(stack.context(), stack.plane, stack.ledger, index, **words)
+    return create_on_demand(stack.context(), stack.control_plane, stack.ledger, index, **words)
 
 
 def test_a_backup_on_demand_is_ours_without_a_policy_and_its_slot_is_the_minute(
@@ -62,8 +62,12 @@ def test_a_backup_on_demand_is_ours_without_a_policy_and_its_slot_is_the_minute(
 def test_a_backup_on_demand_is_recorded_and_told_with_who_asked(stack: Stack) -> None:
     made = create(stack)
     assert set(stack.ledger.backups()) == {made.backup_id}
-    (told,) = stack.events("backup.created")
-    assert (told["backup_id"], told["policy"], told["actor"]) == (made.backup_id, None, "schedule")
+    (event,) = stack.events("backup.created")
+    assert (event["backup_id"], event["policy"], event["actor"]) == (
+        made.backup_id,
+        None,
+        "schedule",
+    )
     claim = stack.ledger.claim("docs", START)
     assert claim is not None
     assert (claim.state, claim.backup_id) == (ClaimState.POSTED, made.backup_id)
@@ -83,7 +87,7 @@ def test_asking_twice_makes_one_backup_and_names_it(stack: Stack) -> None:
     stack.simulator.clock.advance(timedelta(minutes=5))
     with pytest.raises(RuleForbids, match=made.backup_id) as caught:
         create(stack)
-    assert caught.value.rule == "under way"
+    assert caught.value.rule == "under-way"
     assert len(stack.made()) == 1
 
 
@@ -93,7 +97,7 @@ def test_of_two_that_ask_in_one_minute_one_creates(stack: Stack) -> None:
     stack.simulator.faults.add(Fault(kind="empty_listing", operation="list_index_backups"))
     with pytest.raises(RuleForbids) as caught:
         create(stack)
-    assert caught.value.rule == "under way"
+    assert caught.value.rule == "under-way"
     assert stack.calls("create_backup") == 1
 
 
@@ -122,7 +126,7 @@ def test_a_backup_in_the_callers_own_words_is_not_ours(stack: Stack, words: dict
     assert row.description == words.get("description", "")
     assert row.name == words.get("name", row.name)
     assert set(stack.ledger.backups()) == {made.backup_id}
-    assert [told["backup_id"] for told in stack.events("backup.created")] == [made.backup_id]
+    assert [event["backup_id"] for event in stack.events("backup.created")] == [made.backup_id]
 
 
 def test_a_callers_own_name_is_taken_once_per_index(stack: Stack) -> None:
@@ -130,7 +134,7 @@ def test_a_callers_own_name_is_taken_once_per_index(stack: Stack) -> None:
     stack.simulator.clock.advance(timedelta(hours=2))
     with pytest.raises(RuleForbids, match="before-migration") as caught:
         create(stack, name="before-migration")
-    assert caught.value.rule == "name taken"
+    assert caught.value.rule == "name-taken"
 
 
 @pytest.mark.parametrize("description", ["pinecone-backup/1 owner=x", " Pinecone-Backup/ hello"])
@@ -193,7 +197,7 @@ def test_what_the_request_could_not_tell_the_next_create_run_tells(stack: Stack)
         create(stack)
     stack.later(minutes=45)
     (row,) = stack.made()
-    assert [told["backup_id"] for told in stack.events("backup.created")] == [row.backup_id]
+    assert [event["backup_id"] for event in stack.events("backup.created")] == [row.backup_id]
 
 
 def test_after_a_refusal_one_can_ask_again_at_once(stack: Stack) -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from local.simulator import DEFAULT_KEY, Fault, Kind
 from pinecone_backup import errors
-from pinecone_backup.adapters.http import new_http_client, ssl_context
-from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.http import new_http_client
+from pinecone_backup.adapters.pinecone.client import PineconeClient
+from pinecone_backup.adapters.tls import ssl_context
 from pinecone_backup.model import IndexKind, Status
 from tests.support import loopback
-from tests.support.pinecone_calls import Key, Time, row
+from tests.support.pinecone_transport import Key, Time, row
 from tests.support.simulator import START
 
 if TYPE_CHECKING:
@@ -481,3 +482,12 @@ def test_certificates_are_verified_with_one_context_per_process() -> None:
     assert ssl_context() is ssl_context()
     assert ssl_context().verify_mode is ssl.CERT_REQUIRED
     assert ssl_context().check_hostname
+
+
+def test_listings_without_rows_may_be_empty_objects(simulator: Simulator, connect: Connect) -> None:
+    simulator.behaviour.bare_empty_listings = True
+    client = connect()
+
+    assert (client.list_indexes(), list(client.project_backups())) == ([], [])
+    simulator.project.seed_index("docs")
+    assert list(client.index_backups("docs")) == []

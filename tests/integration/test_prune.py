@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from local.simulator import Simulator
-    from pinecone_backup.adapters.pinecone import PineconeClient
+    from pinecone_backup.adapters.pinecone.client import PineconeClient
     from pinecone_backup.model import Backup, DomainEvent
     from pinecone_backup.records import BackupRecord, Deletion, PlanRecord
     from pinecone_backup.rules.policy import PolicyDocument
@@ -47,14 +47,14 @@ TIGHT = {"per_run": {"count": 100, "percent": 100}, "per_index": {"count": 2, "p
 
 
 @pytest.fixture
-def plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as plane:
-        yield plane
+def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
+    with client(simulator_url) as control_plane:
+        yield control_plane
 
 
 @pytest.fixture
-def stack(simulator: Simulator, plane: PineconeClient) -> Stack:
-    return Stack(simulator, plane)
+def stack(simulator: Simulator, control_plane: PineconeClient) -> Stack:
+    return Stack(simulator, control_plane)
 
 
 def deletes(simulator: Simulator) -> list[str]:
@@ -153,7 +153,7 @@ def test_a_run_while_deletions_are_under_way_plans_as_if_they_had_happened(stack
         Action.DELETE: 0,
         Action.WAIT: 0,
         Action.LEAVE_ALONE: 0,
-        Action.GOING: 5,
+        Action.DELETION_PENDING: 5,
     }
 
 
@@ -717,10 +717,12 @@ def test_a_suspect_displaces_no_good_backup(stack: Stack) -> None:
 
 
 def test_two_stacks_on_one_project_leave_each_other_alone(
-    simulator: Simulator, plane: PineconeClient
+    simulator: Simulator, control_plane: PineconeClient
 ) -> None:
     """I2: each prunes its own, by its own policy."""
-    mine, theirs = (Stack(simulator, plane, owner=owner) for owner in ("stack-a", "stack-b"))
+    mine, theirs = (
+        Stack(simulator, control_plane, owner=owner) for owner in ("stack-a", "stack-b")
+    )
     my_ids, their_ids = mine.seed_days("docs", 6), theirs.seed_days("docs", 6)
     mine.settle()
     theirs.settle()
@@ -796,12 +798,12 @@ def test_an_old_incarnation_not_said_to_be_deleted_is_kept(
     new = [stack.seed("docs", days_ago=-day / 24) for day in range(5)]
     simulator.project.indexes[0].deleted_at = simulator.clock.now()
     simulator.clock.advance(hours=5)
-    rows = stack.plane.project_backups
+    rows = stack.control_plane.project_backups
 
     def without_deletion() -> Iterator[Backup]:
         return iter([replace(row, index_deleted_at=None) for row in rows()])
 
-    monkeypatch.setattr(stack.plane, "project_backups", without_deletion)
+    monkeypatch.setattr(stack.control_plane, "project_backups", without_deletion)
     stack.settle()
     simulator.requests.clear()
 
@@ -1099,7 +1101,7 @@ def test_only_so_many_missing_backups_are_described_in_one_run(
 def test_the_size_of_pages_changes_nothing(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr("pinecone_backup.adapters.pinecone.PAGE_LIMIT", limit)
+    monkeypatch.setattr("pinecone_backup.adapters.pinecone.client.PAGE_LIMIT", limit)
     ids = stack.seed_days("docs", 16)
     stack.settle()
 
@@ -1203,7 +1205,7 @@ def test_a_verdict_that_was_stored_meanwhile_stands(
         reads += 1
         known = dict(backups())
         if reads == 4:  # after the walk's two and the inventory's one
-            [listed] = stack.plane.project_backups()
+            [listed] = stack.control_plane.project_backups()
             accepted = record(listed, Verdict.ACCEPTED)
             stack.ledger.put_backup(accepted)
             known[backup_id] = accepted
@@ -1238,9 +1240,9 @@ def test_a_name_without_an_active_index_makes_none_of_its_incarnations_active(
     simulator.project.recreate_index("docs")
     new = [stack.seed("docs", days_ago=-day / 24) for day in range(5)]
     simulator.clock.advance(hours=5)
-    rows = stack.plane.project_backups
+    rows = stack.control_plane.project_backups
     monkeypatch.setattr(
-        stack.plane,
+        stack.control_plane,
         "project_backups",
         lambda: iter([replace(row, index_deleted_at=None) for row in rows()]),
     )

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pinecone_backup.errors import BackupError
-from pinecone_backup.model import Moment, RestoreJob, RunContext, RunKind, Status, TriggerKind
+from pinecone_backup.model import RestoreJob, RunContext, RunKind, RunTime, Status, TriggerKind
 from pinecone_backup.records import DeletionState, Hold, HoldScope, PlanState, Run, RunState
 from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.deletions import Tools
+from pinecone_backup.usecases.deletions import PruneServices
 from pinecone_backup.usecases.prune import prune
 from tests.support.backups import NOW, OWNER, MemoryPlane, backup, deletion, index
+from tests.support.container import MemoryObjects
 from tests.support.fuse import Fuse, Fused, Killed, ledger_error, plane_error, store_error
 from tests.support.ledger import MemoryLedger
-from tests.support.outside import MemoryObjects
 from tests.support.pruning import document
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class World:
                 for day in range(3)
             ),
         ]
-        self.plane = MemoryPlane(rows, [index("docs"), index("shop")])
-        self.plane.jobs.append(
+        self.control_plane = MemoryPlane(rows, [index("docs"), index("shop")])
+        self.control_plane.jobs.append(
             RestoreJob("job-1", "shop-04", "restored", "id-restored", "Pending", NOW)
         )
         self.ledger = MemoryLedger()
@@ -65,8 +65,8 @@ class World:
         self.run(mode=PruneMode.DRY_RUN)
         # An earlier run was cut off right after a deletion took effect.
         known = self.ledger.backups()["docs-07"]
-        self.plane.delete_backup("docs-07")
-        self.plane.deletes.clear()
+        self.control_plane.delete_backup("docs-07")
+        self.control_plane.deletes.clear()
         self.ledger.put_backup(replace(known, deletion=deletion(DeletionState.UNKNOWN)))
 
     def run(self, fuse: Fuse | None = None, *, mode: PruneMode = PruneMode.ENFORCE) -> None:
@@ -78,14 +78,14 @@ class World:
             RunKind.PRUNE,
             "main",
             OWNER,
-            Moment(now=NOW, clock=clock),
+            RunTime(scheduled_at=NOW, actual=clock),
             TriggerKind.SCHEDULE,
             "schedule",
         )
         outcome = prune(
             context,
-            Tools(
-                control_plane=Fused(self.plane, fuse, plane_error),
+            PruneServices(
+                control_plane=Fused(self.control_plane, fuse, plane_error),
                 ledger=Fused(self.ledger, fuse, ledger_error),
                 store=Fused(self.objects, fuse, store_error),
                 policy_version=lambda _: DOCUMENT,
@@ -93,7 +93,7 @@ class World:
                 workers=1,
             ),
             document=DOCUMENT,
-            version="v1",
+            policy_version="v1",
             mode=mode,
         )
         self.ledger.put_run(
@@ -151,7 +151,7 @@ def undisturbed(scene: str) -> set[str]:
     world = World()
     prepare(world)
     world.run(mode=mode)
-    return set(world.plane.backups)
+    return set(world.control_plane.backups)
 
 
 ENDS = {scene: undisturbed(scene) for scene in SCENES}
@@ -173,24 +173,26 @@ def test_a_run_cut_off_at_any_call_is_made_good_by_the_next(
     prepare, mode = SCENES[scene]
     world = World()
     prepare(world)
-    before = set(world.plane.backups)
+    before = set(world.control_plane.backups)
 
     with contextlib.suppress(BackupError, Killed):
         world.run(Fuse(number, after_effect, kill), mode=mode)
 
-    there = set(world.plane.backups)
+    there = set(world.control_plane.backups)
     assert there >= ENDS[scene], "an interrupted run must not delete what a whole one keeps"
-    assert len(world.plane.deletes) == len(set(world.plane.deletes)), "nothing is asked twice"
+    assert len(world.control_plane.deletes) == len(set(world.control_plane.deletes)), (
+        "nothing is asked twice"
+    )
     for backup_id, known in world.ledger.backups().items():
         state = known.deletion.state if known.deletion else None
-        if state in (DeletionState.ACCEPTED, DeletionState.GONE):
+        if state in (DeletionState.ACCEPTED, DeletionState.DELETED):
             assert backup_id not in there
         if backup_id in before - there:
             assert state in (DeletionState.UNKNOWN, DeletionState.ACCEPTED)
 
     world.run(mode=mode)
 
-    assert set(world.plane.backups) == ENDS[scene]
+    assert set(world.control_plane.backups) == ENDS[scene]
     world.run(mode=mode)
     deleted = sorted(
         event.data["backup_id"] for event in world.ledger.events if event.type == "backup.deleted"

@@ -9,39 +9,39 @@ import pytest
 
 from local.simulator import Fault, Outcome, Result
 from pinecone_backup.errors import NotFound, OutcomeUnknown, PreconditionFailed, RuleForbids
-from pinecone_backup.usecases.restore import GONE, refresh_restores, restore
+from pinecone_backup.usecases.requests.restore import JOB_LOST, refresh_restores, restore
 from tests.support.creating import Stack, client, document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.simulator import Simulator
-    from pinecone_backup.adapters.pinecone import PineconeClient
+    from pinecone_backup.adapters.pinecone.client import PineconeClient
     from pinecone_backup.records import RestoreRecord
 
 
 @pytest.fixture
-def plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as plane:
-        yield plane
+def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
+    with client(simulator_url) as control_plane:
+        yield control_plane
 
 
 @pytest.fixture
-def stack(simulator: Simulator, plane: PineconeClient) -> Stack:
+def stack(simulator: Simulator, control_plane: PineconeClient) -> Stack:
     """A project with one index ``docs`` and one Ready backup ``b-1`` of it."""
     simulator.project.seed_index("docs", records=10, tags={"team": "search"})
     simulator.project.seed_backup("docs", backup_id="b-1", record_count=10)
-    return Stack(simulator, plane, document(assignments=[]))
+    return Stack(simulator, control_plane, document(assignments=[]))
 
 
 def start(stack: Stack, name: str = "docs-2", backup_id: str = "b-1", **how: Any) -> RestoreRecord:
     return restore(
-        stack.context(), stack.plane, stack.ledger, backup_id=backup_id, name=name, **how
+        stack.context(), stack.control_plane, stack.ledger, backup_id=backup_id, name=name, **how
     )
 
 
 def refresh(stack: Stack) -> list[str]:
-    changed = refresh_restores(stack.plane, stack.ledger, clock=stack.now)
+    changed = refresh_restores(stack.control_plane, stack.ledger, now=stack.now)
     return [record.status for record in changed]
 
 
@@ -73,7 +73,7 @@ def test_what_the_caller_wants_of_the_new_index_reaches_pinecone(stack: Stack) -
 def test_restoring_over_an_existing_name_is_refused_before_pinecone_is_asked(stack: Stack) -> None:
     with pytest.raises(RuleForbids, match="'docs'") as caught:
         start(stack, "docs")
-    assert caught.value.rule == "index exists"
+    assert caught.value.rule == "index-exists"
     assert stack.calls("create_index_from_backup") == 0
 
 
@@ -165,5 +165,5 @@ def test_a_restore_whose_index_is_deleted_ends_after_a_day(stack: Stack) -> None
     stack.simulator.clock.advance(timedelta(hours=23, minutes=59))
     assert refresh(stack) == []
     stack.simulator.clock.advance(timedelta(minutes=1))
-    assert refresh(stack) == [GONE]
+    assert refresh(stack) == [JOB_LOST]
     assert refresh(stack) == []

@@ -13,8 +13,8 @@ from pinecone_backup.model import Status
 from pinecone_backup.records import Verdict
 from pinecone_backup.report.model import Health
 from pinecone_backup.report.page import WIDTH, render_page, timeline
+from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.controls import evaluate, looked_at
-from pinecone_backup.rules.facts import Protection
 from pinecone_backup.rules.findings import Control, reconcile
 from pinecone_backup.rules.forecast import Tenant, forecast
 from pinecone_backup.rules.inventory import NativeMark
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import Backup
     from pinecone_backup.records import BackupRecord
-    from pinecone_backup.rules.facts import ProjectFacts
+    from pinecone_backup.rules.audit_facts import ProjectFacts
 
 NAMES = ("docs", "notes", "shop")
 AGES = st.integers(-10, 24 * 60).map(lambda hours: ago(hours=hours))

@@ -67,10 +67,10 @@ def new_stack(quota: int = 500) -> Stack:
     simulator = fresh_simulator()
     for name in NAMES:
         simulator.project.seed_index(name, records=10)
-    plane = cast("ControlPlane", ProjectPlane(simulator))
+    control_plane = cast("ControlPlane", ProjectPlane(simulator))
     stack = Stack(
         simulator,
-        plane,
+        control_plane,
         document(
             policy("hourly", cron="0 */2 * * *"),
             policy("daily", cron="30 5 * * *", timezone="Europe/Berlin"),
@@ -87,17 +87,20 @@ def new_stack(quota: int = 500) -> Stack:
 
 
 def play(stack: Stack, step: Step) -> None:
-    plane, ledger = cast("ProjectPlane", stack.plane), cast("DyingLedger", stack.ledger)
+    control_plane, ledger = (
+        cast("ProjectPlane", stack.control_plane),
+        cast("DyingLedger", stack.ledger),
+    )
     for index in stack.simulator.project.indexes:
         index.outcomes[:] = [Outcome(step.fate)]
     stack.simulator.clock.advance(timedelta(minutes=step.minutes))
-    plane.post, ledger.dies_at = step.post, step.dies_at
+    control_plane.post, ledger.dies_at = step.post, step.dies_at
     with contextlib.suppress(Crash, LedgerError):
         stack.tick()
     if step.doubled:
         with contextlib.suppress(Crash, LedgerError):
             stack.tick()
-    plane.post, ledger.dies_at = "ok", 0
+    control_plane.post, ledger.dies_at = "ok", 0
 
 
 def running(stack: Stack, name: str) -> int:
@@ -159,7 +162,7 @@ def test_whatever_was_missed_repairs_itself(history: list[Step]) -> None:
     for step in history:
         play(stack, step)
     recover(stack)
-    assert set(stack.kinds(stack.tick()).values()) <= {"satisfied", "not due yet", "under way"}
+    assert set(stack.kinds(stack.tick()).values()) <= {"satisfied", "not_due_yet", "under_way"}
     for name in NAMES:
         newest = max(row.created_at for row in stack.made(name) if row.status(stack.now) == "Ready")
         assert stack.now - newest <= timedelta(hours=25)
@@ -173,11 +176,11 @@ def test_every_backup_is_told_once_and_recorded(history: list[Step]) -> None:
     for step in history:
         play(stack, step)
     recover(stack)
-    told = [event["backup_id"] for event in stack.events("backup.created")]
-    assert len(told) == len(set(told))
+    announced = [event["backup_id"] for event in stack.events("backup.created")]
+    assert len(announced) == len(set(announced))
     failed = {event["backup_id"] for event in stack.events("backup.failed")}
     made = {row.backup_id for name in NAMES for row in stack.made(name)}
-    assert made <= set(told) | failed
+    assert made <= set(announced) | failed
 
 
 @settings(max_examples=40)

@@ -253,22 +253,22 @@ def test_the_floor_and_the_rails_are_never_broken(
     """D1, for what is planned and for every part of it."""
     plan = past.plan(policy, holds=holds_on(held), restoring=dict.fromkeys(restoring, "job-1"))
 
-    gone = goes(plan)
+    deleted = goes(plan)
 
     never = {
         backup_id
         for backup_id, kind in past.kinds.items()
         if kind not in ("good", "tested", "doubtful", "suspect", "failed")
     }
-    assert not gone & (never | held | restoring)
+    assert not deleted & (never | held | restoring)
     good = [
         row.backup_id
         for row in sorted(past.rows, key=lambda row: (-_age(row), row.backup_id))
         if past.kinds[row.backup_id] in ("good", "tested")
     ]
-    assert not gone & set(good[: policy.policies[0].floor])
+    assert not deleted & set(good[: policy.policies[0].floor])
     tested = [backup_id for backup_id in good if past.kinds[backup_id] == "tested"]
-    assert not gone & set(tested[:1])
+    assert not deleted & set(tested[:1])
 
 
 def _age(row: Backup) -> float:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinecone_backup.errors import BackupError
-from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
+from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import Run, RunState
 from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.deletions import Tools
+from pinecone_backup.usecases.deletions import PruneServices
 from pinecone_backup.usecases.prune import prune
 from tests.property.test_plan import (
     HISTORIES,
@@ -23,9 +23,9 @@ from tests.property.test_plan import (
     holds_on,
 )
 from tests.support.backups import NOW, OWNER, MemoryPlane, index
+from tests.support.container import MemoryObjects
 from tests.support.fuse import Fuse, Fused, Killed, ledger_error, plane_error, store_error
 from tests.support.ledger import MemoryLedger
-from tests.support.outside import MemoryObjects
 
 if TYPE_CHECKING:
     from pinecone_backup.rules.policy import PolicyDocument
@@ -38,7 +38,7 @@ class Pruned:
 
     def __init__(self, past: History, policy: PolicyDocument, held: set[str]) -> None:
         self.policy = policy
-        self.plane = MemoryPlane(past.rows, [index("docs")])
+        self.control_plane = MemoryPlane(past.rows, [index("docs")])
         self.ledger = MemoryLedger()
         for known in past.records:
             self.ledger.put_backup(known)
@@ -54,12 +54,12 @@ class Pruned:
             RunKind.PRUNE,
             "main",
             OWNER,
-            Moment(now=NOW, clock=NOW + timedelta(seconds=self.runs)),
+            RunTime(scheduled_at=NOW, actual=NOW + timedelta(seconds=self.runs)),
             TriggerKind.SCHEDULE,
             "schedule",
         )
-        tools = Tools(
-            control_plane=Fused(self.plane, fuse, plane_error),
+        services = PruneServices(
+            control_plane=Fused(self.control_plane, fuse, plane_error),
             ledger=Fused(self.ledger, fuse, ledger_error),
             store=Fused(MemoryObjects(), fuse, store_error),
             policy_version=lambda _: self.policy,
@@ -67,7 +67,7 @@ class Pruned:
             workers=1,
         )
         with contextlib.suppress(BackupError, Killed):
-            outcome = prune(context, tools, document=self.policy, version="v1", mode=mode)
+            outcome = prune(context, services, document=self.policy, policy_version="v1", mode=mode)
             self.ledger.put_run(
                 Run(
                     context.run_id,
@@ -84,14 +84,14 @@ class Pruned:
 
     @property
     def left(self) -> set[str]:
-        return set(self.plane.backups)
+        return set(self.control_plane.backups)
 
 
 @given(HISTORIES, POLICIES, SOME_IDS, st.lists(FUSES, max_size=3))
 def test_however_often_it_is_cut_off_a_prune_ends_as_if_it_had_not_been(
     past: History, policy: PolicyDocument, held: set[str], fuses: list[Fuse]
 ) -> None:
-    """D5, D6; and so never breaks the floor or a rail in between."""
+    """D5, D6; and so never breaks the floor or a safeguard in between."""
     undisturbed, disturbed = Pruned(past, policy, held), Pruned(past, policy, held)
     undisturbed.run(Fuse())
 
@@ -115,10 +115,10 @@ def test_a_prune_deletes_what_its_plan_says_and_nothing_else(
     pruned.run(Fuse())
 
     judged = {key for key, kind in past.kinds.items() if kind == "unjudged"}
-    gone = before - pruned.left
+    deleted = before - pruned.left
     if not judged:
-        assert gone == {item.backup_id for item in planned.to_go}
-    assert not gone & held
+        assert deleted == {item.backup_id for item in planned.to_go}
+    assert not deleted & held
     left = pruned.left
     pruned.run(Fuse())
     assert pruned.left == left

@@ -16,22 +16,22 @@ from moto import mock_aws
 from local.simulator import DEFAULT_KEY
 from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.http import new_http_client
-from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.api.app import Api
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import ApiSettings
-from pinecone_backup.usecases.runs import DEPLOYMENT, Frame
-from pinecone_backup.wiring import Outside
-from tests.support.ledger import MemoryLedger
-from tests.support.outside import (
+from pinecone_backup.usecases.runs import DEPLOYMENT, RunServices
+from pinecone_backup.wiring.projects import Container
+from tests.support.container import (
     MemoryBus,
     MemoryMetrics,
     MemoryObjects,
     MemoryPolicies,
     MemoryProjects,
 )
-from tests.support.pinecone_calls import Key
+from tests.support.ledger import MemoryLedger
+from tests.support.pinecone_transport import Key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -160,7 +160,7 @@ class Answer:
 
 @dataclass
 class MemoryOutside:
-    """An ``Outside`` over memory and a simulated Pinecone."""
+    """A container over memory and a simulated Pinecone."""
 
     url: str
     settings: ApiSettings
@@ -183,9 +183,9 @@ class MemoryOutside:
         return self.store
 
     @property
-    def frame(self) -> Frame:
+    def services(self) -> RunServices:
         assert self.clock is not None
-        return Frame(
+        return RunServices(
             owner=self.settings.owner,
             clock=self.clock,
             ledger_of=self.ledger,
@@ -222,20 +222,20 @@ class World:
     def __init__(self, simulator: Simulator, url: str, **settings: Any) -> None:
         given = {**SETTINGS, "pinecone_url": url, **settings}
         self.simulator = simulator
-        self.outside = MemoryOutside(
+        self.container = MemoryOutside(
             url, ApiSettings.model_validate(given), clock=simulator.clock.now
         )
-        self.api = Api(self.outside)
+        self.api = Api(self.container)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.outside.http.close()
+        self.container.http.close()
 
     @property
     def ledger(self) -> MemoryLedger:
-        return self.outside.ledger()
+        return self.container.ledger()
 
     def ask(self, method: str, path: str, body: object = None, **event: Any) -> Answer:
         """Send a request; a path without ``/v1`` is one of project main."""
@@ -323,5 +323,5 @@ def idempotency_table() -> Iterator[BasePersistenceLayer]:
                 {"AttributeName": "sk", "AttributeType": "S"},
             ],
         )
-        yield Outside(settings).idempotency_store
+        yield Container(settings).idempotency_store
         forget_clients()

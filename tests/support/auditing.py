@@ -7,18 +7,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.simulator import Fault
-from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
+from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.report.model import Report
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.usecases.audit import AuditOutcome, audit_project
+from tests.support.container import MemoryMetrics, MemoryObjects
 from tests.support.ledger import MemoryLedger
-from tests.support.outside import MemoryMetrics, MemoryObjects
 
 if TYPE_CHECKING:
     from local.simulator import Simulator
     from local.simulator.state import Backup
-    from pinecone_backup.adapters.pinecone import PineconeClient
+    from pinecone_backup.adapters.pinecone.client import PineconeClient
 
 OWNER = "stack-a"
 
@@ -47,7 +47,7 @@ class Auditor:
     """One deployment of ours that audits the simulated project."""
 
     simulator: Simulator
-    plane: PineconeClient
+    control_plane: PineconeClient
     document: PolicyDocument = field(default_factory=document)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     objects: MemoryObjects = field(default_factory=MemoryObjects)
@@ -87,11 +87,11 @@ class Auditor:
                 kind=RunKind.AUDIT,
                 project="main",
                 owner=OWNER,
-                moment=Moment(now=now, clock=now),
+                time=RunTime(scheduled_at=now, actual=now),
                 trigger=TriggerKind.SCHEDULE,
                 actor="schedule",
             ),
-            self.plane,
+            self.control_plane,
             self.ledger,
             self.objects,
             self.metrics,

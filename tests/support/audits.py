@@ -14,9 +14,10 @@ from pinecone_backup.records import (
     Hold,
     HoldScope,
     IndexRecord,
+    UnreadableItem,
     Verdict,
 )
-from pinecone_backup.rules.facts import IndexFacts, ProjectFacts, used
+from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts, used
 from pinecone_backup.rules.forecast import Forecast, Tenant, forecast
 from pinecone_backup.rules.inventory import NativeMark, take_inventory
 from pinecone_backup.rules.marker import Marker
@@ -25,7 +26,7 @@ from pinecone_backup.rules.policy import (
     AssignedBy,
     Frequency,
     KeepRetention,
-    NativeScheduleWish,
+    NativeScheduleRequest,
     Orphans,
     Policy,
 )
@@ -48,7 +49,7 @@ POLICY = Policy(
 )
 NATIVE_POLICY = Policy(
     name="native",
-    native_schedule=NativeScheduleWish(frequency=Frequency.DAILY, expire_after_days=14),
+    native_schedule=NativeScheduleRequest(frequency=Frequency.DAILY, expire_after_days=14),
     max_age=timedelta(hours=36),
     retention=KeepRetention(keep_last=1),
 )
@@ -136,7 +137,7 @@ def inventory(
     if records is None:
         records = [record_of(row) for row in rows if row.status is Status.READY]
     known = {record.backup_id: record for record in records}
-    return take_inventory(rows, records=known, owner=OWNER, clock=NOW, native=native)
+    return take_inventory(rows, records=known, owner=OWNER, now=NOW, native=native)
 
 
 def index_facts(
@@ -154,6 +155,7 @@ def index_facts(
     own_key: bool = False,
     schedules: Sequence[NativeSchedule] | None = (),
     problem: str = "",
+    unread_audits: int = 0,
 ) -> IndexFacts:
     """One index, seen for the first time a hundred days ago."""
     held = held or inventory([])
@@ -163,7 +165,14 @@ def index_facts(
         index=index,
         assigned=Assigned(policy, by or (AssignedBy.ASSIGNMENT if policy else AssignedBy.NOTHING)),
         record=IndexRecord(
-            name, seen, NOW, index_id, previous_ids=previous_ids, record_count=record_count
+            name,
+            seen,
+            NOW,
+            index_id,
+            previous_ids=previous_ids,
+            record_count=record_count,
+            unread_since=ago(hours=unread_audits) if unread_audits else None,
+            unread_audits=unread_audits,
         ),
         incarnation=held.incarnations.get(index_id) if index_id else None,
         namesakes=[
@@ -183,6 +192,7 @@ def project_facts(
     coming: Forecast | None = None,
     orphans: Orphans | None = None,
     holds: Sequence[Hold] = (),
+    unreadable: Sequence[UnreadableItem] = (),
 ) -> ProjectFacts:
     """One project, by default with a forecast in which nothing changes."""
     held = held or inventory([])
@@ -190,13 +200,14 @@ def project_facts(
     return ProjectFacts(
         name="main",
         quota=quota,
-        clock=NOW,
+        now=NOW,
         inventory=held,
         indexes=indexes,
         forecast=coming
         or forecast(tenants, used=used(held), quota=10 * quota, now=NOW, pruning=True),
         orphans=orphans or Orphans(),
         holds=holds,
+        unreadable=unreadable,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import NotFound, PreconditionFailed
-from pinecone_backup.model import Backup, Index, IndexKind, Moment, RestoreJob, Status
+from pinecone_backup.model import Backup, Index, IndexKind, RestoreJob, RunTime, Status
 from pinecone_backup.ports import Page
 from pinecone_backup.records import BackupRecord, Deletion, DeletionState, Verdict
 from pinecone_backup.rules.inventory import Inventory, take_inventory
@@ -86,7 +86,7 @@ def inventory_of(
     listed = list(rows)
     known = [record(row) for row in listed] if records is None else list(records)
     return take_inventory(
-        listed, records={each.backup_id: each for each in known}, owner=OWNER, clock=NOW
+        listed, records={each.backup_id: each for each in known}, owner=OWNER, now=NOW
     )
 
 
@@ -108,8 +108,8 @@ def plan_of(
             inventory=inventory_of(listed, records),
             indexes=[index(name) for name in names] if indexes is None else indexes,
             document=document,
-            version=facts.pop("version", "v1"),
-            moment=Moment(now=now, clock=NOW),
+            policy_version=facts.pop("policy_version", "v1"),
+            time=RunTime(scheduled_at=now, actual=NOW),
             **facts,
         )
     )

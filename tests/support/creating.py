@@ -11,7 +11,7 @@ from local.simulator import DEFAULT_KEY
 from local.simulator.errors import ApiError
 from pinecone_backup import model
 from pinecone_backup.adapters.http import new_http_client
-from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import (
     LedgerUnavailable,
     NotFound,
@@ -24,9 +24,9 @@ from pinecone_backup.model import (
     DomainEvent,
     Index,
     IndexKind,
-    Moment,
     RunContext,
     RunKind,
+    RunTime,
     Status,
     TriggerKind,
 )
@@ -34,7 +34,7 @@ from pinecone_backup.rules.marker import Marker, ours
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.usecases.create import CreateOutcome, create_backups
 from tests.support.ledger import MemoryLedger
-from tests.support.pinecone_calls import Key, Time
+from tests.support.pinecone_transport import Key, Time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,7 +91,7 @@ class Stack:
     """One deployment of ours on the simulated project; ``tick`` is a create run."""
 
     simulator: Simulator
-    plane: ControlPlane
+    control_plane: ControlPlane
     document: PolicyDocument = field(default_factory=document)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     runs: int = 0
@@ -107,7 +107,7 @@ class Stack:
             kind=RunKind.CREATE,
             project="main",
             owner=OWNER,
-            moment=Moment(now=now or self.now, clock=self.now),
+            time=RunTime(scheduled_at=now or self.now, actual=self.now),
             trigger=TriggerKind.SCHEDULE,
             actor="schedule",
         )
@@ -117,7 +117,12 @@ class Stack:
     ) -> CreateOutcome:
         """One create run at the simulated time."""
         return create_backups(
-            self.context(now), self.plane, self.ledger, self.document, "v1", time_left=time_left
+            self.context(now),
+            self.control_plane,
+            self.ledger,
+            self.document,
+            "v1",
+            time_left=time_left,
         )
 
     def later(self, **units: float) -> CreateOutcome:
@@ -162,7 +167,7 @@ def slot_of(row: Backup) -> datetime:
     return marker.slot
 
 
-class Crash(RuntimeError):
+class Crash(BaseException):
     """The process died."""
 
 
@@ -249,19 +254,19 @@ class DyingLedger(MemoryLedger):
 
     dies_at = 0
 
-    def _write(self) -> None:
+    def _burn_down(self) -> None:
         self.dies_at -= 1
         if self.dies_at == 0:
             raise LedgerUnavailable("the ledger did not answer")
 
     def save_claim(self, claim: Claim) -> Claim:
-        self._write()
+        self._burn_down()
         return super().save_claim(claim)
 
     def record_event(self, event: DomainEvent) -> None:
-        self._write()
+        self._burn_down()
         super().record_event(event)
 
     def put_backup(self, record: BackupRecord) -> None:
-        self._write()
+        self._burn_down()
         super().put_backup(record)

@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.adapters.http import new_http_client
-from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import BackupError, SubjectUnknown
-from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
+from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import PlanState, Run, RunState
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.deletions import Tools
+from pinecone_backup.usecases.deletions import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
+from tests.support.container import MemoryObjects
 from tests.support.ledger import MemoryLedger
-from tests.support.outside import MemoryObjects
-from tests.support.pinecone_calls import Key, Time
+from tests.support.pinecone_transport import Key, Time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ class Stack:
     """One deployment of ours on the simulated project."""
 
     simulator: Simulator
-    plane: ControlPlane
+    control_plane: ControlPlane
     owner: str = "stack-a"
     document: PolicyDocument = field(default_factory=document)
     version: str = "v1"
@@ -124,10 +124,10 @@ class Stack:
             self.simulator.project.seed_index(index, created_at=datetime(2020, 1, 1, tzinfo=UTC))
         return [self.seed(index, days_ago=day, **properties) for day in range(days)]
 
-    def tools(self, **changes: Any) -> Tools:
+    def services(self, **changes: Any) -> PruneServices:
         return replace(
-            Tools(
-                control_plane=self.plane,
+            PruneServices(
+                control_plane=self.control_plane,
                 ledger=self.ledger,
                 store=self.objects,
                 policy_version=self.load_version,
@@ -155,26 +155,24 @@ class Stack:
         self.runs += 1
         self.documents[self.version] = self.document
         real = clock or self.simulator.clock.now()
-        moment = Moment(now=now or real, clock=real)
+        time = RunTime(scheduled_at=now or real, actual=real)
         run = Run(
             run_id=f"run-{self.runs:04}",
             kind=RunKind.PRUNE,
             trigger=TriggerKind.SCHEDULE,
             actor="schedule",
             state=RunState.RUNNING,
-            time=moment.now,
+            time=time.scheduled_at,
             started_at=real,
             policy_version=self.version,
         )
-        context = RunContext(
-            run.run_id, run.kind, "main", self.owner, moment, run.trigger, run.actor
-        )
+        context = RunContext(run.run_id, run.kind, "main", self.owner, time, run.trigger, run.actor)
         try:
             outcome = prune(
                 context,
-                self.tools(**changes),
+                self.services(**changes),
                 document=self.document,
-                version=self.version,
+                policy_version=self.version,
                 mode=mode,
                 digest=digest,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
+from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.report.build import Material, build_report
 from pinecone_backup.rules.controls import evaluate, looked_at
 from pinecone_backup.rules.findings import reconcile
@@ -15,7 +15,7 @@ from tests.support.audits import NOW, OWNER, POLICY
 
 if TYPE_CHECKING:
     from pinecone_backup.report.model import Report
-    from pinecone_backup.rules.facts import ProjectFacts
+    from pinecone_backup.rules.audit_facts import ProjectFacts
     from pinecone_backup.rules.plan import Plan
 
 CONTEXT = RunContext(
@@ -23,7 +23,7 @@ CONTEXT = RunContext(
     kind=RunKind.AUDIT,
     project="main",
     owner=OWNER,
-    moment=Moment(now=NOW, clock=NOW),
+    time=RunTime(scheduled_at=NOW, actual=NOW),
     trigger=TriggerKind.SCHEDULE,
     actor="schedule",
 )
@@ -47,8 +47,8 @@ def plan_of(facts: ProjectFacts) -> Plan:
             inventory=facts.inventory,
             indexes=[index.index for index in facts.indexes],
             document=document,
-            version="v1",
-            moment=CONTEXT.moment,
+            policy_version="v1",
+            time=CONTEXT.time,
             holds=facts.holds,
         )
     )

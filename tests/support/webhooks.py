@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.adapters.delivery_log import LEASE
 from pinecone_backup.errors import BackupError, LedgerUnavailable, StoreUnavailable
-from pinecone_backup.usecases.notify import Notifier, Record
-from pinecone_backup.webhooks.ports import Standing
+from pinecone_backup.ports import DeliveryStatus
+from pinecone_backup.usecases.notify import Notifier
+from pinecone_backup.webhooks.inbox import Record
+from pinecone_backup.webhooks.links import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pinecone_backup.webhooks.targets import Target
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
+PAGES = Pages("https://backups.example.com", "eu-central-1", "backup")
 
 
 class MemoryDeliveryLog:
@@ -27,42 +30,42 @@ class MemoryDeliveryLog:
     def __init__(self) -> None:
         self.broken: set[str] = set()
         self._states: dict[tuple[str, str], datetime | None] = {}
-        self._gone: set[tuple[str, str]] = set()
-        self._over: dict[tuple[str, str], datetime] = {}
+        self._disabled: set[tuple[str, str]] = set()
+        self._resolved: dict[tuple[str, str], datetime] = {}
 
-    def begin(self, event_id: str, target: str, *, clock: datetime) -> Standing:
+    def begin(self, event_id: str, target: str, *, now: datetime) -> DeliveryStatus:
         self._answer("begin")
         key = (event_id, target)
         until = self._states.get(key, datetime.min.replace(tzinfo=UTC))
         if until is None:
-            return Standing.DELIVERED
-        if until > clock:
-            return Standing.IN_FLIGHT
-        self._states[key] = clock + LEASE
-        return Standing.OURS
+            return DeliveryStatus.DELIVERED
+        if until > now:
+            return DeliveryStatus.IN_FLIGHT
+        self._states[key] = now + LEASE
+        return DeliveryStatus.RESERVED
 
     def release(self, event_id: str, target: str) -> None:
         self._answer("release")
         if self._states.get((event_id, target)) is not None:
             del self._states[event_id, target]
 
-    def mark_delivered(self, event_id: str, target: str, *, clock: datetime) -> None:
+    def mark_delivered(self, event_id: str, target: str, *, now: datetime) -> None:
         self._answer("mark_delivered")
         self._states[event_id, target] = None
 
-    def mark_gone(self, target: str, fingerprint: str, *, clock: datetime) -> None:
-        self._answer("mark_gone")
-        self._gone.add((target, fingerprint))
+    def mark_disabled(self, target: str, fingerprint: str, *, now: datetime) -> None:
+        self._answer("mark_disabled")
+        self._disabled.add((target, fingerprint))
 
-    def is_gone(self, target: str, fingerprint: str) -> bool:
-        return (target, fingerprint) in self._gone
+    def is_disabled(self, target: str, fingerprint: str) -> bool:
+        return (target, fingerprint) in self._disabled
 
-    def mark_resolved(self, topic: str, target: str, *, at: datetime, clock: datetime) -> None:
+    def mark_resolved(self, topic: str, target: str, *, at: datetime, now: datetime) -> None:
         key = (topic, target)
-        self._over[key] = max(at, self._over.get(key, at))
+        self._resolved[key] = max(at, self._resolved.get(key, at))
 
     def resolved_at(self, topic: str, target: str) -> datetime | None:
-        return self._over.get((topic, target))
+        return self._resolved.get((topic, target))
 
     def _answer(self, method: str) -> None:
         if method in self.broken:
@@ -75,7 +78,7 @@ class MemoryQueue:
 
     sent: list[str] = field(default_factory=list)
     postponed: list[tuple[str, int]] = field(default_factory=list)
-    buried: list[tuple[str, str]] = field(default_factory=list)
+    dead_letters: list[tuple[str, str]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
 
     def send(self, body: str) -> None:
@@ -86,9 +89,9 @@ class MemoryQueue:
         self._answer("postpone")
         self.postponed.append((receipt, seconds))
 
-    def bury(self, body: str, *, reason: str) -> None:
-        self._answer("bury")
-        self.buried.append((body, reason))
+    def dead_letter(self, body: str, *, reason: str) -> None:
+        self._answer("dead_letter")
+        self.dead_letters.append((body, reason))
 
     def _answer(self, method: str) -> None:
         if method in self.broken:
@@ -96,18 +99,18 @@ class MemoryQueue:
 
 
 @dataclass
-class Numbers:
+class MemoryMetrics:
     """The ``Metrics`` in memory."""
 
-    told: list[tuple[str, float, dict[str, str]]] = field(default_factory=list)
+    gauges: list[tuple[str, float, dict[str, str]]] = field(default_factory=list)
 
     def gauge(self, name: str, value: float, *, unit: str = "Count", **dimensions: str) -> None:
         assert unit == "Count"
-        self.told.append((name, value, dimensions))
+        self.gauges.append((name, value, dimensions))
 
 
 @dataclass
-class Couriers:
+class MemoryCourier:
     """A ``Courier`` that notes what it delivers, or raises what is next."""
 
     delivered: list[tuple[str, str]] = field(default_factory=list)
@@ -121,27 +124,30 @@ class Couriers:
 
 
 @dataclass
-class Secrets:
-    """The targets secret; an error is raised."""
+class MemorySecrets:
+    """The targets secret; an error is raised. ``known`` is what was read before, if it differs."""
 
     document: Mapping[str, Any] | BackupError
+    known: Mapping[str, Any] | None = None
 
-    def read_json(self, secret_name: str) -> Mapping[str, Any]:
+    def read_json(self, secret_name: str, *, fresh: bool = False) -> Mapping[str, Any]:
         assert secret_name == "stack/targets"
+        if self.known is not None and not fresh:
+            return self.known
         if isinstance(self.document, BackupError):
             raise self.document
         return self.document
 
 
-class Desk:
+class NotifierSetup:
     """A notifier and all that it touches."""
 
     def __init__(self, *targets: dict[str, Any]) -> None:
-        self.secrets = Secrets({"targets": list(targets)})
-        self.courier = Couriers()
+        self.secrets = MemorySecrets({"targets": list(targets)})
+        self.courier = MemoryCourier()
         self.log = MemoryDeliveryLog()
         self.queue = MemoryQueue()
-        self.metrics = Numbers()
+        self.metrics = MemoryMetrics()
         self.now = NOON
         self.notifier = Notifier(
             secret_name="stack/targets",
@@ -152,6 +158,7 @@ class Desk:
             metrics=self.metrics,
             clock=lambda: self.now,
             jitter=lambda: 0.0,
+            pages=PAGES,
         )
 
     def handle(self, *bodies: str, received: int = 1, age: timedelta = timedelta()) -> list[str]:
@@ -164,9 +171,9 @@ class Desk:
         )
 
     @property
-    def numbers(self) -> list[str]:
-        """The names of the metrics that were told."""
-        return [name for name, _, _ in self.metrics.told]
+    def metric_names(self) -> list[str]:
+        """The names of the metrics that were written."""
+        return [name for name, _, _ in self.metrics.gauges]
 
 
 def slack_target(name: str = "ops", **more: object) -> dict[str, Any]:
@@ -208,6 +215,6 @@ def bus_event(type_: str = "finding.opened", event_id: str = "e-1", **data: obje
     )
 
 
-def order(target: str = "ops", **given: Any) -> str:
+def delivery(target: str = "ops", **given: Any) -> str:
     """What the notifier puts into the delivery queue."""
     return json.dumps({"target": target, "event": detail(**given)})

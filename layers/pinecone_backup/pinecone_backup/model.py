@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+def words(value: StrEnum) -> str:
+    """An enumeration's value as people read it: ``under_way`` is "under way"."""
+    return value.replace("_", " ")
+
+
 class Status(StrEnum):
     """What a backup's status text means to us."""
 
     READY = "ready"
-    UNDER_WAY = "under way"
+    UNDER_WAY = "under_way"
     """``Initializing``."""
     PLANNED = "planned"
     """A native schedule's run that has not started (rule G5)."""
@@ -160,16 +165,16 @@ class RunKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RunTime:
     """The two times of a run (rules T1 and T2).
 
     Attributes:
-        now: Selects slots and retention buckets: the trigger's time, else the clock's.
-        clock: The real clock: expiry of holds, approvals, claims and leases goes by it.
+        scheduled_at: Selects slots and retention buckets: the trigger's time, else the actual one.
+        actual: The real time: expiry of holds, approvals, claims and leases goes by it.
     """
 
-    now: datetime
-    clock: datetime
+    scheduled_at: datetime
+    actual: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +190,7 @@ class RunContext:
     kind: RunKind
     project: str
     owner: str
-    moment: Moment
+    time: RunTime
     trigger: TriggerKind
     actor: str
 

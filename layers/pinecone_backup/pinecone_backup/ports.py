@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
         Finding,
         Hold,
         IndexRecord,
+        ItemKind,
         PlanRecord,
         RestoreRecord,
         Run,
         ScheduleRecord,
+        UnreadableItem,
     )
     from pinecone_backup.rules.policy import PolicyDocument
+    from pinecone_backup.webhooks.messages import Message
+    from pinecone_backup.webhooks.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +132,15 @@ class ControlPlane(Protocol):
 class Ledger(Protocol):
     """Our memory of one project. Raises errors of the ``LedgerError`` branch only.
 
-    ``put_*`` replaces an item; ``save_claim`` is conditional. Listings are complete or raise.
+    ``put_*`` replaces an item; ``save_claim`` is conditional. Listings are complete or raise, but
+    for items that cannot be read (rule U2): those are passed over and remembered, asking for one
+    alone raises ``ItemUnreadable``, and a write over a remembered one is left out.
     """
 
     project: str
 
     # Leases: one run of a kind of work at a time.
-    def acquire_lease(self, name: str, *, holder: str, clock: datetime, ttl: timedelta) -> None:
+    def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl: timedelta) -> None:
         """Take or renew the lease ``name``; raises ``LeaseHeld`` while another holder has it."""
         ...
 
@@ -216,6 +223,20 @@ class Ledger(Protocol):
 
     def mark_announced(self, event_ids: Iterable[str]) -> None: ...
 
+    # What cannot be read (rule U2).
+    def unreadable(self) -> Sequence[UnreadableItem]:
+        """What this object has found unreadable so far, by key."""
+        ...
+
+    def inspect(
+        self, kinds: Iterable[ItemKind], *, keys: Iterable[str] = ()
+    ) -> Sequence[UnreadableItem]:
+        """Read through some kinds of items, and those of some keys; what cannot be read, by key.
+
+        Of runs only the newest 200 are read through.
+        """
+        ...
+
 
 class Projects(Protocol):
     """Which projects the ledger knows, whether or not the policy still names them (rule U1)."""
@@ -267,3 +288,73 @@ class Metrics(Protocol):
     """Numbers for CloudWatch (EMF)."""
 
     def gauge(self, name: str, value: float, *, unit: str = "Count", **dimensions: str) -> None: ...
+
+
+# Notifications: what notify needs beside metrics.
+
+
+class DeliveryStatus(StrEnum):
+    """How one event stands with one target, when somebody is about to deliver it."""
+
+    RESERVED = "reserved"
+    """For whoever has just asked: nobody has delivered it, and for a while nobody else will try."""
+    IN_FLIGHT = "in flight"
+    """Somebody else is delivering it right now, or died while doing so."""
+    DELIVERED = "delivered"
+
+
+class DeliveryLog(Protocol):
+    """What was delivered to whom. Raises errors of the ``LedgerError`` branch only."""
+
+    def begin(self, event_id: str, target: str, *, now: datetime) -> DeliveryStatus:
+        """Reserve the delivery of an event to a target for a short while, if it is free."""
+        ...
+
+    def release(self, event_id: str, target: str) -> None:
+        """Give a reservation back after a failure."""
+        ...
+
+    def mark_delivered(self, event_id: str, target: str, *, now: datetime) -> None: ...
+
+    def mark_disabled(self, target: str, fingerprint: str, *, now: datetime) -> None:
+        """Remember that a target, as it is defined now, wants no messages any more."""
+        ...
+
+    def is_disabled(self, target: str, fingerprint: str) -> bool: ...
+
+    def mark_resolved(self, topic: str, target: str, *, at: datetime, now: datetime) -> None:
+        """Remember that the finding behind a topic ended at ``at``."""
+        ...
+
+    def resolved_at(self, topic: str, target: str) -> datetime | None: ...
+
+
+class DeliveryQueue(Protocol):
+    """The queue with one message per event and target. Raises ``StoreUnavailable`` only."""
+
+    def send(self, body: str) -> None: ...
+
+    def postpone(self, receipt: str, *, seconds: int) -> None:
+        """Hide a received message for so long, at most 12 hours."""
+        ...
+
+    def dead_letter(self, body: str, *, reason: str) -> None:
+        """Put a message into the dead-letter queue, with the reason."""
+        ...
+
+
+class Courier(Protocol):
+    """Takes a message to a target. Raises errors of the ``DeliveryError`` branch only."""
+
+    def deliver(self, target: Target, message: Message) -> None: ...
+
+
+class TargetsSecret(Protocol):
+    """Reads secrets that are JSON objects; ``adapters.secrets.SecretReader`` is one."""
+
+    def read_json(self, secret_name: str, *, fresh: bool = False) -> Mapping[str, Any]:
+        """The secret, a few minutes old at most, or as it stands now when ``fresh``.
+
+        Raises ``SecretNotSet``, ``SecretMalformed`` or ``StoreUnavailable``.
+        """
+        ...

@@ -37,7 +37,7 @@ class DeletionState(StrEnum):
 
     ACCEPTED = "accepted"
     """Pinecone answered 202: it counts for nothing from then on."""
-    GONE = "gone"
+    DELETED = "gone"
     """404, or confirmed by a later complete listing."""
     SKIPPED = "skipped"
     """412: a restore is pending."""
@@ -46,9 +46,9 @@ class DeletionState(StrEnum):
     """Written just before the call and after an ambiguous answer: it may have happened."""
 
     @property
-    def spent(self) -> bool:
+    def accepted(self) -> bool:
         """Whether the backup counts for nothing from now on (rule G4)."""
-        return self in (DeletionState.ACCEPTED, DeletionState.GONE)
+        return self in (DeletionState.ACCEPTED, DeletionState.DELETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class ClaimState(StrEnum):
     """The attempt failed, or its backup did; ``next_attempt_at`` says when to try again."""
     REFUSED = "refused"
     """400, 402 or 403: no attempt; asked again hourly."""
-    GIVEN_UP = "given up"
+    GIVEN_UP = "given_up"
     """Four attempts are used up."""
 
 
@@ -141,6 +141,9 @@ class IndexRecord:
     previous_ids: tuple[str, ...] = ()
     record_count: int | None = None
     policy: str | None = None
+    unread_since: datetime | None = None
+    """The first of the audits in a row that could not read it; None when the last one could."""
+    unread_audits: int = 0
 
 
 class HoldScope(StrEnum):
@@ -163,16 +166,16 @@ class Hold:
     scope: HoldScope
     target: str
     reason: str
-    owner: str
+    placed_by: str
     created_at: datetime
     expires_at: datetime | None = None
     released_at: datetime | None = None
     released_by: str = ""
     release_reason: str = ""
 
-    def active(self, clock: datetime) -> bool:
+    def active(self, now: datetime) -> bool:
         """Whether the hold protects at ``clock``."""
-        return self.released_at is None and (self.expires_at is None or clock < self.expires_at)
+        return self.released_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class Severity(StrEnum):
@@ -233,7 +236,7 @@ class RunState(StrEnum):
     PARTIAL = "partial"
     """Finished, and some indexes or backups failed or were skipped."""
     STOPPED = "stopped"
-    """A rail stopped it before its first deletion, or time ran out; nothing was harmed."""
+    """A safeguard stopped it before its first deletion, or time ran out; nothing was harmed."""
     REFUSED = "refused"
     """Superseded (rule T1), or another run holds the lease."""
     FAILED = "failed"
@@ -244,7 +247,7 @@ class Run:
     """One execution of create, prune or audit for one project.
 
     Attributes:
-        time: The run's ``Moment.now``; the order of runs goes by it (rule T1).
+        time: The run's ``RunTime.scheduled_at``; the order of runs goes by it (rule T1).
         summary: JSON-ready figures and lists, small enough for DynamoDB.
     """
 
@@ -266,7 +269,7 @@ class PlanState(StrEnum):
 
     PLANNED = "planned"
     """A dry run: nothing waits for it."""
-    AWAITING_APPROVAL = "awaiting approval"
+    AWAITING_APPROVAL = "awaiting_approval"
     APPROVED = "approved"
     EXECUTED = "executed"
     EXPIRED = "expired"
@@ -318,3 +321,57 @@ class ScheduleRecord:
     last_seen_at: datetime
     managed_by_policy: str = ""
     backup_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """Who works on the project, and until when it keeps others away."""
+
+    holder: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRecord:
+    """An event that is recorded and not announced yet."""
+
+    event_id: str
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+
+
+class ItemKind(StrEnum):
+    """The kinds of items in a project's ledger; the value begins their sort keys."""
+
+    LEASE = "LEASE"
+    RUN = "RUN"
+    LAST_RUN = "LAST"
+    CLAIM = "CLAIM"
+    BACKUP = "BACKUP"
+    INDEX = "INDEX"
+    HOLD = "HOLD"
+    FINDING = "FINDING"
+    PLAN = "PLAN"
+    RESTORE = "RESTORE"
+    SCHEDULE = "SCHEDULE"
+    OUTBOX = "OUTBOX"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableItem:
+    """An item of the ledger that cannot be read, and what it is about (rule U2).
+
+    Attributes:
+        key: Its sort key.
+        reason: What is wrong with it; no values.
+        backup_id: The backup that it is about, as far as its key or its fields say so.
+        index_name: The index that it is about, likewise. Where neither is known, the item is
+            about the whole project.
+    """
+
+    key: str
+    kind: ItemKind
+    reason: str
+    backup_id: str = ""
+    index_name: str = ""

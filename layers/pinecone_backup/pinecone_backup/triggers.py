@@ -120,9 +120,9 @@ def _read(event: Mapping[str, Any]) -> RunRequest:
         if event.get("source") == "aws.events":
             time = _Rule.model_validate(event).time
             return RunRequest(trigger=TriggerKind.SCHEDULE, actor="schedule", time=_utc(time))
-        wish = _Bus.model_validate(event).detail
+        request = _Bus.model_validate(event).detail
         actor = f"bus:{event.get('account', 'unknown')}"
-        return _request(wish, TriggerKind.BUS, actor, run_id=wish.run_id)
+        return _request(request, TriggerKind.BUS, actor, run_id=request.run_id)
     if event.get("trigger") == "schedule":
         schedule = _Schedule.model_validate(event)
         return _request(
@@ -132,7 +132,7 @@ def _read(event: Mapping[str, Any]) -> RunRequest:
 
 
 def _request(
-    wish: _Wish,
+    request: _Wish,
     trigger: TriggerKind,
     actor: str,
     *,
@@ -142,12 +142,12 @@ def _request(
     return RunRequest(
         trigger=trigger,
         actor=actor,
-        project=wish.project,
+        project=request.project,
         run_id=run_id,
         time=time,
-        now=_utc(wish.now),
-        dry_run=wish.dry_run,
-        digest=wish.digest,
+        now=_utc(request.now),
+        dry_run=request.dry_run,
+        digest=request.digest,
     )
 
 

@@ -1,4 +1,4 @@
-"""Backups over the API: Pinecone's operations 1 to 5, with our rails around deleting."""
+"""Backups over the API: Pinecone's operations 1 to 5, with our safeguards around deleting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from local.simulator.faults import Fault
 from pinecone_backup.records import DeletionState, HoldScope, Verdict
 from pinecone_backup.rules.inventory import new_record
-from pinecone_backup.usecases.holds import place_hold
+from pinecone_backup.usecases.requests.holds import place_hold
 from tests.support.api import ACTOR, OWNER
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_while_one_of_ours_is_under_way_none_is_started(world: World) -> None:
     """C2."""
     first = world.ask("POST", BACKUPS, {})
     again = world.ask("POST", BACKUPS, {})
-    assert (again.status, again.json["rule"]) == (409, "under way")
+    assert (again.status, again.json["rule"]) == (409, "under-way")
     assert first.json["backup_id"] in again.json["detail"]
 
 
@@ -125,10 +125,10 @@ def test_an_indexs_backups_are_listed_page_by_page(world: World) -> None:
 
 def test_backups_of_a_deleted_index_are_listed_only_when_asked_for(world: World) -> None:
     born = world.simulator.clock.now() - timedelta(days=90)
-    gone = world.simulator.project.seed_index(
+    deleted = world.simulator.project.seed_index(
         "products", created_at=born, deleted_at=born + timedelta(days=30)
     )
-    old = world.seed(days_ago=70, index_id=gone.index_id)
+    old = world.seed(days_ago=70, index_id=deleted.index_id)
     new = world.seed(days_ago=1)
     assert [row["backup_id"] for row in world.get(BACKUPS)["data"]] == [new]
     both = {row["backup_id"] for row in world.get(f"{BACKUPS}?include_deleted=true")["data"]}
@@ -167,23 +167,23 @@ def test_the_project_lists_backups_of_all_its_indexes_with_whose_they_are(world:
 
 def test_a_backup_is_described_with_its_verdict_and_holds(world: World) -> None:
     backup_id = world.seed()
-    plane = world.outside.control_plane(world.outside.document.projects[0])
+    control_plane = world.container.control_plane(world.container.document.projects[0])
     clock = world.simulator.clock.now()
-    record = new_record(plane.describe_backup(backup_id), clock, verdict=Verdict.SUSPECT)
+    record = new_record(control_plane.describe_backup(backup_id), clock, verdict=Verdict.SUSPECT)
     world.ledger.put_backup(record)
     hold = place_hold(
         world.ledger,
-        plane,
+        control_plane,
         scope=HoldScope.INDEX,
         target="products",
         who="ada",
         reason="case 4711",
-        clock=clock,
+        now=clock,
     )
-    told = world.get(f"/backups/{backup_id}")
-    assert (told["worth"], told["verdict"]) == ("suspect", "suspect")
-    assert [each["hold_id"] for each in told["holds"]] == [hold.hold_id]
-    assert told["deletion"] is None
+    answer = world.get(f"/backups/{backup_id}")
+    assert (answer["worth"], answer["verdict"]) == ("suspect", "suspect")
+    assert [each["hold_id"] for each in answer["holds"]] == [hold.hold_id]
+    assert answer["deletion"] is None
 
 
 def test_a_backup_that_does_not_exist_is_not_found(world: World) -> None:
@@ -201,7 +201,7 @@ def test_what_its_index_does_not_need_is_deleted(world: World) -> None:
     assert deletion is not None
     assert deletion.actor == ACTOR
     assert deletion.reasons == (f"asked for by {ACTOR}", "costs too much")
-    assert "backup.deleted" in world.outside.bus.types()
+    assert "backup.deleted" in world.container.bus.types()
 
 
 def test_a_deleted_backup_is_described_as_going(world: World) -> None:
@@ -209,34 +209,34 @@ def test_a_deleted_backup_is_described_as_going(world: World) -> None:
     ids = [world.seed(days_ago=day) for day in range(4)]
     world.simulator.faults.add(Fault(kind="lost_write", operation="delete_backup"))
     world.ask("DELETE", f"/backups/{ids[3]}")
-    told = world.get(f"/backups/{ids[3]}")
-    assert told["worth"] == "spent"
-    assert told["deletion"]["actor"] == ACTOR
+    answer = world.get(f"/backups/{ids[3]}")
+    assert answer["worth"] == "deletion_accepted"
+    assert answer["deletion"]["actor"] == ACTOR
 
 
-@pytest.mark.parametrize(("day", "rails"), [(0, "newest-good, floor"), (1, "floor")])
-def test_what_the_floor_needs_is_not_deleted(world: World, day: int, rails: str) -> None:
+@pytest.mark.parametrize(("day", "safeguards"), [(0, "newest-good, floor"), (1, "floor")])
+def test_what_the_floor_needs_is_not_deleted(world: World, day: int, safeguards: str) -> None:
     """D1: two good ones stay by default, the newest in any case."""
     ids = [world.seed(days_ago=day) for day in range(4)]
     answer = world.ask("DELETE", f"/backups/{ids[day]}")
-    assert (answer.status, answer.problem, answer.json["rule"]) == (409, "rule-forbids", rails)
+    assert (answer.status, answer.problem, answer.json["rule"]) == (409, "rule-forbids", safeguards)
     assert len(world.get("/backups")["data"]) == 4
 
 
 def test_a_rail_is_overruled_by_its_name_and_a_reason_which_are_recorded(world: World) -> None:
     backup_id = world.seed()
-    rails = "newest-good,floor"
-    without = world.ask("DELETE", f"/backups/{backup_id}?override={rails}")
+    safeguards = "newest-good,floor"
+    without = world.ask("DELETE", f"/backups/{backup_id}?override={safeguards}")
     assert (without.status, without.json["rule"]) == (409, "reason")
     half = world.ask("DELETE", f"/backups/{backup_id}?override=floor&reason=wiped")
     assert (half.status, half.json["rule"]) == (409, "newest-good")
-    answer = world.ask("DELETE", f"/backups/{backup_id}?override={rails}&reason=wiped")
+    answer = world.ask("DELETE", f"/backups/{backup_id}?override={safeguards}&reason=wiped")
     assert answer.status == 202
     assert "overruling newest-good, floor: wiped" in answer.json["deletion"]["reasons"]
 
 
 @pytest.mark.parametrize(
-    ("seeded", "rail"),
+    ("seeded", "safeguard"),
     [
         ({"name": "by-hand", "description": None}, "not-ours"),
         ({"name": "nightly-20261120T030000Z", "description": None}, "native"),
@@ -245,7 +245,7 @@ def test_a_rail_is_overruled_by_its_name_and_a_reason_which_are_recorded(world: 
     ],
 )
 def test_what_prune_leaves_alone_is_named_by_its_rail(
-    world: World, seeded: dict[str, object], rail: str
+    world: World, seeded: dict[str, object], safeguard: str
 ) -> None:
     """D1."""
     for day in (1, 2, 3):
@@ -256,18 +256,18 @@ def test_what_prune_leaves_alone_is_named_by_its_rail(
     else:
         backup_id = world.seed(**{"days_ago": 5, **seeded})  # type: ignore[arg-type]
     refused = world.ask("DELETE", f"/backups/{backup_id}")
-    assert (refused.status, refused.json["rule"]) == (409, rail)
-    forced = world.ask("DELETE", f"/backups/{backup_id}?override={rail}&reason=because")
+    assert (refused.status, refused.json["rule"]) == (409, safeguard)
+    forced = world.ask("DELETE", f"/backups/{backup_id}?override={safeguard}&reason=because")
     assert forced.status == 202
 
 
 def test_of_a_deleted_index_only_the_newest_good_one_is_kept(world: World) -> None:
     """D7."""
     born = world.simulator.clock.now() - timedelta(days=90)
-    gone = world.simulator.project.seed_index(
+    deleted = world.simulator.project.seed_index(
         "reviews", created_at=born, deleted_at=born + timedelta(days=30)
     )
-    ids = [world.seed("reviews", days_ago=day, index_id=gone.index_id) for day in (70, 71)]
+    ids = [world.seed("reviews", days_ago=day, index_id=deleted.index_id) for day in (70, 71)]
     newest = world.ask("DELETE", f"/backups/{ids[0]}")
     assert (newest.status, newest.json["rule"]) == (409, "newest-good, floor")
     assert world.ask("DELETE", f"/backups/{ids[1]}").status == 202
@@ -276,11 +276,14 @@ def test_of_a_deleted_index_only_the_newest_good_one_is_kept(world: World) -> No
 def test_the_newest_restore_tested_one_is_kept(world: World) -> None:
     """D1."""
     ids = [world.seed(days_ago=day) for day in range(5)]
-    plane = world.outside.control_plane(world.outside.document.projects[0])
+    control_plane = world.container.control_plane(world.container.document.projects[0])
     clock = world.simulator.clock.now()
     for backup_id in ids[3:]:
         record = new_record(
-            plane.describe_backup(backup_id), clock, verdict=Verdict.GOOD, restore_tested=True
+            control_plane.describe_backup(backup_id),
+            clock,
+            verdict=Verdict.GOOD,
+            restore_tested=True,
         )
         world.ledger.put_backup(record)
     answer = world.ask("DELETE", f"/backups/{ids[3]}")
@@ -298,7 +301,7 @@ def test_what_is_going_already_may_be_deleted_once_more(world: World) -> None:
 
 
 def test_a_held_backup_is_never_deleted(world: World) -> None:
-    """D1: not even by naming the rail; a hold is released first."""
+    """D1: not even by naming the safeguard; a hold is released first."""
     ids = [world.seed(days_ago=day) for day in range(4)]
     hold = world.ask("POST", "/holds", {"scope": "backup", "target": ids[3], "reason": "case"}).json
     refused = world.ask("DELETE", f"/backups/{ids[3]}?override=floor&reason=x")
@@ -324,7 +327,7 @@ def test_nothing_is_deleted_while_the_newest_good_one_is_gone(world: World) -> N
         Fault(kind="status", status=404, operation="describe_backup", path=f"*{ids[0]}")
     )
     answer = world.ask("DELETE", f"/backups/{ids[3]}")
-    assert (answer.status, answer.json["rule"]) == (409, "newest good not ready")
+    assert (answer.status, answer.json["rule"]) == (409, "newest-good-not-ready")
     assert len(world.get("/backups")["data"]) == 4
 
 
@@ -378,7 +381,7 @@ def test_a_backup_that_goes_while_it_is_deleted_is_gone(world: World) -> None:
 def test_deleting_waits_its_turn_behind_a_run(world: World) -> None:
     ids = [world.seed(days_ago=day) for day in range(4)]
     clock = world.simulator.clock.now()
-    world.ledger.acquire_lease("write", holder="run-1", clock=clock, ttl=timedelta(minutes=16))
+    world.ledger.acquire_lease("write", holder="run-1", now=clock, ttl=timedelta(minutes=16))
     answer = world.ask("DELETE", f"/backups/{ids[3]}")
     assert (answer.status, answer.problem) == (409, "busy")
     assert answer.headers["Retry-After"] == "30"
@@ -388,7 +391,7 @@ def test_after_a_deletion_the_next_run_can_start(world: World) -> None:
     ids = [world.seed(days_ago=day) for day in range(4)]
     world.ask("DELETE", f"/backups/{ids[3]}")
     world.ask("DELETE", f"/backups/{ids[0]}")
-    assert world.ledger.leases == {}
+    assert world.ledger.leases == []
 
 
 def test_deleting_what_is_not_there_is_not_found(world: World) -> None:

@@ -48,7 +48,7 @@ def test_each_sample_is_answered(simulator: Simulator, simulator_url: str, name:
         idempotency_table() as store,
         World(simulator, simulator_url, cors_origin="https://ops.example.com") as world,
     ):
-        world.outside.store = store
+        world.container.store = store
         answer = world.api(sample(name), CONTEXT)
     assert answer["statusCode"] == EXPECTED[name], answer["body"]
 

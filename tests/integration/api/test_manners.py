@@ -147,7 +147,7 @@ def test_without_a_valid_policy_the_api_says_what_is_missing(
     def load() -> None:
         raise error
 
-    world.outside.load = load  # type: ignore[assignment] # it never returns
+    world.container.load = load  # type: ignore[assignment] # it never returns
     answer = world.ask("GET", "/backups")
     assert (answer.status, answer.problem) == (503, "not-configured")
     health = world.get("/v1/health")
@@ -166,8 +166,8 @@ def test_a_policy_that_became_invalid_does_not_keep_people_from_their_backups(
     now = world.simulator.clock.now()
     audit = Run("r1", RunKind.AUDIT, TriggerKind.SCHEDULE, "", RunState.SUCCEEDED, now, now)
     world.ledger.put_run(replace(audit, policy_version="v0"))
-    world.outside.versions["v0"] = world.outside.document
-    world.outside.load = load  # type: ignore[assignment] # it never returns
+    world.container.versions["v0"] = world.container.document
+    world.container.load = load  # type: ignore[assignment] # it never returns
     assert world.ask("GET", "/backups").status == 200
     assert world.ask("GET", "/v1/policy").problem == "not-configured"
 
@@ -177,7 +177,7 @@ def test_a_missing_secret_is_told_with_the_command_that_sets_it(world: World) ->
         def project_backups_page(self, **_: object) -> None:
             raise SecretNotSet("The secret has no value yet", next_step="aws secretsmanager ...")
 
-    world.outside.planes["main"] = Unset()  # type: ignore[assignment] # all that is asked of it
+    world.container.planes["main"] = Unset()  # type: ignore[assignment] # all that is asked of it
     answer = world.ask("GET", "/backups")
     assert (answer.status, answer.problem) == (503, "not-configured")
     assert answer.json["next_step"] == "aws secretsmanager ..."
@@ -190,7 +190,7 @@ def test_health_does_not_guess_about_what_it_could_not_ask(world: World) -> None
         def project_backups_page(self, **_: object) -> None:
             raise StoreUnavailable("Secrets Manager did not answer")
 
-    world.outside.planes["main"] = Unreadable()  # type: ignore[assignment] # all that is asked
+    world.container.planes["main"] = Unreadable()  # type: ignore[assignment] # all that is asked
     (project,) = world.get("/v1/health")["projects"]
     assert (project["secret"], project["pinecone"]) == ("unknown", "unknown")
 
@@ -200,7 +200,7 @@ def test_health_tells_the_last_run_of_each_kind_while_another_asks(world: World)
     world.ledger.put_run(
         Run("run-1", RunKind.AUDIT, TriggerKind.API, "ada", RunState.PARTIAL, clock, clock)
     )
-    world.ledger.acquire_lease("health", holder="other", clock=clock, ttl=timedelta(seconds=5))
+    world.ledger.acquire_lease("health", holder="other", now=clock, ttl=timedelta(seconds=5))
     (project,) = world.get("/v1/health")["projects"]
     assert project["ledger"] == "pass"
     assert project["last_runs"]["audit"]["run_id"] == "run-1"
@@ -289,7 +289,7 @@ def test_no_answer_tells_the_key_or_where_pinecone_is(world: World) -> None:
     for path in ("/backups", "/indexes", "/v1/health", "/v1/projects"):
         text = world.ask("GET", path).text
         assert DEFAULT_KEY not in text
-        assert world.outside.url not in text
+        assert world.container.url not in text
 
 
 def test_problem_slugs_are_lower_case_words() -> None:
@@ -335,7 +335,7 @@ def test_with_cors_a_preflight_lets_the_headers_of_a_signed_request_in(
 @pytest.fixture
 def keyed(world: World) -> Iterator[World]:
     with idempotency_table() as store:
-        world.outside.store = store
+        world.container.store = store
         yield world
 
 
@@ -358,7 +358,7 @@ def test_a_key_that_was_used_for_another_body_is_refused(keyed: World) -> None:
     keyed.ask("POST", "/runs", {"kind": "audit"}, **with_key("k1"))
     answer = keyed.ask("POST", "/runs", {"kind": "create"}, **with_key("k1"))
     assert (answer.status, answer.problem) == (422, "key-reused")
-    assert len(keyed.outside.bus.requested) == 1
+    assert len(keyed.container.bus.requested) == 1
 
 
 def test_the_same_key_elsewhere_or_of_somebody_else_is_another_key(keyed: World) -> None:
@@ -366,7 +366,7 @@ def test_the_same_key_elsewhere_or_of_somebody_else_is_another_key(keyed: World)
         answer = keyed.ask("POST", path, {"kind": "audit"}, actor=actor, **with_key("k1"))
         assert "Idempotency-Replayed" not in answer.headers
     assert keyed.ask("POST", BACKUPS, {}, **with_key("k1")).status == 201
-    assert len(keyed.outside.bus.requested) == 2
+    assert len(keyed.container.bus.requested) == 2
 
 
 def test_what_failed_may_be_asked_again_with_the_same_key(keyed: World) -> None:
@@ -383,7 +383,7 @@ def test_while_a_request_is_being_served_the_same_key_waits(
     def meanwhile(*_: object) -> None:
         inner.append(keyed.ask("POST", "/runs", {"kind": "audit"}, **with_key("k1")).status)
 
-    monkeypatch.setattr(keyed.outside.bus, "request_run", meanwhile)
+    monkeypatch.setattr(keyed.container.bus, "request_run", meanwhile)
     assert keyed.ask("POST", "/runs", {"kind": "audit"}, **with_key("k1")).status == 202
     assert inner == [409]
 
@@ -408,7 +408,7 @@ def test_an_answer_that_could_not_be_kept_is_given_all_the_same(
     def lose(*_: object) -> None:
         client("dynamodb").delete_table(TableName="table")
 
-    monkeypatch.setattr(keyed.outside.bus, "request_run", lose)
+    monkeypatch.setattr(keyed.container.bus, "request_run", lose)
     assert keyed.ask("POST", "/runs", {"kind": "audit"}, **with_key("k1")).status == 202
 
 

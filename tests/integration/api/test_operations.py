@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pinecone_backup.errors import StoreUnavailable
-from pinecone_backup.model import Moment, RunContext, RunKind, TriggerKind
+from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import Finding, PlanRecord, PlanState, RunState, Severity, Verdict
 from pinecone_backup.rules.inventory import new_record
 from pinecone_backup.rules.policy import validate_policy
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.audit import audit_project
-from pinecone_backup.usecases.deletions import Tools
+from pinecone_backup.usecases.deletions import PruneServices
 from pinecone_backup.usecases.prune import prune
 from tests.support.api import ACTOR, OWNER, POLICY, World
-from tests.support.outside import MemoryMetrics
+from tests.support.container import MemoryMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def context(world: World, kind: RunKind) -> RunContext:
         kind=kind,
         project="main",
         owner=OWNER,
-        moment=Moment(clock, clock),
+        time=RunTime(clock, clock),
         trigger=TriggerKind.SCHEDULE,
         actor="schedule",
     )
@@ -45,15 +45,15 @@ def plan_a_prune(world: World) -> PlanRecord:
         world.seed(days_ago=day)
     prune(
         context(world, RunKind.PRUNE),
-        Tools(
-            control_plane=world.outside.control_plane(world.outside.document.projects[0]),
+        PruneServices(
+            control_plane=world.container.control_plane(world.container.document.projects[0]),
             ledger=world.ledger,
-            store=world.outside.objects,
-            policy_version=lambda _: world.outside.document,
+            store=world.container.objects,
+            policy_version=lambda _: world.container.document,
             time_left=lambda: 900,
         ),
-        document=world.outside.document,
-        version="v1",
+        document=world.container.document,
+        policy_version="v1",
         mode=PruneMode.ENFORCE,
     )
     (plan,) = world.ledger.plans()
@@ -63,11 +63,11 @@ def plan_a_prune(world: World) -> PlanRecord:
 def audit(world: World) -> None:
     audit_project(
         context(world, RunKind.AUDIT),
-        world.outside.control_plane(world.outside.document.projects[0]),
+        world.container.control_plane(world.container.document.projects[0]),
         world.ledger,
-        world.outside.objects,
+        world.container.objects,
         MemoryMetrics(),
-        document=world.outside.document,
+        document=world.container.document,
         policy_version="v1",
         time_left=lambda: 900,
         stack="stack-a",
@@ -78,23 +78,23 @@ def audit(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "wish"), [("create", {}), ("prune", {"dry_run": True}), ("audit", {})]
+    ("kind", "extra"), [("create", {}), ("prune", {"dry_run": True}), ("audit", {})]
 )
 def test_a_run_is_asked_for_on_the_bus_and_can_be_followed(
-    world: World, kind: str, wish: dict[str, object]
+    world: World, kind: str, extra: dict[str, object]
 ) -> None:
     """A prune that is started here only plans."""
     answer = world.ask("POST", "/runs", {"kind": kind})
     run_id = answer.json["run_id"]
     assert (answer.status, answer.json["state"]) == (202, "requested")
     assert answer.headers["Location"] == f"/live/v1/projects/main/runs/{run_id}"
-    asked = {"project": "main", "run_id": run_id, **wish}
-    assert world.outside.bus.requested == [(RunKind(kind), asked)]
+    asked = {"project": "main", "run_id": run_id, **extra}
+    assert world.container.bus.requested == [(RunKind(kind), asked)]
     assert world.get(f"/runs/{run_id}") == answer.json
 
 
 def test_a_run_that_could_not_be_asked_for_has_failed(world: World) -> None:
-    world.outside.bus.refuse = {"audit"}
+    world.container.bus.refuse = {"audit"}
     answer = world.ask("POST", "/runs", {"kind": "audit"})
     assert (answer.status, answer.problem) == (503, "storage-unavailable")
     (run,) = world.ledger.runs()
@@ -124,15 +124,15 @@ def test_a_run_that_nobody_knows_is_not_found(world: World) -> None:
 def test_a_plan_is_listed_and_described_with_every_backups_reasons(world: World) -> None:
     record = plan_a_prune(world)
     (listed,) = world.get("/plans")["data"]
-    told = world.get(f"/plans/{record.digest}")
-    assert listed["digest"] == told["digest"] == told["plan"]["digest"] == record.digest
-    assert told["delete_count"] == 3
-    assert all(item["reasons"] for item in told["plan"]["items"])
+    answer = world.get(f"/plans/{record.digest}")
+    assert listed["digest"] == answer["digest"] == answer["plan"]["digest"] == record.digest
+    assert answer["delete_count"] == 3
+    assert all(item["reasons"] for item in answer["plan"]["items"])
 
 
 def test_a_plan_whose_text_is_gone_is_not_found(world: World) -> None:
     record = plan_a_prune(world)
-    world.outside.objects.objects.clear()
+    world.container.objects.objects.clear()
     assert world.ask("GET", f"/plans/{record.digest}").problem == "not-found"
 
 
@@ -145,7 +145,7 @@ def test_a_plan_is_approved_by_somebody_for_a_reason_and_a_time(world: World) ->
     stored = world.ledger.plan(record.digest)
     assert stored is not None
     assert stored.approval_expires_at == world.simulator.clock.now() + timedelta(days=1)
-    assert "plan.approved" in world.outside.bus.types()
+    assert "plan.approved" in world.container.bus.types()
 
 
 def test_an_approval_lasts_thirty_days_at_most(world: World) -> None:
@@ -160,7 +160,7 @@ def test_an_approval_lasts_thirty_days_at_most(world: World) -> None:
 def test_a_plan_for_another_policy_is_not_approved(world: World) -> None:
     """D4."""
     record = plan_a_prune(world)
-    world.outside.version = "v2"
+    world.container.version = "v2"
     answer = world.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
     assert (answer.status, answer.problem) == (409, "approval-refused")
 
@@ -177,7 +177,7 @@ def test_an_approved_plan_is_executed_by_a_prune_run(enforcing: World) -> None:
     enforcing.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
     answer = enforcing.ask("POST", f"/plans/{record.digest}/execute")
     assert answer.status == 202
-    ((kind, detail),) = enforcing.outside.bus.requested
+    ((kind, detail),) = enforcing.container.bus.requested
     assert kind is RunKind.PRUNE
     assert (detail["digest"], answer.json["actor"]) == (record.digest, ACTOR)
     assert "dry_run" not in detail
@@ -195,14 +195,14 @@ def test_a_plan_without_an_approval_in_force_is_not_executed(
         enforcing.simulator.clock.advance(days=2)
     answer = enforcing.ask("POST", f"/plans/{record.digest}/execute")
     assert (answer.status, answer.problem) == (409, "approval-refused")
-    assert enforcing.outside.bus.requested == []
+    assert enforcing.container.bus.requested == []
 
 
 def test_a_plan_for_an_earlier_policy_is_not_executed(enforcing: World) -> None:
     """D4."""
     record = plan_a_prune(enforcing)
     enforcing.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
-    enforcing.outside.version = "v2"
+    enforcing.container.version = "v2"
     answer = enforcing.ask("POST", f"/plans/{record.digest}/execute")
     assert (answer.status, answer.problem) == (409, "approval-refused")
 
@@ -275,7 +275,7 @@ def test_a_finding_is_acknowledged_and_stays_open(world: World) -> None:
     answer = world.ask("POST", "/findings/f1/acknowledge", {"reason": " known "})
     assert (answer.json["acknowledged_by"], answer.json["acknowledged_reason"]) == (ACTOR, "known")
     assert world.get("/findings/f1")["resolved_at"] is None
-    assert "finding.acknowledged" in world.outside.bus.types()
+    assert "finding.acknowledged" in world.container.bus.types()
 
 
 def test_a_resolved_finding_is_not_acknowledged(world: World) -> None:
@@ -285,11 +285,11 @@ def test_a_resolved_finding_is_not_acknowledged(world: World) -> None:
 
 
 def test_findings_about_the_deployment_are_apart(world: World) -> None:
-    world.outside.deployment.put_finding(finding(world, 1, control="project-removed"))
+    world.container.deployment.put_finding(finding(world, 1, control="project-removed"))
     assert world.get("/findings")["data"] == []
     (only,) = world.get("/v1/findings")["data"]
     path = f"/v1/findings/{only['finding_id']}/acknowledge"
-    assert world.ask("POST", path, {"reason": "given up"}).json["acknowledged_by"] == ACTOR
+    assert world.ask("POST", path, {"reason": "given_up"}).json["acknowledged_by"] == ACTOR
 
 
 @pytest.mark.parametrize("reason", ["", "   ", None, "x" * 501])
@@ -325,14 +325,14 @@ def test_the_latest_report_is_given_as_data_and_as_a_link_that_lives_15_minutes(
 
 def test_a_hold_is_placed_listed_described_and_released(world: World) -> None:
     backup_id = world.seed()
-    wish = {
+    request = {
         "scope": "backup",
         "target": backup_id,
         "reason": "case 4711",
         "expires_at": "2027-06-30T02:00:00+02:00",
     }
-    placed = world.ask("POST", "/holds", wish)
-    assert (placed.status, placed.json["owner"], placed.json["active"]) == (201, ACTOR, True)
+    placed = world.ask("POST", "/holds", request)
+    assert (placed.status, placed.json["placed_by"], placed.json["active"]) == (201, ACTOR, True)
     hold_id = placed.json["hold_id"]
     assert placed.headers["Location"].endswith(f"/holds/{hold_id}")
     assert [each["hold_id"] for each in world.get("/holds?active=true")["data"]] == [hold_id]
@@ -350,10 +350,10 @@ def test_a_hold_on_nothing_is_not_placed(world: World, scope: str) -> None:
 
 
 def test_a_hold_ends_after_it_begins_and_at_a_time_with_a_zone(world: World) -> None:
-    wish = {"scope": "index", "target": "products", "reason": "x"}
-    past = world.ask("POST", "/holds", {**wish, "expires_at": "2020-01-01T00:00:00Z"})
+    request = {"scope": "index", "target": "products", "reason": "x"}
+    past = world.ask("POST", "/holds", {**request, "expires_at": "2020-01-01T00:00:00Z"})
     assert (past.status, past.json["rule"]) == (409, "hold")
-    naive = world.ask("POST", "/holds", {**wish, "expires_at": "2030-01-01T00:00:00"})
+    naive = world.ask("POST", "/holds", {**request, "expires_at": "2030-01-01T00:00:00"})
     assert (naive.status, naive.json["errors"][0]["pointer"]) == (400, "#/expires_at")
 
 
@@ -367,13 +367,13 @@ def test_a_hold_that_nobody_knows_is_not_found(world: World) -> None:
 
 def test_suspects_are_listed_until_somebody_accepts_them(world: World) -> None:
     """G1."""
-    plane = world.outside.control_plane(world.outside.document.projects[0])
+    control_plane = world.container.control_plane(world.container.document.projects[0])
     clock = world.simulator.clock.now()
     verdicts = {0: Verdict.SUSPECT, 1: Verdict.GOOD, 2: Verdict.SUSPECT}
     ids = {}
     for day, verdict in verdicts.items():
         ids[day] = world.seed(days_ago=day)
-        backup = plane.describe_backup(ids[day])
+        backup = control_plane.describe_backup(ids[day])
         world.ledger.put_backup(new_record(backup, clock, verdict=verdict, verdict_reason="empty"))
     listed = [each["backup_id"] for each in world.get("/suspects")["data"]]
     assert listed == [ids[0], ids[2]]
@@ -381,14 +381,14 @@ def test_suspects_are_listed_until_somebody_accepts_them(world: World) -> None:
     assert (answer.json["verdict"], answer.json["accepted_by"]) == ("accepted", ACTOR)
     assert [each["backup_id"] for each in world.get("/suspects")["data"]] == [ids[2]]
     again = world.ask("POST", f"/suspects/{ids[1]}/accept", {"reason": "x"})
-    assert (again.status, again.json["rule"]) == (409, "not suspect")
+    assert (again.status, again.json["rule"]) == (409, "not-suspect")
 
 
 # --- Projects, indexes, the policy ----------------------------------------------------------
 
 
 def test_projects_are_listed_with_those_that_the_policy_forgot(world: World) -> None:
-    world.outside.projects.remember(["main", "old"])
+    world.container.projects.remember(["main", "old"])
     projects = world.get("/v1/projects")
     assert projects == {
         "data": [{"name": "main", "secret": "stack-a/projects/main", "quota": 500}],
@@ -401,30 +401,30 @@ def test_indexes_are_listed_with_the_policy_that_decides_about_them(world: World
     world.simulator.project.seed_index("scratch", tags={"backup-policy": "none"})
     world.simulator.project.seed_index("slip", tags={"backup-policy": "dayly"})
     rows = {row["name"]: row for row in world.get("/indexes")["data"]}
-    told = {name: (row["policy"], row["assigned_by"]) for name, row in rows.items()}
-    assert told == {
+    answer = {name: (row["policy"], row["assigned_by"]) for name, row in rows.items()}
+    assert answer == {
         "products": ("daily", "assignment"),
         "scratch": (None, "opt-out"),
-        "slip": (None, "unknown tag"),
+        "slip": (None, "unknown_tag"),
     }
     assert world.get("/indexes/products") == rows["products"]
     assert world.ask("GET", "/indexes/absent").problem == "not-found"
 
 
 def test_the_policy_in_force_is_given_with_its_version(world: World) -> None:
-    told = world.get("/v1/policy")
-    assert told["version"] == "v1"
-    assert validate_policy(told["document"]) == world.outside.document
+    answer = world.get("/v1/policy")
+    assert answer["policy_version"] == "v1"
+    assert validate_policy(answer["document"]) == world.container.document
 
 
 def test_a_policy_is_looked_over_without_being_stored(world: World) -> None:
     fine = world.ask("POST", "/v1/policy/validate", {"document": POLICY})
     assert fine.json == {"valid": True, "errors": []}
     wrong = {"projects": [{"name": "main"}, {"name": "main"}], "policies": [{"name": "P"}]}
-    told = world.ask("POST", "/v1/policy/validate", {"document": wrong})
-    assert (told.status, told.json["valid"]) == (200, False)
+    answer = world.ask("POST", "/v1/policy/validate", {"document": wrong})
+    assert (answer.status, answer.json["valid"]) == (200, False)
     assert {"policies.0.name", "policies.0.retention", ""} <= {
-        error["path"] for error in told.json["errors"]
+        error["path"] for error in answer.json["errors"]
     }
 
 
@@ -454,7 +454,7 @@ def test_looking_a_policy_over_touches_no_ledger(
     def refuse(_: str) -> None:
         raise AssertionError("asked for a ledger")
 
-    monkeypatch.setattr(world.outside, "ledger", refuse)
+    monkeypatch.setattr(world.container, "ledger", refuse)
     assert world.ask("POST", "/v1/policy/validate", {"document": POLICY}).status == 200
 
 
@@ -465,9 +465,9 @@ def test_an_invalid_policy_is_not_tried(world: World) -> None:
 
 
 def test_news_that_the_bus_does_not_take_waits_for_the_next_run(world: World) -> None:
-    world.outside.bus.refuse = {"hold.placed"}
-    wish = {"scope": "index", "target": "products", "reason": "x"}
-    assert world.ask("POST", "/holds", wish).status == 201
+    world.container.bus.refuse = {"hold.placed"}
+    request = {"scope": "index", "target": "products", "reason": "x"}
+    assert world.ask("POST", "/holds", request).status == 201
     assert [event.type for event in world.ledger.unannounced()] == ["hold.placed"]
 
 
@@ -477,6 +477,6 @@ def test_a_store_that_does_not_answer_is_a_problem(
     def refuse(_: str) -> bytes:
         raise StoreUnavailable("The bucket did not do what was asked")
 
-    monkeypatch.setattr(world.outside.objects, "get", refuse)
+    monkeypatch.setattr(world.container.objects, "get", refuse)
     answer = world.ask("GET", "/reports/latest")
     assert (answer.status, answer.problem) == (503, "storage-unavailable")

@@ -16,13 +16,13 @@ SCHEDULES = "/indexes/products/backup-schedules"
 
 
 def schedule(world: World, **changes: Any) -> Answer:
-    wish = {
+    request = {
         "name": "nightly",
         "schedule": {"type": "time-based", "frequency": "daily"},
         "retention": {"expire_after_days": 14},
         **changes,
     }
-    return world.ask("POST", SCHEDULES, wish)
+    return world.ask("POST", SCHEDULES, request)
 
 
 def test_a_native_schedule_is_created_and_remembered(world: World) -> None:
@@ -32,7 +32,7 @@ def test_a_native_schedule_is_created_and_remembered(world: World) -> None:
     assert made.headers["Location"].endswith(f"/backup-schedules/{made.json['schedule_id']}")
     (record,) = world.ledger.schedules()
     assert (record.schedule_id, record.index_name) == (made.json["schedule_id"], "products")
-    assert "schedule.created" in world.outside.bus.types()
+    assert "schedule.created" in world.container.bus.types()
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_a_schedule_is_paused_resumed_and_changed(world: World) -> None:
 def test_a_shorter_retention_is_a_deletion_and_refused_here(world: World) -> None:
     path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
     answer = world.ask("PATCH", path, {"retention": {"expire_after_days": 13}})
-    assert (answer.status, answer.json["rule"]) == (409, "shorter retention")
+    assert (answer.status, answer.json["rule"]) == (409, "shorter-retention")
     assert world.get(path)["retention_expire_after_days"] == 14
 
 
 def test_a_retention_is_shortened_for_a_reason_that_is_told(world: World) -> None:
     path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
-    wish = {"expire_after_days": 7, "reason": "enough here"}
-    answer = world.ask("POST", f"{path}/shorten-retention", wish)
+    request = {"expire_after_days": 7, "reason": "enough here"}
+    answer = world.ask("POST", f"{path}/shorten-retention", request)
     assert (answer.status, answer.json["retention_expire_after_days"]) == (200, 7)
     (event,) = [each for each in world.ledger.events if each.type == "schedule.updated"]
     assert (event.data["actor"], event.data["reason"]) == (ACTOR, "enough here")
@@ -150,8 +150,8 @@ def test_an_index_is_created_from_a_backup_and_the_job_followed_to_its_end(world
 
 
 def test_a_restore_takes_tags_and_protection(world: World) -> None:
-    wish = {"name": "copy", "tags": {"team": "search"}, "deletion_protection": "enabled"}
-    world.ask("POST", f"/backups/{world.seed()}/create-index", wish)
+    request = {"name": "copy", "tags": {"team": "search"}, "deletion_protection": "enabled"}
+    world.ask("POST", f"/backups/{world.seed()}/create-index", request)
     copy = world.get("/indexes/copy")
     assert (copy["tags"], copy["deletion_protection"]) == ({"team": "search"}, True)
 
@@ -159,7 +159,7 @@ def test_a_restore_takes_tags_and_protection(world: World) -> None:
 def test_restoring_over_an_index_is_refused_before_pinecone_is_asked(world: World) -> None:
     backup_id = world.seed()
     answer = world.ask("POST", f"/backups/{backup_id}/create-index", {"name": "products"})
-    assert (answer.status, answer.json["rule"]) == (409, "index exists")
+    assert (answer.status, answer.json["rule"]) == (409, "index-exists")
     assert "create_index_from_backup" not in world.simulator.requests.counts()
 
 
@@ -188,8 +188,8 @@ def test_a_restore_that_pinecone_forgot_is_told_from_our_memory(world: World) ->
     world.simulator.faults.add(
         Fault(kind="status", status=404, operation="describe_restore_job", times=None)
     )
-    told = world.get(f"/restore-jobs/{started['restore_job_id']}")
-    assert (told["target_index_name"], told["status"]) == ("copy", "Pending")
+    answer = world.get(f"/restore-jobs/{started['restore_job_id']}")
+    assert (answer["target_index_name"], answer["status"]) == ("copy", "Pending")
 
 
 def test_a_job_of_somebody_elses_is_listed_without_a_starter(world: World) -> None:

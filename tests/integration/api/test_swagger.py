@@ -23,12 +23,12 @@ class _Api(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        told = f"{self.path} {self.headers['Authorization'][:16]} {body.decode()}".encode()
+        echo = f"{self.path} {self.headers['Authorization'][:16]} {body.decode()}".encode()
         self.send_response(202)
         self.send_header("Location", "/live/v1/runs/1")
-        self.send_header("Content-Length", str(len(told)))
+        self.send_header("Content-Length", str(len(echo)))
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(echo)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinecone_backup import errors
-from pinecone_backup.adapters import pinecone
-from pinecone_backup.adapters.pinecone import PineconeClient
+from pinecone_backup.adapters.pinecone import client as pinecone_client
+from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.model import Index, IndexKind
-from tests.support.pinecone_calls import Key, Script, answer, client_of, error, page, row
+from tests.support.pinecone_transport import Key, Script, answer, client_of, error, page, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,7 +140,7 @@ def test_a_row_not_understood_makes_a_listing_incomplete_by_row_and_field(
 
 
 def test_a_listing_that_never_ends_is_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pinecone, "MOST_PAGES", 7)
+    monkeypatch.setattr(pinecone_client, "MOST_PAGES", 7)
     count = iter(range(1000))
 
     def endless(_: httpx.Request) -> httpx.Response:
@@ -151,7 +151,7 @@ def test_a_listing_that_never_ends_is_incomplete(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_listing_as_long_as_allowed_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pinecone, "MOST_PAGES", 2)
+    monkeypatch.setattr(pinecone_client, "MOST_PAGES", 2)
 
     assert len(list(client_of(Script(page(row(), token="t"), page())).project_backups())) == 1
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pinecone_backup.model import Backup, Status
 from tests.support import guide
-from tests.support.pinecone_calls import Script, answer, client_of, page
+from tests.support.pinecone_transport import Script, answer, client_of, page
 
 EXPECTED = Backup(
     backup_id="8c85e612-ed1c-4f97-9f8c-8194e07bcf71",

@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from pinecone_backup.adapters.secrets import KEEP_SECONDS, ApiKey, SecretReader
 from pinecone_backup.errors import SecretMalformed, SecretNotSet, StoreUnavailable
-from tests.support.pinecone_calls import Time
+from tests.support.pinecone_transport import Time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -231,8 +231,8 @@ def test_a_known_value_serves_on_while_secrets_manager_does_not_answer(
 
 def test_a_known_value_does_not_serve_on_once_it_was_withdrawn() -> None:
     time = Time()
-    gone = refusal("ResourceNotFoundException", "can't find the specified secret")
-    key = reader(Manager("pcsk_abc", gone), time).api_key(NAME)
+    deleted = refusal("ResourceNotFoundException", "can't find the specified secret")
+    key = reader(Manager("pcsk_abc", deleted), time).api_key(NAME)
     key.current()
     time.now += KEEP_SECONDS
 
@@ -305,6 +305,23 @@ def test_a_json_object_is_read_whole(manager: SecretsManagerClient) -> None:
     manager.create_secret(Name="targets", SecretString=json.dumps(targets))
 
     assert reader(manager).read_json("targets") == targets
+
+
+def test_a_json_object_can_be_read_anew_within_its_time() -> None:
+    secrets = reader(Manager('{"a": 1}', '{"a": 2}', '{"a": 3}'))
+
+    read = [secrets.read_json("targets", fresh=fresh) for fresh in (False, True, False)]
+
+    assert read == [{"a": 1}, {"a": 2}, {"a": 2}]
+
+
+def test_what_must_be_read_anew_is_not_replaced_by_what_is_known() -> None:
+    secrets = reader(Manager('{"a": 1}', refusal("InternalServiceError")))
+    secrets.read_json("targets")
+
+    with pytest.raises(StoreUnavailable):
+        secrets.read_json("targets", fresh=True)
+    assert secrets.read_json("targets") == {"a": 1}
 
 
 @pytest.mark.parametrize("stored", ["[]", "5", '"hush"', "hush", "{"])

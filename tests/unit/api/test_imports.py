@@ -58,7 +58,7 @@ NEVER = (
     "pinecone_backup.report.page",
     "pinecone_backup.usecases.audit",
     "pinecone_backup.usecases.notify",
-    "pinecone_backup.usecases.preview",
+    "pinecone_backup.rules.preview",
     "pinecone_backup.webhooks",
     "yaml",
 )

@@ -12,7 +12,7 @@ from pinecone_backup.model import IndexKind, RestoreJob, RunKind, Status, Trigge
 from pinecone_backup.records import HoldScope, Run, RunState, Severity, Verdict
 from pinecone_backup.report.build import build_unknown_report, tier_of
 from pinecone_backup.report.model import Gap, Health, Report
-from pinecone_backup.rules.facts import Protection
+from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.findings import Control, Evidence, Observation, reconcile
 from pinecone_backup.rules.policy import AssignedBy
 from pinecone_backup.rules.verdict import EMPTY_AS_THE_INDEX
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import Backup
     from pinecone_backup.records import BackupRecord, Finding, Hold
-    from pinecone_backup.rules.facts import IndexFacts, ProjectFacts
+    from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts
 
 
 def of_rows(
@@ -132,7 +132,7 @@ def test_the_headline_says_who_could_not_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "protection", "why"),
+    ("facts", "protection", "reason"),
     [
         ({}, Protection.OVERDUE, "No good backup, 100 d after"),
         ({"first_seen": ago(hours=1)}, Protection.WAITING, "No good backup, 1 h after"),
@@ -148,11 +148,11 @@ def test_the_headline_says_who_could_not_be_read() -> None:
     ],
 )
 def test_each_index_says_how_it_stands_and_why(
-    facts: dict[str, Any], protection: Protection, why: str
+    facts: dict[str, Any], protection: Protection, reason: str
 ) -> None:
     (index,) = report_of(project_facts(None, index_facts(**facts))).indexes
     assert index.protection is protection
-    assert why in index.why
+    assert reason in index.reason
 
 
 def test_an_index_names_what_to_restore_from() -> None:
@@ -164,7 +164,7 @@ def test_an_index_names_what_to_restore_from() -> None:
     assert index.restore_from.record_count == 77
     assert index.restore_from.verified
     assert index.age_seconds == 3 * 3600
-    assert "3 h old; 26 h are allowed" in index.why
+    assert "3 h old; 26 h are allowed" in index.reason
 
 
 def test_a_backup_without_a_count_is_good_and_not_verified() -> None:
@@ -180,7 +180,7 @@ def test_an_overdue_index_still_names_what_to_restore_from() -> None:
     (index,) = report_of(of_rows(backup(at=ago(days=3)))).indexes
     assert index.protection is Protection.OVERDUE
     assert index.restore_from is not None
-    assert "3 d old; only 26 h are allowed" in index.why
+    assert "3 d old; only 26 h are allowed" in index.reason
 
 
 def test_an_index_that_cannot_be_read_names_what_was_known() -> None:
@@ -196,7 +196,7 @@ def test_an_empty_index_says_that_there_is_nothing_to_restore() -> None:
     (index,) = report_of(of_rows(row, records=records)).indexes
     assert index.protection is Protection.PROTECTED
     assert index.restore_from is None
-    assert "holds no record" in index.why
+    assert "holds no record" in index.reason
 
 
 def test_the_next_slot_is_that_of_the_policy() -> None:

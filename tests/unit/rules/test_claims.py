@@ -31,17 +31,17 @@ CLAIM = Claim(
 
 def test_a_claim_names_the_backup_to_be_and_holds_for_twenty_minutes() -> None:
     """C3."""
-    assert claimed("docs", MARKER, previous=None, clock=NOW) == CLAIM
+    assert claimed("docs", MARKER, previous=None, now=NOW) == CLAIM
 
 
 def test_a_claim_replaces_the_one_that_was_read_and_no_other() -> None:
     """C3: the version makes the write conditional."""
     previous = replace(CLAIM, attempt=1, version=5, backup_id="b-1", error="old")
-    assert claimed("docs", MARKER, previous=previous, clock=NOW) == replace(CLAIM, version=5)
+    assert claimed("docs", MARKER, previous=previous, now=NOW) == replace(CLAIM, version=5)
 
 
 def test_a_claim_for_a_backup_on_demand_has_no_policy() -> None:
-    claim = claimed("docs", replace(MARKER, policy=None), previous=None, clock=NOW)
+    claim = claimed("docs", replace(MARKER, policy=None), previous=None, now=NOW)
     assert claim.policy == ""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import IndexKind, Status
-from pinecone_backup.records import Verdict
+from pinecone_backup.records import ItemKind, UnreadableItem, Verdict
 from pinecone_backup.rules.controls import evaluate
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.forecast import Forecast
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import Backup
     from pinecone_backup.records import BackupRecord
-    from pinecone_backup.rules.facts import ProjectFacts
+    from pinecone_backup.rules.audit_facts import ProjectFacts
     from pinecone_backup.rules.findings import Observation
 
 TEXTS = Path(__file__).with_name("controls.txt")
@@ -110,9 +110,31 @@ def scenarios() -> Iterator[ProjectFacts]:
     yield project_facts(inventory([backup(), backup(index="notes", index_id="id-notes")]))
     yield of(good, backup("u", at=None, owner=None))
     yield of(good, project={"holds": [hold("good", expires_at=ago(days=1))]})
+    yield of(good, problem="Pinecone answered 500", unread_audits=2)
+    yield of(backup(at=ago(days=3)), problem="Pinecone answered 500", unread_audits=72)
+    yield of(problem="ledger item INDEX#docs cannot be read", index_id=None, unread_audits=2)
+    yield project_facts(unreadable=unreadable_items())
 
 
-def told(observation: Observation) -> str:
+def unreadable_items() -> list[UnreadableItem]:
+    """One of every kind, and a hold and a restore that do not say what they are about."""
+    concerns = {
+        ItemKind.BACKUP: ("b-1", ""),
+        ItemKind.INDEX: ("", "docs"),
+        ItemKind.CLAIM: ("", "docs"),
+        ItemKind.HOLD: ("docs", "docs"),
+        ItemKind.RESTORE: ("b-1", ""),
+    }
+    reason = "created_at: Field required"
+    items = [
+        UnreadableItem(f"{kind}#1", kind, reason, *concerns.get(kind, ("", "")))
+        for kind in ItemKind
+    ]
+    lost = [UnreadableItem(f"{kind}#2", kind, reason) for kind in (ItemKind.HOLD, ItemKind.RESTORE)]
+    return [*items, *lost]
+
+
+def rendered(observation: Observation) -> str:
     """An observation as a person reads it, and what programs get with it."""
     data = json.dumps(dict(observation.data), sort_keys=True)
     return (
@@ -125,7 +147,9 @@ def told(observation: Observation) -> str:
 
 
 def all_told() -> str:
-    return "\n".join(told(observation) for facts in scenarios() for observation in evaluate(facts))
+    return "\n".join(
+        rendered(observation) for facts in scenarios() for observation in evaluate(facts)
+    )
 
 
 def test_every_control_says_what_it_saw_and_what_to_do() -> None:
@@ -145,6 +169,7 @@ def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
         Control.POLICY_INVALID,
         Control.PRUNE_STOPPED,
         Control.PLAN_WAITING,
+        Control.RUN_FAILED,
     }
     spoken = {seen.control for facts in scenarios() for seen in evaluate(facts)}
     assert spoken == set(Control) - elsewhere

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pinecone_backup.model import Backup, Index, IndexKind, Moment, Status
+from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
 from pinecone_backup.records import Claim, ClaimState, Finding, IndexRecord
 from pinecone_backup.rules import creation
 from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted, refused
@@ -30,11 +30,11 @@ from pinecone_backup.rules.findings import Control, Evidence, Observation, findi
 from pinecone_backup.rules.inventory import Entry, Origin, Worth, take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import Assigned, AssignedBy, Policy
-from pinecone_backup.rules.schedule import spread
+from pinecone_backup.rules.slots import jitter
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SLOT = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
-AT_NOON = Moment(now=NOW, clock=NOW)
+AT_NOON = RunTime(scheduled_at=NOW, actual=NOW)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 OWNER = "stack-a"
 
@@ -87,8 +87,8 @@ def view(*entries: Entry, policy: Policy | None = DAILY, **changes: Any) -> View
     return replace(View("main", index, Assigned(policy, by), record, entries), **changes)
 
 
-def later(clock: datetime) -> Moment:
-    return Moment(now=NOW, clock=clock)
+def later(clock: datetime) -> RunTime:
+    return RunTime(scheduled_at=NOW, actual=clock)
 
 
 # Who is looked after
@@ -162,7 +162,7 @@ def test_a_slot_without_a_backup_is_open() -> None:
 
 def test_the_triggers_time_selects_the_slot() -> None:
     """T1."""
-    yesterday = Moment(now=NOW - DAY, clock=NOW)
+    yesterday = RunTime(scheduled_at=NOW - DAY, actual=NOW)
     assert due(view(), yesterday).slot == SLOT - DAY
 
 
@@ -180,7 +180,7 @@ def test_slots_are_cut_in_the_policys_zone() -> None:
     berlin = view(entry(slot=SLOT - HOUR), policy=policy(timezone="Europe/Berlin"))
     assert due(berlin, AT_NOON).slot == SLOT - HOUR
     next_day = SLOT - HOUR + DAY
-    assert due(berlin, Moment(now=next_day, clock=next_day)).kind is Kind.NOT_DUE
+    assert due(berlin, RunTime(scheduled_at=next_day, actual=next_day)).kind is Kind.NOT_DUE
 
 
 @pytest.mark.parametrize("worth", [Worth.GOOD, Worth.SUSPECT, Worth.UNJUDGED])
@@ -199,7 +199,14 @@ def test_a_ready_backup_of_ours_satisfies_its_slot_suspect_or_not(worth: Worth) 
 
 @pytest.mark.parametrize(
     "worth",
-    [Worth.FAILED, Worth.UNDATED, Worth.FUTURE, Worth.SPENT, Worth.CONTRADICTORY, Worth.PLANNED],
+    [
+        Worth.FAILED,
+        Worth.UNDATED,
+        Worth.FUTURE,
+        Worth.DELETION_ACCEPTED,
+        Worth.CONTRADICTORY,
+        Worth.PLANNED,
+    ],
 )
 def test_what_counts_for_nothing_satisfies_nothing(worth: Worth) -> None:
     """C2, T2, G4, I4."""
@@ -238,10 +245,10 @@ def test_a_foreign_backup_satisfies_nothing_even_where_native_ones_do() -> None:
 
 def test_a_newer_slot_waits_for_the_indexs_spread() -> None:
     """C1."""
-    waits = spread("main/docs", "0 11 * * *")
+    waits = jitter("main/docs", "0 11 * * *")
     assert waits > MINUTE
     next_day = SLOT + DAY
-    decision = due(view(entry()), Moment(now=next_day, clock=next_day))
+    decision = due(view(entry()), RunTime(scheduled_at=next_day, actual=next_day))
     assert (decision.kind, decision.slot, decision.until) == (
         Kind.NOT_DUE,
         SLOT,
@@ -369,15 +376,15 @@ def test_an_old_backup_proves_that_the_index_is_not_new() -> None:
 # Attempts
 
 
-def tried(claim: Claim | None, *entries: Entry, clock: datetime = NOW, **changes: Any) -> Decision:
+def tried(claim: Claim | None, *entries: Entry, now: datetime = NOW, **changes: Any) -> Decision:
     seen = view(*entries, **changes)
     open_slot = Decision("docs", Kind.OPEN, "open", seen.assigned.policy, SLOT)
-    return attempt(seen, open_slot, claim, later(clock))
+    return attempt(seen, open_slot, claim, later(now))
 
 
 def claim(number: int = 1, *, at: datetime = NOW, slot: datetime = SLOT) -> Claim:
     marker = Marker(OWNER, "daily", slot, "run-9", number)
-    return replace(claimed("docs", marker, previous=None, clock=at), version=3)
+    return replace(claimed("docs", marker, previous=None, now=at), version=3)
 
 
 def test_the_first_attempt_is_made_at_once() -> None:
@@ -398,7 +405,7 @@ def test_an_attempt_that_the_ledger_forgot_is_counted_by_what_is_listed() -> Non
 def test_a_claim_keeps_everybody_else_away_while_its_lease_lasts() -> None:
     """C3."""
     mine = claim()
-    decision = tried(mine, clock=NOW + 20 * MINUTE - timedelta(seconds=1))
+    decision = tried(mine, now=NOW + 20 * MINUTE - timedelta(seconds=1))
     assert (decision.kind, decision.reason, decision.until, decision.claim) == (
         Kind.WAITS,
         "run run-9 is creating attempt 1",
@@ -409,11 +416,11 @@ def test_a_claim_keeps_everybody_else_away_while_its_lease_lasts() -> None:
 
 def test_an_expired_lease_is_a_failed_attempt_that_ended_with_the_lease() -> None:
     """C3."""
-    decision = tried(claim(), clock=NOW + 20 * MINUTE)
+    decision = tried(claim(), now=NOW + 20 * MINUTE)
     assert decision.claim == failed(claim(), "run run-9 ended without telling", NOW + 20 * MINUTE)
     assert (decision.kind, decision.until) == (Kind.WAITS, NOW + 50 * MINUTE)
     assert decision.reason == "attempt 1 failed: run run-9 ended without telling"
-    again = tried(claim(), clock=NOW + 50 * MINUTE)
+    again = tried(claim(), now=NOW + 50 * MINUTE)
     assert (again.kind, again.attempt) == (Kind.CREATE, 2)
 
 
@@ -421,19 +428,19 @@ def test_an_expired_lease_is_a_failed_attempt_that_ended_with_the_lease() -> Non
 def test_the_next_attempt_comes_when_its_wait_is_over(state: Any) -> None:
     """C3."""
     lost = state(claim(2), "it broke", NOW)
-    waiting = tried(lost, clock=NOW + 2 * HOUR - timedelta(seconds=1))
+    waiting = tried(lost, now=NOW + 2 * HOUR - timedelta(seconds=1))
     assert (waiting.kind, waiting.until, waiting.reason) == (
         Kind.WAITS,
         NOW + 2 * HOUR,
         "attempt 2 failed: it broke",
     )
-    again = tried(lost, clock=NOW + 2 * HOUR)
+    again = tried(lost, now=NOW + 2 * HOUR)
     assert (again.kind, again.attempt, again.claim) == (Kind.CREATE, 3, lost)
 
 
 def test_the_fourth_attempt_is_made() -> None:
     """C3."""
-    decision = tried(failed(claim(3), "it broke", NOW), clock=NOW + 6 * HOUR)
+    decision = tried(failed(claim(3), "it broke", NOW), now=NOW + 6 * HOUR)
     assert (decision.kind, decision.attempt) == (Kind.CREATE, 4)
 
 
@@ -441,13 +448,13 @@ def test_an_attempt_number_is_never_used_twice() -> None:
     """I5: what is listed may be ahead of the claim."""
     lost = failed(claim(1), "it broke", NOW)
     ahead = entry(worth=Worth.FAILED, attempt=2)
-    assert tried(lost, ahead, clock=NOW + HOUR).attempt == 3
+    assert tried(lost, ahead, now=NOW + HOUR).attempt == 3
 
 
 def test_after_four_attempts_the_slot_is_given_up() -> None:
     """C3."""
     for last in (failed(claim(4), "it broke", NOW), ambiguous(claim(4), "it broke", NOW)):
-        decision = tried(last, clock=NOW + 7 * HOUR)
+        decision = tried(last, now=NOW + 7 * HOUR)
         assert (decision.kind, decision.reason, decision.claim) == (
             Kind.GIVEN_UP,
             "all 4 attempts for slot 2026-03-01 11:00 UTC failed, last: it broke",
@@ -458,20 +465,20 @@ def test_after_four_attempts_the_slot_is_given_up() -> None:
 def test_a_refused_attempt_is_made_again_after_an_hour_under_its_number() -> None:
     """C3."""
     no_plan = refused(claim(2), "no plan", NOW)
-    waiting = tried(no_plan, clock=NOW + HOUR - timedelta(seconds=1))
+    waiting = tried(no_plan, now=NOW + HOUR - timedelta(seconds=1))
     assert (waiting.kind, waiting.reason, waiting.until) == (
         Kind.REFUSED,
         "no plan",
         NOW + HOUR,
     )
-    again = tried(no_plan, clock=NOW + HOUR)
+    again = tried(no_plan, now=NOW + HOUR)
     assert (again.kind, again.attempt) == (Kind.CREATE, 2)
 
 
 def test_a_lost_answer_is_found_by_the_backups_name() -> None:
     """C3: and its claim is then posted."""
     lost = ambiguous(claim(), "no answer", NOW)
-    decision = tried(lost, entry(worth=Worth.UNDATED, name=lost.backup_name), clock=NOW + HOUR)
+    decision = tried(lost, entry(worth=Worth.UNDATED, name=lost.backup_name), now=NOW + HOUR)
     assert decision.claim == posted(lost, "b-1")
     assert (decision.kind, decision.backup_id, decision.reason) == (
         Kind.UNDER_WAY,
@@ -491,7 +498,7 @@ def test_a_name_alone_is_not_ours() -> None:
 def test_a_failed_backup_is_a_failed_attempt_however_far_the_run_came(state: ClaimState) -> None:
     """C3."""
     made = replace(claim(), state=state, backup_id="b-1" if state is ClaimState.POSTED else None)
-    decision = tried(made, entry(worth=Worth.FAILED), clock=NOW + 5 * MINUTE)
+    decision = tried(made, entry(worth=Worth.FAILED), now=NOW + 5 * MINUTE)
     assert decision.claim == failed(
         replace(made, backup_id="b-1"), "backup b-1 failed", NOW + 5 * MINUTE
     )
@@ -502,14 +509,14 @@ def test_a_stuck_backup_is_a_failed_attempt() -> None:
     """C3."""
     made = posted(claim(), "b-1")
     stuck = entry(worth=Worth.UNDER_WAY, at=NOW)
-    decision = tried(made, stuck, clock=NOW + 12 * HOUR)
+    decision = tried(made, stuck, now=NOW + 12 * HOUR)
     assert decision.claim == failed(made, "backup b-1 is stuck (Initializing)", NOW + 12 * HOUR)
 
 
 def test_a_deleted_backup_is_a_failed_attempt_and_no_failed_backup() -> None:
     """C3, G4: the claim names it no more."""
     made = posted(claim(), "b-1")
-    decision = tried(made, entry(worth=Worth.SPENT))
+    decision = tried(made, entry(worth=Worth.DELETION_ACCEPTED))
     assert decision.claim == failed(replace(made, backup_id=None), "backup b-1 was deleted", NOW)
 
 
@@ -525,13 +532,13 @@ def test_what_was_already_decided_about_a_claim_is_not_decided_again() -> None:
 def test_a_posted_backup_that_is_not_listed_is_waited_for_until_the_lease_is_over() -> None:
     """N2."""
     made = posted(claim(), "b-1")
-    decision = tried(made, clock=NOW + 20 * MINUTE - timedelta(seconds=1))
+    decision = tried(made, now=NOW + 20 * MINUTE - timedelta(seconds=1))
     assert (decision.kind, decision.backup_id, decision.reason) == (
         Kind.UNDER_WAY,
         "b-1",
         "backup b-1 was created and is not listed yet",
     )
-    missing = tried(made, clock=NOW + 20 * MINUTE)
+    missing = tried(made, now=NOW + 20 * MINUTE)
     assert (missing.kind, missing.backup_id, missing.claim, missing.reason) == (
         Kind.MISSING,
         "b-1",
@@ -543,7 +550,7 @@ def test_a_posted_backup_that_is_not_listed_is_waited_for_until_the_lease_is_ove
 
 def test_a_posted_backup_goes_by_its_id_and_not_by_its_name() -> None:
     made = posted(claim(), "b-2")
-    assert tried(made, entry("b-1", worth=Worth.UNDATED), clock=NOW + HOUR).kind is Kind.MISSING
+    assert tried(made, entry("b-1", worth=Worth.UNDATED), now=NOW + HOUR).kind is Kind.MISSING
 
 
 def test_a_backup_of_an_earlier_incarnation_leaves_the_slot_to_the_new_index_at_once() -> None:
@@ -563,7 +570,7 @@ def test_a_backup_of_an_earlier_incarnation_leaves_the_slot_to_the_new_index_at_
 def test_nothing_is_written_off_on_a_mere_belief_about_the_incarnation() -> None:
     """I1."""
     made = posted(claim(), "b-1")
-    decision = tried(made, elsewhere=(entry(index_id="id-0"),), certain=False, clock=NOW + HOUR)
+    decision = tried(made, elsewhere=(entry(index_id="id-0"),), certain=False, now=NOW + HOUR)
     assert (decision.kind, decision.claim) == (Kind.MISSING, made)
 
 
@@ -616,7 +623,7 @@ def believed(*rows: Backup, record: IndexRecord | None = None) -> tuple[set[str]
         [index],
         assigned={"docs": Assigned(DAILY, AssignedBy.ASSIGNMENT)},
         records={"docs": record or IndexRecord("docs", NOW, NOW)},
-        inventory=take_inventory(rows, records={}, owner=OWNER, clock=NOW),
+        inventory=take_inventory(rows, records={}, owner=OWNER, now=NOW),
     )
     assert (seen.project, seen.index, seen.certain) == ("main", index, False)
     return (
@@ -724,7 +731,7 @@ def test_who_gets_none_is_told_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "expected"),
     [
         (
             Kind.GIVEN_UP,
@@ -763,11 +770,13 @@ def test_who_gets_none_is_told_why() -> None:
         ),
     ],
 )
-def test_what_keeps_an_index_from_its_backup_is_a_finding(kind: Kind, told: Observation) -> None:
+def test_what_keeps_an_index_from_its_backup_is_a_finding(
+    kind: Kind, expected: Observation
+) -> None:
     """C3, C4."""
     data = {"index": "docs", "slot": SLOT.isoformat(), "policy": "daily"}
     decision = Decision("docs", kind, "because of this", DAILY, SLOT)
-    assert observed([decision]) == [replace(told, data=data)]
+    assert observed([decision]) == [replace(expected, data=data)]
 
 
 @pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.GIVEN_UP, Kind.REFUSED, Kind.NO_QUOTA}))

@@ -12,7 +12,7 @@ from pinecone_backup.rules.policy import (
     ExpiryRetention,
     Frequency,
     KeepRetention,
-    NativeScheduleWish,
+    NativeScheduleRequest,
 )
 from tests.support.audits import NATIVE_POLICY, NOW, POLICY, ago
 
@@ -36,22 +36,22 @@ def played(
 
 def test_a_daily_policy_that_keeps_seven_comes_to_rest_at_seven() -> None:
     """K3: keep_daily 7."""
-    told = played(Tenant(policy(KeepRetention(keep_daily=7)), []))
-    assert [count for _, count in told.points[:3]] == [0, 7, 7]
-    assert told.steady == 7
-    assert told.reached_at is None
+    forecasted = played(Tenant(policy(KeepRetention(keep_daily=7)), []))
+    assert [count for _, count in forecasted.points[:3]] == [0, 7, 7]
+    assert forecasted.steady == 7
+    assert forecasted.reached_at is None
 
 
 def test_the_points_are_weeks_from_now_to_the_horizon() -> None:
-    told = played()
-    assert [at for at, _ in told.points] == [NOW + n * STEP for n in range(HORIZON + 1)]
+    forecasted = played()
+    assert [at for at, _ in forecasted.points] == [NOW + n * STEP for n in range(HORIZON + 1)]
 
 
 def test_where_nothing_is_pruned_every_slot_stays() -> None:
-    told = played(Tenant(policy(KeepRetention(keep_daily=7)), []), pruning=False)
-    assert told.steady == HORIZON * 7
-    assert not told.pruning
-    assert told.explained() == (
+    forecasted = played(Tenant(policy(KeepRetention(keep_daily=7)), []), pruning=False)
+    assert forecasted.steady == HORIZON * 7
+    assert not forecasted.pruning
+    assert forecasted.explained() == (
         "At the pace of the policies, with nothing pruned, as is the case today, "
         "the quota is not reached within 26 weeks (182 backups then)"
     )
@@ -59,22 +59,22 @@ def test_where_nothing_is_pruned_every_slot_stays() -> None:
 
 def test_the_floor_is_kept_beyond_the_retention() -> None:
     """The floor holds whatever the retention says."""
-    told = played(Tenant(policy(KeepRetention(keep_last=1), floor=3), []))
-    assert told.steady == 3
+    forecasted = played(Tenant(policy(KeepRetention(keep_last=1), floor=3), []))
+    assert forecasted.steady == 3
 
 
 def test_what_no_policy_governs_stays_as_it_is() -> None:
-    told = played(Tenant(policy(KeepRetention(keep_last=2)), [ago(days=1)]), used=11)
-    assert told.points[0][1] == 11
-    assert told.steady == 10 + 2
+    forecasted = played(Tenant(policy(KeepRetention(keep_last=2)), [ago(days=1)]), used=11)
+    assert forecasted.points[0][1] == 11
+    assert forecasted.steady == 10 + 2
 
 
 def test_the_day_lies_on_the_line_between_two_weeks() -> None:
     """Twenty-one backups in three weeks: the tenth comes in the second week."""
-    told = played(Tenant(policy(KeepRetention(keep_last=-1)), []), quota=10)
-    assert told.reached_at == NOW + timedelta(days=10)
-    assert told.pruning
-    assert told.explained() == (
+    forecasted = played(Tenant(policy(KeepRetention(keep_last=-1)), []), quota=10)
+    assert forecasted.reached_at == NOW + timedelta(days=10)
+    assert forecasted.pruning
+    assert forecasted.explained() == (
         "At the pace of the policies, with the retention of each policy applied, "
         "the quota is reached about 2026-12-02"
     )
@@ -104,8 +104,8 @@ def test_a_quota_that_is_used_up_was_reached_now() -> None:
 
 
 def test_a_quota_that_the_last_week_just_reaches_is_reached_then() -> None:
-    told = played(Tenant(policy(KeepRetention(keep_last=-1)), []), quota=HORIZON * 7)
-    assert told.reached_at == NOW + HORIZON * STEP
+    forecasted = played(Tenant(policy(KeepRetention(keep_last=-1)), []), quota=HORIZON * 7)
+    assert forecasted.reached_at == NOW + HORIZON * STEP
     above = played(Tenant(policy(KeepRetention(keep_last=-1)), []), quota=HORIZON * 7 + 1)
     assert above.reached_at is None
     assert "not reached within 26 weeks (182 backups then)" in above.explained()
@@ -113,8 +113,8 @@ def test_a_quota_that_the_last_week_just_reaches_is_reached_then() -> None:
 
 def test_age_limits_are_played_too() -> None:
     """K7."""
-    told = played(Tenant(policy(ExpiryRetention(expire_after_days=5)), []))
-    assert told.steady == 5
+    forecasted = played(Tenant(policy(ExpiryRetention(expire_after_days=5)), []))
+    assert forecasted.steady == 5
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_age_limits_are_played_too() -> None:
 def test_native_schedules_make_backups_and_let_them_expire(
     frequency: str, days: int, steady: int
 ) -> None:
-    wish = NativeScheduleWish(frequency=Frequency(frequency), expire_after_days=days)
-    told = played(Tenant(NATIVE_POLICY.model_copy(update={"native_schedule": wish}), []))
-    assert told.steady == steady
+    request = NativeScheduleRequest(frequency=Frequency(frequency), expire_after_days=days)
+    forecasted = played(Tenant(NATIVE_POLICY.model_copy(update={"native_schedule": request}), []))
+    assert forecasted.steady == steady
 
 
 def test_native_backups_expire_even_where_nothing_is_pruned() -> None:
-    told = played(Tenant(NATIVE_POLICY, [ago(days=13)]), pruning=False)
-    assert [count for _, count in told.points[:4]] == [1, 7, 14, 14]
+    forecasted = played(Tenant(NATIVE_POLICY, [ago(days=13)]), pruning=False)
+    assert [count for _, count in forecasted.points[:4]] == [1, 7, 14, 14]

@@ -229,7 +229,7 @@ def test_a_marker_is_told_for_ours_and_for_another_deployments() -> None:
 
 
 def native(*rows: Backup, marks: dict[str, NativeMark] | None = None) -> Entry:
-    inventory = take_inventory(rows, records={}, owner=OWNER, clock=NOW, native=marks)
+    inventory = take_inventory(rows, records={}, owner=OWNER, now=NOW, native=marks)
     [entry] = inventory.entries.values()
     return entry
 
@@ -285,10 +285,10 @@ def test_a_native_run_whose_time_is_ahead_is_planned(
 
 def test_native_marks_come_from_histories_and_from_the_ledgers_memory() -> None:
     """G5: after a schedule was deleted, its runs stay native."""
-    gone = ScheduleRecord("s1", "old", "docs", "id", NOW, NOW, backup_ids=("b1", "b2"))
+    deleted = ScheduleRecord("s1", "old", "docs", "id", NOW, NOW, backup_ids=("b1", "b2"))
     run = NativeRun("b2", "id", None, Status.READY, "Ready", NOW, NOW)
 
-    assert native_marks([gone], {"nightly": [run]}) == {
+    assert native_marks([deleted], {"nightly": [run]}) == {
         "b1": NativeMark("old"),
         "b2": NativeMark("nightly", NOW),
     }
@@ -318,9 +318,13 @@ def test_native_marks_come_from_histories_and_from_the_ledgers_memory() -> None:
         ({"days_ago": -1}, {"verdict": Verdict.GOOD}, Worth.FUTURE),
         ({"days_ago": -1, "status": Status.FAILED}, {}, Worth.FUTURE),
         ({"days_ago": -1, "status": Status.UNDER_WAY}, {}, Worth.UNDER_WAY),
-        ({}, {"deletion": deletion(DeletionState.ACCEPTED)}, Worth.SPENT),
-        ({}, {"deletion": deletion(DeletionState.GONE)}, Worth.SPENT),
-        ({"status": Status.UNDER_WAY}, {"deletion": deletion(DeletionState.GONE)}, Worth.SPENT),
+        ({}, {"deletion": deletion(DeletionState.ACCEPTED)}, Worth.DELETION_ACCEPTED),
+        ({}, {"deletion": deletion(DeletionState.DELETED)}, Worth.DELETION_ACCEPTED),
+        (
+            {"status": Status.UNDER_WAY},
+            {"deletion": deletion(DeletionState.DELETED)},
+            Worth.DELETION_ACCEPTED,
+        ),
         ({}, {"deletion": deletion(DeletionState.UNKNOWN)}, Worth.GOOD),
         ({}, {"deletion": deletion(DeletionState.SKIPPED)}, Worth.GOOD),
         ({}, {"deletion": deletion(DeletionState.FAILED)}, Worth.GOOD),
@@ -416,10 +420,10 @@ def test_backups_stand_newest_first_ties_by_id_and_undated_last() -> None:
 def test_an_index_is_deleted_only_when_all_its_backups_say_so() -> None:
     """D7: the latest time counts."""
     day = timedelta(days=1)
-    gone = [backup("b1", index_deleted_at=NOW), backup("b2", index_deleted_at=NOW - day)]
+    deleted = [backup("b1", index_deleted_at=NOW), backup("b2", index_deleted_at=NOW - day)]
 
-    assert inventory_of(gone).incarnations["id-of-docs"].deleted_at == NOW
-    in_part = inventory_of([*gone, backup("b3")])
+    assert inventory_of(deleted).incarnations["id-of-docs"].deleted_at == NOW
+    in_part = inventory_of([*deleted, backup("b3")])
     assert in_part.incarnations["id-of-docs"].deleted_at is None
 
 
@@ -445,7 +449,7 @@ def test_the_newest_good_one_is_ours_and_good() -> None:
 def test_what_the_ledger_knows_and_the_listing_misses_is_told() -> None:
     """N2: once confirmed gone, no more."""
     inventory: Inventory = inventory_of([backup("b1")])
-    confirmed = replace(deletion(DeletionState.GONE), confirmed_at=NOW)
+    confirmed = replace(deletion(DeletionState.DELETED), confirmed_at=NOW)
     records = {
         known.backup_id: known
         for known in (

@@ -120,15 +120,15 @@ def test_items_stand_by_index_then_newest_first() -> None:
 @pytest.mark.parametrize(
     ("changes", "action", "reason"),
     [
-        ({"owner": None}, "leave alone", "not ours (manual)"),
-        ({"name": "x"}, "leave alone", "not ours (its marker does not fit its name)"),
-        ({"owner": "stack-b"}, "leave alone", "belongs to another deployment: stack-b"),
+        ({"owner": None}, "leave_alone", "not ours (manual)"),
+        ({"name": "x"}, "leave_alone", "not ours (its marker does not fit its name)"),
+        ({"owner": "stack-b"}, "leave_alone", "belongs to another deployment: stack-b"),
         (
             {"owner": None, "name": "nightly-20261122T060000Z"},
-            "leave alone",
+            "leave_alone",
             "made by native schedule nightly",
         ),
-        ({"policy": None}, "leave alone", "made on demand"),
+        ({"policy": None}, "leave_alone", "made on demand"),
         ({"status": Status.UNDER_WAY}, "keep", "under way"),
         ({"status": Status.PLANNED}, "keep", "planned"),
         ({"status": Status.UNKNOWN, "status_text": "Odd"}, "keep", "unknown status 'Odd'"),
@@ -311,10 +311,10 @@ def test_a_deletion_that_may_have_happened_fills_no_floor() -> None:
 def test_an_accepted_deletion_counts_for_nothing_and_is_not_asked_again() -> None:
     """G4."""
     rows = days(4)
-    spent = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
-    plan = plan_of(rows, LAST_TWO, records=[spent, *(record(row) for row in rows[1:])])
+    accepted = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
+    plan = plan_of(rows, LAST_TWO, records=[accepted, *(record(row) for row in rows[1:])])
 
-    assert by_action(plan) == {"going": ["b0"], "keep": ["b1", "b2"], "delete": ["b3"]}
+    assert by_action(plan) == {"deletion_pending": ["b0"], "keep": ["b1", "b2"], "delete": ["b3"]}
     assert reasons(plan)["b0"] == ("deletion accepted on 2026-11-22 12:00 UTC",)
 
 
@@ -322,15 +322,15 @@ def test_a_foreign_backup_whose_deletion_failed_is_left_alone() -> None:
     row = backup(owner=None)
     plan = plan_of([row], LAST_TWO, records=[record(row, deletion=deletion(DeletionState.FAILED))])
 
-    assert by_action(plan) == {"leave alone": ["b1"]}
+    assert by_action(plan) == {"leave_alone": ["b1"]}
 
 
 def test_a_foreign_backup_that_a_person_deleted_through_us_is_going() -> None:
     """G4."""
     row = backup(owner=None)
-    plan = plan_of([row], LAST_TWO, records=[record(row, deletion=deletion(DeletionState.GONE))])
+    plan = plan_of([row], LAST_TWO, records=[record(row, deletion=deletion(DeletionState.DELETED))])
 
-    assert by_action(plan) == {"going": ["b1"]}
+    assert by_action(plan) == {"deletion_pending": ["b1"]}
 
 
 # --- G2, G3: suspects and failed ones --------------------------------------------------------
@@ -353,14 +353,14 @@ def test_the_newest_seven_suspects_stay_and_older_ones_may_go() -> None:
     assert reasons(plan)["s7"] == ("suspect, older than the newest 7",)
 
 
-@pytest.mark.parametrize(("age", "gone"), [(6.9, False), (7, False), (7.1, True)])
-def test_failed_ones_go_after_a_week(age: float, gone: bool) -> None:
+@pytest.mark.parametrize(("age", "deleted"), [(6.9, False), (7, False), (7.1, True)])
+def test_failed_ones_go_after_a_week(age: float, deleted: bool) -> None:
     """G3."""
     failed = backup("f", days_ago=age, status=Status.FAILED)
     plan = plan_of([backup("b0"), failed], LAST_TWO)
 
-    assert (by_action(plan).get("delete") == ["f"]) is gone
-    assert reasons(plan)["f"] == (f"failed {'over' if gone else 'within'} 7 days ago",)
+    assert (by_action(plan).get("delete") == ["f"]) is deleted
+    assert reasons(plan)["f"] == (f"failed {'over' if deleted else 'within'} 7 days ago",)
 
 
 @pytest.mark.parametrize(("after", "text"), [("36h", "36 hours"), ("2d", "2 days")])
@@ -758,7 +758,9 @@ def test_the_digest_is_over_the_policy_version_and_the_sorted_ids() -> None:
 
     assert digest_of("v1", ["b3", "b2"]) == expected
     assert plan_of(days(4), LAST_TWO).digest == expected
-    assert plan_of(days(4), LAST_TWO, version="v2").digest == sha256(b"v2\nb2\nb3").hexdigest()
+    assert (
+        plan_of(days(4), LAST_TWO, policy_version="v2").digest == sha256(b"v2\nb2\nb3").hexdigest()
+    )
 
 
 def test_the_digest_covers_what_waits() -> None:
@@ -869,16 +871,18 @@ def test_others_orphans_are_left_alone() -> None:
     """D1, I2."""
     rows = [replace(row, description=None) for row in orphans()]
 
-    assert by_action(plan_of(rows, AFTER_30, indexes=[])) == {"leave alone": ["o0", "o1", "o2"]}
+    assert by_action(plan_of(rows, AFTER_30, indexes=[])) == {"leave_alone": ["o0", "o1", "o2"]}
 
 
 def test_a_deletion_under_way_among_orphans_is_not_asked_again() -> None:
     """G4, D7."""
     rows = orphans()
-    spent = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
-    plan = plan_of(rows, AFTER_30, indexes=[], records=[spent, *(record(row) for row in rows[1:])])
+    accepted = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
+    plan = plan_of(
+        rows, AFTER_30, indexes=[], records=[accepted, *(record(row) for row in rows[1:])]
+    )
 
-    assert by_action(plan) == {"going": ["o0"], "wait": ["o1"], "delete": ["o2"]}
+    assert by_action(plan) == {"deletion_pending": ["o0"], "wait": ["o1"], "delete": ["o2"]}
 
 
 @pytest.mark.parametrize(("good", "kept"), [(0, True), (1, True), (2, False)])
@@ -994,8 +998,8 @@ def test_a_contradictory_orphan_is_frozen() -> None:
 
 def test_a_plan_tells_bytes_counts_and_the_quota_afterwards() -> None:
     rows = [*days(5), backup("f", owner=None), replace(days(6)[5], size_bytes=None)]
-    spent = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
-    plan = plan_of(rows, LAST_TWO, records=[spent, *(record(row) for row in rows[1:])])
+    accepted = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
+    plan = plan_of(rows, LAST_TWO, records=[accepted, *(record(row) for row in rows[1:])])
 
     assert plan.bytes_freed == 200
     assert plan.counts == {
@@ -1003,7 +1007,7 @@ def test_a_plan_tells_bytes_counts_and_the_quota_afterwards() -> None:
         Action.DELETE: 3,
         Action.WAIT: 0,
         Action.LEAVE_ALONE: 1,
-        Action.GOING: 1,
+        Action.DELETION_PENDING: 1,
     }
     assert plan.quota_afterwards == 3
     assert plan.quota == 500

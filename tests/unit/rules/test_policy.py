@@ -15,7 +15,7 @@ from pinecone_backup.rules.policy import (
     Frequency,
     KeepRetention,
     Limit,
-    NativeScheduleWish,
+    NativeScheduleRequest,
     PolicyDocument,
     parse_policy,
     validate_policy,
@@ -79,7 +79,7 @@ def test_a_valid_document_is_read() -> None:
     assert gold.retention == KeepRetention(keep_daily=7, keep_within=Duration(months=1))
     assert gold.max_age == timedelta(hours=8)
     assert gold.zone == ZoneInfo("Europe/Berlin")
-    assert bronze.native_schedule == NativeScheduleWish(
+    assert bronze.native_schedule == NativeScheduleRequest(
         frequency=Frequency.WEEKLY, expire_after_days=60
     )
     assert bronze.retention == ExpiryRetention(expire_after_days=60, min_count=2, max_count=10)

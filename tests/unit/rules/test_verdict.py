@@ -65,7 +65,7 @@ def test_the_reasons_give_the_figures() -> None:
 
 def judged(*rows: Backup, known: list[BackupRecord] | None = None, **arguments: Any) -> Judged:
     inventory = inventory_of(rows, known or [])
-    return judge(inventory, **{"shrink_percent": {}, "clock": NOW, **arguments})
+    return judge(inventory, **{"shrink_percent": {}, "now": NOW, **arguments})
 
 
 def worths(result: Judged) -> dict[str, Worth]:
@@ -123,9 +123,9 @@ def test_a_backup_on_its_way_out_is_no_reference() -> None:
     """G4."""
     rows = counts(1000, 10)
 
-    spent = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
+    accepted = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
 
-    assert worths(judged(*rows, known=[spent]))["b1"] is Worth.GOOD
+    assert worths(judged(*rows, known=[accepted]))["b1"] is Worth.GOOD
 
 
 def test_one_that_became_ready_late_is_judged_against_what_is_older() -> None:
@@ -201,7 +201,7 @@ def test_the_record_says_what_was_seen_and_when() -> None:
     later = NOW + timedelta(hours=1)
     row = backup(record_count=7, size_bytes=9)
 
-    [new] = judged(row, clock=later).records
+    [new] = judged(row, now=later).records
 
     assert (new.backup_id, new.verdict, new.verdict_reason) == ("b1", Verdict.GOOD, "7 records")
     assert (new.verdict_at, new.first_seen_at) == (later, later)
@@ -228,7 +228,7 @@ def test_judging_changes_nothing_but_the_verdicts() -> None:
     ]
     inventory = inventory_of(rows, [])
 
-    result = judge(inventory, shrink_percent={}, clock=NOW).inventory
+    result = judge(inventory, shrink_percent={}, now=NOW).inventory
 
     assert result.contradictions == inventory.contradictions != ()
     for key, entry in inventory.entries.items():
@@ -254,7 +254,7 @@ def test_nothing_to_judge_changes_nothing() -> None:
     row = backup()
     inventory = inventory_of([row])
 
-    result = judge(inventory, shrink_percent={}, clock=NOW)
+    result = judge(inventory, shrink_percent={}, now=NOW)
 
     assert result.inventory is inventory
     assert result.records == ()

@@ -46,7 +46,7 @@ class Walks:
         return self.project_backups()
 
 
-def plane(walks: Walks | MemoryPlane) -> ControlPlane:
+def control_plane(walks: Walks | MemoryPlane) -> ControlPlane:
     return cast("ControlPlane", walks)
 
 
@@ -54,14 +54,14 @@ def test_a_walk_without_repeats_is_trusted_at_once() -> None:
     """N1."""
     walks = Walks([A, B])
 
-    assert list_project(plane(walks)) == [A, B]
+    assert list_project(control_plane(walks)) == [A, B]
     assert walks.count == 1
 
 
 def test_an_empty_project_is_walked_once() -> None:
     walks = Walks([])
 
-    assert list_project(plane(walks)) == []
+    assert list_project(control_plane(walks)) == []
     assert walks.count == 1
 
 
@@ -69,7 +69,7 @@ def test_a_repeated_id_means_walk_again() -> None:
     """N2: paging repeated a row; the next walk is clean."""
     walks = Walks([A, B, B], [A, B, C])
 
-    assert list_project(plane(walks)) == [A, B, C]
+    assert list_project(control_plane(walks)) == [A, B, C]
     assert walks.count == 2
 
 
@@ -78,7 +78,7 @@ def test_a_repeat_that_two_walks_in_a_row_show_alike_is_data() -> None:
     twin = replace(A, index_name="shop")
     walks = Walks([A, twin, B])
 
-    assert list_project(plane(walks)) == [A, twin, B]
+    assert list_project(control_plane(walks)) == [A, twin, B]
     assert walks.count == 2
 
 
@@ -86,7 +86,7 @@ def test_a_status_that_advances_between_two_walks_is_no_difference() -> None:
     """N2: who is listed under what counts, not how far it is."""
     twin, ready = replace(A, index_name="shop"), replace(A, status=Status.UNDER_WAY)
 
-    assert list_project(plane(Walks([ready, twin], [A, twin]))) == [A, twin]
+    assert list_project(control_plane(Walks([ready, twin], [A, twin]))) == [A, twin]
 
 
 def test_repeats_that_come_and_go_are_refused_in_the_end() -> None:
@@ -94,7 +94,7 @@ def test_repeats_that_come_and_go_are_refused_in_the_end() -> None:
     walks = Walks([A, A], [A, A, B], [A, B, B], [A, A])
 
     with pytest.raises(ListingIncomplete, match="changed during each of 4 walks"):
-        list_project(plane(walks))
+        list_project(control_plane(walks))
 
     assert walks.count == 1 + REPEATS == 4
 
@@ -103,7 +103,7 @@ def test_the_last_walk_may_still_be_good() -> None:
     """N2."""
     walks = Walks([A, A], [A, A, B], [A, B, B], [A, B])
 
-    assert list_project(plane(walks)) == [A, B]
+    assert list_project(control_plane(walks)) == [A, B]
 
 
 def test_a_write_of_ours_during_the_walk_means_walk_again() -> None:
@@ -111,7 +111,7 @@ def test_a_write_of_ours_during_the_walk_means_walk_again() -> None:
     written = iter(["before", "after", "after"])
     walks = Walks([A, B])
 
-    assert list_project(plane(walks), writes=lambda: next(written)) == [A, B]
+    assert list_project(control_plane(walks), writes=lambda: next(written)) == [A, B]
     assert walks.count == 2
 
 
@@ -121,16 +121,16 @@ def test_writes_that_never_end_are_refused() -> None:
     walks = Walks([A])
 
     with pytest.raises(ListingIncomplete, match="project"):
-        list_project(plane(walks), writes=lambda: next(written))
+        list_project(control_plane(walks), writes=lambda: next(written))
 
 
 def test_the_walk_of_one_index_is_as_careful() -> None:
     walks = Walks([A, A], [A, B])
 
-    assert list_index(plane(walks), "docs", include_deleted=True) == [A, B]
+    assert list_index(control_plane(walks), "docs", include_deleted=True) == [A, B]
     assert walks.names == [("docs", True)] * 2
     with pytest.raises(ListingIncomplete, match="index docs"):
-        list_index(plane(Walks([A, A], [A, A, B], [A, B, B], [A, A])), "docs")
+        list_index(control_plane(Walks([A, A], [A, A, B], [A, B, B], [A, A])), "docs")
 
 
 def test_deletions_and_new_backups_are_writes_of_ours() -> None:
@@ -154,10 +154,10 @@ def test_the_active_incarnation_is_what_the_names_listing_says() -> None:
     rows = [backup("a", index_id="new"), backup("b", index_id="new"), backup("c", index="shop")]
     stored = MemoryPlane(rows, [index("docs"), index("empty")])
 
-    assert active_incarnation(plane(stored), "docs") == "new"
-    assert active_incarnation(plane(stored), "empty") is None
+    assert active_incarnation(control_plane(stored), "docs") == "new"
+    assert active_incarnation(control_plane(stored), "empty") is None
     with pytest.raises(NotFound):
-        active_incarnation(plane(stored), "gone")
+        active_incarnation(control_plane(stored), "gone")
 
 
 def test_a_listing_that_names_two_incarnations_tells_none() -> None:
@@ -165,4 +165,4 @@ def test_a_listing_that_names_two_incarnations_tells_none() -> None:
     stored = MemoryPlane([backup("a", index_id="1"), backup("b", index_id="2")], [index()])
 
     with pytest.raises(ListingIncomplete, match="2 incarnations"):
-        active_incarnation(plane(stored), "docs")
+        active_incarnation(control_plane(stored), "docs")

@@ -25,9 +25,9 @@ from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
 from pinecone_backup.records import Run, RunState
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.triggers import RunRequest
-from pinecone_backup.usecases.runs import DEPLOYMENT, Frame, Job, run_projects
+from pinecone_backup.usecases.runs import DEPLOYMENT, Job, RunServices, run_projects
+from tests.support.container import MemoryBus, MemoryMetrics, MemoryPolicies, MemoryProjects
 from tests.support.ledger import MemoryLedger
-from tests.support.outside import MemoryBus, MemoryMetrics, MemoryPolicies, MemoryProjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Done:
+    unexpected: dict[str, str] = field(default_factory=dict)
     state: RunState = RunState.SUCCEEDED
     summary: dict[str, Any] = field(default_factory=lambda: {"created": 1})
 
@@ -74,7 +75,7 @@ class World:
             self.jobs.append(job)
             return work(job) if work else Done()
 
-        frame = Frame(
+        services = RunServices(
             owner="stack-a",
             clock=lambda: NOW,
             ledger_of=self.ledger,
@@ -92,7 +93,7 @@ class World:
             project=project,
             run_id=run_id,
         )
-        return run_projects(frame, kind, request, kept)
+        return run_projects(services, kind, request, kept)
 
     def only_run(self, project: str = "main") -> Run:
         (run,) = self.ledger(project).runs()
@@ -130,15 +131,15 @@ def test_the_triggers_time_selects_and_the_clock_expires() -> None:
     """T1, T2: both times reach the work, each for its own purpose."""
     world = World()
     world.run(time=NOW - 5 * MINUTE)
-    moment = world.jobs[0].context.moment
-    assert (moment.now, moment.clock) == (NOW - 5 * MINUTE, NOW)
+    time = world.jobs[0].context.time
+    assert (time.scheduled_at, time.actual) == (NOW - 5 * MINUTE, NOW)
 
 
 def test_without_a_triggers_time_the_clock_selects() -> None:
     """T1."""
     world = World()
     world.run()
-    assert world.jobs[0].context.moment.now == NOW
+    assert world.jobs[0].context.time.scheduled_at == NOW
 
 
 @pytest.mark.parametrize(
@@ -194,8 +195,8 @@ def test_the_local_stack_takes_the_payloads_time_as_its_clock() -> None:
     world.local_clock = True
     past = NOW - timedelta(days=300)
     world.run(now=past)
-    moment = world.jobs[0].context.moment
-    assert (moment.now, moment.clock, world.only_run().finished_at) == (past, past, past)
+    time = world.jobs[0].context.time
+    assert (time.scheduled_at, time.actual, world.only_run().finished_at) == (past, past, past)
 
 
 def test_a_run_is_recorded_with_who_when_and_by_which_policy() -> None:
@@ -282,14 +283,14 @@ def test_a_run_is_recorded_as_running_while_it_works() -> None:
 @pytest.mark.parametrize("kind", [RunKind.CREATE, RunKind.PRUNE])
 def test_create_and_prune_exclude_each_other(kind: RunKind) -> None:
     world = World()
-    world.ledger().acquire_lease("write", holder="other", clock=NOW, ttl=MINUTE)
+    world.ledger().acquire_lease("write", holder="other", now=NOW, ttl=MINUTE)
     answer = world.run(kind=kind)
     assert (answer["runs"][0]["state"], world.jobs) == ("refused", [])
 
 
 def test_an_audit_runs_beside_a_writer() -> None:
     world = World()
-    world.ledger().acquire_lease("write", holder="other", clock=NOW, ttl=MINUTE)
+    world.ledger().acquire_lease("write", holder="other", now=NOW, ttl=MINUTE)
     assert world.run(kind=RunKind.AUDIT)["runs"][0]["state"] == "succeeded"
 
 
@@ -300,7 +301,7 @@ def test_the_lease_is_given_back_however_the_work_ends(error: Exception | None) 
         world.run(_raise(error) if error else None)
     except RunFailed:
         assert error is not None
-    assert world.ledger().leases == {}
+    assert world.ledger().leases == []
 
 
 def test_a_failing_project_leaves_the_others() -> None:
@@ -360,7 +361,7 @@ def test_what_happened_is_announced_after_it_is_recorded() -> None:
         return Done()
 
     world.run(work)
-    assert world.bus.types() == ["backup.created", "run.completed"]
+    assert sorted(world.bus.types()) == ["backup.created", "run.completed"]
 
 
 def test_what_the_bus_refuses_is_announced_by_the_next_run() -> None:

@@ -17,8 +17,8 @@ from pinecone_backup.records import (
     Verdict,
 )
 from pinecone_backup.usecases.approvals import approve_plan
-from pinecone_backup.usecases.holds import list_holds, place_hold, release_hold
-from pinecone_backup.usecases.suspects import accept_suspect
+from pinecone_backup.usecases.requests.holds import list_holds, place_hold, release_hold
+from pinecone_backup.usecases.requests.suspects import accept_suspect
 from tests.support.backups import NOW, MemoryPlane, backup, deletion, index, record
 from tests.support.ledger import MemoryLedger
 
@@ -43,16 +43,16 @@ def last_event(ledger: MemoryLedger) -> DomainEvent:
 
 
 def place(ledger: MemoryLedger, **arguments: Any) -> Hold:
-    plane = cast("ControlPlane", MemoryHolds([backup()], [index()]))
+    control_plane = cast("ControlPlane", MemoryHolds([backup()], [index()]))
     given: dict[str, Any] = {
         "scope": HoldScope.BACKUP,
         "target": "b1",
         "who": "alice",
         "reason": "quarterly audit",
-        "clock": NOW,
+        "now": NOW,
         **arguments,
     }
-    return place_hold(ledger, plane, **given)
+    return place_hold(ledger, control_plane, **given)
 
 
 class MemoryHolds(MemoryPlane):
@@ -70,7 +70,12 @@ def test_a_hold_is_stored_with_who_and_why_and_told(
     hold = place(ledger, scope=scope, target=target, expires_at=NOW + HOUR, reason=" audit ")
 
     assert list(ledger.holds()) == [hold]
-    assert (hold.scope, hold.target, hold.owner, hold.reason) == (scope, target, "alice", "audit")
+    assert (hold.scope, hold.target, hold.placed_by, hold.reason) == (
+        scope,
+        target,
+        "alice",
+        "audit",
+    )
     assert (hold.created_at, hold.expires_at) == (NOW, NOW + HOUR)
     event = last_event(ledger)
     assert (event.type, event.project, event.occurred_at) == ("hold.placed", "main", NOW)
@@ -128,8 +133,8 @@ def test_releasing_needs_a_reason_and_leaves_the_history(ledger: MemoryLedger) -
     hold = place(ledger)
 
     with pytest.raises(RuleForbids, match="Releasing a hold needs a reason"):
-        release_hold(ledger, hold.hold_id, who="bob", reason="", clock=NOW)
-    released = release_hold(ledger, hold.hold_id, who="bob", reason="audit done", clock=NOW + HOUR)
+        release_hold(ledger, hold.hold_id, who="bob", reason="", now=NOW)
+    released = release_hold(ledger, hold.hold_id, who="bob", reason="audit done", now=NOW + HOUR)
 
     assert ledger.holds() == [released]
     assert released == replace(
@@ -146,30 +151,30 @@ def test_releasing_needs_a_reason_and_leaves_the_history(ledger: MemoryLedger) -
 
 def test_a_hold_is_released_once(ledger: MemoryLedger) -> None:
     hold = place(ledger)
-    release_hold(ledger, hold.hold_id, who="bob", reason="audit done", clock=NOW)
+    release_hold(ledger, hold.hold_id, who="bob", reason="audit done", now=NOW)
 
     with pytest.raises(RuleForbids, match="was released by bob at 2026-11-22T12:00:00Z"):
-        release_hold(ledger, hold.hold_id, who="eve", reason="mine", clock=NOW)
+        release_hold(ledger, hold.hold_id, who="eve", reason="mine", now=NOW)
 
 
 def test_releasing_an_unknown_hold_says_so(ledger: MemoryLedger) -> None:
     with pytest.raises(SubjectUnknown, match="no hold 'hold-9'"):
-        release_hold(ledger, "hold-9", who="bob", reason="why not", clock=NOW)
+        release_hold(ledger, "hold-9", who="bob", reason="why not", now=NOW)
 
 
 def test_holds_are_listed_newest_first_and_ended_ones_on_request(ledger: MemoryLedger) -> None:
     first = place(ledger, expires_at=NOW + HOUR)
-    second = place(ledger, clock=NOW + HOUR)
+    second = place(ledger, now=NOW + HOUR)
 
-    assert list_holds(ledger, clock=NOW + HOUR) == [second, first]
-    assert list_holds(ledger, clock=NOW + HOUR, active_only=True) == [second]
+    assert list_holds(ledger, now=NOW + HOUR) == [second, first]
+    assert list_holds(ledger, now=NOW + HOUR, active_only=True) == [second]
 
 
 # --- Suspects --------------------------------------------------------------------------------
 
 
 def accept(ledger: MemoryLedger, **arguments: Any) -> BackupRecord:
-    given: dict[str, Any] = {"who": "alice", "why": "we cleaned up", "clock": NOW, **arguments}
+    given: dict[str, Any] = {"who": "alice", "reason": "we cleaned up", "now": NOW, **arguments}
     return accept_suspect(ledger, "b1", **given)
 
 
@@ -212,7 +217,7 @@ def test_a_suspect_is_accepted_with_who_and_why(
     [
         ({"verdict": Verdict.GOOD}, {}, "is not suspect"),
         ({"verdict": None}, {}, "is not suspect"),
-        ({"verdict": Verdict.SUSPECT}, {"why": " "}, "needs a reason"),
+        ({"verdict": Verdict.SUSPECT}, {"reason": " "}, "needs a reason"),
         (
             {"verdict": Verdict.SUSPECT, "deletion": deletion(DeletionState.ACCEPTED)},
             {},
@@ -245,9 +250,9 @@ def approve(ledger: MemoryLedger, **arguments: Any) -> PlanRecord:
     given: dict[str, Any] = {
         "policy_version": "v1",
         "who": "alice",
-        "why": "read it",
+        "reason": "read it",
         "until": NOW + HOUR,
-        "clock": NOW,
+        "now": NOW,
         **arguments,
     }
     return approve_plan(ledger, DIGEST, **given)
@@ -275,7 +280,7 @@ def test_a_plan_is_approved_with_who_why_and_until_when(
     """D4."""
     put_plan(ledger, state=state)
 
-    approved = approve(ledger, why=" read it ")
+    approved = approve(ledger, reason=" read it ")
 
     assert ledger.plan(DIGEST) == approved
     assert (approved.state, approved.approved_by, approved.approved_reason) == (
@@ -318,7 +323,7 @@ def test_a_plan_that_cannot_be_carried_out_is_not_approved(
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
-    [({"why": ""}, "needs a reason"), ({"until": NOW}, "ended at 2026-11-22T12:00:00Z")],
+    [({"reason": ""}, "needs a reason"), ({"until": NOW}, "ended at 2026-11-22T12:00:00Z")],
 )
 def test_an_approval_needs_a_reason_and_an_end_ahead(
     ledger: MemoryLedger, arguments: dict[str, Any], reason: str

@@ -14,9 +14,18 @@ from pinecone_backup.errors import (
     StoreUnavailable,
     TargetGone,
 )
-from pinecone_backup.usecases.notify import Record, delay
-from pinecone_backup.webhooks.ports import Standing
-from tests.support.webhooks import NOON, Desk, bus_event, detail, order, pager_target, slack_target
+from pinecone_backup.ports import DeliveryStatus
+from pinecone_backup.usecases.notify import delay
+from pinecone_backup.webhooks.inbox import Record
+from tests.support.webhooks import (
+    NOON,
+    NotifierSetup,
+    bus_event,
+    delivery,
+    detail,
+    pager_target,
+    slack_target,
+)
 
 NOON_Z = NOON.isoformat().replace("+00:00", "Z")
 LATER = DeliveryDeferred("Target 'ops' answered 503")
@@ -28,58 +37,60 @@ GONE = TargetGone("Target 'ops' answered 410")
 
 
 def test_an_event_becomes_one_delivery_per_target_that_wants_it() -> None:
-    desk = Desk(slack_target("a"), slack_target("b", events=["backup.*"]), slack_target("c"))
+    setup = NotifierSetup(
+        slack_target("a"), slack_target("b", events=["backup.*"]), slack_target("c")
+    )
 
-    assert desk.handle(bus_event("finding.opened", error="x")) == []
+    assert setup.handle(bus_event("finding.opened", error="x")) == []
 
-    assert [json.loads(body) for body in desk.queue.sent] == [
+    assert [json.loads(body) for body in setup.queue.sent] == [
         {"target": name, "event": detail("finding.opened", error="x") | {"occurred_at": NOON_Z}}
         for name in ("a", "c")
     ]
 
 
 def test_a_queued_delivery_names_its_target_and_carries_no_secret() -> None:
-    desk = Desk(slack_target())
+    setup = NotifierSetup(slack_target())
 
-    desk.handle(bus_event())
+    setup.handle(bus_event())
 
-    assert "verysecret" not in desk.queue.sent[0]
+    assert "verysecret" not in setup.queue.sent[0]
 
 
 def test_an_event_that_nobody_wants_is_done() -> None:
-    desk = Desk(slack_target())
+    setup = NotifierSetup(slack_target())
 
-    assert desk.handle(bus_event("finding.repeated")) == []
-    assert desk.queue.sent == []
-    assert desk.numbers == []
+    assert setup.handle(bus_event("finding.repeated")) == []
+    assert setup.queue.sent == []
+    assert setup.metric_names == []
 
 
 @pytest.mark.parametrize("document", [{}, {"targets": []}, SecretNotSet("not set")])
 def test_without_targets_an_event_is_done_and_counted(
     document: dict[str, Any] | BackupError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = Desk()
-    desk.secrets.document = document
+    setup = NotifierSetup()
+    setup.secrets.document = document
 
-    assert desk.handle(bus_event()) == []
-    assert desk.metrics.told == [("EventsWithoutTarget", 1, {})]
+    assert setup.handle(bus_event()) == []
+    assert setup.metrics.gauges == [("EventsWithoutTarget", 1, {})]
     assert "no targets configured" in caplog.text
 
 
 def test_an_invalid_target_stops_no_other_and_its_deliveries_wait_for_it() -> None:
-    desk = Desk(slack_target("a"), slack_target("b", url="ftp://verysecret"))
+    setup = NotifierSetup(slack_target("a"), slack_target("b", url="ftp://verysecret"))
 
-    assert desk.handle(bus_event()) == []
-    assert [json.loads(body)["target"] for body in desk.queue.sent] == ["a", "b"]
-    assert desk.metrics.told == [("TargetsInvalid", 1, {})]
+    assert setup.handle(bus_event()) == []
+    assert [json.loads(body)["target"] for body in setup.queue.sent] == ["a", "b"]
+    assert setup.metrics.gauges == [("TargetsInvalid", 1, {})]
 
 
 def test_what_is_wrong_with_a_target_is_logged_without_its_secrets(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    desk = Desk(slack_target("b", url="ftp://verysecret"), {"url": "verysecret"})
+    setup = NotifierSetup(slack_target("b", url="ftp://verysecret"), {"url": "verysecret"})
 
-    desk.handle(bus_event())
+    setup.handle(bus_event())
 
     [record] = [record for record in caplog.records if record.message == "invalid targets"]
     problems = vars(record)["problems"]
@@ -94,168 +105,185 @@ def test_what_is_wrong_with_a_target_is_logged_without_its_secrets(
 def test_while_the_targets_cannot_be_read_the_event_stays(
     document: dict[str, Any] | BackupError,
 ) -> None:
-    desk = Desk()
-    desk.secrets.document = document
+    setup = NotifierSetup()
+    setup.secrets.document = document
 
-    assert desk.handle(bus_event()) == ["r1"]
-    assert desk.queue.buried == []
+    assert setup.handle(bus_event()) == ["r1"]
+    assert setup.queue.dead_letters == []
 
 
 def test_an_event_that_could_not_be_queued_stays() -> None:
-    desk = Desk(slack_target())
-    desk.queue.broken = {"send"}
+    setup = NotifierSetup(slack_target())
+    setup.queue.broken = {"send"}
 
-    assert desk.handle(bus_event()) == ["r1"]
+    assert setup.handle(bus_event()) == ["r1"]
 
 
 # One delivery
 
 
 def test_a_delivery_is_made_once_however_often_it_comes() -> None:
-    desk = Desk(slack_target())
+    setup = NotifierSetup(slack_target())
 
-    assert desk.handle(order(), order(), order()) == []
-    assert desk.courier.delivered == [("ops", "e-1")]
-    assert desk.metrics.told == [("WebhookDelivered", 1, {"target": "ops"})]
+    assert setup.handle(delivery(), delivery(), delivery()) == []
+    assert setup.courier.delivered == [("ops", "e-1")]
+    assert setup.metrics.gauges == [("WebhookDelivered", 1, {"target": "ops"})]
 
 
-def test_two_targets_hear_the_same_event() -> None:
-    desk = Desk(slack_target("a"), slack_target("b"))
+def test_two_targets_get_the_same_event() -> None:
+    setup = NotifierSetup(slack_target("a"), slack_target("b"))
 
-    desk.handle(order("a"), order("b"))
+    setup.handle(delivery("a"), delivery("b"))
 
-    assert desk.courier.delivered == [("a", "e-1"), ("b", "e-1")]
+    assert setup.courier.delivered == [("a", "e-1"), ("b", "e-1")]
 
 
 def test_a_delivery_that_somebody_else_makes_waits_for_them() -> None:
-    desk = Desk(slack_target())
-    desk.log.begin("e-1", "ops", clock=NOON)
+    setup = NotifierSetup(slack_target())
+    setup.log.begin("e-1", "ops", now=NOON)
 
-    assert desk.handle(order()) == ["r1"]
-    assert desk.courier.delivered == []
-    assert desk.queue.postponed == [("receipt-1", 60)]
+    assert setup.handle(delivery()) == ["r1"]
+    assert setup.courier.delivered == []
+    assert setup.queue.postponed == [("receipt-1", 60)]
 
 
 def test_a_delivery_that_broke_off_is_made_again_when_its_time_is_over() -> None:
-    desk = Desk(slack_target())
-    desk.log.begin("e-1", "ops", clock=NOON)
-    desk.now = NOON + timedelta(minutes=3)
+    setup = NotifierSetup(slack_target())
+    setup.log.begin("e-1", "ops", now=NOON)
+    setup.now = NOON + timedelta(minutes=3)
 
-    assert desk.handle(order()) == []
-    assert desk.courier.delivered == [("ops", "e-1")]
+    assert setup.handle(delivery()) == []
+    assert setup.courier.delivered == [("ops", "e-1")]
 
 
 def test_a_deferred_delivery_stays_and_hides_for_a_while() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [LATER]
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [LATER]
 
-    assert desk.handle(order(), received=3) == ["r1"]
-    assert desk.queue.postponed == [("receipt-1", 45)]
-    assert desk.metrics.told == [("WebhookDeferred", 1, {"target": "ops"})]
+    assert setup.handle(delivery(), received=3) == ["r1"]
+    assert setup.queue.postponed == [("receipt-1", 45)]
+    assert setup.metrics.gauges == [("WebhookDeferred", 1, {"target": "ops"})]
 
 
 def test_a_deferred_delivery_is_free_for_the_next_attempt() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [LATER]
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [LATER]
 
-    desk.handle(order())
+    setup.handle(delivery())
 
-    assert desk.handle(order()) == []
-    assert desk.courier.delivered == [("ops", "e-1")]
+    assert setup.handle(delivery()) == []
+    assert setup.courier.delivered == [("ops", "e-1")]
 
 
 def test_a_provider_may_ask_for_more_time() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [DeliveryDeferred("429", retry_after=3_600.5)]
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [DeliveryDeferred("429", retry_after=3_600.5)]
 
-    desk.handle(order())
+    setup.handle(delivery())
 
-    assert desk.queue.postponed == [("receipt-1", 3_601)]
+    assert setup.queue.postponed == [("receipt-1", 3_601)]
 
 
 def test_a_refused_delivery_becomes_a_dead_letter_at_once() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [NEVER]
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [NEVER]
 
-    assert desk.handle(order()) == []
-    assert desk.queue.buried == [(order(), str(NEVER))]
-    assert desk.metrics.told == [("WebhookRefused", 1, {"target": "ops"})]
+    assert setup.handle(delivery()) == []
+    assert setup.queue.dead_letters == [(delivery(), str(NEVER))]
+    assert setup.metrics.gauges == [("WebhookRefused", 1, {"target": "ops"})]
 
 
 def test_a_dead_letter_that_is_replayed_is_delivered() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [NEVER]
-    desk.handle(order())
-    [(body, _)] = desk.queue.buried
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [NEVER]
+    setup.handle(delivery())
+    [(body, _)] = setup.queue.dead_letters
 
-    assert desk.handle(body) == []
-    assert desk.courier.delivered == [("ops", "e-1")]
+    assert setup.handle(body) == []
+    assert setup.courier.delivered == [("ops", "e-1")]
 
 
 def test_a_delivery_is_given_up_after_a_day() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [LATER]
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [LATER]
 
-    assert desk.handle(order(), age=timedelta(hours=24)) == []
-    [(_, reason)] = desk.queue.buried
+    assert setup.handle(delivery(), age=timedelta(hours=24)) == []
+    [(_, reason)] = setup.queue.dead_letters
     assert reason == "Given up after 1 day, 0:00:00: Target 'ops' answered 503"
 
 
 def test_a_delivery_is_not_given_up_before() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [LATER]
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [LATER]
 
-    assert desk.handle(order(), age=timedelta(hours=24, seconds=-1)) == ["r1"]
-    assert desk.queue.buried == []
+    assert setup.handle(delivery(), age=timedelta(hours=24, seconds=-1)) == ["r1"]
+    assert setup.queue.dead_letters == []
 
 
-def test_a_target_that_is_gone_is_not_asked_again() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [GONE]
+def test_a_target_that_is_disabled_is_not_asked_again() -> None:
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [GONE]
 
-    assert desk.handle(order(), order(event_id="e-2")) == []
-    assert desk.courier.delivered == []
-    assert [reason.split(".")[0] for _, reason in desk.queue.buried] == [
+    assert setup.handle(delivery(), delivery(event_id="e-2")) == []
+    assert setup.courier.delivered == []
+    assert [reason.split(".")[0] for _, reason in setup.queue.dead_letters] == [
         "Target 'ops' answered 410",
         "Target 'ops' answered 410 before and is not tried again",
     ]
-    assert desk.numbers == ["WebhookRefused", "WebhookRefused"]
+    assert setup.metric_names == ["WebhookRefused", "WebhookRefused"]
 
 
-def test_a_target_that_is_gone_is_said_aloud(caplog: pytest.LogCaptureFixture) -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [GONE]
+def test_a_target_that_is_disabled_is_said_aloud(caplog: pytest.LogCaptureFixture) -> None:
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [GONE]
 
-    desk.handle(order())
+    setup.handle(delivery())
 
     assert ("ERROR", "target disabled") in [(r.levelname, r.message) for r in caplog.records]
 
 
-def test_a_target_that_was_gone_is_asked_again_when_its_definition_changes() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [GONE]
-    desk.handle(order())
-    desk.secrets.document = {"targets": [slack_target(url="https://hooks.example.com/new")]}
+def test_a_disabled_target_is_asked_again_when_its_definition_changes() -> None:
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [GONE]
+    setup.handle(delivery())
+    setup.secrets.document = {"targets": [slack_target(url="https://hooks.example.com/new")]}
 
-    assert desk.handle(order()) == []
-    assert desk.courier.delivered == [("ops", "e-1")]
+    assert setup.handle(delivery()) == []
+    assert setup.courier.delivered == [("ops", "e-1")]
 
 
-def test_another_targets_deliveries_go_on_when_one_is_gone() -> None:
-    desk = Desk(slack_target("ops"), slack_target("b"))
-    desk.courier.failures = [GONE]
+def test_another_targets_deliveries_go_on_when_one_is_disabled() -> None:
+    setup = NotifierSetup(slack_target("ops"), slack_target("b"))
+    setup.courier.failures = [GONE]
 
-    desk.handle(order("ops"), order("b"))
+    setup.handle(delivery("ops"), delivery("b"))
 
-    assert desk.courier.delivered == [("b", "e-1")]
+    assert setup.courier.delivered == [("b", "e-1")]
 
 
 def test_a_delivery_to_a_removed_target_becomes_a_dead_letter() -> None:
-    desk = Desk(slack_target("other"))
+    setup = NotifierSetup(slack_target("other"))
 
-    assert desk.handle(order()) == []
-    [(_, reason)] = desk.queue.buried
+    assert setup.handle(delivery()) == []
+    [(_, reason)] = setup.queue.dead_letters
     assert "There is no target 'ops' in the targets secret any more" in reason
+
+
+def test_a_target_that_was_added_a_moment_ago_gets_its_message() -> None:
+    setup = NotifierSetup(slack_target("other"), slack_target("ops"))
+    setup.secrets.known = {"targets": [slack_target("other")]}
+
+    assert setup.handle(delivery("ops")) == []
+    assert setup.courier.delivered == [("ops", "e-1")]
+
+
+def test_a_delivery_is_not_given_up_while_the_secret_cannot_be_read_again() -> None:
+    setup = NotifierSetup()
+    setup.secrets.known = {"targets": [slack_target("other")]}
+    setup.secrets.document = StoreUnavailable("down")
+
+    assert setup.handle(delivery("ops")) == ["r1"]
+    assert setup.queue.dead_letters == []
 
 
 @pytest.mark.parametrize(
@@ -264,72 +292,72 @@ def test_a_delivery_to_a_removed_target_becomes_a_dead_letter() -> None:
 def test_while_there_are_no_targets_at_all_a_delivery_waits(
     document: dict[str, Any] | BackupError,
 ) -> None:
-    desk = Desk()
-    desk.secrets.document = document
+    setup = NotifierSetup()
+    setup.secrets.document = document
 
-    assert desk.handle(order()) == ["r1"]
-    assert desk.queue.postponed == [("receipt-1", 5)]
+    assert setup.handle(delivery()) == ["r1"]
+    assert setup.queue.postponed == [("receipt-1", 5)]
 
 
 def test_a_delivery_to_an_invalid_target_waits_until_it_is_mended() -> None:
-    desk = Desk(slack_target(url="ftp://x"))
+    setup = NotifierSetup(slack_target(url="ftp://x"))
 
-    assert desk.handle(order()) == ["r1"]
-    desk.secrets.document = {"targets": [slack_target()]}
-    assert desk.handle(order()) == []
-    assert desk.courier.delivered == [("ops", "e-1")]
+    assert setup.handle(delivery()) == ["r1"]
+    setup.secrets.document = {"targets": [slack_target()]}
+    assert setup.handle(delivery()) == []
+    assert setup.courier.delivered == [("ops", "e-1")]
 
 
 def test_a_filter_that_changed_since_counts() -> None:
-    desk = Desk(slack_target(events=["backup.*"]))
+    setup = NotifierSetup(slack_target(events=["backup.*"]))
 
-    assert desk.handle(order()) == []
-    assert desk.courier.delivered == []
+    assert setup.handle(delivery()) == []
+    assert setup.courier.delivered == []
 
 
 # When the log or the queues fail
 
 
 def test_nothing_is_sent_while_the_log_cannot_say_whether_it_was_sent() -> None:
-    desk = Desk(slack_target())
-    desk.log.broken = {"begin"}
+    setup = NotifierSetup(slack_target())
+    setup.log.broken = {"begin"}
 
-    assert desk.handle(order()) == ["r1"]
-    assert desk.courier.delivered == []
+    assert setup.handle(delivery()) == ["r1"]
+    assert setup.courier.delivered == []
 
 
 def test_what_was_delivered_is_not_sent_again_because_the_log_failed() -> None:
-    desk = Desk(slack_target())
-    desk.log.broken = {"mark_delivered"}
+    setup = NotifierSetup(slack_target())
+    setup.log.broken = {"mark_delivered"}
 
-    assert desk.handle(order()) == []
-    desk.log.broken = set()
-    assert desk.log.begin("e-1", "ops", clock=NOON) is Standing.IN_FLIGHT
+    assert setup.handle(delivery()) == []
+    setup.log.broken = set()
+    assert setup.log.begin("e-1", "ops", now=NOON) is DeliveryStatus.IN_FLIGHT
 
 
 def test_a_refusal_counts_also_when_the_log_fails() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [GONE]
-    desk.log.broken = {"mark_gone", "release"}
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [GONE]
+    setup.log.broken = {"mark_disabled", "release"}
 
-    assert desk.handle(order()) == []
-    assert len(desk.queue.buried) == 1
+    assert setup.handle(delivery()) == []
+    assert len(setup.queue.dead_letters) == 1
 
 
 def test_a_message_that_could_not_be_postponed_stays_all_the_same() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [LATER]
-    desk.queue.broken = {"postpone"}
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [LATER]
+    setup.queue.broken = {"postpone"}
 
-    assert desk.handle(order()) == ["r1"]
+    assert setup.handle(delivery()) == ["r1"]
 
 
-def test_a_message_that_could_not_be_buried_stays() -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [NEVER]
-    desk.queue.broken = {"bury"}
+def test_a_message_that_the_dead_letter_queue_did_not_take_stays() -> None:
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [NEVER]
+    setup.queue.broken = {"dead_letter"}
 
-    assert desk.handle(order()) == ["r1"]
+    assert setup.handle(delivery()) == ["r1"]
 
 
 # One record and the others
@@ -355,32 +383,32 @@ def test_a_message_that_could_not_be_buried_stays() -> None:
     ],
 )
 def test_a_malformed_record_becomes_a_dead_letter_and_stops_no_other(body: str) -> None:
-    desk = Desk(slack_target())
+    setup = NotifierSetup(slack_target())
 
-    assert desk.handle(body, order()) == []
-    assert desk.courier.delivered == [("ops", "e-1")]
-    [(buried, reason)] = desk.queue.buried
-    assert buried == body
+    assert setup.handle(body, delivery()) == []
+    assert setup.courier.delivered == [("ops", "e-1")]
+    [(body_kept, reason)] = setup.queue.dead_letters
+    assert body_kept == body
     assert "neither an event of the bus nor a delivery" in reason
-    assert desk.numbers == ["EventsMalformed", "WebhookDelivered"]
+    assert setup.metric_names == ["EventsMalformed", "WebhookDelivered"]
 
 
 def test_the_reason_names_the_field_and_quotes_no_value() -> None:
-    desk = Desk()
+    setup = NotifierSetup()
 
-    desk.handle(bus_event().replace('"id": "e-1"', '"id": "very secret"'))
+    setup.handle(bus_event().replace('"id": "e-1"', '"id": "very secret"'))
 
-    [(_, reason)] = desk.queue.buried
+    [(_, reason)] = setup.queue.dead_letters
     assert "detail.id: string_pattern_mismatch" in reason
     assert "very secret" not in reason
 
 
-def test_a_surprise_in_one_record_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    desk = Desk(slack_target())
-    desk.courier.failures = [RuntimeError("https://hooks.example.com/verysecret")]
+def test_an_unexpected_error_in_one_record_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [RuntimeError("https://hooks.example.com/verysecret")]
 
-    assert desk.handle(order(), order(event_id="e-2")) == ["r1"]
-    assert desk.courier.delivered == [("ops", "e-2")]
+    assert setup.handle(delivery(), delivery(event_id="e-2")) == ["r1"]
+    assert setup.courier.delivered == [("ops", "e-2")]
     [record] = [record for record in caplog.records if record.message == "unexpected error"]
     assert vars(record)["error"] == "RuntimeError"
     assert "deliver" in vars(record)["where"][-1]
@@ -388,26 +416,26 @@ def test_a_surprise_in_one_record_stops_no_other(caplog: pytest.LogCaptureFixtur
 
 
 def test_what_does_not_fit_into_the_time_left_stays_untouched() -> None:
-    desk = Desk(slack_target())
+    setup = NotifierSetup(slack_target())
     left = iter([100.0, 29.9, 29.9])
-    records = _records(desk, *(order(event_id=f"e-{number}") for number in (1, 2, 3)))
+    records = _records(setup, *(delivery(event_id=f"e-{number}") for number in (1, 2, 3)))
 
-    kept = desk.notifier.handle(records, seconds_left=lambda: next(left))
+    kept = setup.notifier.handle(records, seconds_left=lambda: next(left))
 
     assert kept == ["r2", "r3"]
-    assert desk.courier.delivered == [("ops", "e-1")]
+    assert setup.courier.delivered == [("ops", "e-1")]
 
 
-def _records(desk: Desk, *bodies: str) -> list[Record]:
-    return [Record(f"r{n}", body, f"receipt-{n}", 1, desk.now) for n, body in enumerate(bodies, 1)]
+def _records(setup: NotifierSetup, *bodies: str) -> list[Record]:
+    return [Record(f"r{n}", body, f"receipt-{n}", 1, setup.now) for n, body in enumerate(bodies, 1)]
 
 
 def test_logs_name_the_event_and_never_its_data(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    desk = Desk(slack_target())
-    desk.courier.failures = [LATER]
+    setup = NotifierSetup(slack_target())
+    setup.courier.failures = [LATER]
 
-    desk.handle(bus_event(error="inner workings"), order(error="inner workings"))
+    setup.handle(bus_event(error="inner workings"), delivery(error="inner workings"))
 
     assert all("inner workings" not in str(vars(record)) for record in caplog.records)
     assert any(vars(record).get("event_id") == "e-1" for record in caplog.records)
@@ -416,10 +444,10 @@ def test_logs_name_the_event_and_never_its_data(caplog: pytest.LogCaptureFixture
 # The order of things
 
 
-def test_an_incident_is_not_opened_after_its_end_was_told() -> None:
-    desk = Desk(pager_target())
-    opened = order("pager", type_="finding.opened", finding_id="f-1", at=NOON)
-    resolved = order(
+def test_an_incident_is_not_opened_after_its_end_was_delivered() -> None:
+    setup = NotifierSetup(pager_target())
+    opened = delivery("pager", type_="finding.opened", finding_id="f-1", at=NOON)
+    resolved = delivery(
         "pager",
         type_="finding.resolved",
         event_id="e-2",
@@ -427,40 +455,42 @@ def test_an_incident_is_not_opened_after_its_end_was_told() -> None:
         at=NOON + timedelta(hours=1),
     )
 
-    assert desk.handle(resolved, opened) == []
-    assert desk.courier.delivered == [("pager", "e-2")]
+    assert setup.handle(resolved, opened) == []
+    assert setup.courier.delivered == [("pager", "e-2")]
 
 
-def test_an_incident_that_opens_anew_is_told() -> None:
-    desk = Desk(pager_target())
+def test_an_incident_that_opens_anew_is_delivered() -> None:
+    setup = NotifierSetup(pager_target())
     ended = anew = NOON  # of two events of one moment, neither is older
 
-    desk.handle(order("pager", type_="finding.resolved", finding_id="f-1", at=ended))
-    desk.handle(order("pager", type_="finding.opened", event_id="e-2", finding_id="f-1", at=anew))
-
-    assert desk.courier.delivered == [("pager", "e-1"), ("pager", "e-2")]
-
-
-def test_another_finding_is_told() -> None:
-    desk = Desk(pager_target())
-
-    desk.handle(
-        order("pager", type_="finding.resolved", finding_id="f-1"),
-        order("pager", type_="finding.opened", event_id="e-2", finding_id="f-2"),
+    setup.handle(delivery("pager", type_="finding.resolved", finding_id="f-1", at=ended))
+    setup.handle(
+        delivery("pager", type_="finding.opened", event_id="e-2", finding_id="f-1", at=anew)
     )
 
-    assert desk.courier.delivered == [("pager", "e-1"), ("pager", "e-2")]
+    assert setup.courier.delivered == [("pager", "e-1"), ("pager", "e-2")]
 
 
-def test_people_in_a_channel_hear_both_in_any_order() -> None:
-    desk = Desk(slack_target())
+def test_another_finding_is_delivered() -> None:
+    setup = NotifierSetup(pager_target())
 
-    desk.handle(
-        order(type_="finding.resolved", finding_id="f-1"),
-        order(type_="finding.opened", event_id="e-2", finding_id="f-1"),
+    setup.handle(
+        delivery("pager", type_="finding.resolved", finding_id="f-1"),
+        delivery("pager", type_="finding.opened", event_id="e-2", finding_id="f-2"),
     )
 
-    assert len(desk.courier.delivered) == 2
+    assert setup.courier.delivered == [("pager", "e-1"), ("pager", "e-2")]
+
+
+def test_people_in_a_channel_get_both_in_any_order() -> None:
+    setup = NotifierSetup(slack_target())
+
+    setup.handle(
+        delivery(type_="finding.resolved", finding_id="f-1"),
+        delivery(type_="finding.opened", event_id="e-2", finding_id="f-1"),
+    )
+
+    assert len(setup.courier.delivered) == 2
 
 
 # Delays

@@ -10,6 +10,7 @@ from pinecone_backup.model import DomainEvent
 from pinecone_backup.webhooks.addresses import Endpoint
 from pinecone_backup.webhooks.messages import Message, build_message
 from pinecone_backup.webhooks.targets import StandardTarget, Target, read_targets
+from tests.support.webhooks import PAGES
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 SLACK_URL = "https://hooks.slack.com/services/T000/B000/verysecret"
@@ -26,7 +27,7 @@ TEAMS = {"name": "chat", "kind": "teams", "url": "https://logic.azure.com/w?sig=
 
 def message(kind: str, **data: object) -> Message:
     event = DomainEvent("e-1", kind, "prod", datetime(2026, 11, 3, tzinfo=UTC), data)
-    return build_message(event, owner="backup")
+    return build_message(event, owner="backup", pages=PAGES, now=event.occurred_at)
 
 
 def target(**more: object) -> Target:
@@ -96,10 +97,10 @@ def test_a_document_of_another_shape_is_malformed(document: dict[str, Any]) -> N
     ],
 )
 def test_a_mistake_is_named_and_no_value_is_quoted(entry: dict[str, Any], where: str) -> None:
-    told = problem(entry)
+    shown = problem(entry)
 
-    assert where in told
-    assert "verysecret" not in told
+    assert where in shown
+    assert "verysecret" not in shown
 
 
 @pytest.mark.parametrize("entry", [7, {}, {"name": "A B", "kind": "slack"}, {"name": "x" * 41}])
@@ -134,7 +135,7 @@ def test_a_signing_secret_has_24_to_64_bytes(size: int) -> None:
     assert read.signing_keys == (b"x" * size,)
 
 
-def test_a_target_hears_by_default_what_somebody_should_look_at() -> None:
+def test_a_target_gets_by_default_what_somebody_should_look_at() -> None:
     kinds = [
         *("finding.opened", "finding.repeated", "finding.resolved", "plan.awaiting", "run.failed"),
         *("run.completed", "backup.created", "backup.failed", "backup.deleted", "backup.suspect"),
@@ -146,18 +147,18 @@ def test_a_target_hears_by_default_what_somebody_should_look_at() -> None:
     ]
 
 
-def test_a_repeated_finding_is_heard_by_whoever_asks_for_it() -> None:
+def test_a_repeated_finding_is_sent_to_whoever_asks_for_it() -> None:
     assert target(events=["finding.*"]).wants(message("finding.repeated"))
 
 
-def test_a_finding_that_became_worse_is_news() -> None:
+def test_a_finding_that_became_worse_is_sent_like_a_new_one() -> None:
     worse = message("finding.repeated", escalated=True, severity="critical", title="Overdue")
 
     assert target().wants(worse)
     assert worse.title == "Worse than before: Overdue"
 
 
-def test_what_is_milder_than_the_minimum_is_not_heard() -> None:
+def test_what_is_milder_than_the_minimum_is_not_sent() -> None:
     wary = target(minimum_severity="error")
 
     assert wary.wants(message("finding.opened", severity="critical"))
@@ -165,7 +166,7 @@ def test_what_is_milder_than_the_minimum_is_not_heard() -> None:
     assert not wary.wants(message("finding.opened", severity="warning"))
 
 
-def test_the_end_of_a_finding_is_heard_by_whoever_heard_its_beginning() -> None:
+def test_the_end_of_a_finding_is_sent_to_whoever_got_its_beginning() -> None:
     assert target(minimum_severity="error").wants(message("finding.resolved", severity="error"))
 
 

@@ -1,12 +1,12 @@
 """The delivery log in the ledger's table: one partition per target.
 
-======================  ==================================================  =========
-sort key                item                                                lives
-======================  ==================================================  =========
-``EVENT#<event id>``    ``state`` sending (``until``), then delivered       30 days
-``GONE#<fingerprint>``  the target, defined like this, answered 410         400 days
-``OVER#<topic>``        when the last finding's end was told                30 days
-======================  ==================================================  =========
+==========================  ==================================================  =========
+sort key                    item                                                lives
+==========================  ==================================================  =========
+``EVENT#<event id>``        ``state`` sending (``until``), then delivered       30 days
+``DISABLED#<fingerprint>``  the target, defined like this, answered 410         400 days
+``RESOLVED#<topic>``        when the finding last ended, as was delivered       30 days
+==========================  ==================================================  =========
 
 ``pk`` is ``DELIVERY#<target>``. Times are epoch seconds; expiry is DynamoDB's TTL.
 """
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pinecone_backup.errors import LedgerConflict, LedgerUnavailable
-from pinecone_backup.webhooks.ports import Standing
+from pinecone_backup.ports import DeliveryStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=2)
 """How long an attempt holds off others; well above what one can take."""
 _REMEMBERED = timedelta(days=30)
-_GONE_REMEMBERED = timedelta(days=400)
+_DISABLED_REMEMBERED = timedelta(days=400)
 _LONGEST_KEY = 500
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
@@ -47,22 +47,22 @@ class DynamoDeliveryLog:
         self._client = client
         self._table = table_name
 
-    def begin(self, event_id: str, target: str, *, clock: datetime) -> Standing:
+    def begin(self, event_id: str, target: str, *, now: datetime) -> DeliveryStatus:
         """Reserve a delivery for ``LEASE``, unless it was made or is under way."""
         try:
             self._put(
                 target,
                 f"EVENT#{event_id}",
-                {"state": {"S": "sending"}, "until": _seconds(clock + LEASE)},
-                expires_at=clock + _REMEMBERED,
-                condition="attribute_not_exists(pk) OR (#state = :sending AND #until <= :clock)",
-                values={":sending": {"S": "sending"}, ":clock": _seconds(clock)},
+                {"state": {"S": "sending"}, "until": _seconds(now + LEASE)},
+                expires_at=now + _REMEMBERED,
+                condition="attribute_not_exists(pk) OR (#state = :sending AND #until <= :now)",
+                values={":sending": {"S": "sending"}, ":now": _seconds(now)},
             )
         except LedgerConflict:
             item = self._get(target, f"EVENT#{event_id}")
             done = item is not None and item["state"].get("S") == "delivered"
-            return Standing.DELIVERED if done else Standing.IN_FLIGHT
-        return Standing.OURS
+            return DeliveryStatus.DELIVERED if done else DeliveryStatus.IN_FLIGHT
+        return DeliveryStatus.RESERVED
 
     def release(self, event_id: str, target: str) -> None:
         """Give a reservation back; one that became a delivery stays."""
@@ -78,36 +78,36 @@ class DynamoDeliveryLog:
             if _code(error) != _CONDITION_FAILED:
                 raise _unavailable(error) from error
 
-    def mark_delivered(self, event_id: str, target: str, *, clock: datetime) -> None:
-        """Remember a delivery."""
+    def mark_delivered(self, event_id: str, target: str, *, now: datetime) -> None:
+        """Remember a delivery, for 30 days."""
         self._put(
             target,
             f"EVENT#{event_id}",
-            {"state": {"S": "delivered"}, "delivered_at": _seconds(clock)},
-            expires_at=clock + _REMEMBERED,
+            {"state": {"S": "delivered"}, "delivered_at": _seconds(now)},
+            expires_at=now + _REMEMBERED,
         )
 
-    def mark_gone(self, target: str, fingerprint: str, *, clock: datetime) -> None:
+    def mark_disabled(self, target: str, fingerprint: str, *, now: datetime) -> None:
         """Remember a target's 410; a changed definition has another fingerprint."""
         self._put(
             target,
-            f"GONE#{fingerprint}",
-            {"gone_at": _seconds(clock)},
-            expires_at=clock + _GONE_REMEMBERED,
+            f"DISABLED#{fingerprint}",
+            {"disabled_at": _seconds(now)},
+            expires_at=now + _DISABLED_REMEMBERED,
         )
 
-    def is_gone(self, target: str, fingerprint: str) -> bool:
+    def is_disabled(self, target: str, fingerprint: str) -> bool:
         """Whether the target, defined like this, answered 410."""
-        return self._get(target, f"GONE#{fingerprint}") is not None
+        return self._get(target, f"DISABLED#{fingerprint}") is not None
 
-    def mark_resolved(self, topic: str, target: str, *, at: datetime, clock: datetime) -> None:
+    def mark_resolved(self, topic: str, target: str, *, at: datetime, now: datetime) -> None:
         """Remember a topic's end; an earlier one replaces no later one."""
         try:
             self._put(
                 target,
-                f"OVER#{topic}",
+                f"RESOLVED#{topic}",
                 {"until": _seconds(at)},
-                expires_at=clock + _REMEMBERED,
+                expires_at=now + _REMEMBERED,
                 condition="attribute_not_exists(pk) OR #until <= :at",
                 values={":at": _seconds(at)},
             )
@@ -116,7 +116,7 @@ class DynamoDeliveryLog:
 
     def resolved_at(self, topic: str, target: str) -> datetime | None:
         """When the topic last ended, UTC; None when it did not."""
-        item = self._get(target, f"OVER#{topic}")
+        item = self._get(target, f"RESOLVED#{topic}")
         return None if item is None else datetime.fromtimestamp(float(item["until"]["N"]), UTC)
 
     def _get(self, target: str, key: str) -> Mapping[str, AttributeValueTypeDef] | None:

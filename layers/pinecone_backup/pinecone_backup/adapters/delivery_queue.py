@@ -31,7 +31,7 @@ class SqsDeliveryQueue:
         self._dead_letters = dead_letter_url
 
     def send(self, body: str) -> None:
-        """Queue one delivery."""
+        """Queue one delivery, as JSON text."""
         try:
             self._client.send_message(QueueUrl=self._queue, MessageBody=body)
         except (ClientError, BotoCoreError) as error:
@@ -46,7 +46,7 @@ class SqsDeliveryQueue:
         except (ClientError, BotoCoreError) as error:
             raise _unavailable("The delivery queue did not postpone a message", error) from error
 
-    def bury(self, body: str, *, reason: str) -> None:
+    def dead_letter(self, body: str, *, reason: str) -> None:
         """Put a message into the dead-letter queue, with the reason as an attribute."""
         text = reason[:_LONGEST_REASON] or "unknown"
         try:

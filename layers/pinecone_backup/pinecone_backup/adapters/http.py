@@ -1,28 +1,20 @@
-"""What every outgoing HTTP call shares: one TLS context, no proxies, no redirects.
+"""The client for Pinecone: no proxies, no redirects, a fresh connection for every write.
 
-httpx writes the URL of each request to its log at level INFO; URLs of webhooks are secrets, so
-its loggers stay silent below WARNING.
+httpx writes the URL of each request to its log at level INFO, so its loggers stay silent below
+WARNING.
 """
 
 from __future__ import annotations
 
 import logging
-from functools import cache
-from typing import TYPE_CHECKING, override
+from typing import override
 
 import httpx
 
-if TYPE_CHECKING:
-    import ssl
+from pinecone_backup.adapters.tls import ssl_context
 
 for _chatty in ("httpx", "httpcore"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)
-
-
-@cache
-def ssl_context() -> ssl.SSLContext:
-    """The process's TLS context (building one costs about 60 ms); verifies certificates."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 class _FreshForWrites(httpx.BaseTransport):

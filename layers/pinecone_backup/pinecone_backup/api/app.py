@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from pinecone_backup.api.models import Input
-    from pinecone_backup.api.routes import Outside
+    from pinecone_backup.api.routes import Container
 
 LARGEST_BODY = 512 * 1024
 """Bytes; a policy document with thousands of assignments is smaller."""
@@ -71,9 +71,9 @@ class Api:
         outside: What the routes need.
     """
 
-    def __init__(self, outside: Outside) -> None:
-        self._outside = outside
-        cors_origin = outside.settings.cors_origin
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        cors_origin = container.settings.cors_origin
         cors = (
             CORSConfig(
                 allow_origin=cors_origin,
@@ -142,13 +142,13 @@ class Api:
         given = _body(event) if each.in_body else _query(event)
         takes = _validated(each, given)
         call = Call(
-            outside=self._outside,
+            container=self._container,
             path=path,
             listing=each.path.format(**path),
             root=_root(event),
             actor=_actor(event),
             request_id=event.request_context.request_id or "",
-            clock=self._outside.frame.clock(),
+            now=self._container.services.clock(),
         )
 
         def do() -> dict[str, Any]:
@@ -159,7 +159,7 @@ class Api:
             answer = do()
         else:
             answer = once(
-                self._outside.idempotency_store,
+                self._container.idempotency_store,
                 self._resolver.lambda_context,
                 key=json.dumps([call.actor, call.listing, key]),
                 payload=given,
@@ -175,7 +175,7 @@ class Api:
     def _done(self, each: Route, call: Call, takes: Input) -> dict[str, Any]:
         result: BaseModel | None = each.handler(call, takes)
         if each.changes:
-            announce(call.ledger(), self._outside.frame.bus)
+            announce(call.ledger(), self._container.services.bus)
         return {
             "headers": call.headers,
             "body": None if result is None else result.model_dump_json(),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pinecone_backup.api.models import Input, Nothing
 from pinecone_backup.errors import PolicyInvalid, SubjectUnknown
-from pinecone_backup.model import Moment, RunContext, TriggerKind
+from pinecone_backup.model import RunContext, RunTime, TriggerKind
 from pinecone_backup.usecases.runs import DEPLOYMENT
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pinecone_backup.ports import ControlPlane, Ledger, ObjectStore
     from pinecone_backup.rules.policy import PolicyDocument, Project
     from pinecone_backup.settings import ApiSettings
-    from pinecone_backup.usecases.runs import Frame
+    from pinecone_backup.usecases.runs import RunServices
 
 
 PINECONE_WRITES = (
@@ -49,8 +49,8 @@ class Access(StrEnum):
     DESTROY = "destroy"
 
 
-class Outside(Protocol):
-    """What the routes need of the outside; ``wiring.Outside`` is one."""
+class Container(Protocol):
+    """What the routes need of the outside; ``wiring.projects.Container`` is one."""
 
     @property
     def settings(self) -> ApiSettings:
@@ -58,7 +58,7 @@ class Outside(Protocol):
         ...
 
     @property
-    def frame(self) -> Frame:
+    def services(self) -> RunServices:
         """Ledger, policies, bus and clock."""
         ...
 
@@ -86,17 +86,17 @@ class Call:
         listing: Names what a listing lists, for its cursors: the path.
         root: The path below which the API lies: the stage, or empty.
         actor: Who calls: the IAM principal's ARN.
-        clock: The real clock at the request's begin, UTC.
+        now: The real clock at the request's begin, UTC.
         headers: To be sent with the answer.
     """
 
-    outside: Outside
+    container: Container
     path: Mapping[str, str]
     listing: str
     root: str
     actor: str
     request_id: str
-    clock: datetime
+    now: datetime
     headers: dict[str, str] = field(default_factory=dict)
     _policy: tuple[PolicyDocument, str] | None = None
 
@@ -107,7 +107,7 @@ class Call:
             PolicyMissing, PolicyInvalid, StoreUnavailable: As the store does.
         """
         if self._policy is None:
-            self._policy = self.outside.frame.policies.load()
+            self._policy = self.container.services.policies.load()
         return self._policy
 
     def project(self) -> Project:
@@ -137,22 +137,22 @@ class Call:
 
     def _last_used(self, project: str) -> PolicyDocument | None:
         """The newest version of the policy that a run of the project went by."""
-        frame = self.outside.frame
-        runs = frame.ledger_of(project).runs(limit=20)
+        services = self.container.services
+        runs = services.ledger_of(project).runs(limit=20)
         version = next((run.policy_version for run in runs if run.policy_version), None)
         try:
-            return frame.policies.load_version(version) if version else None
+            return services.policies.load_version(version) if version else None
         except (SubjectUnknown, PolicyInvalid):
             return None
 
-    def plane(self) -> ControlPlane:
+    def control_plane(self) -> ControlPlane:
         """Pinecone, as the path's project sees it; raises as ``project`` does."""
-        return self.outside.control_plane(self.project())
+        return self.container.control_plane(self.project())
 
     def ledger(self) -> Ledger:
         """The ledger of the path's project, or of the deployment; raises as ``project`` does."""
         name = self.project().name if "project" in self.path else DEPLOYMENT
-        return self.outside.frame.ledger_of(name)
+        return self.container.services.ledger_of(name)
 
     def locate(self, *segments: str) -> None:
         """Tell in ``Location`` where in the project the thing is."""
@@ -165,8 +165,8 @@ class Call:
             run_id=run_id,
             kind=kind,
             project=self.project().name,
-            owner=self.outside.frame.owner,
-            moment=Moment(now=self.clock, clock=self.clock),
+            owner=self.container.services.owner,
+            time=RunTime(scheduled_at=self.now, actual=self.now),
             trigger=TriggerKind.API,
             actor=self.actor,
         )
@@ -182,7 +182,7 @@ class Route:
         gives: The answer's body, or None when it has none.
         status: Of success.
         problems: Slugs that it may answer beyond those that every route may.
-        changes: Whether it may leave news to announce.
+        changes: Whether it may leave events to announce.
     """
 
     method: str

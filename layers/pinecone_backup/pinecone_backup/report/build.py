@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
+from pinecone_backup.figures import span
 from pinecone_backup.records import HoldScope, Severity
 from pinecone_backup.report.model import (
     BackupPoint,
@@ -27,11 +28,10 @@ from pinecone_backup.report.model import (
     ScheduleLine,
     Totals,
 )
-from pinecone_backup.rules.controls import span
-from pinecone_backup.rules.facts import Protection
+from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.plan import Action
 from pinecone_backup.rules.policy import AssignedBy
-from pinecone_backup.rules.schedule import next_slot
+from pinecone_backup.rules.slots import next_slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import RestoreJob, RunContext
     from pinecone_backup.records import BackupRecord, Finding, Hold, Run
-    from pinecone_backup.rules.facts import IndexFacts, ProjectFacts
+    from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts
     from pinecone_backup.rules.inventory import Entry, Incarnation
     from pinecone_backup.rules.plan import Plan, PlanItem
 
@@ -86,7 +86,7 @@ class Material:
 def build_report(facts: ProjectFacts, plan: Plan, material: Material) -> Report:
     """The report of an audit that could read the project."""
     items = {item.backup_id: item for item in plan.items}
-    held = _Held(facts.holds, facts.clock)
+    held = _Held(facts.holds, facts.now)
     indexes = [_index(index, facts, items, held, material) for index in facts.indexes]
     findings, resolved = _findings(material)
     unknown = any(index.protection is Protection.UNKNOWN for index in indexes)
@@ -106,7 +106,7 @@ def build_report(facts: ProjectFacts, plan: Plan, material: Material) -> Report:
         orphans=tuple(_orphans(facts)),
         schedules=tuple(_schedules(facts)),
         deletions=_deletions(material),
-        holds=tuple(_hold(hold, facts.clock) for hold in facts.holds if not hold.released_at),
+        holds=tuple(_hold(hold, facts.now) for hold in facts.holds if not hold.released_at),
         restores=tuple(_restore(job) for job in material.restores if job.unfinished),
         runs=tuple(_run(run) for run in material.runs),
     )
@@ -173,8 +173,8 @@ def _header(material: Material) -> _Header:
         run_id=context.run_id,
         actor=context.actor,
         policy_version=material.policy_version,
-        at=context.moment.clock,
-        time=context.moment.now,
+        at=context.time.actual,
+        time=context.time.scheduled_at,
         previous_run_id=previous.run_id if previous else None,
         previous_at=previous.at if previous else None,
     )
@@ -224,8 +224,8 @@ def _many(count: int, one: str, several: str = "") -> str:
 class _Held:
     """Which backups are held now."""
 
-    def __init__(self, holds: Iterable[Hold], clock: datetime) -> None:
-        active = [hold for hold in holds if hold.active(clock)]
+    def __init__(self, holds: Iterable[Hold], now: datetime) -> None:
+        active = [hold for hold in holds if hold.active(now)]
         self._ids = {hold.target for hold in active if hold.scope is HoldScope.BACKUP}
         self._names = {hold.target for hold in active if hold.scope is HoldScope.INDEX}
 
@@ -241,28 +241,32 @@ def _index(
     held: _Held,
     material: Material,
 ) -> IndexReport:
-    policy, clock = index.policy, facts.clock
-    protection = index.protection(clock)
+    policy, now = index.policy, facts.now
+    protection = index.protection(now)
     good = index.newest_good
-    now = material.context.moment.now
     due = None
     if policy is not None and policy.cron is not None:
-        due = next_slot(policy.cron, policy.zone, f"{facts.name}/{index.name}", now)
+        due = next_slot(
+            policy.cron,
+            policy.zone,
+            f"{facts.name}/{index.name}",
+            material.context.time.scheduled_at,
+        )
     return IndexReport(
         name=index.name,
         protection=protection,
-        why=_why(index, protection, clock),
+        reason=_reason(index, protection, now),
         policy=policy.name if policy else None,
         assigned_by=index.assigned.by,
         timezone=policy.timezone if policy else "UTC",
         incarnation=index.record.index_id,
         first_seen_at=index.record.first_seen_at,
-        restore_from=_restore_point(good, clock) if good else None,
-        age_seconds=int(index.age(clock).total_seconds()),
+        restore_from=_restore_point(good, now) if good else None,
+        age_seconds=int(index.age(now).total_seconds()),
         max_age_seconds=int(policy.max_age.total_seconds()) if policy else None,
         next_slot=due,
         floor=policy.floor if policy else None,
-        counts=dict(Counter(str(entry.worth) for entry in index.entries)),
+        counts=dict(Counter(entry.worth for entry in index.entries)),
         size_bytes=_bytes(index.entries),
         earlier_backups=sum(len(incarnation.entries) for incarnation in index.namesakes),
         backups=tuple(
@@ -271,9 +275,9 @@ def _index(
     )
 
 
-def _why(index: IndexFacts, protection: Protection, clock: datetime) -> str:
+def _reason(index: IndexFacts, protection: Protection, now: datetime) -> str:
     """Why an index stands as it does, with figures, in one sentence."""
-    age = span(index.age(clock))
+    age = span(index.age(now))
     allowed = span(index.policy.max_age) if index.policy else ""
     aged = f"The newest good backup is {age} old"
     if index.newest_good is None:
@@ -294,14 +298,14 @@ def _why(index: IndexFacts, protection: Protection, clock: datetime) -> str:
     }[protection]
 
 
-def _restore_point(entry: Entry, clock: datetime) -> RestorePoint:
-    at = entry.at or clock  # a good backup is always dated (rule G1)
+def _restore_point(entry: Entry, now: datetime) -> RestorePoint:
+    at = entry.at or now  # a good backup is always dated (rule G1)
     return RestorePoint(
         backup_id=entry.backup.backup_id,
         name=entry.backup.name,
         origin=entry.origin,
         at=at,
-        age_seconds=int((clock - at).total_seconds()),
+        age_seconds=int((now - at).total_seconds()),
         record_count=entry.backup.record_count,
         size_bytes=entry.backup.size_bytes,
         verified=entry.backup.record_count is not None,
@@ -380,7 +384,7 @@ def _quota(facts: ProjectFacts) -> QuotaReport:
 def _findings(material: Material) -> tuple[tuple[FindingLine, ...], tuple[FindingLine, ...]]:
     """The open ones, worst first, and those that resolved since the last report."""
     since = material.previous.at if material.previous else None
-    edge = since or material.context.moment.clock - LATELY
+    edge = since or material.context.time.actual - LATELY
     lines = [_finding(finding, since) for finding in material.findings]
     lines.sort(key=lambda line: (line.severity.rank, line.opened_at, line.finding_id))
     return (
@@ -442,9 +446,9 @@ def _schedules(facts: ProjectFacts) -> Iterator[ScheduleLine]:
 
 def _deletions(material: Material) -> tuple[DeletionLine, ...]:
     """What was deleted lately, newest first: told by the last report, the ledger, this audit."""
-    edge = material.context.moment.clock - LATELY
-    told = material.previous.deletions if material.previous else ()
-    lines = {line.backup_id: line for line in told}
+    edge = material.context.time.actual - LATELY
+    earlier = material.previous.deletions if material.previous else ()
+    lines = {line.backup_id: line for line in earlier}
     for record in material.records:
         if record.deletion is not None:
             lines[record.backup_id] = DeletionLine(
@@ -461,16 +465,16 @@ def _deletions(material: Material) -> tuple[DeletionLine, ...]:
     return tuple(sorted(lately, key=lambda line: (line.at, line.backup_id), reverse=True))
 
 
-def _hold(hold: Hold, clock: datetime) -> HoldLine:
+def _hold(hold: Hold, now: datetime) -> HoldLine:
     return HoldLine(
         hold_id=hold.hold_id,
         scope=hold.scope,
         target=hold.target,
         reason=hold.reason,
-        owner=hold.owner,
+        placed_by=hold.placed_by,
         created_at=hold.created_at,
         expires_at=hold.expires_at,
-        active=hold.active(clock),
+        active=hold.active(now),
     )
 
 

@@ -25,7 +25,7 @@ ASK_AGAIN = timedelta(hours=1)
 """How long after a refusal (400, 402, 403) the same is asked again."""
 
 
-def claimed(index: str, marker: Marker, *, previous: Claim | None, clock: datetime) -> Claim:
+def claimed(index: str, marker: Marker, *, previous: Claim | None, now: datetime) -> Claim:
     """A claim for the attempt that the marker tells, to be saved before Pinecone is asked."""
     return Claim(
         index_name=index,
@@ -35,8 +35,8 @@ def claimed(index: str, marker: Marker, *, previous: Claim | None, clock: dateti
         policy=marker.policy or "",
         backup_name=marker.name_for(index),
         run_id=marker.run_id,
-        claimed_at=clock,
-        lease_until=clock + LEASE,
+        claimed_at=now,
+        lease_until=now + LEASE,
         version=previous.version if previous else 0,
     )
 

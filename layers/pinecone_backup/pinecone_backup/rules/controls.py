@@ -13,11 +13,15 @@ name, but for
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pinecone_backup.figures import span
+from pinecone_backup.model import words
 from pinecone_backup.records import HoldScope, Severity
-from pinecone_backup.rules.facts import STUCK_AFTER, is_empty
+from pinecone_backup.rules.audit_facts import STUCK_AFTER, is_empty
+from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.rules.forecast import INTERVALS
 from pinecone_backup.rules.inventory import Origin, Worth
@@ -29,11 +33,13 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import NativeSchedule
     from pinecone_backup.records import Hold
-    from pinecone_backup.rules.facts import IndexFacts, ProjectFacts
+    from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts
     from pinecone_backup.rules.inventory import Entry
 
 DELETION_TAKES = timedelta(hours=24)
 """A backup that is still listed this long after its deletion was accepted is stuck (G4)."""
+UNREAD_AUDITS = 2
+"""An index that so many audits in a row could not read is a finding (rule U1)."""
 NATIVE_GRACE = timedelta(hours=12)
 """How late the run of a native schedule may be before it is overdue."""
 QUOTA_WARNS, QUOTA_ALARMS = 80, 95
@@ -41,30 +47,42 @@ QUOTA_WARNS, QUOTA_ALARMS = 80, 95
 FORECAST_WARNS = timedelta(days=30)
 """A quota that will be reached within this is near."""
 
-_DAY = 86_400
-_UNITS = (("d", _DAY), ("h", 3_600), ("min", 60))
 _SHOWN_IDS = 5
 
 
 def evaluate(facts: ProjectFacts) -> list[Observation]:
     """Everything that is wrong, by every control."""
-    found = [seen for control in PROJECT_CONTROLS.values() for seen in control(facts)]
+    found = evaluate_project(facts)
     for index in facts.indexes:
-        for of_index in ASSIGNMENT_CONTROLS.values():
-            found += of_index(index, facts.clock)
-        if not index.problem:
-            for of_index in BACKUP_CONTROLS.values():
-                found += of_index(index, facts.clock)
-        if index.schedules is not None:
-            for of_index in NATIVE_CONTROLS.values():
-                found += of_index(index, facts.clock)
+        found += evaluate_index(index, facts.now)
     return found
 
 
-def looked_at(facts: ProjectFacts) -> Evidence:
-    """Where what ``evaluate`` did not see is not there: findings may resolve (rule U1)."""
+def evaluate_project(facts: ProjectFacts) -> list[Observation]:
+    """What is wrong with the project as a whole."""
+    return [seen for control in PROJECT_CONTROLS.values() for seen in control(facts)]
+
+
+def evaluate_index(index: IndexFacts, now: datetime) -> list[Observation]:
+    """What is wrong with one index, as far as it could be read."""
+    controls = [*ASSIGNMENT_CONTROLS.values()]
+    if not index.problem:
+        controls += BACKUP_CONTROLS.values()
+    if index.schedules is not None:
+        controls += NATIVE_CONTROLS.values()
+    return [seen for control in controls for seen in control(index, now)]
+
+
+def looked_at(facts: ProjectFacts, *, broken: Iterable[str] = ()) -> Evidence:
+    """Where what was not seen is not there: findings may resolve (rule U1).
+
+    Args:
+        facts: What was judged.
+        broken: Names of indexes that could not be judged at all.
+    """
     return (
-        Evidence.of([*PROJECT_CONTROLS, *ASSIGNMENT_CONTROLS])
+        Evidence.of(PROJECT_CONTROLS, unseen=[item.key for item in facts.unreadable])
+        | Evidence.of(ASSIGNMENT_CONTROLS, unseen=broken)
         | Evidence.of(BACKUP_CONTROLS, unseen=_names(facts, lambda index: bool(index.problem)))
         | Evidence.of(NATIVE_CONTROLS, unseen=_names(facts, lambda index: index.schedules is None))
     )
@@ -77,10 +95,10 @@ def _names(facts: ProjectFacts, which: Callable[[IndexFacts], bool]) -> list[str
 # Which policy an index has: the list of indexes tells.
 
 
-def no_policy(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
+def no_policy(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """Nobody said how the index is to be backed up, or that it is not to be."""
     if index.assigned.by is AssignedBy.NOTHING and not index.index.unsupported:
-        known = span(clock - index.record.first_seen_at)
+        known = span(now - index.record.first_seen_at)
         yield Observation.of(
             Control.NO_POLICY,
             index.name,
@@ -132,18 +150,44 @@ def unsupported_index(index: IndexFacts, _clock: datetime) -> Iterator[Observati
         )
 
 
+def index_unknown(index: IndexFacts, now: datetime) -> Iterator[Observation]:
+    """Two audits in a row could not read the index; what is known may be bad enough (rule U1)."""
+    if index.policy is None or not index.problem or index.record.unread_audits < UNREAD_AUDITS:
+        return
+    known, allowed = index.newest_known_at, index.policy.max_age
+    age = now - (known or index.record.first_seen_at)
+    if known is not None:
+        saw = f"The newest good backup that is known of is {span(age)} old"
+    else:
+        saw = f"No good backup is known of, {span(age)} after it was first seen"
+    since = index.record.unread_since or now
+    yield Observation.of(
+        Control.INDEX_UNKNOWN,
+        index.name,
+        severity=Severity.CRITICAL if age > allowed else None,
+        title=f"{index.name}: nobody knows whether it is protected",
+        diagnosis=f"Index {index.name} could not be read by {index.record.unread_audits} audits, "
+        f"since {since:%Y-%m-%d %H:%M} UTC: {index.problem}. {saw}; max_age of policy "
+        f"{index.policy.name} is {span(allowed)}.",
+        action="See whether Pinecone can list the index's backups in its console; ask their "
+        "support if it goes on.",
+        age_seconds=int(age.total_seconds()),
+        max_age_seconds=int(allowed.total_seconds()),
+    )
+
+
 # Whether its backups are as they should be: the listings tell.
 
 
-def overdue(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
+def overdue(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """The newest good backup is older than ``max_age``.
 
     Without any, the time counts from when the index was first seen.
     """
-    if index.policy is None or index.age(clock) <= index.policy.max_age:
+    if index.policy is None or index.age(now) <= index.policy.max_age:
         return
     good = index.newest_good or index.newest_of_empty
-    age, allowed = span(index.age(clock)), span(index.policy.max_age)
+    age, allowed = span(index.age(now)), span(index.policy.max_age)
     if good is not None:
         saw = f"The newest good backup of index {index.name} is {age} old"
     else:
@@ -159,13 +203,13 @@ def overdue(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
         + (f" Since then: {newer}." if newer else " No backup was started since then."),
         action="See this index's other findings and the last create run for the cause; a backup "
         "can be made on demand at once.",
-        age_seconds=int(index.age(clock).total_seconds()),
+        age_seconds=int(index.age(now).total_seconds()),
         max_age_seconds=int(index.policy.max_age.total_seconds()),
         backup_id=good.backup.backup_id if good else None,
     )
 
 
-def failed(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
+def failed(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """Backups failed since the newest good one; a good one settles what failed before it."""
     failures = _of_interest(index.since_good(), Worth.FAILED)
     if failures:
@@ -175,20 +219,20 @@ def failed(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
             failures,
             title=f"{index.name}: {_number(failures, 'failed backup')}",
             diagnosis=f"Since the newest good backup of index {index.name}: "
-            f"{_number(failures, 'failed one')}, the last {_age(failures[0], clock)} ago "
+            f"{_number(failures, 'failed one')}, the last {_age(failures[0], now)} ago "
             f"(status {failures[0].backup.status_text}).",
             action="Pinecone does not say why; the next slots try again. If it goes on, ask "
             "Pinecone's support with the backup id.",
         )
 
 
-def stuck(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
+def stuck(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """A backup is under way for longer than ``stuck_after``; a planned native run is not (G5)."""
     limit = index.policy.stuck_after if index.policy else STUCK_AFTER
     late = [
         entry
         for entry in _of_interest(index.entries, Worth.UNDER_WAY, Worth.UNKNOWN)
-        if entry.at is not None and clock - entry.at > limit
+        if entry.at is not None and now - entry.at > limit
     ]
     if late:
         yield _about_backups(
@@ -197,14 +241,14 @@ def stuck(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
             late,
             title=f"{index.name}: {_number(late, 'stuck backup')}",
             diagnosis=f"{_number(late, 'backup')} of index {index.name} did not finish; the "
-            f"oldest has been {late[-1].backup.status_text} for {_age(late[-1], clock)}, "
+            f"oldest has been {late[-1].backup.status_text} for {_age(late[-1], now)}, "
             f"stuck_after is {span(limit)}.",
             action="It no longer keeps new backups from starting. If it stays, ask Pinecone's "
             "support with the backup id.",
         )
 
 
-def empty(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
+def empty(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """Backups without a record came after the newest good one (rules G1 and G2)."""
     hollow = [entry for entry in _suspects(index) if is_empty(entry)]
     if not hollow:
@@ -217,7 +261,7 @@ def empty(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
         severity=Severity.INFO if rightly else None,
         title=f"{index.name}: {_number(hollow, 'empty backup')}",
         diagnosis=f"Since the newest good backup of index {index.name}: "
-        f"{_number(hollow, 'backup')} without a record, the last {_age(hollow[0], clock)} ago"
+        f"{_number(hollow, 'backup')} without a record, the last {_age(hollow[0], now)} ago"
         + ("; the index itself is empty too." if rightly else "."),
         action="Nothing, while the index is empty on purpose."
         if rightly
@@ -226,18 +270,18 @@ def empty(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
     )
 
 
-def shrunk(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
+def shrunk(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """Backups with far fewer records came after the newest good one (rules G1 and G2)."""
     smaller = [entry for entry in _suspects(index) if not is_empty(entry)]
     if smaller:
-        reason = smaller[0].known(clock).verdict_reason
+        reason = smaller[0].known(now).verdict_reason
         yield _about_backups(
             Control.SHRUNK,
             index,
             smaller,
             title=f"{index.name}: {_number(smaller, 'suspect backup')}",
             diagnosis=f"Since the newest good backup of index {index.name}: "
-            f"{_number(smaller, 'suspect one')}, the last {_age(smaller[0], clock)} ago "
+            f"{_number(smaller, 'suspect one')}, the last {_age(smaller[0], now)} ago "
             f"({reason}).",
             action="Find out whether records were deleted on purpose. If so, accept the backup: "
             "it is then good and the new reference. Otherwise restore from the newest good one.",
@@ -282,17 +326,17 @@ def native_disabled(index: IndexFacts, _clock: datetime) -> Iterator[Observation
     )
 
 
-def native_overdue(index: IndexFacts, clock: datetime) -> Iterator[Observation]:
+def native_overdue(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """An enabled native schedule has not made the backup that was due."""
     for schedule in _enabled(index.schedules or ()):
         due = _due(index, schedule)
-        if due is not None and clock - due > NATIVE_GRACE:
+        if due is not None and now - due > NATIVE_GRACE:
             yield Observation.of(
                 Control.NATIVE_OVERDUE,
                 schedule.schedule_id,
                 title=f"{index.name}: native schedule {schedule.name} is overdue",
                 diagnosis=f"The {schedule.frequency} native schedule {schedule.name} of index "
-                f"{index.name} should have made a backup {span(clock - due)} ago.",
+                f"{index.name} should have made a backup {span(now - due)} ago.",
                 action="See the schedule's history at Pinecone; pausing and resuming it plans a "
                 "new run.",
                 index=index.name,
@@ -320,11 +364,11 @@ def native_clash(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
 
 def native_drift(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
     """An enabled native schedule is not as its policy says."""
-    wish = index.policy.native_schedule if index.policy else None
+    request = index.policy.native_schedule if index.policy else None
     for schedule in _enabled(index.schedules or ()):
-        if wish is None or (schedule.frequency, schedule.expire_after_days) == (
-            wish.frequency,
-            wish.expire_after_days,
+        if request is None or (schedule.frequency, schedule.expire_after_days) == (
+            request.frequency,
+            request.expire_after_days,
         ):
             continue
         yield Observation.of(
@@ -332,7 +376,7 @@ def native_drift(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
             schedule.schedule_id,
             title=f"{index.name}: native schedule {schedule.name} is not as the policy says",
             diagnosis=f"It runs {schedule.frequency} and keeps for {schedule.expire_after_days} "
-            f"days; the policy says {wish.frequency} and {wish.expire_after_days} days.",
+            f"days; the policy says {request.frequency} and {request.expire_after_days} days.",
             action="Correct the schedule or the policy.",
             index=index.name,
         )
@@ -345,7 +389,7 @@ def quota_near(facts: ProjectFacts) -> Iterator[Observation]:
     """The quota is used up by 80 or 95 percent, or will be used up within a month."""
     percent = 100 * facts.used / facts.quota
     reached = facts.forecast.reached_at
-    soon = reached is not None and reached - facts.clock <= FORECAST_WARNS
+    soon = reached is not None and reached - facts.now <= FORECAST_WARNS
     if percent < QUOTA_WARNS and not soon:
         return
     yield Observation.of(
@@ -379,7 +423,7 @@ def orphan(facts: ProjectFacts) -> Iterator[Observation]:
             incarnation.index_id,
             title=f"{left} left of deleted index {incarnation.index_name}",
             diagnosis=f"Left of index {incarnation.index_name}, deleted "
-            f"{span(facts.clock - incarnation.deleted_at)} ago: {left} "
+            f"{span(facts.now - incarnation.deleted_at)} ago: {left} "
             f"({_counted_by_worth(incarnation.entries)}). {fate}.",
             action="Restore the index from one of them, or delete what nobody needs.",
             index=incarnation.index_name,
@@ -390,16 +434,16 @@ def deletion_stuck(facts: ProjectFacts) -> Iterator[Observation]:
     """A backup is still listed a day after Pinecone accepted its deletion (rule G4)."""
     for entry in facts.inventory.entries.values():
         deletion = entry.record.deletion if entry.record else None
-        if deletion is None or not deletion.state.spent:
+        if deletion is None or not deletion.state.accepted:
             continue
-        if facts.clock - deletion.at > DELETION_TAKES:
+        if facts.now - deletion.at > DELETION_TAKES:
             backup = entry.backup
             yield Observation.of(
                 Control.DELETION_STUCK,
                 backup.backup_id,
                 title=f"{backup.index_name}: the deletion of a backup did not happen",
                 diagnosis=f"Pinecone accepted the deletion of backup {backup.backup_id} of index "
-                f"{backup.index_name} {span(facts.clock - deletion.at)} ago and still lists it.",
+                f"{backup.index_name} {span(facts.now - deletion.at)} ago and still lists it.",
                 action="It counts for nothing any more. Delete it in the Pinecone console, or "
                 "ask Pinecone's support.",
                 index=backup.index_name,
@@ -463,19 +507,24 @@ def hold_expired(facts: ProjectFacts) -> Iterator[Observation]:
         present = hold.target in (
             facts.inventory.entries if hold.scope is HoldScope.BACKUP else names
         )
-        if present and _ran_out(hold, facts.clock):
+        if present and _ran_out(hold, facts.now):
             yield Observation.of(
                 Control.HOLD_EXPIRED,
                 hold.hold_id,
                 title=f"The hold on {hold.scope} {hold.target} has expired",
-                diagnosis=f"{hold.owner} held {hold.scope} {hold.target} ({hold.reason}) until "
+                diagnosis=f"{hold.placed_by} held {hold.scope} {hold.target} ({hold.reason}) until "
                 f"{hold.expires_at:%Y-%m-%d %H:%M} UTC; the policy decides about it again.",
                 action="Release the hold to close this, or place a new one.",
             )
 
 
-def _ran_out(hold: Hold, clock: datetime) -> bool:
-    return hold.released_at is None and not hold.active(clock)
+def _ran_out(hold: Hold, now: datetime) -> bool:
+    return hold.released_at is None and not hold.active(now)
+
+
+def ledger_unreadable(facts: ProjectFacts) -> Iterator[Observation]:
+    """Items of the ledger that cannot be read (rule U2)."""
+    return observe_unreadable(facts.unreadable)
 
 
 type OfIndex = Callable[[IndexFacts, datetime], Iterator[Observation]]
@@ -485,6 +534,7 @@ ASSIGNMENT_CONTROLS: dict[Control, OfIndex] = {
     Control.OPTED_OUT: opted_out,
     Control.UNKNOWN_POLICY_TAG: unknown_policy_tag,
     Control.UNSUPPORTED_INDEX: unsupported_index,
+    Control.INDEX_UNKNOWN: index_unknown,
 }
 BACKUP_CONTROLS: dict[Control, OfIndex] = {
     Control.OVERDUE: overdue,
@@ -508,19 +558,8 @@ PROJECT_CONTROLS: dict[Control, Callable[[ProjectFacts], Iterator[Observation]]]
     Control.CONTRADICTORY_LISTING: contradictory_listing,
     Control.UNDATED_BACKUP: undated_backup,
     Control.HOLD_EXPIRED: hold_expired,
+    Control.LEDGER_UNREADABLE: ledger_unreadable,
 }
-
-
-def span(duration: timedelta) -> str:
-    """A time span as people say it, in its two greatest units: ``31 h``, ``3 d 4 h``."""
-    seconds = int(duration.total_seconds())
-    units = _UNITS[1:] if seconds < 2 * _DAY else _UNITS[:2]
-    parts = []
-    for unit, size in units:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts) or "less than a minute"
 
 
 def _of_interest(entries: Iterable[Entry], *worths: Worth) -> list[Entry]:
@@ -584,8 +623,8 @@ def _some(ids: Sequence[str]) -> str:
     return ", ".join(ids[:_SHOWN_IDS]) + more
 
 
-def _age(entry: Entry, clock: datetime) -> str:
-    return span(clock - (entry.at or clock))
+def _age(entry: Entry, now: datetime) -> str:
+    return span(now - (entry.at or now))
 
 
 def _number(things: Sequence[object], what: str) -> str:
@@ -593,7 +632,5 @@ def _number(things: Sequence[object], what: str) -> str:
 
 
 def _counted_by_worth(entries: Iterable[Entry]) -> str:
-    counts: dict[str, int] = {}
-    for entry in entries:
-        counts[entry.worth] = counts.get(entry.worth, 0) + 1
-    return ", ".join(f"{count} {worth}" for worth, count in counts.items())
+    counts = Counter(entry.worth for entry in entries)
+    return ", ".join(f"{count} {words(worth)}" for worth, count in counts.items())

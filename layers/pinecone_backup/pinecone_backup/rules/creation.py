@@ -3,7 +3,8 @@
 Creation is level-triggered: each tick asks, for each index, whether its latest slot is satisfied,
 and if not, whether this is the moment to try. ``due`` answers from what is listed; where the slot
 is open, ``attempt`` answers from the claim on it, that is, from what earlier runs tried. Slots go
-by ``Moment.now``; everything that lasts (leases, waits, ages) goes by ``Moment.clock`` (rule T2).
+by ``RunTime.scheduled_at``; everything that lasts (leases, waits, ages) goes by
+``RunTime.actual`` (rule T2).
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pinecone_backup.model import words
 from pinecone_backup.records import ClaimState
 from pinecone_backup.rules.claims import MOST_ATTEMPTS, failed, posted
 from pinecone_backup.rules.findings import Control, Evidence, Observation
 from pinecone_backup.rules.inventory import CLOCK_SKEW, Origin, Worth
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import AssignedBy
-from pinecone_backup.rules.schedule import latest_slot, next_slot, spread
+from pinecone_backup.rules.slots import jitter, latest_slot, next_slot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from pinecone_backup.model import Index, Moment
+    from pinecone_backup.model import Index, RunTime
     from pinecone_backup.records import Claim, IndexRecord
     from pinecone_backup.rules.inventory import Entry, Inventory
     from pinecone_backup.rules.policy import Assigned, Policy
@@ -47,22 +49,22 @@ class Kind(StrEnum):
     MISSING = "missing"
     """A backup that was created is not listed: look for it before anything else (rule N2)."""
     SATISFIED = "satisfied"
-    NOT_DUE = "not due yet"
+    NOT_DUE = "not_due_yet"
     """Satisfied so far; a newer slot waits for the index's spread (rule C1)."""
-    UNDER_WAY = "under way"
+    UNDER_WAY = "under_way"
     WAITS = "waits"
     REFUSED = "refused"
-    GIVEN_UP = "given up"
-    NO_QUOTA = "no quota left"
-    TOO_NEW = "too new"
-    NOT_READY = "index not ready"
+    GIVEN_UP = "given_up"
+    NO_QUOTA = "no_quota_left"
+    TOO_NEW = "too_new"
+    NOT_READY = "index_not_ready"
     UNCLEAR = "unclear"
     """Pinecone could not be asked about the index: the next tick asks again."""
-    NATIVE = "native schedule"
+    NATIVE = "native_schedule"
     UNSUPPORTED = "unsupported"
-    NO_POLICY = "no policy"
-    OPTED_OUT = "opted out"
-    UNKNOWN_TAG = "unknown policy tag"
+    NO_POLICY = "no_policy"
+    OPTED_OUT = "opted_out"
+    UNKNOWN_TAG = "unknown_policy_tag"
 
 
 _WELL = frozenset({Kind.SATISFIED, Kind.NOT_DUE})
@@ -201,7 +203,7 @@ def _believed(entries: Sequence[Entry], record: IndexRecord, inventory: Inventor
     return live.pop() if len(live) == 1 else None
 
 
-def due(view: View, moment: Moment) -> Decision:
+def due(view: View, time: RunTime) -> Decision:
     """Whether the index's latest slot is open, by what is listed (rules C1, C2 and C5)."""
     policy = view.assigned.policy
     if policy is None:
@@ -212,13 +214,13 @@ def due(view: View, moment: Moment) -> Decision:
         return unfit or Decision(
             view.name, Kind.NATIVE, "its policy relies on a native schedule", policy
         )
-    slot = latest_slot(policy.cron, policy.zone, view.spread_key, moment.now)
+    slot = latest_slot(policy.cron, policy.zone, view.spread_key, time.scheduled_at)
     if slot is None:
         return Decision(view.name, Kind.NOT_DUE, "its cron has not come to pass yet", policy)
     return (
-        _satisfied(view, policy, slot, moment)
-        or _running(view, policy, slot, moment.clock)
-        or _too_new(view, policy, slot, moment.clock)
+        _satisfied(view, policy, slot, time)
+        or _running(view, policy, slot, time.actual)
+        or _too_new(view, policy, slot, time.actual)
         or Decision(view.name, Kind.OPEN, f"slot {_told(slot)} is not satisfied", policy, slot)
     )
 
@@ -235,7 +237,7 @@ def _unfit(view: View, policy: Policy) -> Decision | None:
     return Decision(view.name, Kind.UNSUPPORTED, reason, policy)
 
 
-def _satisfied(view: View, policy: Policy, slot: datetime, moment: Moment) -> Decision | None:
+def _satisfied(view: View, policy: Policy, slot: datetime, time: RunTime) -> Decision | None:
     """Rule C2: one of ours for this slot or a later one that is Ready, suspect or not."""
     by = next((entry for entry in _for_slot(view, policy, slot) if entry.worth.ready), None)
     if by is None:
@@ -244,17 +246,17 @@ def _satisfied(view: View, policy: Policy, slot: datetime, moment: Moment) -> De
     kind, until = Kind.SATISFIED, None
     reason = f"backup {backup_id} satisfies slot {_told(slot)}"
     cron = policy.cron or ""
-    newer = next_slot(cron, policy.zone, view.spread_key, moment.now)
-    if newer is not None and newer <= moment.now:
-        kind, until = Kind.NOT_DUE, newer + spread(view.spread_key, cron)
+    newer = next_slot(cron, policy.zone, view.spread_key, time.scheduled_at)
+    if newer is not None and newer <= time.scheduled_at:
+        kind, until = Kind.NOT_DUE, newer + jitter(view.spread_key, cron)
         reason += f"; slot {_told(newer)} starts at {_told(until)}"
     return Decision(view.name, kind, reason, policy, slot, until=until, backup_id=backup_id)
 
 
-def _running(view: View, policy: Policy, slot: datetime, clock: datetime) -> Decision | None:
+def _running(view: View, policy: Policy, slot: datetime, now: datetime) -> Decision | None:
     """Rule C2: while one of ours is under way for an index, no new one starts there."""
     candidates = [*_ours(view.entries), *_for_slot(view, policy, slot)]
-    by = next((entry for entry in candidates if _young(entry, policy, clock)), None)
+    by = next((entry for entry in candidates if _young(entry, policy, now)), None)
     if by is None:
         return None
     backup_id = by.backup.backup_id
@@ -262,11 +264,11 @@ def _running(view: View, policy: Policy, slot: datetime, clock: datetime) -> Dec
     return Decision(view.name, Kind.UNDER_WAY, reason, policy, slot, backup_id=backup_id)
 
 
-def _too_new(view: View, policy: Policy, slot: datetime, clock: datetime) -> Decision | None:
+def _too_new(view: View, policy: Policy, slot: datetime, now: datetime) -> Decision | None:
     """Rule C5. Backups older than the wait prove that the index is not new."""
     seen = min([view.record.first_seen_at, *(entry.at for entry in view.entries if entry.at)])
     until = seen + NEW_INDEX_WAIT
-    if clock >= until:
+    if now >= until:
         return None
     reason = f"it was first seen at {_told(seen)}; its first backup waits until {_told(until)}"
     return Decision(view.name, Kind.TOO_NEW, reason, policy, slot, until=until)
@@ -291,26 +293,26 @@ def _for_slot(view: View, policy: Policy, slot: datetime) -> list[Entry]:
     ]
 
 
-def _young(entry: Entry, policy: Policy, clock: datetime) -> bool:
+def _young(entry: Entry, policy: Policy, now: datetime) -> bool:
     """Whether it is under way, and for less than ``stuck_after``.
 
     One without a time is as old as its slot; one dated ahead of the clock counts for nothing
     (rule T2).
     """
     at = entry.at or (entry.marker.slot if entry.marker else None)
-    if entry.worth not in _RUNNING or at is None or at > clock + CLOCK_SKEW:
+    if entry.worth not in _RUNNING or at is None or at > now + CLOCK_SKEW:
         return False
-    return clock - at < policy.stuck_after
+    return now - at < policy.stuck_after
 
 
-def attempt(view: View, open_slot: Decision, claim: Claim | None, moment: Moment) -> Decision:
+def attempt(view: View, open_slot: Decision, claim: Claim | None, time: RunTime) -> Decision:
     """Whether an open slot is tried now, by what became of earlier attempts (rule C3).
 
     Args:
         view: What ``due`` decided on.
         open_slot: A decision of kind ``OPEN``.
         claim: The stored claim on its slot, or None.
-        moment: The run's times.
+        time: The run's times.
     """
     slot, policy = open_slot.slot, open_slot.policy
     if slot is None or policy is None:
@@ -321,14 +323,14 @@ def attempt(view: View, open_slot: Decision, claim: Claim | None, moment: Moment
     )
     if claim is None:
         return _next(open_slot, made + 1)
-    claim = settled(claim, view, policy, moment.clock)
+    claim = settled(claim, view, policy, time.actual)
     current = replace(open_slot, claim=claim)
     if claim.state is ClaimState.POSTED:
-        return _posted(current, claim, view, moment.clock)
+        return _posted(current, claim, view, time.actual)
     if claim.state is ClaimState.GIVEN_UP:
         return _next(current, MOST_ATTEMPTS + 1)
     kind, until, reason = _obstacle(claim)
-    if until is not None and moment.clock < until:
+    if until is not None and time.actual < until:
         return replace(current, kind=kind, reason=reason, until=until)
     tried = claim.attempt - 1 if claim.state is ClaimState.REFUSED else claim.attempt
     return _next(current, max(tried, made) + 1)
@@ -344,33 +346,33 @@ def _obstacle(claim: Claim) -> tuple[Kind, datetime | None, str]:
     return Kind.WAITS, claim.next_attempt_at, f"attempt {claim.attempt} failed: {claim.error}"
 
 
-def settled(claim: Claim, view: View, policy: Policy, clock: datetime) -> Claim:
+def settled(claim: Claim, view: View, policy: Policy, now: datetime) -> Claim:
     """The claim as it stands now that the listing has told what became of its backup (C3)."""
     if claim.state not in (ClaimState.CLAIMED, ClaimState.AMBIGUOUS, ClaimState.POSTED):
         return claim
     entry = _entry_of(claim, view.entries)
     if entry is None:
-        return _unlisted(claim, view, clock)
+        return _unlisted(claim, view, now)
     backup_id = entry.backup.backup_id
     found = replace(claim, backup_id=backup_id)
     if entry.worth is Worth.FAILED:
-        return failed(found, f"backup {backup_id} failed", clock)
-    if entry.worth is Worth.SPENT:
+        return failed(found, f"backup {backup_id} failed", now)
+    if entry.worth is Worth.DELETION_ACCEPTED:
         deleted = replace(claim, backup_id=None)
-        return failed(deleted, f"backup {backup_id} was deleted", clock)
-    if entry.worth in _RUNNING and not _young(entry, policy, clock):
-        return failed(found, f"backup {backup_id} is stuck ({entry.backup.status_text})", clock)
+        return failed(deleted, f"backup {backup_id} was deleted", now)
+    if entry.worth in _RUNNING and not _young(entry, policy, now):
+        return failed(found, f"backup {backup_id} is stuck ({entry.backup.status_text})", now)
     return posted(claim, backup_id)
 
 
-def _unlisted(claim: Claim, view: View, clock: datetime) -> Claim:
+def _unlisted(claim: Claim, view: View, now: datetime) -> Claim:
     """A claim whose backup the active incarnation does not have."""
     earlier = claim.backup_id is not None and _entry_of(claim, view.elsewhere) is not None
     if earlier and view.certain:
         reason = f"backup {claim.backup_id} is of an earlier incarnation"
-        other = failed(replace(claim, backup_id=None), reason, clock)
-        return replace(other, next_attempt_at=other.next_attempt_at and clock)
-    if claim.state is ClaimState.CLAIMED and clock >= claim.lease_until:
+        other = failed(replace(claim, backup_id=None), reason, now)
+        return replace(other, next_attempt_at=other.next_attempt_at and now)
+    if claim.state is ClaimState.CLAIMED and now >= claim.lease_until:
         return failed(claim, f"run {claim.run_id} ended without telling", claim.lease_until)
     return claim
 
@@ -391,13 +393,13 @@ def _entry_of(claim: Claim, entries: Iterable[Entry]) -> Entry | None:
     )
 
 
-def _posted(current: Decision, claim: Claim, view: View, clock: datetime) -> Decision:
+def _posted(current: Decision, claim: Claim, view: View, now: datetime) -> Decision:
     """A backup was created, does not satisfy the slot, and has not failed either."""
     backup_id = claim.backup_id or ""
     entry = _entry_of(claim, view.entries)
     if entry is not None:
-        reason = f"backup {backup_id} is listed and counts for nothing ({entry.worth})"
-    elif clock < claim.lease_until:
+        reason = f"backup {backup_id} is listed and counts for nothing ({words(entry.worth)})"
+    elif now < claim.lease_until:
         reason = f"backup {backup_id} was created and is not listed yet"
     else:
         reason = f"backup {backup_id} was created and is not listed"
@@ -465,7 +467,7 @@ def observed(decisions: Iterable[Decision]) -> list[Observation]:
 
 
 def looked_at(
-    decisions: Collection[Decision], records: Iterable[IndexRecord], clock: datetime
+    decisions: Collection[Decision], records: Iterable[IndexRecord], now: datetime
 ) -> Evidence:
     """Where the decisions are complete evidence that nothing is wrong any more (rule U1).
 
@@ -474,15 +476,15 @@ def looked_at(
     we do not back up, nor with one that has not been listed for a day.
     """
     names = {decision.index for decision in decisions}
-    gone = {
+    deleted = {
         record.name
         for record in records
-        if record.name not in names and clock - record.last_seen_at > GONE_AFTER
+        if record.name not in names and now - record.last_seen_at > GONE_AFTER
     }
     well = {decision.index for decision in decisions if decision.kind in _WELL | _NOT_OURS}
     accepted = {decision.index for decision in decisions if decision.kind is Kind.UNDER_WAY}
-    return Evidence.of([Control.CREATION_FAILING], only=well | gone) | Evidence.of(
-        [Control.CREATION_REFUSED, Control.QUOTA_REACHED], only=well | gone | accepted
+    return Evidence.of([Control.CREATION_FAILING], only=well | deleted) | Evidence.of(
+        [Control.CREATION_REFUSED, Control.QUOTA_REACHED], only=well | deleted | accepted
     )
 
 

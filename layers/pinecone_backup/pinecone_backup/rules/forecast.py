@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.rules.policy import Frequency
 from pinecone_backup.rules.retention import keep
-from pinecone_backup.rules.schedule import slots_between
+from pinecone_backup.rules.slots import slots_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -37,7 +37,7 @@ class Origin(StrEnum):
     """Who made a backup (rules I2 and G5)."""
 
     OURS = "ours"
-    OTHER_OWNER = "other owner"
+    OTHER_OWNER = "other_owner"
     """A marker of another deployment of this product: a finding."""
     NATIVE = "native"
     """One of Pinecone's own schedules."""
@@ -53,7 +53,7 @@ class Worth(StrEnum):
     """Satisfies its slot, but no bucket and no floor (rule G2)."""
     UNJUDGED = "unjudged"
     """Ready, without a verdict: ``rules.verdict`` gives one to ours and native ones."""
-    UNDER_WAY = "under way"
+    UNDER_WAY = "under_way"
     PLANNED = "planned"
     """A native run whose time has not come (rule G5)."""
     FAILED = "failed"
@@ -62,7 +62,7 @@ class Worth(StrEnum):
     """Ready or failed, nobody knows when (rule T2)."""
     FUTURE = "future"
     """Ready or failed, dated over five minutes ahead of the clock (rule T2)."""
-    SPENT = "spent"
+    DELETION_ACCEPTED = "deletion_accepted"
     """Its deletion was accepted: it counts for nothing, listed or not (rule G4)."""
     CONTRADICTORY = "contradictory"
     """Rows of one id disagree about its index or its time (rule I4)."""
@@ -98,12 +98,12 @@ class Entry:
         """Whether it counts for buckets and the floor (rules K1 and G2)."""
         return self.origin is Origin.OURS and self.worth is Worth.GOOD
 
-    def known(self, clock: datetime) -> BackupRecord:
+    def known(self, now: datetime) -> BackupRecord:
         """The ledger's record of it; a new one when there is none."""
-        return self.record or new_record(self.backup, clock)
+        return self.record or new_record(self.backup, now)
 
 
-def new_record(backup: Backup, clock: datetime, **known: Any) -> BackupRecord:
+def new_record(backup: Backup, now: datetime, **known: Any) -> BackupRecord:
     """The ledger's first record of a backup, seen at ``clock``, with fields already known."""
     return BackupRecord(
         backup_id=backup.backup_id,
@@ -111,7 +111,7 @@ def new_record(backup: Backup, clock: datetime, **known: Any) -> BackupRecord:
         index_id=backup.index_id,
         name=backup.name,
         created_at=backup.created_at,
-        first_seen_at=clock,
+        first_seen_at=now,
         **known,
     )
 
@@ -175,7 +175,7 @@ def take_inventory(
     *,
     records: Mapping[str, BackupRecord],
     owner: str,
-    clock: datetime,
+    now: datetime,
     native: Mapping[str, NativeMark] | None = None,
 ) -> Inventory:
     """Merge, classify and group the rows of one complete listing.
@@ -186,7 +186,7 @@ def take_inventory(
         rows: A trusted listing of the project (``usecases.listing``).
         records: The ledger's knowledge by backup id.
         owner: Our deployment id (rule I2).
-        clock: The real clock, UTC (rule T2).
+        now: The actual time, UTC (rule T2).
         native: What native schedules' histories list, by backup id (``native_marks``); without
             it a name like ``{schedule}-YYYYMMDDTHHMMSSZ`` hints at a native one.
     """
@@ -208,7 +208,7 @@ def take_inventory(
             contradictory=contradiction is not None,
             record=records.get(backup_id),
             owner=owner,
-            clock=clock,
+            now=now,
             mark=native.get(backup_id) if native else None,
         )
     return Inventory(entries, _grouped(entries.values(), contradictions), tuple(contradictions))
@@ -311,7 +311,7 @@ def _entry(
     contradictory: bool,
     record: BackupRecord | None,
     owner: str,
-    clock: datetime,
+    now: datetime,
     mark: NativeMark | None,
 ) -> Entry:
     origin, marker = _origin(backup, owner)
@@ -321,7 +321,7 @@ def _entry(
         if mark:
             origin, schedule = Origin.NATIVE, mark.schedule
             at = mark.scheduled_at or _time_in_name(backup.name) or backup.created_at
-    worth = Worth.CONTRADICTORY if contradictory else _worth(backup, origin, at, record, clock)
+    worth = Worth.CONTRADICTORY if contradictory else _worth(backup, origin, at, record, now)
     return Entry(backup, origin, worth, at, marker, schedule, record)
 
 
@@ -354,18 +354,18 @@ def _worth(
     origin: Origin,
     at: datetime | None,
     record: BackupRecord | None,
-    clock: datetime,
+    now: datetime,
 ) -> Worth:
-    if record and record.deletion and record.deletion.state.spent:
-        return Worth.SPENT
-    ahead = at is not None and at > clock
+    if record and record.deletion and record.deletion.state.accepted:
+        return Worth.DELETION_ACCEPTED
+    ahead = at is not None and at > now
     if backup.status is Status.UNDER_WAY and origin is Origin.NATIVE and ahead:
         return Worth.PLANNED
     if backup.status in _PLAIN:
         return _PLAIN[backup.status]
     if at is None:
         return Worth.UNDATED
-    if at > clock + CLOCK_SKEW:
+    if at > now + CLOCK_SKEW:
         return Worth.FUTURE
     return Worth.FAILED if backup.status is Status.FAILED else _ready_worth(record)
 

@@ -12,29 +12,29 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-def met(
-    known: IndexRecord | None, name: str, *, policy: str | None, clock: datetime
+def mark_seen(
+    known: IndexRecord | None, name: str, *, policy: str | None, now: datetime
 ) -> IndexRecord:
     """The memory of an index that is there now, before its incarnation is asked for."""
     if known is None:
-        return IndexRecord(name, first_seen_at=clock, last_seen_at=clock, policy=policy)
-    return replace(known, last_seen_at=clock, policy=policy)
+        return IndexRecord(name, first_seen_at=now, last_seen_at=now, policy=policy)
+    return replace(known, last_seen_at=now, policy=policy)
 
 
-def identified(
-    record: IndexRecord, active_id: str | None, *, listed_ids: Container[str], clock: datetime
+def set_incarnation(
+    record: IndexRecord, active_id: str | None, *, listed_ids: Container[str], now: datetime
 ) -> IndexRecord:
     """The memory of an index, now that Pinecone told its incarnation.
 
     A new incarnation is first seen now: C5 and the audit count from then.
 
     Args:
-        record: What ``met`` gave.
+        record: What ``mark_seen`` gave.
         active_id: The id that its backups name; None when it has no backup. No backup means a
             new incarnation only when those of the known one are still listed elsewhere:
             otherwise they may just be gone.
         listed_ids: The index ids of all backups that the project lists.
-        clock: The real clock, UTC.
+        now: The actual time, UTC.
     """
     if active_id == record.index_id or (active_id is None and record.index_id not in listed_ids):
         return record
@@ -47,5 +47,16 @@ def identified(
         record,
         index_id=active_id,
         previous_ids=(*record.previous_ids, record.index_id),
-        first_seen_at=clock,
+        first_seen_at=now,
+    )
+
+
+def mark_audited(record: IndexRecord, *, problem: str, now: datetime) -> IndexRecord:
+    """The memory of an index that an audit has read, or could not read because of a problem."""
+    if not problem:
+        return replace(record, unread_since=None, unread_audits=0)
+    return replace(
+        record,
+        unread_since=record.unread_since or now,
+        unread_audits=record.unread_audits + 1,
     )

@@ -1,7 +1,7 @@
 """What a prune would do with every backup of a project, and why (rules D1 to D7).
 
 The retention (``rules.retention``) says what it needs no more. Everything in this file only ever
-takes away from that: the floor, the rails of D1, frozen indexes, limits, and what waits for a
+takes away from that: the floor, the safeguards of D1, frozen indexes, limits, and what waits for a
 person. Planning is pure: the same facts give the same plan, with the same digest.
 
 What decides that a backup goes? ``_policy_fates`` for a living index, ``_orphan_fates`` for a
@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from pinecone_backup.model import words
 from pinecone_backup.records import DeletionState, HoldScope
+from pinecone_backup.rules.containment import protects
 from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory, Origin, Worth
 from pinecone_backup.rules.marker import looks_like_marker
 from pinecone_backup.rules.policy import AssignedBy
@@ -28,8 +30,8 @@ from pinecone_backup.rules.retention import keep
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pinecone_backup.model import Backup, Index, Moment
-    from pinecone_backup.records import Hold
+    from pinecone_backup.model import Backup, Index, RunTime
+    from pinecone_backup.records import Hold, UnreadableItem
     from pinecone_backup.rules.policy import Limit, Policy, PolicyDocument
 
 SUSPECTS_KEPT = 7
@@ -47,9 +49,9 @@ class Action(StrEnum):
     DELETE = "delete"
     WAIT = "wait"
     """It would go, but only with a person's approval."""
-    LEAVE_ALONE = "leave alone"
+    LEAVE_ALONE = "leave_alone"
     """No policy of ours decides about it."""
-    GOING = "going"
+    DELETION_PENDING = "deletion_pending"
     """Its deletion was accepted by an earlier run (rule G4)."""
 
 
@@ -58,7 +60,7 @@ class PlanItem:
     """One backup and its fate.
 
     Attributes:
-        reasons: Why: the retention's in the order of K6, then the floor's and the rails'.
+        reasons: Why: the retention's in the order of K6, then the floor's and the safeguards'.
     """
 
     backup_id: str
@@ -165,7 +167,7 @@ class Baseline:
     """
 
     document: PolicyDocument | None
-    version: str
+    policy_version: str
     assignments: Mapping[str, str | None]
 
 
@@ -180,6 +182,7 @@ class Facts:
             for names with several incarnations that are not deleted.
         holds: None when they could not be read: nothing is deleted (rule D2).
         restoring: Unfinished restore jobs, job id by backup id; None when unreadable.
+        unreadable: Items of the ledger that cannot be read (rule U2).
         sources: The incarnation of backups that are no longer listed, by backup id (rule D7).
         baseline: None before the first prune.
     """
@@ -188,10 +191,11 @@ class Facts:
     inventory: Inventory
     indexes: Sequence[Index]
     document: PolicyDocument
-    version: str
-    moment: Moment
+    policy_version: str
+    time: RunTime
     holds: Sequence[Hold] | None = ()
     restoring: Mapping[str, str] | None = field(default_factory=dict)
+    unreadable: Sequence[UnreadableItem] = ()
     active: Mapping[str, str | None] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     baseline: Baseline | None = None
@@ -212,12 +216,12 @@ def make_plan(facts: Facts) -> Plan:
     project = facts.document.project(facts.project)
     return Plan(
         project=facts.project,
-        policy_version=facts.version,
-        now=facts.moment.now,
+        policy_version=facts.policy_version,
+        now=facts.time.scheduled_at,
         items=items,
         indexes=tuple(subject.planned() for subject in subjects),
         digest=digest_of(
-            facts.version,
+            facts.policy_version,
             (item.backup_id for item in items if item.action in (Action.DELETE, Action.WAIT)),
         ),
         assignments=assignments,
@@ -284,20 +288,21 @@ class _Subject:
             entry.origin is Origin.OURS and entry.worth.ready for entry in self.incarnation.entries
         )
 
-    def waiting(self, why: str) -> _Subject:
+    def waiting(self, reason: str) -> _Subject:
         """The same where everything that would go waits instead."""
         if not self.fates.goes:
             return self
         held_back = {
-            backup_id: (*reasons, f"waits: {why}") for backup_id, reasons in self.fates.goes.items()
+            backup_id: (*reasons, f"waits: {reason}")
+            for backup_id, reasons in self.fates.goes.items()
         }
         fates = _Fates(self.fates.keeps, {}, self.fates.waits | held_back)
-        return replace(self, fates=fates, waits=why)
+        return replace(self, fates=fates, waits=reason)
 
-    def kept(self, why: str) -> _Subject:
+    def kept(self, reason: str) -> _Subject:
         """The same where everything that would go stays."""
         going = (*self.fates.goes, *self.fates.waits)
-        return replace(self, fates=_Fates(self.fates.keeps | dict.fromkeys(going, (why,))))
+        return replace(self, fates=_Fates(self.fates.keeps | dict.fromkeys(going, (reason,))))
 
     def items(self) -> Iterable[PlanItem]:
         for entry in self.incarnation.entries:
@@ -344,7 +349,7 @@ class _Project:
     living: Mapping[str, Index]
     ambiguous: frozenset[str]
     wanting: Mapping[str, str]
-    rails: _Rails
+    safeguards: _Safeguards
 
     @classmethod
     def of(cls, facts: Facts, policies: Mapping[str, Policy | None]) -> _Project:
@@ -354,7 +359,7 @@ class _Project:
             {index.name: index for index in facts.indexes},
             frozenset(ambiguous_names(facts.inventory, facts.indexes)),
             _restored_and_wanting(facts, policies),
-            _Rails.read(facts),
+            _Safeguards.read(facts),
         )
 
 
@@ -380,8 +385,8 @@ def _subject(incarnation: Incarnation, project: _Project) -> _Subject:
     else:
         policy = project.policies.get(incarnation.index_name)
         frozen = _frozen(incarnation, project)
-        fates = _policy_fates(ours, policy, facts.moment) if policy else _all_kept(ours, frozen)
-    project.rails.protect(ours, fates, policy)
+        fates = _policy_fates(ours, policy, facts.time) if policy else _all_kept(ours, frozen)
+    project.safeguards.protect(ours, fates, policy)
     subject = _Subject(incarnation, policy, fates, _anchor(incarnation), frozen)
     return subject.kept(frozen) if frozen else subject
 
@@ -444,18 +449,22 @@ def _anchor(incarnation: Incarnation) -> str | None:
 
 def _all_kept(ours: Iterable[Entry], reason: str) -> _Fates:
     return _Fates(
-        {entry.backup.backup_id: (reason,) for entry in ours if entry.worth is not Worth.SPENT}
+        {
+            entry.backup.backup_id: (reason,)
+            for entry in ours
+            if entry.worth is not Worth.DELETION_ACCEPTED
+        }
     )
 
 
-def _policy_fates(ours: Sequence[Entry], policy: Policy, moment: Moment) -> _Fates:
+def _policy_fates(ours: Sequence[Entry], policy: Policy, time: RunTime) -> _Fates:
     """What the policy of a living index would keep and delete (rules K1 to K7, G2 and G3)."""
     good = [entry for entry in ours if entry.worth is Worth.GOOD]
     reasons = keep(
         [(entry.backup.backup_id, entry.at) for entry in good if entry.at],
         policy.retention,
         policy.zone,
-        moment.now,
+        time.scheduled_at,
     )
     unwanted = (f"no rule of policy {policy.name} keeps it",)
     fates = _Fates()
@@ -472,21 +481,21 @@ def _policy_fates(ours: Sequence[Entry], policy: Policy, moment: Moment) -> _Fat
             fates.decide(backup_id, stays, (f"suspect, {where} the newest {SUSPECTS_KEPT}",))
         elif entry.worth is Worth.FAILED:
             needed = place == 0 and not places[Worth.GOOD]
-            fates.decide(backup_id, *_failed(entry, policy, moment, needed=needed))
-        elif entry.worth is not Worth.SPENT:
+            fates.decide(backup_id, *_failed(entry, policy, time, needed=needed))
+        elif entry.worth is not Worth.DELETION_ACCEPTED:
             fates.keeps[backup_id] = (_undecided(entry),)
     return fates
 
 
 def _failed(
-    entry: Entry, policy: Policy, moment: Moment, *, needed: bool
+    entry: Entry, policy: Policy, time: RunTime, *, needed: bool
 ) -> tuple[bool, tuple[str, ...]]:
     """Whether a failed backup stays, and why (rule G3)."""
     hours = int(policy.failed_after.total_seconds()) // 3600
     span = f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
     if needed:
         return True, ("failed, and no good backup is newer",)
-    old = entry.at is not None and moment.now - entry.at > policy.failed_after
+    old = entry.at is not None and time.scheduled_at - entry.at > policy.failed_after
     return not old, (f"failed {'over' if old else 'within'} {span} ago",)
 
 
@@ -495,7 +504,7 @@ def _orphan_fates(ours: Sequence[Entry], deleted_at: datetime, facts: Facts) -> 
     after = facts.document.orphans.after
     if after is None:
         return _all_kept(ours, "its index was deleted: kept for ever")
-    if facts.moment.now - deleted_at <= timedelta(days=after):
+    if facts.time.scheduled_at - deleted_at <= timedelta(days=after):
         return _all_kept(ours, f"its index was deleted: kept for {after} days")
     ready = sorted((entry for entry in ours if entry.worth.ready), key=_good_first)
     last = ready[0] if ready else None
@@ -504,10 +513,10 @@ def _orphan_fates(ours: Sequence[Entry], deleted_at: datetime, facts: Facts) -> 
     for entry in ours:
         backup_id = entry.backup.backup_id
         if entry is last:
-            fates.waits[backup_id] = (reason, f"newest {entry.worth}: needs approval")
+            fates.waits[backup_id] = (reason, f"newest {words(entry.worth)}: needs approval")
         elif entry.worth in (Worth.GOOD, Worth.SUSPECT, Worth.FAILED):
             fates.goes[backup_id] = (reason,)
-        elif entry.worth is not Worth.SPENT:
+        elif entry.worth is not Worth.DELETION_ACCEPTED:
             fates.keeps[backup_id] = (_undecided(entry),)
     return fates
 
@@ -574,8 +583,8 @@ def _undecided(entry: Entry) -> str:
 def _left_alone(entry: Entry) -> tuple[Action, str]:
     """Why a backup is none of our policies' business (rules D1, I2, G4 and G5)."""
     deletion = entry.record.deletion if entry.record else None
-    if entry.worth is Worth.SPENT and deletion:
-        return Action.GOING, f"deletion accepted on {deletion.at:%Y-%m-%d %H:%M} UTC"
+    if entry.worth is Worth.DELETION_ACCEPTED and deletion:
+        return Action.DELETION_PENDING, f"deletion accepted on {deletion.at:%Y-%m-%d %H:%M} UTC"
     return Action.LEAVE_ALONE, _whose(entry)
 
 
@@ -597,27 +606,29 @@ def _whose(entry: Entry) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rails:
+class _Safeguards:
     """What is never deleted (rule D1), beyond what no policy decides.
 
     Attributes:
         held: The words of the holds in force, by what they protect.
         restoring: Unfinished restore jobs by backup id.
+        unreadable: Items of the ledger that cannot be read (rule U2).
     """
 
     held: Mapping[tuple[HoldScope, str], Sequence[str]]
     restoring: Mapping[str, str]
+    unreadable: Sequence[UnreadableItem]
 
     @classmethod
-    def read(cls, facts: Facts) -> _Rails:
+    def read(cls, facts: Facts) -> _Safeguards:
         held: dict[tuple[HoldScope, str], list[str]] = defaultdict(list)
         for hold in sorted(facts.holds or (), key=lambda hold: hold.hold_id):
-            if hold.active(facts.moment.clock):
-                held[hold.scope, hold.target].append(f"held by {hold.owner}: {hold.reason}")
-        return cls(held, facts.restoring or {})
+            if hold.active(facts.time.actual):
+                held[hold.scope, hold.target].append(f"held by {hold.placed_by}: {hold.reason}")
+        return cls(held, facts.restoring or {}, facts.unreadable)
 
     def protect(self, ours: Sequence[Entry], fates: _Fates, policy: Policy | None) -> None:
-        """Keep what the floor and the rails name, with their reasons after the retention's."""
+        """Keep what the floor and the safeguards name, with their reasons after the retention's."""
         good = [entry for entry in ours if entry.worth is Worth.GOOD and not _doubtful(entry)]
         if policy:
             self._floor(good, fates, policy.floor)
@@ -625,7 +636,7 @@ class _Rails:
             if entry.record and entry.record.restore_tested:
                 fates.protect(entry.backup.backup_id, "newest restore-tested")
                 break
-        if self.held or self.restoring:
+        if self.held or self.restoring or self.unreadable:
             for entry in ours:
                 for reason in self._named(entry.backup):
                     fates.protect(entry.backup.backup_id, reason)
@@ -649,6 +660,11 @@ class _Rails:
         yield from self.held.get((HoldScope.INDEX, backup.index_name), ())
         if backup.backup_id in self.restoring:
             yield f"restore job {self.restoring[backup.backup_id]} reads it"
+        unreadable = protects(
+            self.unreadable, backup_id=backup.backup_id, index_name=backup.index_name
+        )
+        if unreadable:
+            yield unreadable
 
 
 def _stopped(facts: Facts) -> str:
@@ -666,7 +682,8 @@ def _beyond_baseline(
     """Why a change of the policy or of an assignment makes the plan wait (rule D3), or empty."""
     baseline = facts.baseline
     if baseline is None or (
-        baseline.version == facts.version and dict(baseline.assignments) == dict(assigned)
+        baseline.policy_version == facts.policy_version
+        and dict(baseline.assignments) == dict(assigned)
     ):
         return ""
     before: set[str] = set()
@@ -701,8 +718,8 @@ def _held_back(
         return [subject.kept(stopped) for subject in subjects], ""
     limits = facts.document.limits
     subjects = [_within_index_limit(subject, limits.per_index) for subject in subjects]
-    why = changed or _run_limit(subjects, limits.per_run)
-    return ([subject.waiting(why) for subject in subjects] if why else subjects), why
+    reason = changed or _run_limit(subjects, limits.per_run)
+    return ([subject.waiting(reason) for subject in subjects] if reason else subjects), reason
 
 
 def _run_limit(subjects: Sequence[_Subject], limit: Limit) -> str:

@@ -36,7 +36,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.duration import Duration
-from pinecone_backup.rules.schedule import checked_cron
+from pinecone_backup.rules.slots import checked_cron
 
 POLICY_TAG = "backup-policy"
 """The index tag that names a policy and wins over every assignment."""
@@ -220,7 +220,7 @@ class Frequency(StrEnum):
     MONTHLY = "monthly"
 
 
-class NativeScheduleWish(_Part):
+class NativeScheduleRequest(_Part):
     """A native schedule that the create run keeps as stated here."""
 
     frequency: Annotated[Frequency, Field(strict=False)]
@@ -233,7 +233,7 @@ class Policy(_Part):
     name: Name
     cron: Cron | None = None
     """Five fields, in ``timezone``: the slots at which a backup is due (rule C1)."""
-    native_schedule: NativeScheduleWish | None = None
+    native_schedule: NativeScheduleRequest | None = None
     """Instead of ``cron``: let Pinecone's own scheduler create the backups."""
     timezone: TimeZone = "UTC"
     """An IANA name; slots and retention buckets are cut in it."""
@@ -366,7 +366,7 @@ class AssignedBy(StrEnum):
     TAG = "tag"
     ASSIGNMENT = "assignment"
     OPT_OUT = "opt-out"
-    UNKNOWN_TAG = "unknown tag"
+    UNKNOWN_TAG = "unknown_tag"
     NOTHING = "nothing"
 
 

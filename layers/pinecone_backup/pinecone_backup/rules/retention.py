@@ -1,7 +1,7 @@
 """Which good backups a retention keeps, and why (rules K1 to K7).
 
 One index, one incarnation: the caller hands in its candidates and gets back what stays. The
-floor and the rails (rules D) add to this elsewhere; they never take away.
+floor and the safeguards (rules D) add to this elsewhere; they never take away.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from pinecone_backup.rules.inventory import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from datetime import datetime
 
     from pinecone_backup.records import BackupRecord
@@ -41,8 +41,9 @@ def judge(
     inventory: Inventory,
     *,
     shrink_percent: Mapping[str, int],
-    clock: datetime,
+    now: datetime,
     index_counts: Mapping[str, int] | None = None,
+    unreadable: Container[str] = (),
 ) -> Judged:
     """Give every Ready backup of ours, and every native one, its verdict if it has none (G1).
 
@@ -52,14 +53,17 @@ def judge(
     Args:
         inventory: The project's backups.
         shrink_percent: The policy's limit by index id; 50 where there is none.
-        clock: When the verdicts are taken, UTC.
+        now: When the verdicts are taken, UTC.
         index_counts: The indexes' own record counts by index id, where known (rule G2).
+        unreadable: Ids of backups whose record in the ledger cannot be read: they may have a
+            verdict, or be deleted already, and get none (rule U2).
     """
     verdicts: dict[str, Entry] = {}
     for index_id, incarnation in inventory.incarnations.items():
         limit = shrink_percent.get(index_id, DEFAULT_SHRINK_PERCENT)
         count = (index_counts or {}).get(index_id)
-        verdicts.update(_judged(incarnation, limit, count, clock))
+        judged = _judged(incarnation, limit, count, now)
+        verdicts.update({key: entry for key, entry in judged.items() if key not in unreadable})
     if not verdicts:
         return Judged(inventory, ())
     incarnations = {
@@ -104,7 +108,7 @@ def verdict_on(
 
 
 def _judged(
-    incarnation: Incarnation, limit: int, index_count: int | None, clock: datetime
+    incarnation: Incarnation, limit: int, index_count: int | None, now: datetime
 ) -> dict[str, Entry]:
     if all(entry.worth is not Worth.UNJUDGED for entry in incarnation.entries):
         return {}
@@ -121,23 +125,23 @@ def _judged(
                 shrink_percent=limit,
                 index_count=index_count,
             )
-            entry = _with_verdict(entry, verdict, reason, clock)
+            entry = _with_verdict(entry, verdict, reason, now)
             verdicts[entry.backup.backup_id] = entry
         if entry.worth is Worth.GOOD and entry.backup.record_count is not None:
             reference = entry.backup.record_count
     return verdicts
 
 
-def _with_verdict(entry: Entry, verdict: Verdict, reason: str, clock: datetime) -> Entry:
+def _with_verdict(entry: Entry, verdict: Verdict, reason: str, now: datetime) -> Entry:
     backup, known = entry.backup, entry.record
     seen: dict[str, Any] = {
         "verdict": verdict,
         "verdict_reason": reason,
-        "verdict_at": clock,
+        "verdict_at": now,
         "record_count": backup.record_count,
         "size_bytes": backup.size_bytes,
     }
-    record = replace(known, **seen) if known else new_record(backup, clock, **seen)
+    record = replace(known, **seen) if known else new_record(backup, now, **seen)
     good = verdict.counts and record.restore_tested is not False
     return Entry(
         backup,

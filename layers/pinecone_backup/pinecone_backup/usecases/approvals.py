@@ -38,9 +38,9 @@ def approve_plan(
     *,
     policy_version: str,
     who: str,
-    why: str,
+    reason: str,
     until: datetime,
-    clock: datetime,
+    now: datetime,
 ) -> PlanRecord:
     """Approve a plan by its digest; the next prune carries it out.
 
@@ -52,9 +52,9 @@ def approve_plan(
         digest: The plan's digest, which stands for exactly the backups that were read.
         policy_version: The version of the policy document in force.
         who: Who approves.
-        why: Why.
+        reason: Why.
         until: When the approval ends, by the real clock (rule T2).
-        clock: The real clock, UTC.
+        now: The actual time, UTC.
 
     Raises:
         SubjectUnknown: There is no such plan.
@@ -62,9 +62,9 @@ def approve_plan(
         RuleForbids: No reason is given, or the approval would have ended already.
         LedgerError: The ledger could not be read or written.
     """
-    if not why.strip():
+    if not reason.strip():
         raise RuleForbids("Approving a plan needs a reason", rule="reason", next_step="Say why.")
-    if until <= clock:
+    if until <= now:
         raise RuleForbids(
             f"The approval would have ended at {until:%FT%TZ}, before it was given",
             rule="approval",
@@ -78,17 +78,17 @@ def approve_plan(
         record,
         state=PlanState.APPROVED,
         approved_by=who,
-        approved_reason=why.strip(),
-        approved_at=clock,
+        approved_reason=reason.strip(),
+        approved_at=now,
         approval_expires_at=until,
     )
     ledger.put_plan(approved)
     ledger.record_event(
         DomainEvent.of(
             "plan.approved",
-            f"{digest}|{clock.isoformat()}",
+            f"{digest}|{now.isoformat()}",
             project=ledger.project,
-            at=clock,
+            at=now,
             digest=digest,
             delete_count=record.delete_count,
             reason=approved.approved_reason,
@@ -122,7 +122,7 @@ def approved_plan(
     ledger: Ledger,
     store: ObjectStore,
     *,
-    version: str,
+    policy_version: str,
     mode: PruneMode,
     digest: str | None,
 ) -> Approval | None:
@@ -132,7 +132,7 @@ def approved_plan(
         context: The prune run.
         ledger: The project's ledger; approvals that have ended are marked in it.
         store: Where whole plans lie.
-        version: The version of the policy document in force.
+        policy_version: The version of the policy document in force.
         mode: What the run may do; a dry run goes by no approval.
         digest: The plan asked for, or None.
 
@@ -147,7 +147,7 @@ def approved_plan(
         record = ledger.plan(digest)
         if record is None:
             raise SubjectUnknown(f"Project {context.project} has no plan {digest!r}")
-        refuse_to_execute(context, record, version, mode)
+        refuse_to_execute(context, record, policy_version, mode)
         return _read(store, record)
     if mode is PruneMode.DRY_RUN:
         return None
@@ -156,7 +156,7 @@ def approved_plan(
             continue
         if not approval_in_force(context, record):
             ledger.put_plan(replace(record, state=PlanState.EXPIRED))
-        elif record.policy_version == version:
+        elif record.policy_version == policy_version:
             return _read(store, record)
     return None
 
@@ -164,13 +164,11 @@ def approved_plan(
 def approval_in_force(context: RunContext, record: PlanRecord) -> bool:
     """Whether a plan is approved, and still so by the real clock (rule T2)."""
     expires = record.approval_expires_at
-    return record.state is PlanState.APPROVED and (
-        expires is None or context.moment.clock < expires
-    )
+    return record.state is PlanState.APPROVED and (expires is None or context.time.actual < expires)
 
 
 def refuse_to_execute(
-    context: RunContext, record: PlanRecord, version: str, mode: PruneMode
+    context: RunContext, record: PlanRecord, policy_version: str, mode: PruneMode
 ) -> None:
     """Refuse to carry out a plan that may not be (rule D4).
 
@@ -181,8 +179,10 @@ def refuse_to_execute(
     reason = ""
     if mode is PruneMode.DRY_RUN:
         reason = "this is a dry run, which deletes nothing"
-    elif record.policy_version != version:
-        reason = f"it was made for version {record.policy_version} of the policy, now {version}"
+    elif record.policy_version != policy_version:
+        reason = (
+            f"it was made for version {record.policy_version} of the policy, now {policy_version}"
+        )
     elif not approval_in_force(context, record):
         reason = "it is not approved, or its approval has expired or was used"
     if reason:

@@ -8,6 +8,7 @@ crash at any point the next tick finds the claim, and Pinecone's listing tells t
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.errors import (
     BackupError,
     Forbidden,
+    ItemUnreadable,
     KeyRejected,
     LedgerConflict,
     ListingIncomplete,
@@ -28,10 +30,12 @@ from pinecone_backup.errors import (
     RequestInvalid,
     SubjectUnknown,
 )
-from pinecone_backup.model import DomainEvent
-from pinecone_backup.records import BackupRecord, ClaimState, RunState
+from pinecone_backup.model import DomainEvent, words
+from pinecone_backup.records import BackupRecord, ClaimState, IndexRecord, ItemKind, RunState
+from pinecone_backup.rules.audit_facts import used
 from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted, refused
 from pinecone_backup.rules.creation import (
+    Decision,
     Kind,
     attempt,
     due,
@@ -43,32 +47,33 @@ from pinecone_backup.rules.creation import (
     view_of,
     views_of,
 )
-from pinecone_backup.rules.facts import used
 from pinecone_backup.rules.inventory import Origin, native_marks, take_inventory
-from pinecone_backup.rules.memory import identified, met
-from pinecone_backup.usecases.findings import record_findings
+from pinecone_backup.rules.memory import mark_seen, set_incarnation
+from pinecone_backup.usecases.findings import record_findings, unexpected_problem
 from pinecone_backup.usecases.listing import list_index, list_project, only_incarnation
-from pinecone_backup.usecases.native_schedules import keep_native_schedules
+from pinecone_backup.usecases.sync_native_schedules import keep_native_schedules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pinecone_backup.model import Backup, Index, RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
-    from pinecone_backup.records import Claim, IndexRecord
-    from pinecone_backup.rules.creation import Decision, View
+    from pinecone_backup.records import Claim, UnreadableItem
+    from pinecone_backup.rules.creation import View
     from pinecone_backup.rules.inventory import Entry, Inventory
     from pinecone_backup.rules.policy import PolicyDocument
-    from pinecone_backup.usecases.native_schedules import NativeOutcome
+    from pinecone_backup.usecases.sync_native_schedules import NativeOutcome
 
 STOP_BEFORE = 130.0
 """Seconds before the function's end at which no further index is begun: a listing and a POST
 with all their repetitions take up to a minute each."""
+_LOG = logging.getLogger(__name__)
+_NOT_NEW = timedelta(days=1)
 SEEN_EVERY = timedelta(hours=1)
 """How often it is written down that an index is still there."""
 _REFUSALS = (RequestInvalid, PaymentRequired, Forbidden, KeyRejected)
 _TROUBLE = frozenset({Kind.UNCLEAR, Kind.REFUSED, Kind.GIVEN_UP, Kind.NO_QUOTA})
-_TOLD_AT_MOST = 100
+_LISTED_AT_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class CreateOutcome:
         problems: What went wrong in this run, by index.
         late: Indexes that are due and were left to the next tick because time ran out.
         native: What was done about native schedules.
+        unexpected: What broke at an index, by its name; the other indexes went on.
     """
 
     decisions: Sequence[Decision]
@@ -89,6 +95,7 @@ class CreateOutcome:
     late: Sequence[str]
     native: NativeOutcome
     policy_version: str
+    unexpected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> RunState:
@@ -105,7 +112,7 @@ class CreateOutcome:
         """JSON-ready figures and lists, small enough for the run's record."""
         kinds = Counter(str(decision.kind) for decision in self.decisions)
         waiting = {
-            decision.index: f"{decision.kind}: {decision.reason}"
+            decision.index: f"{words(decision.kind)}: {decision.reason}"
             for decision in self.decisions
             if decision.kind in _TROUBLE | {Kind.WAITS}
         }
@@ -116,7 +123,7 @@ class CreateOutcome:
             "created": _first(self.created),
             "problems": _first(self.problems),
             "waiting": _first(waiting),
-            "late": list(self.late)[:_TOLD_AT_MOST],
+            "late": list(self.late)[:_LISTED_AT_MOST],
             "native_schedules": _first(self.native.changes),
             "native_problems": _first(self.native.problems),
         }
@@ -165,10 +172,18 @@ def create_backups(
     record_findings(
         ledger,
         [*observed(decisions), *native.observations],
-        looked_at(decisions, tick.records.values(), context.moment.clock) | native.evidence,
-        context.moment.clock,
+        looked_at(decisions, tick.records.values(), context.time.actual) | native.evidence,
+        context.time.actual,
     )
-    return CreateOutcome(list(decisions), tick.created, tick.problems, late, native, policy_version)
+    return CreateOutcome(
+        list(decisions),
+        tick.created,
+        tick.problems,
+        late,
+        native,
+        policy_version,
+        {**tick.unexpected, **native.unexpected},
+    )
 
 
 @dataclass(slots=True)
@@ -184,6 +199,7 @@ class _Tick:
     decisions: dict[str, Decision] = field(default_factory=dict)
     created: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    unexpected: dict[str, str] = field(default_factory=dict)
     adopted: set[str] = field(default_factory=set)
     records: dict[str, IndexRecord] = field(init=False)
     _inventory_of: Callable[[Iterable[Backup]], Inventory] = field(init=False)
@@ -192,11 +208,12 @@ class _Tick:
         backups = self.ledger.backups()
         marks = native_marks(self.ledger.schedules(), {})
         self.records = dict(self.ledger.indexes())
+        self._remember_unreadable(self.ledger.unreadable())
         self._inventory_of = lambda rows: take_inventory(
             rows,
             records=backups,
             owner=self.context.owner,
-            clock=self.context.moment.clock,
+            now=self.context.time.actual,
             native=marks,
         )
 
@@ -209,7 +226,7 @@ class _Tick:
         }
         for index in self.indexes:
             policy = assigned[index.name].policy
-            self._meet(index.name, policy.name if policy else None)
+            self._mark_seen(index.name, policy.name if policy else None)
         views = views_of(
             self.context.project,
             self.indexes,
@@ -229,7 +246,7 @@ class _Tick:
     def _serve(
         self,
         candidates: Sequence[tuple[View, Decision]],
-        room: int,
+        remaining: int,
         quota: int,
         time_left: Callable[[], float],
     ) -> list[str]:
@@ -238,37 +255,69 @@ class _Tick:
         for view, decision in in_order(candidates):
             if time_left() < STOP_BEFORE:
                 late.append(view.name)
-            elif room > 0 or decision.kind is Kind.MISSING:
-                self.decisions[view.name], room = self._attend(view, decision, room, quota)
+            elif remaining > 0 or decision.kind is Kind.MISSING:
+                try:
+                    decided = self._attend(view, decision, remaining, quota)
+                except BackupError:
+                    raise
+                except Exception as error:  # a backup may have been created all the same
+                    decided = self._broken(view, error), remaining - 1
+                self.decisions[view.name], remaining = decided
             else:
                 self.decisions[view.name] = no_quota(decision, quota)
         return late
 
     def _attend(
-        self, view: View, decision: Decision, room: int, quota: int
+        self, view: View, decision: Decision, remaining: int, quota: int
     ) -> tuple[Decision, int]:
         """Look once more, then create; returns the quota's room afterwards."""
         view, decision = self._look(view, decision)
         if decision.kind is not Kind.CREATE:
-            return decision, room
-        if room <= 0:
-            return no_quota(decision, quota), room
-        return self._create(view, decision, room)
+            return decision, remaining
+        if remaining <= 0:
+            return no_quota(decision, quota), remaining
+        return self._create(view, decision, remaining)
 
-    def _meet(self, name: str, policy: str | None) -> None:
+    def _mark_seen(self, name: str, policy: str | None) -> None:
         """Remember that the index is there."""
         known = self.records.get(name)
-        clock = self.context.moment.clock
-        self.records[name] = met(known, name, policy=policy, clock=clock)
-        if known is None or known.policy != policy or clock - known.last_seen_at >= SEEN_EVERY:
+        now = self.context.time.actual
+        self.records[name] = mark_seen(known, name, policy=policy, now=now)
+        if known is None or known.policy != policy or now - known.last_seen_at >= SEEN_EVERY:
             self.ledger.put_index(self.records[name])
 
+    def _remember_unreadable(self, items: Iterable[UnreadableItem]) -> None:
+        """Go on without records that cannot be read: they are not written anew (rule U2)."""
+        for item in items:
+            if item.kind is ItemKind.BACKUP:
+                self.adopted.add(item.backup_id)
+            elif item.kind is ItemKind.INDEX:  # it is not new: there is a record of it
+                now = self.context.time.actual
+                self.records[item.index_name] = IndexRecord(item.index_name, now - _NOT_NEW, now)
+
     def _decide(self, view: View) -> Decision:
+        """The decision by what is known now; a fault at one index must not stop the others."""
+        try:
+            return self._decide_by_claim(view)
+        except ItemUnreadable as error:  # nobody knows whether its backup was created (rule C3)
+            return self._unclear(_undecided(view), error)
+        except BackupError:
+            raise
+        except Exception as error:
+            return self._broken(view, error)
+
+    def _broken(self, view: View, error: Exception) -> Decision:
+        _LOG.error("unexpected error", exc_info=error, extra={"index": view.name})
+        problem = unexpected_problem(error)
+        self.problems[view.name] = self.unexpected[view.name] = problem
+        return replace(_undecided(view), reason=problem)
+
+    def _decide_by_claim(self, view: View) -> Decision:
         """The decision by what is known now; what became of an earlier attempt is written."""
-        decision = due(view, self.context.moment)
+        decision = due(view, self.context.time)
         if decision.kind is Kind.OPEN and decision.slot is not None:
             stored = self.ledger.claim(view.name, decision.slot)
-            decision = attempt(view, decision, stored, self.context.moment)
+            decision = attempt(view, decision, stored, self.context.time)
             if decision.claim is not None and stored is not None and decision.claim != stored:
                 decision = self._write_off(decision, decision.claim)
         self._adopt(view, decision)
@@ -303,12 +352,15 @@ class _Tick:
                 self.adopted.add(backup_id)
 
     def _adopt_one(self, index: str, entry: Entry) -> None:
-        claim = self.ledger.claim(index, entry.marker.slot) if entry.marker else None
+        try:
+            claim = self.ledger.claim(index, entry.marker.slot) if entry.marker else None
+        except ItemUnreadable:  # the backup is written down without it
+            claim = None
         untold = claim is not None and claim.state is not ClaimState.POSTED
         if claim is not None and untold and claim.backup_name == entry.backup.name:
             record_created(self.context, self.ledger, claim, entry.backup, known=entry.record)
         elif entry.record is None:
-            self.ledger.put_backup(entry.known(self.context.moment.clock))
+            self.ledger.put_backup(entry.known(self.context.time.actual))
 
     def _look(self, view: View, decision: Decision) -> tuple[View, Decision]:
         """Ask for the active incarnation and its newest backups, and decide again (rule I1)."""
@@ -316,8 +368,8 @@ class _Tick:
             fresh = list_index(self.control_plane, view.name)
             active = only_incarnation(view.name, fresh)
         except NotFound:
-            gone = replace(decision, kind=Kind.NOT_READY, reason="it was deleted meanwhile")
-            return view, gone
+            deleted = replace(decision, kind=Kind.NOT_READY, reason="it was deleted meanwhile")
+            return view, deleted
         except (PineconeError, ListingIncomplete) as error:
             return view, self._unclear(decision, error)
         self._learn(view.name, active)
@@ -347,11 +399,11 @@ class _Tick:
 
     def _learn(self, name: str, active: str | None) -> None:
         """Remember the incarnation that Pinecone named (rule I1)."""
-        record = identified(
+        record = set_incarnation(
             self.records[name],
             active,
             listed_ids={row.index_id for row in self.rows},
-            clock=self.context.moment.clock,
+            now=self.context.time.actual,
         )
         if record != self.records[name]:
             self.records[name] = record
@@ -365,7 +417,7 @@ class _Tick:
             backup = self.control_plane.describe_backup(decision.backup_id)
         except NotFound:
             reason = f"backup {decision.backup_id} was created and is gone"
-            self._write_off(decision, failed(claim, reason, self.context.moment.clock))
+            self._write_off(decision, failed(claim, reason, self.context.time.actual))
             return view, self._decide(view)
         except PineconeError as error:
             return view, self._unclear(decision, error)
@@ -376,48 +428,48 @@ class _Tick:
         self.problems[decision.index] = error.problem
         return replace(decision, kind=Kind.UNCLEAR, reason=error.problem)
 
-    def _create(self, view: View, decision: Decision, room: int) -> tuple[Decision, int]:
+    def _create(self, view: View, decision: Decision, remaining: int) -> tuple[Decision, int]:
         """Claim, POST once, write down what came of it; returns the quota's room afterwards."""
         marker = marker_of(decision, owner=self.context.owner, run_id=self.context.run_id)
         description = str(marker)
-        clock = self.context.moment.clock
+        now = self.context.time.actual
         try:
             claim = self.ledger.save_claim(
-                claimed(view.name, marker, previous=decision.claim, clock=clock)
+                claimed(view.name, marker, previous=decision.claim, now=now)
             )
         except LedgerConflict:
-            return _overtaken(decision), room
+            return _overtaken(decision), remaining
         try:
             backup = self.control_plane.create_backup(
                 view.name, name=claim.backup_name, description=description
             )
         except BackupError as error:
-            return self._not_created(decision, claim, error), _room_after(error, room)
+            return self._not_created(decision, claim, error), _remaining_after(error, remaining)
         record_created(self.context, self.ledger, claim, backup)
         self._learn(view.name, backup.index_id)
         self.created[view.name] = backup.backup_id
         reason = f"backup {backup.backup_id} was started"
         started = replace(decision, kind=Kind.UNDER_WAY, reason=reason, backup_id=backup.backup_id)
-        return started, room - 1
+        return started, remaining - 1
 
     def _not_created(self, decision: Decision, claim: Claim, error: BackupError) -> Decision:
         """What the failure of the POST means for the claim (rule C3)."""
-        clock = self.context.moment.clock
+        now = self.context.time.actual
         self.problems[decision.index] = error.problem
         kind = Kind.WAITS
         if isinstance(error, OutcomeUnknown):
-            after = ambiguous(claim, error.problem, clock)
+            after = ambiguous(claim, error.problem, now)
         elif isinstance(error, NotFound):
-            after, kind = refused(claim, error.problem, clock), Kind.NOT_READY
+            after, kind = refused(claim, error.problem, now), Kind.NOT_READY
         elif isinstance(error, _REFUSALS):
-            after, kind = refused(claim, error.problem, clock), Kind.REFUSED
+            after, kind = refused(claim, error.problem, now), Kind.REFUSED
         else:
-            after = failed(claim, error.problem, clock)
+            after = failed(claim, error.problem, now)
             kind = Kind.GIVEN_UP if after.state is ClaimState.GIVEN_UP else Kind.WAITS
-        told = replace(
+        outcome = replace(
             decision, kind=kind, reason=error.problem, until=after.next_attempt_at, claim=after
         )
-        return self._write_off(told, after)
+        return self._write_off(outcome, after)
 
 
 def record_created(
@@ -428,7 +480,7 @@ def record_created(
     *,
     known: BackupRecord | None = None,
 ) -> None:
-    """Write down a backup that Pinecone has: the news of it, its record, then its claim.
+    """Write down a backup that Pinecone has: the event of it, its record, then its claim.
 
     In this order a crash in between leaves the claim as it was, and the next tick does it again
     under the same event id. ``known`` is the record that another run has written meanwhile.
@@ -455,7 +507,7 @@ def record_created(
                 index_id=backup.index_id,
                 name=claim.backup_name,
                 created_at=backup.created_at,
-                first_seen_at=context.moment.clock,
+                first_seen_at=context.time.actual,
             )
         )
     with suppress(LedgerConflict):  # whoever came in between read the same listing
@@ -463,21 +515,21 @@ def record_created(
 
 
 def created_event(
-    context: RunContext, backup: Backup, *, name: str, run_id: str, **told: Any
+    context: RunContext, backup: Backup, *, name: str, run_id: str, **more: Any
 ) -> DomainEvent:
-    """The news of a backup that was started; one event, however often it is told."""
+    """The event of a backup that was started; one event, however often it is told."""
     return DomainEvent.of(
         "backup.created",
         backup.backup_id,
         project=context.project,
-        at=context.moment.clock,
+        at=context.time.actual,
         backup_id=backup.backup_id,
         name=name,
         index=backup.index_name,
         index_id=backup.index_id,
         run_id=run_id,
         actor=context.actor,
-        **told,
+        **more,
     )
 
 
@@ -486,7 +538,7 @@ def _failure(context: RunContext, claim: Claim, backup_id: str) -> DomainEvent:
         "backup.failed",
         backup_id,
         project=context.project,
-        at=context.moment.clock,
+        at=context.time.actual,
         backup_id=backup_id,
         name=claim.backup_name,
         index=claim.index_name,
@@ -498,18 +550,22 @@ def _failure(context: RunContext, claim: Claim, backup_id: str) -> DomainEvent:
     )
 
 
+def _undecided(view: View) -> Decision:
+    return Decision(view.name, Kind.UNCLEAR, "", view.assigned.policy)
+
+
 def _overtaken(decision: Decision) -> Decision:
     """A lost race is no error: the other run does the work."""
     return replace(decision, kind=Kind.WAITS, reason="another run has taken the claim")
 
 
-def _room_after(error: BackupError, room: int) -> int:
+def _remaining_after(error: BackupError, remaining: int) -> int:
     """An unknown outcome may have used the quota up; a refusal for it leaves none to others."""
     if isinstance(error, QuotaReached):
         return 0
-    return room - 1 if isinstance(error, OutcomeUnknown) else room
+    return remaining - 1 if isinstance(error, OutcomeUnknown) else remaining
 
 
-def _first(told: Mapping[str, str]) -> dict[str, str]:
+def _first(rows: Mapping[str, str]) -> dict[str, str]:
     """As much as fits into a run's record."""
-    return dict(sorted(told.items())[:_TOLD_AT_MOST])
+    return dict(sorted(rows.items())[:_LISTED_AT_MOST])

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING
 from pinecone_backup.errors import BackupError, NotFound, OutcomeUnknown, PreconditionFailed
 from pinecone_backup.model import Status
 from pinecone_backup.records import Deletion, DeletionState
+from pinecone_backup.rules.containment import protects
+from pinecone_backup.usecases.findings import unexpected_problem
 from pinecone_backup.usecases.gone import deleted_event
 from pinecone_backup.usecases.listing import active_incarnation
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.plan import Facts, Plan, PlanItem, PlannedIndex
     from pinecone_backup.rules.policy import PolicyDocument
 
+_LOG = logging.getLogger(__name__)
 STOP_BEFORE = 75.0
 """Seconds before the function's end at which no further call is begun; one call with all its
 repetitions takes up to a minute."""
@@ -37,7 +41,7 @@ WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class PruneServices:
     """What a prune works with.
 
     Attributes:
@@ -64,10 +68,16 @@ class Deletions:
         deferred: Ids left to the next run because time ran out.
         skipped_indexes: Why an index was left out, by name.
         changed: Names whose active incarnation is not the planned one, with what was found (I1).
+        unexpected: What broke at an index, by its name; the other indexes went on.
     """
 
     def __init__(
-        self, context: RunContext, tools: Tools, facts: Facts, plan: Plan, chosen: frozenset[str]
+        self,
+        context: RunContext,
+        services: PruneServices,
+        facts: Facts,
+        plan: Plan,
+        chosen: frozenset[str],
     ) -> None:
         self._plan = plan
         self.deleted: list[str] = []
@@ -76,8 +86,9 @@ class Deletions:
         self.deferred: list[str] = []
         self.skipped_indexes: dict[str, str] = {}
         self.changed: dict[str, str] = {}
+        self.unexpected: dict[str, str] = {}
         self._context = context
-        self._tools = tools
+        self._services = services
         self._facts = facts
         self._chosen = chosen
         self._broken = threading.Event()
@@ -97,7 +108,7 @@ class Deletions:
         if not work:
             return
         indexes = {index.index_id: index for index in self._plan.indexes}
-        with ThreadPoolExecutor(min(self._tools.workers, len(work))) as pool:
+        with ThreadPoolExecutor(min(self._services.workers, len(work))) as pool:
             running = [
                 pool.submit(self._index, indexes[index_id], items)
                 for index_id, items in work.items()
@@ -115,6 +126,13 @@ class Deletions:
                 self.skipped_indexes[index.index_name] = doubt
                 return
             self._delete_in_order(items)
+        except BackupError:
+            self._broken.set()
+            raise
+        except Exception as error:  # a fault at one index must not stop the others
+            _LOG.exception("unexpected error", extra={"index": index.index_name})
+            self.unexpected[index.index_name] = unexpected_problem(error)
+            self.skipped_indexes[index.index_name] = unexpected_problem(error)
         except BaseException:
             self._broken.set()
             raise
@@ -126,16 +144,22 @@ class Deletions:
                 self.deferred.append(item.backup_id)
             elif held & {item.backup_id, item.index_name}:
                 self.failed[item.backup_id] = "a hold was placed while this run was planning"
+            elif unreadable := protects(
+                self._services.ledger.unreadable(),
+                backup_id=item.backup_id,
+                index_name=item.index_name,
+            ):
+                self.failed[item.backup_id] = unreadable
             else:
                 self._delete(item)
 
     def _out_of_time(self) -> bool:
-        return self._tools.time_left() < STOP_BEFORE
+        return self._services.time_left() < STOP_BEFORE
 
     def _held_now(self) -> frozenset[str]:
         """What is held now: a hold may be younger than the plan (rule D1)."""
-        clock = self._context.moment.clock
-        return frozenset(hold.target for hold in self._tools.ledger.holds() if hold.active(clock))
+        now = self._context.time.actual
+        return frozenset(hold.target for hold in self._services.ledger.holds() if hold.active(now))
 
     def _doubt(self, index: PlannedIndex) -> str:
         """Why nothing of the index may be deleted just now (rules I1 and D5), or empty."""
@@ -148,8 +172,8 @@ class Deletions:
         name = index.index_name
         if all(listed.name != name for listed in self._facts.indexes):
             return ""  # a deleted index whose name is free; a living one is always listed
-        plane, asked = self._tools.control_plane, self._facts.active
-        active = asked[name] if name in asked else active_incarnation(plane, name)
+        control_plane, asked = self._services.control_plane, self._facts.active
+        active = asked[name] if name in asked else active_incarnation(control_plane, name)
         if index.orphan == (active != index.index_id):
             return ""
         self.changed[name] = active or "an incarnation without backups"
@@ -159,7 +183,7 @@ class Deletions:
         if index.anchor is None:
             return ""
         try:
-            anchor = self._tools.control_plane.describe_backup(index.anchor)
+            anchor = self._services.control_plane.describe_backup(index.anchor)
         except NotFound:
             return f"its newest good backup {index.anchor} is gone"
         if anchor.status is Status.READY and anchor.index_id == index.index_id:
@@ -168,19 +192,19 @@ class Deletions:
 
     def _delete(self, item: PlanItem) -> None:
         entry = self._facts.inventory.entries[item.backup_id]
-        record = entry.known(self._context.moment.clock)
+        record = entry.known(self._context.time.actual)
         intent = Deletion(
             DeletionState.UNKNOWN,
-            self._context.moment.clock,
+            self._context.time.actual,
             self._context.run_id,
             self._context.actor,
             item.reasons,
         )
-        self._tools.ledger.put_backup(replace(record, deletion=intent))
+        self._services.ledger.put_backup(replace(record, deletion=intent))
         outcome = self._ask(intent, item.backup_id)
-        self._tools.ledger.put_backup(replace(record, deletion=outcome))
-        if outcome.state.spent:
-            self._tools.ledger.record_event(deleted_event(self._context, record, outcome))
+        self._services.ledger.put_backup(replace(record, deletion=outcome))
+        if outcome.state.accepted:
+            self._services.ledger.record_event(deleted_event(self._context, record, outcome))
             self.deleted.append(item.backup_id)
         elif outcome.state is DeletionState.SKIPPED:
             self.skipped.append(item.backup_id)
@@ -190,9 +214,9 @@ class Deletions:
     def _ask(self, intent: Deletion, backup_id: str) -> Deletion:
         """Rule D6."""
         try:
-            self._tools.control_plane.delete_backup(backup_id)
+            self._services.control_plane.delete_backup(backup_id)
         except NotFound:
-            return replace(intent, state=DeletionState.GONE)
+            return replace(intent, state=DeletionState.DELETED)
         except PreconditionFailed as error:
             return replace(intent, state=DeletionState.SKIPPED, error=error.problem)
         except OutcomeUnknown as error:

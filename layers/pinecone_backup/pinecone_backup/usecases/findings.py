@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import RuleForbids, SubjectUnknown
 from pinecone_backup.model import DomainEvent
-from pinecone_backup.rules.findings import reconcile
+from pinecone_backup.rules.containment import observe_unreadable
+from pinecone_backup.rules.findings import Evidence, reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.ports import Ledger
     from pinecone_backup.records import Finding
-    from pinecone_backup.rules.findings import Changes, Evidence, Observation
+    from pinecone_backup.rules.findings import Changes, Observation
 
 
 def record_findings(
@@ -47,8 +48,26 @@ def record_findings(
     return changes
 
 
+def record_unreadable(ledger: Ledger, at: datetime) -> None:
+    """Open a finding for each item that this ledger object has found unreadable (rule U2).
+
+    Whether an older one is over is for those to say who look completely.
+
+    Raises:
+        LedgerError: The ledger could not be read or written.
+    """
+    items = ledger.unreadable()
+    if items:
+        record_findings(ledger, observe_unreadable(items), Evidence(), at)
+
+
+def unexpected_problem(error: Exception) -> str:
+    """What people are shown of an error that nobody expected: no text of it, no secret."""
+    return f"Unexpected {type(error).__name__}; the function's log has the traceback"
+
+
 def acknowledge_finding(
-    ledger: Ledger, finding_id: str, *, who: str, why: str, clock: datetime
+    ledger: Ledger, finding_id: str, *, who: str, reason: str, now: datetime
 ) -> Finding:
     """Note that somebody knows of an open finding; it stays open, and says so.
 
@@ -57,7 +76,7 @@ def acknowledge_finding(
         RuleForbids: It has resolved, or no reason is given.
         LedgerError: The ledger could not be read or written.
     """
-    if not why.strip():
+    if not reason.strip():
         raise RuleForbids("Acknowledging needs a reason", rule="reason", next_step="Say why.")
     known = {finding.finding_id: finding for finding in ledger.findings()}
     finding = known.get(finding_id)
@@ -66,17 +85,18 @@ def acknowledge_finding(
     if not finding.open:
         raise RuleForbids(f"Finding {finding_id} has resolved already", rule="resolved")
     noted = replace(
-        finding, acknowledged_by=who, acknowledged_reason=why.strip(), acknowledged_at=clock
+        finding, acknowledged_by=who, acknowledged_reason=reason.strip(), acknowledged_at=now
     )
     ledger.put_finding(noted)
     ledger.record_event(
         DomainEvent.of(
             "finding.acknowledged",
-            f"{finding_id}|{clock.isoformat()}",
+            f"{finding_id}|{now.isoformat()}",
             project=ledger.project,
-            at=clock,
+            at=now,
             finding_id=finding_id,
             control=finding.control,
+            severity=str(finding.severity),
             subject=finding.subject,
             title=finding.title,
             reason=noted.acknowledged_reason,

@@ -16,10 +16,10 @@ NOT_BY_US = "gone, and not deleted by us"
 """The reason in the record of a backup that somebody else deleted, or that expired."""
 
 
-def confirm_gone(context: RunContext, ledger: Ledger, record: BackupRecord) -> BackupRecord:
+def confirm_deleted(context: RunContext, ledger: Ledger, record: BackupRecord) -> BackupRecord:
     """Close the record of a backup that a description did not find.
 
-    A deletion of ours that may have happened has happened: the news of it goes out, once.
+    A deletion of ours that may have happened has happened: the event of it goes out, once.
 
     Returns:
         The record as it was written; ``actor`` is empty where it was not us.
@@ -27,20 +27,22 @@ def confirm_gone(context: RunContext, ledger: Ledger, record: BackupRecord) -> B
     Raises:
         LedgerError: Nothing is closed; the next run looks again.
     """
-    clock, deletion = context.moment.clock, record.deletion
-    if deletion is not None and (deletion.state.spent or deletion.state is DeletionState.UNKNOWN):
+    now, deletion = context.time.actual, record.deletion
+    if deletion is not None and (
+        deletion.state.accepted or deletion.state is DeletionState.UNKNOWN
+    ):
         ledger.record_event(deleted_event(context, record, deletion))
     else:
-        deletion = Deletion(DeletionState.GONE, clock, context.run_id, "", (NOT_BY_US,))
+        deletion = Deletion(DeletionState.DELETED, now, context.run_id, "", (NOT_BY_US,))
     closed = replace(
-        record, deletion=replace(deletion, state=DeletionState.GONE, confirmed_at=clock)
+        record, deletion=replace(deletion, state=DeletionState.DELETED, confirmed_at=now)
     )
     ledger.put_backup(closed)
     return closed
 
 
 def deleted_event(context: RunContext, record: BackupRecord, deletion: Deletion) -> DomainEvent:
-    """The news of a deletion, the same from whichever run tells it first."""
+    """The event of a deletion, the same from whichever run tells it first."""
     return DomainEvent.of(
         "backup.deleted",
         record.backup_id,

@@ -6,15 +6,17 @@ index may fail: that index is then unknown, and the others are not (rule U1).
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pinecone_backup.errors import ListingIncomplete, NotFound, PineconeError
+from pinecone_backup.errors import BackupError, ListingIncomplete, NotFound, PineconeError
 from pinecone_backup.model import Status
 from pinecone_backup.records import ScheduleRecord
 from pinecone_backup.rules.inventory import missing, native_marks, take_inventory
 from pinecone_backup.rules.marker import Marker
-from pinecone_backup.usecases.gone import confirm_gone
+from pinecone_backup.usecases.findings import unexpected_problem
+from pinecone_backup.usecases.gone import confirm_deleted
 from pinecone_backup.usecases.listing import active_incarnation, list_project, own_writes
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pinecone_backup.records import BackupRecord
     from pinecone_backup.rules.inventory import Inventory
 
+_LOG = logging.getLogger(__name__)
 RESERVE = 90.0
 """Seconds kept back for judging, recording and reporting; one call with all its repetitions
 takes up to a minute of them."""
@@ -46,6 +49,7 @@ class IndexSight:
         active_id: Its incarnation; None when it has no backup, or when ``problem`` is set.
         schedules: None when they could not be listed; ``schedules_problem`` says why.
         runs: The histories that were asked for, by schedule id.
+        unexpected: The problem, where it is one that nobody expected.
     """
 
     index: Index
@@ -54,6 +58,7 @@ class IndexSight:
     schedules: Sequence[NativeSchedule] | None = None
     schedules_problem: str = ""
     runs: Mapping[str, Sequence[NativeRun]] = field(default_factory=dict)
+    unexpected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Sight:
     inventory: Inventory
     indexes: Sequence[IndexSight]
     restores: Sequence[RestoreJob] | None
-    gone: Sequence[BackupRecord]
+    deleted: Sequence[BackupRecord]
     doubts: Mapping[str, str]
     schedule_records: Sequence[ScheduleRecord]
 
@@ -95,7 +100,7 @@ def look(
     sights = [
         sight
         for index in indexes
-        if (sight := _look_at(control_plane, index, rows, enough_time)) is not None
+        if (sight := _look_guarded(control_plane, index, rows, enough_time)) is not None
     ]
     known = {record.schedule_id: record for record in ledger.schedules()}
     remembered = [
@@ -112,18 +117,16 @@ def look(
     records = ledger.backups()
 
     def inventory_of(found: Sequence[Backup]) -> Inventory:
-        clock = context.moment.clock
-        return take_inventory(
-            found, records=records, owner=context.owner, clock=clock, native=marks
-        )
+        now = context.time.actual
+        return take_inventory(found, records=records, owner=context.owner, now=now, native=marks)
 
     inventory = inventory_of(rows)
-    found, gone, doubts = _describe_missing(
+    found, deleted, doubts = _describe_missing(
         context, control_plane, ledger, missing(inventory, records), enough_time=enough_time
     )
     if found:
         inventory = inventory_of([*rows, *found])
-    return Sight(inventory, sights, restores, gone, doubts, remembered)
+    return Sight(inventory, sights, restores, deleted, doubts, remembered)
 
 
 def _restores(control_plane: ControlPlane) -> Sequence[RestoreJob] | None:
@@ -131,6 +134,23 @@ def _restores(control_plane: ControlPlane) -> Sequence[RestoreJob] | None:
         return list(control_plane.restore_jobs())
     except (PineconeError, ListingIncomplete):
         return None
+
+
+def _look_guarded(
+    control_plane: ControlPlane,
+    index: Index,
+    rows: Sequence[Backup],
+    enough_time: Callable[[], bool],
+) -> IndexSight | None:
+    """One index; a fault at it must not stop the audit of the others."""
+    try:
+        return _look_at(control_plane, index, rows, enough_time)
+    except BackupError:
+        raise
+    except Exception as error:
+        _LOG.exception("unexpected error", extra={"index": index.name})
+        problem = unexpected_problem(error)
+        return IndexSight(index, problem=problem, schedules_problem=problem, unexpected=problem)
 
 
 def _look_at(
@@ -188,15 +208,15 @@ def _remembered(
     context: RunContext,
 ) -> ScheduleRecord:
     """The schedule with its runs that are listed: they stay native when it is deleted (G5)."""
-    clock = context.moment.clock
+    now = context.time.actual
     record = known or ScheduleRecord(
-        schedule.schedule_id, schedule.name, sight.index.name, schedule.index_id, clock, clock
+        schedule.schedule_id, schedule.name, sight.index.name, schedule.index_id, now, now
     )
     runs = sight.runs.get(schedule.schedule_id, ())
     ids = {run.backup_id for run in runs} | set(record.backup_ids)
     coming = {run.backup_id for run in runs if run.status not in _DONE}
     kept = ids & (coming | {row.backup_id for row in rows})
-    return replace(record, last_seen_at=clock, backup_ids=tuple(sorted(kept)))
+    return replace(record, last_seen_at=now, backup_ids=tuple(sorted(kept)))
 
 
 def _describe_missing(
@@ -209,7 +229,7 @@ def _describe_missing(
 ) -> tuple[list[Backup], list[BackupRecord], dict[str, str]]:
     """Describe what the ledger knows and the listing misses, before calling it gone (N2)."""
     found: list[Backup] = []
-    gone: list[BackupRecord] = []
+    deleted: list[BackupRecord] = []
     doubts: dict[str, str] = {}
     for record in records:
         if not enough_time():
@@ -218,7 +238,7 @@ def _describe_missing(
         try:
             found.append(control_plane.describe_backup(record.backup_id))
         except NotFound:
-            gone.append(confirm_gone(context, ledger, record))
+            deleted.append(confirm_deleted(context, ledger, record))
         except PineconeError as error:
             doubts[record.index_name] = error.problem
-    return found, gone, doubts
+    return found, deleted, doubts

@@ -1,11 +1,11 @@
-"""Tell people: turn an event into one message per target, and deliver each of them once.
+"""Notify people and programs: one message per event and target, each delivered once.
 
 Two kinds of records reach ``Notifier``. An event of the bus fans out into one delivery per target
 that wants it; a delivery is one attempt to reach one target. Every message ends delivered,
 filtered out, or in the dead-letter queue with its reason; what fails for now waits longer and
 longer in its queue, for a day.
 
-A target hears an event once: a delivery log knows what was delivered and holds off a second
+A target gets an event once: a delivery log knows what was delivered and holds off a second
 attempt while one is under way. Where a crash leaves it unknown, the message goes again, under
 the same id.
 """
@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import traceback
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import (
@@ -31,18 +29,19 @@ from pinecone_backup.errors import (
     StoreUnavailable,
     TargetGone,
 )
+from pinecone_backup.ports import DeliveryStatus
 from pinecone_backup.webhooks.inbox import Delivery, read_body
 from pinecone_backup.webhooks.messages import build_message
-from pinecone_backup.webhooks.ports import Standing
 from pinecone_backup.webhooks.targets import PagerDutyTarget, Targets, read_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
-    from pinecone_backup.ports import Metrics
-    from pinecone_backup.webhooks.inbox import Announcement
+    from pinecone_backup.ports import Courier, DeliveryLog, DeliveryQueue, Metrics, TargetsSecret
+    from pinecone_backup.webhooks.inbox import Announcement, Record
+    from pinecone_backup.webhooks.links import Pages
     from pinecone_backup.webhooks.messages import Message
-    from pinecone_backup.webhooks.ports import Courier, DeliveryLog, DeliveryQueue, TargetsSecret
     from pinecone_backup.webhooks.targets import Target
 
 GIVE_UP_AFTER = timedelta(hours=24)
@@ -57,23 +56,6 @@ NEEDED_SECONDS = 30.0
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One received message of either queue.
-
-    Attributes:
-        receipt: The handle that changes its visibility.
-        received: How often it has been received, this time included.
-        sent_at: When it entered its queue, UTC.
-    """
-
-    record_id: str
-    body: str = field(repr=False)
-    receipt: str = field(repr=False)
-    received: int
-    sent_at: datetime
-
-
 class Notifier:
     """Handles batches of records, one record at a time.
 
@@ -82,11 +64,12 @@ class Notifier:
         secrets: Reads it, and keeps it for a while.
         courier: Delivers.
         log: Knows what was delivered.
-        queue: Takes deliveries, hides them for later, and buries them.
+        queue: Takes deliveries, hides them for later, and takes dead letters.
         metrics: Takes ``WebhookDelivered``, ``WebhookDeferred`` and ``WebhookRefused`` by target,
             ``EventsWithoutTarget``, ``EventsMalformed`` and ``TargetsInvalid``.
-        clock: The real clock.
+        clock: The real clock, aware.
         jitter: A random number in [0, 1).
+        pages: Where the links of messages lead.
     """
 
     def __init__(
@@ -98,8 +81,9 @@ class Notifier:
         log: DeliveryLog,
         queue: DeliveryQueue,
         metrics: Metrics,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        jitter: Callable[[], float] = random.random,
+        clock: Callable[[], datetime],
+        jitter: Callable[[], float],
+        pages: Pages,
     ) -> None:
         self._secret_name = secret_name
         self._secrets = secrets
@@ -109,6 +93,7 @@ class Notifier:
         self._metrics = metrics
         self._clock = clock
         self._jitter = jitter
+        self._pages = pages
 
     def handle(
         self, records: Sequence[Record], *, seconds_left: Callable[[], float] = lambda: math.inf
@@ -137,33 +122,38 @@ class Notifier:
             self._fan_out(arrived)
         except EventMalformed as error:
             self._metrics.gauge("EventsMalformed", 1)
-            return self._bury(record, str(error))
+            return self._dead_letter(record, str(error))
         except BackupError as error:
             _LOG.warning("the record stays in its queue", extra={"reason": str(error)})
             return False
-        except Exception as error:  # one record's surprise must not keep the others
-            _surprised(error)
+        except Exception as error:  # one record's defect must not stop the others
+            _log_unexpected(error)
             return False
         return True
 
-    # One event: who is to hear it
+    # One event: which targets get it
 
     def _fan_out(self, announced: Announcement) -> None:
         targets = self._targets()
         if not targets.valid and not targets.invalid:
             self._metrics.gauge("EventsWithoutTarget", 1)
-            _LOG.warning("no targets configured", extra=_named(announced))
+            _LOG.warning("no targets configured", extra=_fields(announced))
             return
-        message = build_message(announced.event, owner=announced.owner)
+        message = self._message(announced)
         wanting = [name for name, target in targets.valid.items() if target.wants(message)]
         # A target with a mistake gets its deliveries, too: they wait until it is mended.
         for name in (*wanting, *targets.invalid):
             self._queue.send(Delivery(target=name, event=announced).model_dump_json())
-        _LOG.info("event fanned out", extra=_named(announced) | {"targets": wanting})
+        _LOG.info("event fanned out", extra=_fields(announced) | {"targets": wanting})
 
-    def _targets(self) -> Targets:
+    def _message(self, announced: Announcement) -> Message:
+        return build_message(
+            announced.event, owner=announced.owner, pages=self._pages, now=self._clock()
+        )
+
+    def _targets(self, *, fresh: bool = False) -> Targets:
         try:
-            targets = read_targets(self._secrets.read_json(self._secret_name))
+            targets = read_targets(self._secrets.read_json(self._secret_name, fresh=fresh))
         except SecretNotSet:
             return Targets()
         wrong = len(targets.invalid) + len(targets.nameless)
@@ -176,39 +166,39 @@ class Notifier:
     # One delivery: one event to one target
 
     def _deliver(self, delivery: Delivery, record: Record) -> bool:
-        told = _named(delivery.event) | {"target": delivery.target}
+        fields = _fields(delivery.event) | {"target": delivery.target}
         try:
-            self._attempt(delivery, told)
+            self._attempt(delivery, fields)
         except DeliveryRefused as error:
             self._metrics.gauge("WebhookRefused", 1, target=delivery.target)
-            _LOG.warning("delivery refused", extra=told | {"reason": str(error)})
-            return self._bury(record, str(error))
+            _LOG.warning("delivery refused", extra=fields | {"reason": str(error)})
+            return self._dead_letter(record, str(error))
         except BackupError as error:  # of the log and the secret as well: only time can help
             self._metrics.gauge("WebhookDeferred", 1, target=delivery.target)
-            _LOG.warning("delivery deferred", extra=told | {"reason": str(error)})
+            _LOG.warning("delivery deferred", extra=fields | {"reason": str(error)})
             return self._defer(record, error)
         return True
 
-    def _attempt(self, delivery: Delivery, told: dict[str, object]) -> None:
+    def _attempt(self, delivery: Delivery, fields: dict[str, object]) -> None:
         target = self._target(delivery.target)
-        message = build_message(delivery.event.event, owner=delivery.event.owner)
+        message = self._message(delivery.event)
         if not target.wants(message) or self._overtaken(target, message):
-            _LOG.info("the target does not want the event (any more)", extra=told)
+            _LOG.info("the target does not want the event (any more)", extra=fields)
             return
-        if self._log.is_gone(target.name, target.fingerprint):
+        if self._log.is_disabled(target.name, target.fingerprint):
             raise TargetGone(
                 f"Target {target.name!r} answered 410 before and is not tried again",
                 next_step="Remove it from the targets secret, or give it its new URL.",
             )
-        standing = self._log.begin(message.event_id, target.name, clock=self._clock())
-        if standing is Standing.DELIVERED:
-            _LOG.info("delivered before", extra=told)
-        elif standing is Standing.IN_FLIGHT:
+        status = self._log.begin(message.event_id, target.name, now=self._clock())
+        if status is DeliveryStatus.DELIVERED:
+            _LOG.info("delivered before", extra=fields)
+        elif status is DeliveryStatus.IN_FLIGHT:
             raise DeliveryDeferred("Another attempt is under way, or broke off", retry_after=60)
         else:
             self._send(target, message)
             self._metrics.gauge("WebhookDelivered", 1, target=target.name)
-            _LOG.info("delivered", extra=told)
+            _LOG.info("delivered", extra=fields)
 
     def _send(self, target: Target, message: Message) -> None:
         event, name = message.event_id, target.name
@@ -219,16 +209,18 @@ class Notifier:
                 self._disable(target, error)
             self._try_to(lambda: self._log.release(event, name))
             raise
-        self._try_to(lambda: self._log.mark_delivered(event, name, clock=self._clock()))
+        self._try_to(lambda: self._log.mark_delivered(event, name, now=self._clock()))
 
     def _disable(self, target: Target, error: TargetGone) -> None:
         _LOG.error("target disabled", extra={"target": target.name, "reason": str(error)})
         self._try_to(
-            lambda: self._log.mark_gone(target.name, target.fingerprint, clock=self._clock())
+            lambda: self._log.mark_disabled(target.name, target.fingerprint, now=self._clock())
         )
 
     def _target(self, name: str) -> Target:
         targets = self._targets()
+        if name not in targets.valid and name not in targets.invalid:
+            targets = self._targets(fresh=True)  # it may have been added a moment ago
         if name in targets.valid:
             return targets.valid[name]
         if name in targets.invalid:
@@ -241,43 +233,43 @@ class Notifier:
         )
 
     def _overtaken(self, target: Target, message: Message) -> bool:
-        """Whether the end of what the message says was told before; only incidents would stay."""
+        """Whether the finding has ended since: the incident that this opens would stay open."""
         if not isinstance(target, PagerDutyTarget) or message.topic is None:
             return False
         if message.resolved:
             self._log.mark_resolved(
-                message.topic, target.name, at=message.occurred_at, clock=self._clock()
+                message.topic, target.name, at=message.occurred_at, now=self._clock()
             )
             return False
-        over = self._log.resolved_at(message.topic, target.name)
-        return over is not None and message.occurred_at < over
+        ended = self._log.resolved_at(message.topic, target.name)
+        return ended is not None and message.occurred_at < ended
 
     # What cannot be settled now, or ever
 
     def _defer(self, record: Record, error: BackupError) -> bool:
         age = self._clock() - record.sent_at
         if age >= GIVE_UP_AFTER:
-            return self._bury(record, f"Given up after {age}: {error.problem}")
+            return self._dead_letter(record, f"Given up after {age}: {error.problem}")
         asked = error.retry_after if isinstance(error, DeliveryDeferred) else None
         seconds = delay(record.received, asked, self._jitter())
         try:
             self._queue.postpone(record.receipt, seconds=seconds)
         except StoreUnavailable as unavailable:
             # It comes back when the queue's own visibility timeout ends.
-            _LOG.warning("could not postpone", extra={"reason": str(unavailable)})
+            _LOG.warning("the record was not postponed", extra={"reason": str(unavailable)})
         return False
 
-    def _bury(self, record: Record, reason: str) -> bool:
+    def _dead_letter(self, record: Record, reason: str) -> bool:
         try:
-            self._queue.bury(record.body, reason=reason)
+            self._queue.dead_letter(record.body, reason=reason)
         except StoreUnavailable as unavailable:
-            _LOG.warning("could not bury", extra={"reason": str(unavailable)})
+            _LOG.warning("the record is no dead letter yet", extra={"reason": str(unavailable)})
             return False
         _LOG.error("dead letter", extra={"record": record.record_id, "reason": reason})
         return True
 
     def _try_to(self, write: Callable[[], None]) -> None:
-        """Write to the log what matters less than what has just happened."""
+        """Write to the delivery log; a failure changes nothing about what was delivered."""
         try:
             write()
         except LedgerError as error:
@@ -297,11 +289,11 @@ def delay(received: int, retry_after: float | None, jitter: float) -> int:
     return min(math.ceil(max(own, retry_after or 0)), MOST_HIDDEN_SECONDS)
 
 
-def _named(announced: Announcement) -> dict[str, object]:
+def _fields(announced: Announcement) -> dict[str, object]:
     return {"event_id": announced.id, "event_type": announced.type, "project": announced.project}
 
 
-def _surprised(error: Exception) -> None:
+def _log_unexpected(error: Exception) -> None:
     """Log where an unexpected error arose; its text might quote what must not be logged."""
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-5:]]

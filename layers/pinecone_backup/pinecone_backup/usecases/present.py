@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pinecone_backup.rules.containment import PROTECTING
 from pinecone_backup.rules.inventory import native_marks, take_inventory
 from pinecone_backup.rules.plan import Facts, ambiguous_names
 from pinecone_backup.rules.verdict import judge
@@ -11,7 +12,7 @@ from pinecone_backup.usecases.listing import list_project, own_writes
 from pinecone_backup.usecases.prune import active_or_none, restoring
 
 if TYPE_CHECKING:
-    from pinecone_backup.model import Moment
+    from pinecone_backup.model import RunTime
     from pinecone_backup.ports import ControlPlane, Ledger
     from pinecone_backup.rules.policy import PolicyDocument
 
@@ -21,9 +22,9 @@ def present_facts(
     ledger: Ledger,
     *,
     document: PolicyDocument,
-    version: str,
+    policy_version: str,
     owner: str,
-    moment: Moment,
+    time: RunTime,
 ) -> Facts:
     """The facts of this moment; verdicts that are due are taken and not stored.
 
@@ -41,7 +42,7 @@ def present_facts(
         rows,
         records=records,
         owner=owner,
-        clock=moment.clock,
+        now=time.actual,
         native=native_marks(ledger.schedules(), {}),
     )
     policies = {
@@ -53,16 +54,23 @@ def present_facts(
         for incarnation in inventory.incarnations.values()
         if (policy := policies.get(incarnation.index_name))
     }
-    inventory = judge(inventory, shrink_percent=limits, clock=moment.clock).inventory
+    unreadable = ledger.inspect(PROTECTING)
+    inventory = judge(
+        inventory,
+        shrink_percent=limits,
+        now=time.actual,
+        unreadable={item.backup_id for item in unreadable},
+    ).inventory
     return Facts(
         project=ledger.project,
         inventory=inventory,
         indexes=indexes,
         document=document,
-        version=version,
-        moment=moment,
+        policy_version=policy_version,
+        time=time,
         holds=ledger.holds(),
         restoring=restoring(control_plane, ledger),
+        unreadable=unreadable,
         active={
             name: active_or_none(control_plane, name)
             for name in ambiguous_names(inventory, indexes)

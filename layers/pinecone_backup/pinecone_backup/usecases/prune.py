@@ -7,26 +7,34 @@ listed nor described, confirms it gone (rule N2).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.errors import NotFound, PineconeError, PolicyInvalid, SubjectUnknown
+from pinecone_backup.errors import (
+    ItemUnreadable,
+    NotFound,
+    PineconeError,
+    PolicyInvalid,
+    SubjectUnknown,
+)
 from pinecone_backup.model import DomainEvent, RunKind
 from pinecone_backup.records import PlanRecord, PlanState, RunState, Verdict
+from pinecone_backup.rules.containment import PROTECTING
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.rules.inventory import Worth, missing, native_marks, take_inventory
 from pinecone_backup.rules.plan import Action, Baseline, Facts, Plan, ambiguous_names, make_plan
 from pinecone_backup.rules.verdict import EMPTY_AS_THE_INDEX, judge
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.approvals import approval_in_force, approved_plan
-from pinecone_backup.usecases.deletions import STOP_BEFORE, Deletions, Tools
+from pinecone_backup.usecases.deletions import STOP_BEFORE, Deletions, PruneServices
 from pinecone_backup.usecases.findings import record_findings
-from pinecone_backup.usecases.gone import confirm_gone
+from pinecone_backup.usecases.gone import confirm_deleted
 from pinecone_backup.usecases.listing import active_incarnation, list_project, own_writes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from pinecone_backup.model import Backup, Index, RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
@@ -53,6 +61,7 @@ class PruneOutcome:
         deferred: Left to the next run because time ran out.
         skipped_indexes: Why an index was left out, by name.
         vanished: Backups that are gone and that we did not delete.
+        unexpected: What broke at an index, by its name; the other indexes went on.
         baseline: What the next prune compares a changed policy with (rule D3).
     """
 
@@ -69,10 +78,11 @@ class PruneOutcome:
     skipped_indexes: Mapping[str, str] = field(default_factory=dict)
     confirmed_gone: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
+    unexpected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> RunState:
-        """Stopped by a rail, finished in part, or finished."""
+        """Stopped by a safeguard, finished in part, or finished."""
         held_back = self.mode is PruneMode.ENFORCE and self.plan.held_back and not self.approved
         if self.plan.stopped or held_back:
             return RunState.STOPPED
@@ -111,10 +121,10 @@ class PruneOutcome:
 
 def prune(
     context: RunContext,
-    tools: Tools,
+    services: PruneServices,
     *,
     document: PolicyDocument,
-    version: str,
+    policy_version: str,
     mode: PruneMode,
     digest: str | None = None,
 ) -> PruneOutcome:
@@ -122,9 +132,9 @@ def prune(
 
     Args:
         context: The run.
-        tools: The outside.
+        services: What the prune works with.
         document: The policy, with its ``version``.
-        version: The version of the document.
+        policy_version: The version of the document.
         mode: What the deployment allows.
         digest: An approved plan to execute; without it, the newest approval in force is used.
 
@@ -136,19 +146,24 @@ def prune(
         LedgerError: The ledger failed; what was deleted until then is recorded.
         StoreUnavailable: The plan could not be stored; nothing was deleted.
     """
-    last = tools.ledger.last_completed(RunKind.PRUNE)
+    last = services.ledger.last_completed(RunKind.PRUNE)
     if last is None:
         mode = PruneMode.DRY_RUN
     approval = approved_plan(
-        context, tools.ledger, tools.store, version=version, mode=mode, digest=digest
+        context,
+        services.ledger,
+        services.store,
+        policy_version=policy_version,
+        mode=mode,
+        digest=digest,
     )
-    seen = _look(context, tools, document, version)
-    baseline = _baseline(tools, last, document, version)
+    seen = _look(context, services, document, policy_version)
+    baseline = _baseline(services, last, document, policy_version)
     plan = make_plan(replace(seen.facts, baseline=baseline))
     chosen = _chosen(plan, mode, approval)
     awaiting = _waits(plan, mode, chosen)
-    _record_plan(context, tools, plan, awaiting=awaiting)
-    act = Deletions(context, tools, seen.facts, plan, chosen)
+    _record_plan(context, services, plan, awaiting=awaiting)
+    act = Deletions(context, services, seen.facts, plan, chosen)
     act.carry_out()
     outcome = PruneOutcome(
         plan=plan,
@@ -164,9 +179,10 @@ def prune(
         skipped_indexes=dict(sorted(act.skipped_indexes.items())),
         confirmed_gone=tuple(seen.confirmed),
         vanished=tuple(seen.vanished),
+        unexpected=dict(sorted(act.unexpected.items())),
     )
-    _close_plans(tools, plan, approval, act)
-    _tell(context, tools, outcome, seen, act)
+    _close_plans(services, plan, approval, act)
+    _tell(context, services, outcome, seen, act)
     return outcome
 
 
@@ -187,10 +203,12 @@ class _Seen:
     vanished: Sequence[str]
 
 
-def _look(context: RunContext, tools: Tools, document: PolicyDocument, version: str) -> _Seen:
-    plane, ledger, clock = tools.control_plane, tools.ledger, context.moment.clock
-    rows = list(list_project(plane, writes=lambda: own_writes(ledger)))
-    indexes = plane.list_indexes()
+def _look(
+    context: RunContext, services: PruneServices, document: PolicyDocument, policy_version: str
+) -> _Seen:
+    control_plane, ledger, now = services.control_plane, services.ledger, context.time.actual
+    rows = list(list_project(control_plane, writes=lambda: own_writes(ledger)))
+    indexes = control_plane.list_indexes()
     records = ledger.backups()
 
     def take() -> Inventory:
@@ -198,26 +216,38 @@ def _look(context: RunContext, tools: Tools, document: PolicyDocument, version: 
             rows,
             records=records,
             owner=context.owner,
-            clock=clock,
+            now=now,
             native=native_marks(ledger.schedules(), {}),
         )
 
     inventory = take()
-    overlooked, confirmed, vanished = _describe_missing(context, tools, inventory, records)
+    overlooked, confirmed, vanished = _describe_missing(context, services, inventory, records)
     if overlooked:
         rows.extend(overlooked)
         inventory = take()
-    inventory = _judge(context, ledger, inventory, indexes, document)
+    unreadable = ledger.inspect(PROTECTING)
+    inventory = _judge(
+        context,
+        ledger,
+        inventory,
+        indexes,
+        document,
+        unread={item.backup_id for item in unreadable},
+    )
     facts = Facts(
         project=context.project,
         inventory=inventory,
         indexes=indexes,
         document=document,
-        version=version,
-        moment=context.moment,
+        policy_version=policy_version,
+        time=context.time,
         holds=ledger.holds(),
-        restoring=restoring(plane, ledger),
-        active={name: active_or_none(plane, name) for name in ambiguous_names(inventory, indexes)},
+        restoring=restoring(control_plane, ledger),
+        unreadable=unreadable,
+        active={
+            name: active_or_none(control_plane, name)
+            for name in ambiguous_names(inventory, indexes)
+        },
         sources={record.backup_id: record.index_id for record in records.values()},
     )
     return _Seen(facts, confirmed, vanished)
@@ -225,7 +255,7 @@ def _look(context: RunContext, tools: Tools, document: PolicyDocument, version: 
 
 def _describe_missing(
     context: RunContext,
-    tools: Tools,
+    services: PruneServices,
     inventory: Inventory,
     records: Mapping[str, BackupRecord],
 ) -> tuple[Sequence[Backup], Sequence[str], Sequence[str]]:
@@ -240,12 +270,12 @@ def _describe_missing(
     vanished: list[str] = []
     absent = sorted(missing(inventory, records), key=lambda record: record.deletion is None)
     for record in absent[:DESCRIBED_AT_MOST]:
-        if tools.time_left() < STOP_BEFORE:
+        if services.time_left() < STOP_BEFORE:
             break
         try:
-            overlooked.append(tools.control_plane.describe_backup(record.backup_id))
+            overlooked.append(services.control_plane.describe_backup(record.backup_id))
         except NotFound:
-            closed = confirm_gone(context, tools.ledger, record)
+            closed = confirm_deleted(context, services.ledger, record)
             ours = closed.deletion is not None and closed.deletion.actor
             (confirmed if ours else vanished).append(record.backup_id)
         except PineconeError:
@@ -259,8 +289,10 @@ def _judge(
     inventory: Inventory,
     indexes: Iterable[Index],
     document: PolicyDocument,
+    *,
+    unread: Container[str],
 ) -> Inventory:
-    """Take the verdicts that are due, store them, and leave the news of suspects (rule G1)."""
+    """Take the verdicts that are due, store them, and leave the event of suspects (rule G1)."""
     policies = {
         index.name: document.assigned(context.project, index.name, index.tags).policy
         for index in indexes
@@ -276,7 +308,11 @@ def _judge(
         if record.index_id and record.record_count is not None
     }
     judged = judge(
-        inventory, shrink_percent=limits, clock=context.moment.clock, index_counts=counts
+        inventory,
+        shrink_percent=limits,
+        now=context.time.actual,
+        index_counts=counts,
+        unreadable=unread,
     )
     stored = ledger.backups() if judged.records else {}
     for record in judged.records:
@@ -289,12 +325,12 @@ def _judge(
 
 
 def suspect_event(context: RunContext, record: BackupRecord) -> DomainEvent:
-    """The news of a suspect, once, whichever run sees it first."""
+    """The event of a suspect, once, whichever run sees it first."""
     return DomainEvent.of(
         "backup.suspect",
         record.backup_id,
         project=context.project,
-        at=context.moment.clock,
+        at=context.time.actual,
         backup_id=record.backup_id,
         index=record.index_name,
         name=record.name,
@@ -303,9 +339,9 @@ def suspect_event(context: RunContext, record: BackupRecord) -> DomainEvent:
     )
 
 
-def restoring(plane: ControlPlane, ledger: Ledger) -> dict[str, str]:
+def restoring(control_plane: ControlPlane, ledger: Ledger) -> dict[str, str]:
     """Backups that an unfinished restore job reads, also by our own memory of restores (D1)."""
-    jobs = list(plane.restore_jobs())
+    jobs = list(control_plane.restore_jobs())
     ended = {job.job_id for job in jobs if not job.unfinished}
     ours = {
         record.backup_id: record.job_id
@@ -315,10 +351,10 @@ def restoring(plane: ControlPlane, ledger: Ledger) -> dict[str, str]:
     return ours | {job.backup_id: job.job_id for job in jobs if job.unfinished}
 
 
-def active_or_none(plane: ControlPlane, name: str) -> str | None:
+def active_or_none(control_plane: ControlPlane, name: str) -> str | None:
     """The active incarnation's id (rule I1); None without an active index, or without backups."""
     try:
-        return active_incarnation(plane, name)
+        return active_incarnation(control_plane, name)
     except NotFound:
         return None
 
@@ -327,7 +363,7 @@ def active_or_none(plane: ControlPlane, name: str) -> str | None:
 
 
 def _baseline(
-    tools: Tools, last: Run | None, document: PolicyDocument, version: str
+    services: PruneServices, last: Run | None, document: PolicyDocument, policy_version: str
 ) -> Baseline | None:
     """By what the last accepted prune went (rule D3); None before the first."""
     if last is None:
@@ -335,10 +371,10 @@ def _baseline(
     kept = last.summary.get("baseline", {})
     was = str(kept.get("policy_version", last.policy_version))
     assignments = dict(kept.get("assignments", {}))
-    if was == version:
+    if was == policy_version:
         return Baseline(document, was, assignments)
     try:
-        return Baseline(tools.policy_version(was), was, assignments)
+        return Baseline(services.policy_version(was), was, assignments)
     except (SubjectUnknown, PolicyInvalid):
         return Baseline(None, was, assignments)
 
@@ -347,7 +383,7 @@ def _next_baseline(plan: Plan, baseline: Baseline | None, *, accepted: bool) -> 
     """A changed policy is the new measure once it changes little, or a person approved it."""
     if plan.policy_changed and baseline is not None and not accepted:
         return {
-            "policy_version": baseline.version,
+            "policy_version": baseline.policy_version,
             "assignments": dict(baseline.assignments),
         }
     return {"policy_version": plan.policy_version, "assignments": dict(plan.assignments)}
@@ -380,19 +416,24 @@ def plan_key(project: str, digest: str) -> str:
     return f"plans/{project}/{digest}.json"
 
 
-def _record_plan(context: RunContext, tools: Tools, plan: Plan, *, awaiting: bool) -> None:
+def _record_plan(
+    context: RunContext, services: PruneServices, plan: Plan, *, awaiting: bool
+) -> None:
     """The whole plan into the bucket, then a small record of it; an approval in force stays."""
     key = plan_key(context.project, plan.digest)
-    tools.store.put(key, plan.to_json(), content_type="application/json")
-    known = tools.ledger.plan(plan.digest)
+    services.store.put(key, plan.to_json(), content_type="application/json")
+    try:
+        known = services.ledger.plan(plan.digest)
+    except ItemUnreadable:
+        return  # it is left as it is, and nobody can approve it (rule U2)
     if known is not None and approval_in_force(context, known):
         return
-    tools.ledger.put_plan(
+    services.ledger.put_plan(
         PlanRecord(
             digest=plan.digest,
             state=PlanState.AWAITING_APPROVAL if awaiting else PlanState.PLANNED,
             policy_version=plan.policy_version,
-            created_at=context.moment.clock,
+            created_at=context.time.actual,
             run_id=context.run_id,
             key=key,
             delete_count=len(plan.to_go),
@@ -407,32 +448,37 @@ def _waits_because(plan: Plan) -> str:
     return plan.waits_because or "this deployment deletes nothing without approval"
 
 
-def _close_plans(tools: Tools, plan: Plan, approval: Approval | None, act: Deletions) -> None:
+def _close_plans(
+    services: PruneServices, plan: Plan, approval: Approval | None, act: Deletions
+) -> None:
     """Say of plans that they are executed: the approved one, and this run's."""
     deleted = set(act.deleted)
-    left = {item.backup_id for item in plan.items if item.action is not Action.GOING} - deleted
+    left = {
+        item.backup_id for item in plan.items if item.action is not Action.DELETION_PENDING
+    } - deleted
     if approval is not None and not approval.ids & left:
-        tools.ledger.put_plan(replace(approval.record, state=PlanState.EXECUTED))
-    record = tools.ledger.plan(plan.digest) if act.complete else None
-    if record is not None:
-        tools.ledger.put_plan(replace(record, state=PlanState.EXECUTED))
+        services.ledger.put_plan(replace(approval.record, state=PlanState.EXECUTED))
+    with suppress(ItemUnreadable):
+        record = services.ledger.plan(plan.digest) if act.complete else None
+        if record is not None:
+            services.ledger.put_plan(replace(record, state=PlanState.EXECUTED))
 
 
 # --- Announce -------------------------------------------------------------------------------
 
 
 def _tell(
-    context: RunContext, tools: Tools, outcome: PruneOutcome, seen: _Seen, act: Deletions
+    context: RunContext, services: PruneServices, outcome: PruneOutcome, seen: _Seen, act: Deletions
 ) -> None:
-    """Leave the news of a waiting plan, and the findings of this run."""
+    """Leave the event of a waiting plan, and the findings of this run."""
     plan = outcome.plan
     if outcome.awaiting:
-        tools.ledger.record_event(
+        services.ledger.record_event(
             DomainEvent.of(
                 "plan.awaiting",
                 plan.digest,
                 project=context.project,
-                at=context.moment.clock,
+                at=context.time.actual,
                 digest=plan.digest,
                 delete_count=len(plan.to_go),
                 bytes_freed=plan.bytes_freed,
@@ -440,10 +486,10 @@ def _tell(
             )
         )
     record_findings(
-        tools.ledger,
+        services.ledger,
         [*_plan_findings(outcome), *_index_findings(act), *_stuck_deletions(context, seen.facts)],
         Evidence.of([Control.PLAN_WAITING, Control.PRUNE_STOPPED, Control.DELETION_STUCK]),
-        context.moment.clock,
+        context.time.actual,
     )
 
 
@@ -484,9 +530,9 @@ def _stuck_deletions(context: RunContext, facts: Facts) -> Iterable[Observation]
     """Rule G4."""
     for entry in facts.inventory.entries.values():
         deletion = entry.record.deletion if entry.record else None
-        if entry.worth is not Worth.SPENT or deletion is None:
+        if entry.worth is not Worth.DELETION_ACCEPTED or deletion is None:
             continue
-        if context.moment.clock - deletion.at > DELETION_TAKES_AT_MOST:
+        if context.time.actual - deletion.at > DELETION_TAKES_AT_MOST:
             yield Observation.of(
                 Control.DELETION_STUCK,
                 entry.backup.backup_id,

@@ -8,7 +8,7 @@ and announces what happened. What one project suffers, the others do not.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +18,7 @@ from pinecone_backup.errors import (
     BackupError,
     ConfigurationError,
     EventMalformed,
+    ItemUnreadable,
     LeaseHeld,
     LedgerError,
     ListingIncomplete,
@@ -30,10 +31,15 @@ from pinecone_backup.errors import (
     SubjectUnknown,
     Superseded,
 )
-from pinecone_backup.model import DomainEvent, Moment, RunContext, RunKind
-from pinecone_backup.records import Run, RunState
+from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime
+from pinecone_backup.records import ItemKind, Run, RunState, Severity
+from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
-from pinecone_backup.usecases.findings import record_findings
+from pinecone_backup.usecases.findings import (
+    record_findings,
+    record_unreadable,
+    unexpected_problem,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +55,12 @@ TOO_OLD = timedelta(hours=1)
 TOO_FAR_AHEAD = timedelta(seconds=60)
 LEASE = timedelta(minutes=16)
 """Longer than a Lambda function can live, so that no run outlives its lease."""
-_ABOUT_THE_DEPLOYMENT = (Control.POLICY_MISSING, Control.POLICY_INVALID, Control.PROJECT_REMOVED)
+_ABOUT_THE_DEPLOYMENT = (
+    Control.POLICY_MISSING,
+    Control.POLICY_INVALID,
+    Control.PROJECT_REMOVED,
+    Control.LEDGER_UNREADABLE,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +76,11 @@ class Result(Protocol):
     @property
     def summary(self) -> Mapping[str, Any]:
         """Figures and lists."""
+        ...
+
+    @property
+    def unexpected(self) -> Mapping[str, str]:
+        """What broke at an index, by its name, while the other indexes went on."""
         ...
 
 
@@ -92,7 +108,7 @@ type Work = Callable[[Job], Result]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class RunServices:
     """What the frame needs of the outside.
 
     Attributes:
@@ -114,14 +130,16 @@ class Frame:
 class _Tick:
     """One trigger, and all that its runs share."""
 
-    frame: Frame
+    services: RunServices
     kind: RunKind
     request: RunRequest
-    moment: Moment
+    time: RunTime
     work: Work
 
 
-def run_projects(frame: Frame, kind: RunKind, request: RunRequest, work: Work) -> dict[str, Any]:
+def run_projects(
+    services: RunServices, kind: RunKind, request: RunRequest, work: Work
+) -> dict[str, Any]:
     """Run ``work`` for the project that is asked for, or for all of the policy.
 
     Returns:
@@ -133,9 +151,9 @@ def run_projects(frame: Frame, kind: RunKind, request: RunRequest, work: Work) -
         PolicyInvalid: Nothing is done; one finding lists what is wrong.
         RunFailed: A project failed; the others ran, and every run is recorded.
     """
-    tick = _Tick(frame, kind, request, _moment(frame, request), work)
+    tick = _Tick(services, kind, request, _moment(services, request), work)
     try:
-        document, version = _policy(frame, tick.moment)
+        document, policy_version = _policy(services, tick.time)
     except PolicyMissing as error:  # a fresh deployment is not broken; the finding tells people
         _LOG.warning("no policy yet", extra={"reason": error.problem})
         _give_up(tick, error)
@@ -144,22 +162,25 @@ def run_projects(frame: Frame, kind: RunKind, request: RunRequest, work: Work) -
         _give_up(tick, error)
         raise
     runs = [
-        _run_project(tick, _Named(project, document, version))
+        _run_project(tick, _Named(project, document, policy_version))
         for project in _asked_for(document, request.project)
     ]
     failed = [run for run in runs if run.state is RunState.FAILED]
-    frame.metrics.gauge(
-        "ProjectsFailed", len(failed), kind=str(kind)
-    )  # its presence is the heartbeat
+    # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
+    services.metrics.gauge("ProjectsFailed", len(failed), kind=str(kind))
     if failed:
         raise RunFailed(
             f"{len(failed)} of {len(runs)} projects failed in this {kind} run: "
             + "; ".join(f"{run.run_id}: {run.error}" for run in failed)
         )
-    return {"kind": str(kind), "policy_version": version, "runs": [told(run) for run in runs]}
+    return {
+        "kind": str(kind),
+        "policy_version": policy_version,
+        "runs": [result_of(run) for run in runs],
+    }
 
 
-def told(run: Run) -> dict[str, Any]:
+def result_of(run: Run) -> dict[str, Any]:
     """How a run ended, as handlers return it."""
     return {
         "run_id": run.run_id,
@@ -169,9 +190,9 @@ def told(run: Run) -> dict[str, Any]:
     }
 
 
-def new_run_id(kind: RunKind, clock: datetime) -> str:
+def new_run_id(kind: RunKind, now: datetime) -> str:
     """An id that begins with its time, so that ids sort by start."""
-    return f"{clock:%Y%m%dt%H%M%Sz}-{kind}-{uuid4().hex[:6]}"
+    return f"{now:%Y%m%dt%H%M%Sz}-{kind}-{uuid4().hex[:6]}"
 
 
 def announce(ledger: Ledger, bus: EventBus) -> None:
@@ -182,30 +203,32 @@ def announce(ledger: Ledger, bus: EventBus) -> None:
             ledger.mark_announced(bus.publish(waiting))
     except LedgerError as error:
         _LOG.warning("events wait for the next run", extra={"reason": str(error)})
+    except Exception:  # what happened is recorded, and what comes next must not wait for this
+        _LOG.exception("events wait for the next run", extra={"project": ledger.project})
 
 
-def _moment(frame: Frame, request: RunRequest) -> Moment:
-    if request.now is not None and not frame.local_clock:
+def _moment(services: RunServices, request: RunRequest) -> RunTime:
+    if request.now is not None and not services.local_clock:
         raise EventMalformed(
             "The event sets the time (now), which only the local stack allows",
             next_step="Leave it out: the clock, or the schedule's own time, is used.",
         )
-    clock = request.now or frame.clock()
-    return Moment(now=request.time or clock, clock=clock)
+    now = request.now or services.clock()
+    return RunTime(scheduled_at=request.time or now, actual=now)
 
 
-def _policy(frame: Frame, moment: Moment) -> tuple[PolicyDocument, str]:
+def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
     """The policy, and the findings about it and its projects (rule U1)."""
-    ledger = frame.ledger_of(DEPLOYMENT)
+    ledger = services.ledger_of(DEPLOYMENT)
     try:
-        document, version = frame.policies.load()
+        document, policy_version = services.policies.load()
     except (PolicyMissing, PolicyInvalid) as error:
         control = (
             Control.POLICY_MISSING if isinstance(error, PolicyMissing) else Control.POLICY_INVALID
         )
         observed = _observed(control, PROJECT_SUBJECT, control.description, error)
-        record_findings(ledger, [observed], Evidence.of([control]), moment.clock)
-        announce(ledger, frame.bus)
+        record_findings(ledger, [observed], Evidence.of([control]), time.actual)
+        announce(ledger, services.bus)
         raise
     names = [project.name for project in document.projects]
     removed = [
@@ -213,28 +236,35 @@ def _policy(frame: Frame, moment: Moment) -> tuple[PolicyDocument, str]:
             Control.PROJECT_REMOVED,
             name,
             title=f"Project {name} is not in the policy any more",
-            diagnosis=f"The ledger knows project {name}, and version {version} of the policy "
-            "does not name it: it is neither backed up, pruned nor audited.",
+            diagnosis=f"The ledger knows project {name}, and version {policy_version} of the "
+            "policy does not name it: it is neither backed up, pruned nor audited.",
             action="Name it in the policy again, or acknowledge that it is given up.",
         )
-        for name in frame.projects.known()
+        for name in services.projects.known()
         if name not in names
     ]
-    frame.projects.remember(names)
-    record_findings(ledger, removed, Evidence.of(_ABOUT_THE_DEPLOYMENT), moment.clock)
-    announce(ledger, frame.bus)
-    return document, version
+    services.projects.remember(names)
+    unreadable = ledger.inspect((ItemKind.FINDING, ItemKind.OUTBOX))
+    record_findings(
+        ledger,
+        [*removed, *observe_unreadable(unreadable)],
+        Evidence.of(_ABOUT_THE_DEPLOYMENT, unseen=[item.key for item in unreadable]),
+        time.actual,
+    )
+    announce(ledger, services.bus)
+    return document, policy_version
 
 
 def _give_up(tick: _Tick, error: BackupError) -> None:
     """Tell whoever follows a requested run that it did not come to it."""
     if not tick.request.run_id or not tick.request.project:
         return
-    ledger = tick.frame.ledger_of(tick.request.project)
-    asked = ledger.run(tick.request.run_id)
-    if asked is not None and asked.state is RunState.REQUESTED:
-        _ended(tick, ledger, replace(asked, state=RunState.FAILED, error=str(error)))
-        announce(ledger, tick.frame.bus)
+    ledger = tick.services.ledger_of(tick.request.project)
+    with suppress(ItemUnreadable):
+        asked = ledger.run(tick.request.run_id)
+        if asked is not None and asked.state is RunState.REQUESTED:
+            _ended(tick, ledger, replace(asked, state=RunState.FAILED, error=str(error)))
+            announce(ledger, tick.services.bus)
 
 
 def _asked_for(document: PolicyDocument, name: str | None) -> Sequence[Project]:
@@ -251,77 +281,133 @@ def _asked_for(document: PolicyDocument, name: str | None) -> Sequence[Project]:
 
 def _run_project(tick: _Tick, job: _Named) -> Run:
     """One project's run, from its record to its announcement; never raises."""
-    ledger = tick.frame.ledger_of(job.project.name)
+    ledger = tick.services.ledger_of(job.project.name)
     run = Run(
-        run_id=tick.request.run_id or new_run_id(tick.kind, tick.moment.clock),
+        run_id=tick.request.run_id or new_run_id(tick.kind, tick.time.actual),
         kind=tick.kind,
         trigger=tick.request.trigger,
         actor=tick.request.actor,
         state=RunState.RUNNING,
-        time=tick.moment.now,
-        started_at=tick.moment.clock,
+        time=tick.time.scheduled_at,
+        started_at=tick.time.actual,
         policy_version=job.policy_version,
     )
     try:
-        asked = ledger.run(tick.request.run_id) if tick.request.run_id else None
+        asked = _asked(ledger, tick)
         if asked is not None and asked.state is not RunState.REQUESTED:
             _LOG.warning("the request came twice", extra={"run_id": run.run_id})
             return asked
         if asked is not None:  # who asked is what the API wrote down, not what an event says
             run = replace(run, trigger=asked.trigger, actor=asked.actor)
         _refuse_superseded(ledger, tick)
-        with _lease(ledger, run, tick.moment):
+        with _lease(ledger, run, tick.time):
             ledger.put_run(run)
             run = _worked(tick, ledger, run, job)
     except (RequestRejected, LeaseHeld) as error:
         run = replace(run, state=RunState.REFUSED, error=str(error))
-    except LedgerError as error:
-        run = replace(run, state=RunState.FAILED, error=str(error))
+    except Exception as error:  # a fault in one project must not stop the others
+        run = _broken_off(ledger, run, error)
     run = _ended(tick, ledger, run)
-    announce(ledger, tick.frame.bus)
+    _record_unreadable(ledger, tick)
+    announce(ledger, tick.services.bus)
     level = _LOG.warning if run.state in (RunState.FAILED, RunState.REFUSED) else _LOG.info
-    level("run ended", extra={"project": job.project.name, **told(run)})
+    level("run ended", extra={"project": job.project.name, **result_of(run)})
     return run
 
 
+def _asked(ledger: Ledger, tick: _Tick) -> Run | None:
+    """The record of the run that was asked for, if one was."""
+    try:
+        return ledger.run(tick.request.run_id) if tick.request.run_id else None
+    except ItemUnreadable as error:  # nobody knows who asked, or whether it ran already
+        raise RequestRejected(error.problem, next_step="Ask for another run.") from None
+
+
 def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
+    """Do the work, and tell by findings what it could not read and where it broke (rule U1)."""
     context = RunContext(
         run_id=run.run_id,
         kind=run.kind,
         project=job.project.name,
-        owner=tick.frame.owner,
-        moment=tick.moment,
+        owner=tick.services.owner,
+        time=tick.time,
         trigger=run.trigger,
         actor=run.actor,
     )
-    clock = tick.moment.clock
+    now = tick.time.actual
     try:
         result = tick.work(Job(context, job.project, ledger, job.document, job.policy_version))
-    except (RequestRejected, LedgerError):
-        raise
     except (PineconeError, ListingIncomplete, ConfigurationError, StoreUnavailable) as error:
         title = f"Project {job.project.name} could not be read"
         unknown = _observed(Control.PROJECT_UNKNOWN, PROJECT_SUBJECT, title, error)
-        record_findings(ledger, [unknown], Evidence(), clock)
+        record_findings(ledger, [unknown], Evidence(), now)
         return replace(run, state=RunState.FAILED, error=str(error))
-    except BackupError as error:
-        return replace(run, state=RunState.FAILED, error=str(error))
-    except Exception as error:  # the frame's edge: a fault in one project must not stop the others
-        _LOG.exception("unexpected error", extra={"run_id": run.run_id})
-        unexpected = f"Unexpected {type(error).__name__}; the function's log has the traceback"
-        return replace(run, state=RunState.FAILED, error=unexpected)
-    record_findings(ledger, [], Evidence.of([Control.PROJECT_UNKNOWN]), clock)
-    return replace(run, state=result.state, summary=dict(result.summary))
+    ended = replace(run, state=result.state, summary=dict(result.summary))
+    over = Evidence.of([Control.RUN_FAILED], only=_broken_before(ledger, ended))
+    record_findings(
+        ledger,
+        [_break(run, problem, index=name) for name, problem in result.unexpected.items()],
+        over | Evidence.of([Control.PROJECT_UNKNOWN]),
+        now,
+    )
+    return ended
+
+
+def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
+    """A run that failed for a reason of its own: that is a finding, if it can be written."""
+    if isinstance(error, BackupError):
+        problem = str(error)
+        _LOG.error("run broken off", extra={"run_id": run.run_id, "reason": problem})
+    else:
+        problem = unexpected_problem(error)
+        _LOG.error("unexpected error", exc_info=error, extra={"run_id": run.run_id})
+    try:
+        record_findings(ledger, [_break(run, problem)], Evidence(), run.started_at)
+    except Exception:  # the run's own record, and the alarm on failed runs, tell it too
+        _LOG.exception("the failure could not be recorded", extra={"run_id": run.run_id})
+    return replace(run, state=RunState.FAILED, error=problem)
+
+
+def _break(run: Run, problem: str, *, index: str = "") -> Observation:
+    where = f"{run.kind} run{f' of index {index}' * bool(index)}"
+    return Observation.of(
+        Control.RUN_FAILED,
+        f"{run.kind}/{index}" if index else run.kind,
+        severity=Severity.ERROR if run.kind is RunKind.PRUNE else None,
+        title=f"The {where} broke off",
+        diagnosis=f"Run {run.run_id}: {problem}",
+        action="The next run tries again. If it goes on, see the function's log.",
+        index=index,
+    )
+
+
+def _broken_before(ledger: Ledger, run: Run) -> list[str]:
+    """The breaks of earlier runs of this kind that this one has done without."""
+    subjects = [
+        finding.subject
+        for finding in ledger.findings()
+        if finding.control == Control.RUN_FAILED and finding.subject.partition("/")[0] == run.kind
+    ]
+    if run.state is RunState.STOPPED:  # it did not come to every index
+        return [subject for subject in subjects if subject == run.kind]
+    return subjects
+
+
+def _record_unreadable(ledger: Ledger, tick: _Tick) -> None:
+    try:
+        record_unreadable(ledger, tick.time.actual)
+    except Exception:  # an audit tells them again
+        _LOG.exception("unreadable items could not be recorded", extra={"project": ledger.project})
 
 
 def _refuse_superseded(ledger: Ledger, tick: _Tick) -> None:
     """Rule T1: a trigger that comes too late, too early or out of turn does nothing."""
-    time, clock = tick.request.time, tick.moment.clock
+    time, now = tick.request.time, tick.time.actual
     if time is None:
         return
-    if clock - time > TOO_OLD:
+    if now - time > TOO_OLD:
         raise Superseded(f"The trigger's time, {time:%FT%TZ}, is over an hour ago")
-    if time - clock > TOO_FAR_AHEAD:
+    if time - now > TOO_FAR_AHEAD:
         raise Superseded(f"The trigger's time, {time:%FT%TZ}, is over 60 s ahead of the clock")
     last = ledger.last_completed(tick.kind)
     if last is not None and time < last.time:
@@ -332,10 +418,10 @@ def _refuse_superseded(ledger: Ledger, tick: _Tick) -> None:
 
 
 @contextmanager
-def _lease(ledger: Ledger, run: Run, moment: Moment) -> Iterator[None]:
+def _lease(ledger: Ledger, run: Run, time: RunTime) -> Iterator[None]:
     """Create and prune exclude each other in a project; an audit only excludes audits."""
     name = "audit" if run.kind is RunKind.AUDIT else "write"
-    ledger.acquire_lease(name, holder=run.run_id, clock=moment.clock, ttl=LEASE)
+    ledger.acquire_lease(name, holder=run.run_id, now=time.actual, ttl=LEASE)
     try:
         yield
     finally:
@@ -343,8 +429,8 @@ def _lease(ledger: Ledger, run: Run, moment: Moment) -> Iterator[None]:
 
 
 def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
-    """Record how a run ended and leave the news of it; a dead ledger cannot stop the return."""
-    at = tick.moment.clock if tick.frame.local_clock else tick.frame.clock()
+    """Record how a run ended and leave the event of it; a dead ledger cannot stop the return."""
+    at = tick.time.actual if tick.services.local_clock else tick.services.clock()
     run = replace(run, finished_at=at)
     event = DomainEvent.of(
         "run.failed" if run.state is RunState.FAILED else "run.completed",
@@ -362,9 +448,10 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
         if run.state is not RunState.REFUSED:
             ledger.record_event(event)
         ledger.put_run(run)
-    except LedgerError as error:
+    except Exception as error:  # the run has ended all the same, and the next project waits
         _LOG.exception("the run's end could not be recorded", extra={"run_id": run.run_id})
-        return replace(run, state=RunState.FAILED, error=run.error or str(error))
+        problem = str(error) if isinstance(error, BackupError) else unexpected_problem(error)
+        return replace(run, state=RunState.FAILED, error=run.error or problem)
     return run
 
 

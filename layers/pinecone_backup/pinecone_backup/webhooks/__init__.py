@@ -1,1 +1,1 @@
-"""Webhooks: who is told (targets), what (messages), in whose format, and how it is sent."""
+"""Webhooks: who gets a message (targets), what it says, in which provider's format. No I/O."""

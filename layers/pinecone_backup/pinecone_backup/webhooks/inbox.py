@@ -1,13 +1,54 @@
-"""What arrives at notify: an event of our bus, or the order to deliver one to one target."""
+"""What arrives at notify: batches of records, each an event of our bus or one delivery of one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from pinecone_backup.errors import EventMalformed
 from pinecone_backup.model import DomainEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One received message of either queue.
+
+    Attributes:
+        receipt: The handle that changes its visibility.
+        received: How often it has been received, this time included.
+        sent_at: When it entered its queue, UTC.
+    """
+
+    record_id: str
+    body: str = field(repr=False)
+    receipt: str = field(repr=False)
+    received: int
+    sent_at: datetime
+
+
+class _Attributes(BaseModel):
+    received: int = Field(alias="ApproximateReceiveCount")
+    sent_at: int = Field(alias="SentTimestamp")
+    """Epoch milliseconds."""
+
+
+class _SqsMessage(BaseModel):
+    id: str = Field(alias="messageId")
+    receipt: str = Field(alias="receiptHandle")
+    body: str
+    attributes: _Attributes
+
+    @property
+    def record(self) -> Record:
+        sent_at = datetime.fromtimestamp(self.attributes.sent_at / 1000, UTC)
+        return Record(self.id, self.body, self.receipt, self.attributes.received, sent_at)
+
+
+class _SqsBatch(BaseModel):
+    messages: list[_SqsMessage] = Field(alias="Records")
 
 
 class Announcement(BaseModel):
@@ -24,12 +65,12 @@ class Announcement(BaseModel):
 
     @property
     def event(self) -> DomainEvent:
-        """The event itself."""
+        """The event as its use case recorded it."""
         return DomainEvent(self.id, self.type, self.project, self.occurred_at, self.data)
 
 
 class Delivery(BaseModel):
-    """The order to deliver an event to a target; it names the target and carries no secret."""
+    """An event that is to be delivered to a target, which it names; it carries no secret."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,10 +83,26 @@ class _Envelope(BaseModel):
 
 
 class _Shape(BaseModel):
-    """Enough to tell the two kinds of records apart."""
+    """Enough to distinguish the two kinds of records."""
 
     detail: Any = None
     target: Any = None
+
+
+def read_batch(event: object) -> list[Record]:
+    """Read what Lambda hands over from either queue.
+
+    Raises:
+        EventMalformed: The event is no batch of SQS messages.
+    """
+    try:
+        batch = _SqsBatch.model_validate(event)
+    except ValidationError as error:
+        raise EventMalformed(
+            f"The event is no batch of SQS messages ({error.error_count()} errors)",
+            next_step="Compare it with events/notify-events.json.",
+        ) from None
+    return [message.record for message in batch.messages]
 
 
 def read_body(body: str) -> Announcement | Delivery:

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.webhooks.addresses import Endpoint
-from pinecone_backup.webhooks.delivery import Answer, Outgoing, require_accepted
+from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
 from pinecone_backup.webhooks.fitting import cut, fit
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def compose(target: StandardTarget, message: Message, *, at: datetime) -> Outgoi
 
     Args:
         target: Its one or two secrets sign, both in one header.
-        message: What to tell.
+        message: What it says.
         at: The time of this attempt, aware.
     """
     body = _body(message)
@@ -81,6 +81,7 @@ def _body(message: Message) -> bytes:
             "owner": cut(message.owner, length),
             "severity": message.severity,
             "title": cut(message.title, length),
+            "links": {link.label.lower(): link.url for link in message.links},
             "details": trimmed,
         }
         if trimmed != message.data:

@@ -1,4 +1,4 @@
-"""The targets secret: who is told, by which provider, about which events.
+"""The targets secret: who gets messages, from which provider, about which events.
 
 The secret is one JSON object, ``{"targets": [...]}``. Each target is read by itself, so that a
 mistake in one stops no other. Everything secret is a ``SecretStr``; no error quotes a value.
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pinecone_backup.webhooks.messages import Message
 
 DEFAULT_EVENTS = ("finding.opened", "finding.resolved")
-"""What a target hears unless it says otherwise. Whatever is wrong is a finding, so the events of
-single backups, plans and runs would tell the same thing again, and ``finding.repeated`` daily."""
+"""What a target gets unless it says otherwise. Whatever is wrong is a finding, so the events of
+single backups, plans and runs would repeat it, and ``finding.repeated`` would do so daily."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _FIELD = re.compile(r"[a-z_]{1,30}")
@@ -112,7 +112,7 @@ class StandardTarget(_Target):
 
     @property
     def signing_keys(self) -> tuple[bytes, ...]:
-        """The secrets as key bytes."""
+        """24 to 64 bytes each."""
         return tuple(_signing_key(secret) for secret in self.secrets)
 
 

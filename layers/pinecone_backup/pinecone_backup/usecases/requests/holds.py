@@ -1,0 +1,135 @@
+"""Holds: somebody's word that a backup, or every backup of an index, must stay (rule D1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from pinecone_backup.errors import NotFound, RuleForbids, SubjectUnknown
+from pinecone_backup.model import DomainEvent
+from pinecone_backup.records import Hold, HoldScope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from pinecone_backup.ports import ControlPlane, Ledger
+
+
+def place_hold(
+    ledger: Ledger,
+    control_plane: ControlPlane,
+    *,
+    scope: HoldScope,
+    target: str,
+    who: str,
+    reason: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> Hold:
+    """Protect a backup, or an index name with all its incarnations.
+
+    Args:
+        ledger: The project's ledger.
+        control_plane: The project, asked whether the target exists: a hold on a slip of the pen
+            would protect nothing and look as if it did.
+        scope: What ``target`` is.
+        target: A backup id, or an index name; deleted indexes with backups count.
+        who: Who holds it.
+        reason: Why; shown with every plan that keeps it.
+        now: The actual time, UTC (rule T2).
+        expires_at: When it ends by itself; None holds until it is released.
+
+    Raises:
+        SubjectUnknown: There is no such backup or index.
+        RuleForbids: The reason is empty, the expiry has passed, or the backup's deletion was
+            accepted already.
+        PineconeError: Pinecone could not be asked; nothing is held.
+        LedgerError: The hold could not be stored.
+    """
+    reason = _given(reason, "A hold needs a reason")
+    if expires_at is not None and expires_at <= now:
+        raise RuleForbids(
+            f"The hold would have expired at {expires_at:%FT%TZ}, before it was placed",
+            rule="hold",
+            next_step="Give a later expiry, or none.",
+        )
+    _refuse_unknown(control_plane, scope, target)
+    _refuse_going(ledger, scope, target)
+    hold = Hold(f"hold-{uuid4().hex[:12]}", scope, target, reason, who, now, expires_at)
+    ledger.put_hold(hold)
+    _tell(ledger, "hold.placed", hold, now, reason=reason, who=who)
+    return hold
+
+
+def release_hold(ledger: Ledger, hold_id: str, *, who: str, reason: str, now: datetime) -> Hold:
+    """End a hold; it stays in the ledger as history.
+
+    Raises:
+        SubjectUnknown: There is no such hold.
+        RuleForbids: The reason is empty, or the hold was released before.
+        LedgerError: The release could not be stored.
+    """
+    reason = _given(reason, "Releasing a hold needs a reason")
+    hold = next((hold for hold in ledger.holds() if hold.hold_id == hold_id), None)
+    if hold is None:
+        raise SubjectUnknown(f"Project {ledger.project} has no hold {hold_id!r}")
+    if hold.released_at is not None:
+        raise RuleForbids(
+            f"Hold {hold_id} was released by {hold.released_by} at {hold.released_at:%FT%TZ}",
+            rule="hold",
+        )
+    released = replace(hold, released_at=now, released_by=who, release_reason=reason)
+    ledger.put_hold(released)
+    _tell(ledger, "hold.released", released, now, reason=reason, who=who)
+    return released
+
+
+def list_holds(ledger: Ledger, *, now: datetime, active_only: bool = False) -> Sequence[Hold]:
+    """Holds, the newest first; those released or expired too unless ``active_only``."""
+    holds = sorted(ledger.holds(), key=lambda hold: hold.created_at, reverse=True)
+    return [hold for hold in holds if hold.active(now) or not active_only]
+
+
+def _given(reason: str, problem: str) -> str:
+    if not reason.strip():
+        raise RuleForbids(problem, rule="reason", next_step="Say why.")
+    return reason.strip()
+
+
+def _refuse_unknown(control_plane: ControlPlane, scope: HoldScope, target: str) -> None:
+    try:
+        if scope is HoldScope.BACKUP:
+            control_plane.describe_backup(target)
+        else:
+            control_plane.index_backups_page(target, limit=1, token=None, include_deleted=True)
+    except NotFound as error:
+        raise SubjectUnknown(f"There is no {scope} {target!r} to hold") from error
+
+
+def _refuse_going(ledger: Ledger, scope: HoldScope, target: str) -> None:
+    record = ledger.backups().get(target) if scope is HoldScope.BACKUP else None
+    if record is not None and record.deletion is not None and record.deletion.state.accepted:
+        raise RuleForbids(
+            f"Pinecone accepted the deletion of backup {target} at {record.deletion.at:%FT%TZ}: "
+            "no hold can bring it back",
+            rule="deletion-accepted",
+        )
+
+
+def _tell(ledger: Ledger, type_: str, hold: Hold, now: datetime, *, reason: str, who: str) -> None:
+    ledger.record_event(
+        DomainEvent.of(
+            type_,
+            hold.hold_id,
+            project=ledger.project,
+            at=now,
+            hold_id=hold.hold_id,
+            scope=str(hold.scope),
+            target=hold.target,
+            reason=reason,
+            actor=who,
+            expires_at=hold.expires_at.isoformat() if hold.expires_at else None,
+        )
+    )

@@ -1,0 +1,73 @@
+"""Accepting a suspect: a person says that a backup is good after all (rule G1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pinecone_backup.errors import RuleForbids, SubjectUnknown
+from pinecone_backup.model import DomainEvent
+from pinecone_backup.records import Verdict
+from pinecone_backup.rules.inventory import counts_as_good
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pinecone_backup.ports import Ledger
+    from pinecone_backup.records import BackupRecord
+
+
+def accept_suspect(
+    ledger: Ledger, backup_id: str, *, who: str, reason: str, now: datetime
+) -> BackupRecord:
+    """Make a suspect good, and the reference for what comes after it.
+
+    A backup whose restore test failed is suspect too; accepting it overrules that test.
+
+    Args:
+        ledger: The project's ledger.
+        backup_id: Which backup.
+        who: Who accepts it.
+        reason: Why it is good although it looked empty, shrunk or unrestorable.
+        now: The actual time, UTC.
+
+    Raises:
+        SubjectUnknown: The ledger knows no such backup.
+        RuleForbids: It is no suspect, its deletion was accepted, or no reason is given.
+        LedgerError: The ledger could not be read or written.
+    """
+    if not reason.strip():
+        raise RuleForbids("Accepting a suspect needs a reason", rule="reason", next_step="Say why.")
+    record = ledger.backups().get(backup_id)
+    if record is None:
+        raise SubjectUnknown(
+            f"Project {ledger.project} has no backup {backup_id!r} with a verdict",
+            next_step="A backup gets its verdict from the first audit that sees it Ready.",
+        )
+    if record.deletion is not None and record.deletion.state.accepted:
+        raise RuleForbids(f"Backup {backup_id} is being deleted", rule="deletion-accepted")
+    if record.verdict is None or counts_as_good(record):
+        raise RuleForbids(f"Backup {backup_id} is not suspect", rule="not-suspect")
+    accepted = replace(
+        record,
+        verdict=Verdict.ACCEPTED,
+        accepted_by=who,
+        accepted_reason=reason.strip(),
+        accepted_at=now,
+    )
+    ledger.put_backup(accepted)
+    ledger.record_event(
+        DomainEvent.of(
+            "backup.accepted",
+            f"{backup_id}|{now.isoformat()}",
+            project=ledger.project,
+            at=now,
+            backup_id=backup_id,
+            index=record.index_name,
+            name=record.name,
+            was=record.verdict_reason,
+            reason=accepted.accepted_reason,
+            actor=who,
+        )
+    )
+    return accepted

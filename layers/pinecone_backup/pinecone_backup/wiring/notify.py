@@ -1,0 +1,43 @@
+"""The adapters of a process that delivers notifications."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from random import random
+from typing import TYPE_CHECKING
+
+from pinecone_backup.adapters.aws import client
+from pinecone_backup.adapters.delivery_log import DynamoDeliveryLog
+from pinecone_backup.adapters.delivery_queue import SqsDeliveryQueue
+from pinecone_backup.adapters.metrics import EmfMetrics
+from pinecone_backup.adapters.secrets import SecretReader
+from pinecone_backup.adapters.tls import ssl_context
+from pinecone_backup.adapters.webhook_sender import WebhookSender
+from pinecone_backup.adapters.webhooks import WebhookCourier
+from pinecone_backup.usecases.notify import Notifier
+from pinecone_backup.webhooks.links import Pages
+
+if TYPE_CHECKING:
+    from pinecone_backup.settings import NotifySettings
+
+
+def build_notifier(settings: NotifySettings) -> Notifier:
+    """The notifier over SQS, DynamoDB, Secrets Manager and HTTPS."""
+    sender = WebhookSender(
+        ssl_context=ssl_context(), insecure_hosts=settings.insecure_webhook_hosts
+    )
+    return Notifier(
+        secret_name=settings.targets_secret,
+        secrets=SecretReader(client("secretsmanager")),
+        courier=WebhookCourier(sender),
+        log=DynamoDeliveryLog(client("dynamodb"), settings.table_name),
+        queue=SqsDeliveryQueue(
+            client("sqs"),
+            queue_url=settings.delivery_queue_url,
+            dead_letter_url=settings.dead_letter_queue_url,
+        ),
+        metrics=EmfMetrics(stack=settings.stack_name),
+        clock=lambda: datetime.now(UTC),
+        jitter=random,
+        pages=Pages(settings.link_base.rstrip("/"), settings.aws_region, settings.stack_name),
+    )
