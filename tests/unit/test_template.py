@@ -267,6 +267,27 @@ def test_only_notify_reads_the_targets_and_it_reads_no_api_key() -> None:
         assert secrets(role) == ["${AWS::StackName}/projects/*"]
 
 
+@pytest.mark.parametrize(
+    ("role", "partitions"),
+    [
+        ("CreateRole", {"PROJECTS", "PROJECT#*"}),
+        ("PruneRole", {"PROJECTS", "PROJECT#*"}),
+        ("AuditRole", {"PROJECTS", "PROJECT#*"}),
+        ("NotifyRole", {"DELIVERY#*"}),
+        ("ApiRole", {"PROJECTS", "PROJECT#*", "IDEMPOTENCY"}),
+    ],
+)
+def test_a_role_reaches_only_its_own_partitions_of_the_table(
+    role: str, partitions: set[str]
+) -> None:
+    reached = set()
+    for statement in _statements(role):
+        if any(action.startswith("dynamodb:") for action in _list(statement["Action"])):
+            (condition,) = statement["Condition"].values()
+            reached |= set(condition["dynamodb:LeadingKeys"])
+    assert reached == partitions
+
+
 def test_no_role_can_write_the_policy_or_delete_an_object() -> None:
     for role in ROLES:
         for statement in _statements(role):
