@@ -15,7 +15,14 @@ from pinecone_backup.errors import (
     PineconeError,
     SubjectUnknown,
 )
-from pinecone_backup.records import BackupRecord, Claim, ClaimState, RunState, Verdict
+from pinecone_backup.records import (
+    BackupRecord,
+    Claim,
+    ClaimState,
+    IndexRecord,
+    RunState,
+    Verdict,
+)
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.slots import jitter, latest_slot
 from tests.support.creating import (
@@ -429,6 +436,64 @@ def test_one_index_that_fails_leaves_the_others_alone(stack: Stack) -> None:
     outcome = stack.tick()
     assert stack.kinds(outcome) == {"a": "refused", "b": "unclear", "docs": "under_way"}
     assert set(outcome.problems) == {"a", "b"}
+
+
+@pytest.mark.parametrize("broken", ["index_backups", "create_backup"])
+def test_an_unexpected_error_at_one_index_is_a_problem_of_that_index_only(
+    stack: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: str,
+) -> None:
+    known(stack, "a", "z")
+    honest = getattr(stack.control_plane, broken)
+
+    def but_not_for_docs(index: str, **more: Any) -> Any:
+        if index == "docs":
+            raise ZeroDivisionError("some text that nobody has checked")
+        return honest(index, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stack.control_plane, broken, but_not_for_docs)
+        outcome = stack.tick()
+    assert stack.kinds(outcome) == {"a": "under_way", "docs": "unclear", "z": "under_way"}
+    assert outcome.state is RunState.PARTIAL
+    problem = "Unexpected ZeroDivisionError; the function's log has the traceback"
+    assert outcome.summary["problems"] == outcome.unexpected == {"docs": problem}
+    (logged,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert logged.exc_info
+
+
+def test_an_index_whose_view_cannot_be_formed_leaves_the_others_alone(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(stack, "a")
+    honest = stack.ledger.put_index
+
+    def but_not_docs(record: IndexRecord) -> None:
+        if record.name == "docs":
+            raise ZeroDivisionError
+        honest(record)
+
+    monkeypatch.setattr(stack.ledger, "put_index", but_not_docs)
+    outcome = stack.later(hours=1)
+    assert stack.kinds(outcome) == {"a": "under_way", "docs": "unclear"}
+
+
+def test_what_may_have_been_created_before_an_unexpected_error_counts_against_the_quota(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C4."""
+    known(stack, "z")
+    stack.document = document(DAILY, quota=1)
+    honest = stack.control_plane.create_backup
+
+    def and_then_break(index: str, **more: Any) -> Any:
+        honest(index, **more)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stack.control_plane, "create_backup", and_then_break)
+    assert stack.kinds(stack.tick()) == {"docs": "unclear", "z": "no_quota_left"}
 
 
 def test_an_index_that_vanishes_meanwhile_is_no_trouble(stack: Stack) -> None:

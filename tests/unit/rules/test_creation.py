@@ -18,13 +18,13 @@ from pinecone_backup.rules.creation import (
     View,
     attempt,
     due,
+    evidence_of,
     in_order,
-    looked_at,
     marker_of,
     no_quota,
     observed,
+    view_by_listing,
     view_of,
-    views_of,
 )
 from pinecone_backup.rules.findings import Control, Evidence, Observation, finding_id
 from pinecone_backup.rules.inventory import Entry, Origin, Worth, take_inventory
@@ -417,9 +417,9 @@ def test_a_claim_keeps_everybody_else_away_while_its_lease_lasts() -> None:
 def test_an_expired_lease_is_a_failed_attempt_that_ended_with_the_lease() -> None:
     """C3."""
     decision = tried(claim(), now=NOW + 20 * MINUTE)
-    assert decision.claim == failed(claim(), "run run-9 ended without telling", NOW + 20 * MINUTE)
+    assert decision.claim == failed(claim(), "run run-9 ended without a result", NOW + 20 * MINUTE)
     assert (decision.kind, decision.until) == (Kind.WAITS, NOW + 50 * MINUTE)
-    assert decision.reason == "attempt 1 failed: run run-9 ended without telling"
+    assert decision.reason == "attempt 1 failed: run run-9 ended without a result"
     again = tried(claim(), now=NOW + 50 * MINUTE)
     assert (again.kind, again.attempt) == (Kind.CREATE, 2)
 
@@ -618,12 +618,14 @@ def row(backup_id: str, index_id: str, **changes: Any) -> Backup:
 
 def believed(*rows: Backup, record: IndexRecord | None = None) -> tuple[set[str], set[str]]:
     index = Index("docs", IndexKind.SERVERLESS, "Ready", ready=True)
-    (seen,) = views_of(
+    inventory = take_inventory(rows, records={}, owner=OWNER, now=NOW)
+    seen = view_by_listing(
         "main",
-        [index],
-        assigned={"docs": Assigned(DAILY, AssignedBy.ASSIGNMENT)},
-        records={"docs": record or IndexRecord("docs", NOW, NOW)},
-        inventory=take_inventory(rows, records={}, owner=OWNER, now=NOW),
+        index,
+        Assigned(DAILY, AssignedBy.ASSIGNMENT),
+        record or IndexRecord("docs", NOW, NOW),
+        [entry for entry in inventory.entries.values() if entry.backup.index_name == "docs"],
+        inventory=inventory,
     )
     assert (seen.project, seen.index, seen.certain) == ("main", index, False)
     return (
@@ -761,7 +763,7 @@ def test_who_gets_none_is_told_why() -> None:
             Observation.of(
                 Control.QUOTA_REACHED,
                 "docs",
-                title="docs: the quota has no room for its backup",
+                title="docs: no quota remains for its backup",
                 diagnosis="Index docs: because of this. Indexes of higher priority, and those "
                 "whose newest good backup is older, go first.",
                 action="Shorten a retention, prune, delete orphans, or have Pinecone raise the "
@@ -819,7 +821,7 @@ def test_that_creating_fails_is_over_when_the_slot_is_satisfied_or_the_index_not
         Kind.OPTED_OUT,
         Kind.UNKNOWN_TAG,
     }
-    evidence = looked_at([Decision("docs", kind, "")], [], NOW)
+    evidence = evidence_of([Decision("docs", kind, "")], [], NOW)
     assert covered(evidence, Control.CREATION_FAILING) is (kind in over)
     for control in (Control.CREATION_REFUSED, Control.QUOTA_REACHED):
         assert covered(evidence, control) is (kind in over | {Kind.UNDER_WAY})
@@ -832,7 +834,7 @@ def test_an_index_that_is_gone_for_a_day_has_no_findings_any_more(
 ) -> None:
     """U1: an index list that comes back short resolves nothing."""
     record = IndexRecord("docs", NOW - 9 * DAY, NOW - unseen)
-    evidence = looked_at([], [record], NOW)
+    evidence = evidence_of([], [record], NOW)
     for control in (Control.CREATION_FAILING, Control.CREATION_REFUSED, Control.QUOTA_REACHED):
         assert covered(evidence, control) is over
 
@@ -840,5 +842,5 @@ def test_an_index_that_is_gone_for_a_day_has_no_findings_any_more(
 def test_an_index_that_is_listed_is_not_gone_however_old_its_record() -> None:
     """U1."""
     record = IndexRecord("docs", NOW - 9 * DAY, NOW - 9 * DAY)
-    evidence = looked_at([Decision("docs", Kind.WAITS, "")], [record], NOW)
+    evidence = evidence_of([Decision("docs", Kind.WAITS, "")], [record], NOW)
     assert not covered(evidence, Control.CREATION_FAILING)

@@ -26,7 +26,7 @@ ASK_AGAIN = timedelta(hours=1)
 
 
 def claimed(index: str, marker: Marker, *, previous: Claim | None, now: datetime) -> Claim:
-    """A claim for the attempt that the marker tells, to be saved before Pinecone is asked."""
+    """A claim for the attempt that the marker names, to be saved before Pinecone is asked."""
     return Claim(
         index_name=index,
         slot=marker.slot,
@@ -49,7 +49,7 @@ def posted(claim: Claim, backup_id: str) -> Claim:
 
 
 def ambiguous(claim: Claim, error: str, at: datetime) -> Claim:
-    """Nobody knows whether Pinecone has the backup: it is looked for before the next attempt."""
+    """Nobody knows whether Pinecone has the backup: the next attempt searches the listing first."""
     wait = WAITS[min(claim.attempt, len(WAITS)) - 1]
     return replace(claim, state=ClaimState.AMBIGUOUS, next_attempt_at=at + wait, error=error)
 

@@ -73,7 +73,7 @@ class Marker:
 
 @lru_cache(maxsize=1024)
 def index_digest(index_name: str) -> str:
-    """Six hex digits that tell indexes apart in a name."""
+    """Six hexadecimal digits that distinguish indexes in a name."""
     return sha256(index_name.encode()).hexdigest()[:6]
 
 

@@ -149,7 +149,7 @@ class _Keeper:
             try:
                 self.control_plane.update_native_schedule(record.schedule_id, enabled=False)
             except NotFound:
-                self.changes[index] = f"schedule {record.name} is gone"
+                self.changes[index] = f"schedule {record.name} was deleted outside this deployment"
             else:
                 self.changes[index] = f"paused schedule {record.name}: no policy asks for it"
             self._put(replace(record, managed_by_policy=""))

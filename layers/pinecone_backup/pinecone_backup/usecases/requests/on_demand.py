@@ -8,11 +8,9 @@ nothing and is never pruned.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import (
-    LedgerConflict,
     ListingIncomplete,
     NotFound,
     OutcomeUnknown,
@@ -22,10 +20,11 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.records import BackupRecord, ClaimState
 from pinecone_backup.rules.audit_facts import STUCK_AFTER
-from pinecone_backup.rules.claims import ambiguous, claimed, failed
+from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted
+from pinecone_backup.rules.effects import PutBackup, RecordEvent, SaveClaim, created, created_event
 from pinecone_backup.rules.inventory import Origin, Worth, take_inventory
 from pinecone_backup.rules.marker import Marker, looks_like_marker
-from pinecone_backup.usecases.create import created_event, record_created
+from pinecone_backup.usecases.create import carry_out
 from pinecone_backup.usecases.listing import list_index
 
 if TYPE_CHECKING:
@@ -99,10 +98,10 @@ def create_on_demand(
         backup = _post(control_plane, index_name, claim.backup_name, str(marker), rows)
     except PineconeError as error:
         after = ambiguous if isinstance(error, OutcomeUnknown) else failed
-        with suppress(LedgerConflict):
-            ledger.save_claim(after(claim, error.problem, now))
+        carry_out(ledger, [SaveClaim(after(claim, error.problem, now))])
         raise
-    record_created(context, ledger, claim, backup)
+    save = SaveClaim(posted(claim, backup.backup_id))
+    carry_out(ledger, [*created(context, claim, backup), save])
     return backup
 
 
@@ -143,10 +142,10 @@ def _claim(context: RunContext, ledger: Ledger, index_name: str, marker: Marker)
     stored = ledger.claim(index_name, marker.slot)
     again = stored if stored is not None and stored.state in _ENDED else None
     claim = claimed(index_name, marker, previous=again, now=context.time.actual)
-    try:
-        return ledger.save_claim(claim)
-    except LedgerConflict:
-        raise _under_way(index_name, "it was asked for in this minute") from None
+    saved = carry_out(ledger, [SaveClaim(claim)])[claim]
+    if saved is None:
+        raise _under_way(index_name, "it was asked for in this minute")
+    return saved
 
 
 def _post(
@@ -203,17 +202,14 @@ def _callers_own(
             next_step="Use that backup, or choose another name.",
         )
     backup = _post(control_plane, index_name, name, description, rows)
-    ledger.record_event(
-        created_event(context, backup, name=name, run_id=context.run_id, policy=None)
+    record = BackupRecord(
+        backup_id=backup.backup_id,
+        index_name=index_name,
+        index_id=backup.index_id,
+        name=name,
+        created_at=backup.created_at,
+        first_seen_at=context.time.actual,
     )
-    ledger.put_backup(
-        BackupRecord(
-            backup_id=backup.backup_id,
-            index_name=index_name,
-            index_id=backup.index_id,
-            name=name,
-            created_at=backup.created_at,
-            first_seen_at=context.time.actual,
-        )
-    )
+    event = created_event(context, backup, name=name, run_id=context.run_id, policy=None)
+    carry_out(ledger, [RecordEvent(event), PutBackup(record)])
     return backup
