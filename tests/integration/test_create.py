@@ -87,7 +87,7 @@ def test_a_due_index_gets_one_backup_that_says_whose_and_for_what_it_is(stack: S
     assert outcome.state is RunState.SUCCEEDED
 
 
-def test_a_created_backup_is_recorded_and_told(stack: Stack) -> None:
+def test_a_created_backup_has_a_record_and_an_event(stack: Stack) -> None:
     stack.tick()
     (row,) = stack.made()
     record = stack.ledger.backups()[row.backup_id]
@@ -147,7 +147,7 @@ def test_the_triggers_time_selects_the_slot_and_the_clock_dates_the_claim(stack:
     assert claim.claimed_at == START
 
 
-def test_an_index_starts_at_its_slot_plus_its_spread(stack: Stack) -> None:
+def test_an_index_starts_at_its_slot_plus_its_jitter(stack: Stack) -> None:
     """C1."""
     stack.tick()
     due = START + timedelta(hours=23) + jitter("main/docs", "0 11 * * *")
@@ -299,7 +299,7 @@ def test_a_changed_incarnation_is_remembered(stack: Stack) -> None:
     assert record.index_id == stack.made()[-1].index_id
 
 
-def test_two_incarnations_that_both_look_alive_are_told_apart_by_asking(stack: Stack) -> None:
+def test_two_incarnations_that_both_seem_alive_are_distinguished_by_asking(stack: Stack) -> None:
     """I1: an old row without its index's deletion does not make the new index's claim fail."""
     stack.tick()
     stack.later(hours=1)
@@ -527,10 +527,10 @@ WITHOUT_EFFECT = [
 
 
 @pytest.mark.parametrize("fault", AFTER_EFFECT, ids=lambda fault: f"{fault.kind}-{fault.status}")
-def test_a_post_whose_answer_was_lost_is_found_and_told_by_the_next_tick(
+def test_a_post_whose_answer_was_lost_is_found_and_recorded_by_the_next_tick(
     stack: Stack, fault: Fault
 ) -> None:
-    """C3: no second POST, and the news is not lost."""
+    """C3: no second POST, and the event is not lost."""
     stack.simulator.faults.add(fault.model_copy())
     outcome = stack.tick()
     assert outcome.created == {}
@@ -544,7 +544,7 @@ def test_a_post_whose_answer_was_lost_is_found_and_told_by_the_next_tick(
     assert stack.calls("create_backup") == 1
 
 
-def test_the_news_of_a_lost_answer_is_told_although_an_audit_saw_the_backup_first(
+def test_the_event_of_a_lost_answer_is_recorded_although_an_audit_saw_the_backup_first(
     stack: Stack,
 ) -> None:
     """C3: and what the audit wrote about the backup stays."""
@@ -627,10 +627,10 @@ def test_a_post_that_stays_rate_limited_is_a_failed_attempt(stack: Stack) -> Non
 
 
 @pytest.mark.parametrize("dies_at", [1, 2, 3, 4])
-def test_a_crash_at_any_write_neither_doubles_nor_loses_the_backup_or_its_news(
+def test_a_crash_at_any_write_neither_doubles_nor_loses_the_backup_or_its_event(
     stack: Stack, dies_at: int
 ) -> None:
-    """C3: before the claim, and after the POST before the news, the record and the claim."""
+    """C3: before the claim, and after the POST before the event, the record and the claim."""
     ledger = DyingLedger()
     for record in stack.ledger.indexes().values():
         ledger.put_index(record)

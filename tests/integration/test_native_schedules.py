@@ -95,7 +95,7 @@ def test_a_schedule_that_is_as_it_should_be_costs_one_listing(stack: Stack) -> N
 @pytest.mark.parametrize(
     "change", [{"frequency": "weekly"}, {"retention_days": 7}, {"enabled": False}]
 )
-def test_a_schedule_that_drifted_is_set_right_and_told(
+def test_a_schedule_that_drifted_is_corrected_and_a_finding(
     stack: Stack, change: dict[str, Any]
 ) -> None:
     stack.tick()
@@ -198,7 +198,7 @@ def test_on_doubt_about_the_policy_the_schedule_runs_on(stack: Stack, tag: str |
     assert settings(stack) == [("native", "daily", 14, True)]
 
 
-def test_a_schedule_that_is_gone_when_it_should_be_paused_is_forgotten(stack: Stack) -> None:
+def test_a_schedule_that_was_deleted_when_it_should_be_paused_is_forgotten(stack: Stack) -> None:
     stack.tick()
     stack.simulator.project.delete_schedule(schedules(stack)[0].schedule_id)
     stack.document = document(CRON)

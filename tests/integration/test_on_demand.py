@@ -59,7 +59,7 @@ def test_a_backup_on_demand_is_ours_without_a_policy_and_its_slot_is_the_minute(
     assert Marker.parse(row.description) == Marker(OWNER, None, START, "run-1", 1)
 
 
-def test_a_backup_on_demand_is_recorded_and_told_with_who_asked(stack: Stack) -> None:
+def test_a_backup_on_demand_has_a_record_and_an_event_with_who_asked(stack: Stack) -> None:
     made = create(stack)
     assert set(stack.ledger.backups()) == {made.backup_id}
     (event,) = stack.events("backup.created")
@@ -188,7 +188,7 @@ def test_a_lost_answer_stays_unknown_when_nobody_can_look(stack: Stack) -> None:
     assert stack.ledger.backups() == {}
 
 
-def test_what_the_request_could_not_tell_the_next_create_run_tells(stack: Stack) -> None:
+def test_what_the_request_could_not_record_the_next_create_run_records(stack: Stack) -> None:
     """C3."""
     stack.document = document(policy())
     stack.simulator.faults.add(LOST.model_copy())

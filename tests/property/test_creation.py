@@ -170,8 +170,8 @@ def test_whatever_was_missed_repairs_itself(history: list[Step]) -> None:
 
 @settings(max_examples=40)
 @given(histories)
-def test_every_backup_is_told_once_and_recorded(history: list[Step]) -> None:
-    """C3: record first, announce after; nothing is lost and nothing is told twice."""
+def test_every_backup_has_one_event_and_a_record(history: list[Step]) -> None:
+    """C3: record first, announce after; nothing is lost and nothing is announced twice."""
     stack = new_stack()
     for step in history:
         play(stack, step)

@@ -243,7 +243,7 @@ def test_a_foreign_backup_satisfies_nothing_even_where_native_ones_do() -> None:
     assert due(view(foreign, policy=policy(native_satisfies=True)), AT_NOON).kind is Kind.OPEN
 
 
-def test_a_newer_slot_waits_for_the_indexs_spread() -> None:
+def test_a_newer_slot_waits_for_the_indexs_jitter() -> None:
     """C1."""
     waits = jitter("main/docs", "0 11 * * *")
     assert waits > MINUTE
@@ -350,7 +350,7 @@ def test_a_new_index_waits_half_an_hour_from_when_it_was_first_seen(
     assert due(view(record=record), AT_NOON).kind is kind
 
 
-def test_a_new_index_is_told_until_when_it_waits() -> None:
+def test_the_decision_says_until_when_a_new_index_waits() -> None:
     """C5."""
     decision = due(view(record=IndexRecord("docs", NOW, NOW)), AT_NOON)
     assert decision == Decision(
@@ -719,7 +719,7 @@ def test_in_the_end_it_goes_by_name() -> None:
     assert order(candidate("b"), candidate("a")) == ["a", "b"]
 
 
-def test_who_gets_none_is_told_why() -> None:
+def test_the_decision_says_why_an_index_gets_none() -> None:
     """C4."""
     decision = Decision("docs", Kind.CREATE, "", DAILY, SLOT, attempt=1)
     assert no_quota(decision, 500) == replace(
@@ -829,7 +829,7 @@ def test_that_creating_fails_is_over_when_the_slot_is_satisfied_or_the_index_not
 
 
 @pytest.mark.parametrize(("unseen", "over"), [(DAY, False), (DAY + MINUTE, True)])
-def test_an_index_that_is_gone_for_a_day_has_no_findings_any_more(
+def test_an_index_that_is_not_listed_for_a_day_has_no_findings_any_more(
     unseen: timedelta, over: bool
 ) -> None:
     """U1: an index list that comes back short resolves nothing."""
@@ -839,7 +839,7 @@ def test_an_index_that_is_gone_for_a_day_has_no_findings_any_more(
         assert covered(evidence, control) is over
 
 
-def test_an_index_that_is_listed_is_not_gone_however_old_its_record() -> None:
+def test_an_index_that_is_listed_is_not_deleted_however_old_its_record() -> None:
     """U1."""
     record = IndexRecord("docs", NOW - 9 * DAY, NOW - 9 * DAY)
     evidence = evidence_of([Decision("docs", Kind.WAITS, "")], [record], NOW)

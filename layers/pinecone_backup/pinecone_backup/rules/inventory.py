@@ -1,8 +1,8 @@
 """What a project holds: every listed backup once, by incarnation, with its origin and worth.
 
 ``take_inventory`` is where rows of a listing become knowledge: duplicates are merged (rule I4),
-each backup is told ours, another deployment's, native or foreign (I2, G5), and what it counts
-for is decided (G1 to G4, T2). Everything is grouped by incarnation, the index's id; names
+each backup is found to be ours, another deployment's, native or foreign (I2, G5), and what it
+counts for is decided (G1 to G4, T2). Everything is grouped by incarnation, the index's id; names
 decide nothing (I1).
 """
 
@@ -229,9 +229,9 @@ def native_marks(
 
 
 def missing(inventory: Inventory, records: Mapping[str, BackupRecord]) -> Sequence[BackupRecord]:
-    """Backups that the ledger knows and the listing misses, those confirmed gone left out (N2).
+    """Backups that the ledger knows and the listing misses, those confirmed deleted left out (N2).
 
-    Each is to be described before it is called gone.
+    Each is to be described before it counts as deleted.
     """
     return [
         record
