@@ -480,6 +480,43 @@ def test_an_index_whose_view_cannot_be_formed_leaves_the_others_alone(
     assert stack.kinds(outcome) == {"a": "under_way", "docs": "unclear"}
 
 
+def spoil(stack: Stack, kind: str, name: str) -> None:
+    """An item of the ledger that was edited by hand."""
+    (key,) = [key for key in stack.ledger.keys(kind) if key.startswith(f"{kind}#{name}")]
+    stack.ledger.table.items[key]["record"] = {"S": "edited"}
+
+
+def test_an_index_whose_claim_cannot_be_read_gets_nothing_and_the_others_theirs(
+    stack: Stack,
+) -> None:
+    """U2, C3: nobody knows what its claim says."""
+    stack.simulator.faults.add(Fault(kind="status", status=400, operation="create_backup"))
+    stack.tick()
+    spoil(stack, "CLAIM", "docs")
+    known(stack, "a")
+    outcome = stack.later(hours=1)
+    assert stack.kinds(outcome) == {"a": "under_way", "docs": "unclear"}
+    assert outcome.state is RunState.PARTIAL
+    assert (set(outcome.problems), outcome.unexpected) == ({"docs"}, {})
+
+
+def test_a_backup_whose_claim_cannot_be_read_is_recorded_without_it(stack: Stack) -> None:
+    """U2."""
+    stack.simulator.faults.add(AFTER_EFFECT[0].model_copy())
+    stack.tick()
+    spoil(stack, "CLAIM", "docs")
+    assert stack.kinds(stack.later(minutes=15)) == {"docs": "satisfied"}
+    (row,) = stack.made()
+    assert set(stack.ledger.backups()) == {row.backup_id}
+    assert stack.events("backup.created") == []
+
+
+def test_an_index_whose_record_cannot_be_read_is_not_new(stack: Stack) -> None:
+    """U2, C5."""
+    spoil(stack, "INDEX", "docs")
+    assert stack.kinds(stack.tick()) == {"docs": "under_way"}
+
+
 def test_what_may_have_been_created_before_an_unexpected_error_counts_against_the_quota(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

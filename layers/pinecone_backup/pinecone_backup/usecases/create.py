@@ -335,9 +335,9 @@ class _Tick:
     @contextmanager
     def _contained(self, name: str) -> Iterator[None]:
         """Keep what is wrong with one index alone from ending the run for the others."""
+        problem = ""
         try:
             yield
-            return
         except ItemUnreadable as error:  # nobody knows what its claim says (rules C3 and U2)
             problem = error.problem
         except BackupError:
@@ -345,8 +345,9 @@ class _Tick:
         except Exception as error:
             _LOG.exception("unexpected error", extra={"index": name})
             problem = self.unexpected[name] = unexpected_problem(error)
-        self.problems[name] = problem
-        self.decisions[name] = Decision(name, Kind.UNCLEAR, problem)
+        if problem:
+            self.problems[name] = problem
+            self.decisions[name] = Decision(name, Kind.UNCLEAR, problem)
 
     def _mark_seen(self, name: str, policy: str | None) -> IndexRecord:
         """Remember that the index is there, written at most hourly."""
