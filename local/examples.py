@@ -279,10 +279,11 @@ class Project:
         status: str = "Ready",
         records: int | None = 1000,
         name: str | None = None,
+        slot: datetime | None = None,
     ) -> None:
         """A backup made so many days ago; with a name of its own it is nobody's we know."""
         at = self.now - days * DAY
-        marker = Marker(owner, policy, at, "run-1", 1)
+        marker = Marker(owner, policy, slot or at, "run-1", 1)
         kinds = {"Ready": Status.READY, "Initializing": Status.UNDER_WAY, "Failed": Status.FAILED}
         self.rows.append(
             Backup(
@@ -331,6 +332,33 @@ class Project:
     def plan(self) -> str:
         """Its plan, a line for each backup."""
         return _plan(self.facts())
+
+
+@example
+def a_backup_belongs_to_its_slot() -> str:
+    project = Project({"retention": {"keep_daily": 3}, "floor": 1}, now=_at("2026-11-20T04:00"))
+    for name, slot, late in (
+        ("b19", "2026-11-19T22:00", 5),
+        ("b18", "2026-11-18T22:00", 160),
+        ("b17", "2026-11-17T22:00", 5),
+        ("b16", "2026-11-16T22:00", 5),
+    ):
+        made = _at(slot) + timedelta(minutes=late)
+        project.add(name, (project.now - made) / DAY, slot=_at(slot))
+    rows = {row.backup_id: row for row in project.rows}
+    lines = [("", "slot", "created", "", "")]
+    for item in make_plan(project.facts()).items:
+        slot = ours(rows[item.backup_id].name, rows[item.backup_id].description, "catalogue", OWNER)
+        lines.append(
+            (
+                item.backup_id,
+                f"{slot.slot:%d %b %H:%M}" if slot else "",
+                f"{item.created_at:%d %b %H:%M}",
+                item.action.value,
+                ", ".join(item.reasons),
+            )
+        )
+    return _columns(lines)
 
 
 @example

@@ -18,7 +18,7 @@ from pinecone_backup.errors import (
 from pinecone_backup.records import ClaimState
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.usecases.requests.on_demand import create_on_demand
-from tests.support.creating import OWNER, Stack, client, document, policy
+from tests.support.creating import OWNER, Stack, client, document, policy, slot_of
 from tests.support.simulator import START
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pinecone_backup.model import Backup
 
 LOST = Fault(kind="drop", operation="create_backup", after_effect=True)
+ASKED = START + timedelta(seconds=1)
+"""What stands for the slot: no cron names a second."""
 NEVER_SENT = Fault(kind="drop", operation="create_backup")
 
 
@@ -49,14 +51,14 @@ def create(stack: Stack, index: str = "docs", **words: str) -> Backup:
     return create_on_demand(stack.context(), stack.control_plane, stack.ledger, index, **words)
 
 
-def test_a_backup_on_demand_is_ours_without_a_policy_and_its_slot_is_the_minute(
+def test_a_backup_on_demand_is_ours_without_a_policy(
     stack: Stack,
 ) -> None:
     """I2."""
     made = create(stack)
     (row,) = stack.made()
     assert made.backup_id == row.backup_id
-    assert Marker.parse(row.description) == Marker(OWNER, None, START, "run-1", 1)
+    assert Marker.parse(row.description) == Marker(OWNER, None, ASKED, "run-1", 1)
 
 
 def test_a_backup_on_demand_has_a_record_and_an_event_with_who_asked(stack: Stack) -> None:
@@ -68,17 +70,25 @@ def test_a_backup_on_demand_has_a_record_and_an_event_with_who_asked(stack: Stac
         None,
         "schedule",
     )
-    claim = stack.ledger.claim("docs", START)
+    claim = stack.ledger.claim("docs", ASKED)
     assert claim is not None
     assert (claim.state, claim.backup_id) == (ClaimState.POSTED, made.backup_id)
 
 
-def test_a_backup_on_demand_satisfies_the_slots_before_it(stack: Stack) -> None:
-    """C2."""
+def test_a_backup_on_demand_satisfies_no_slot_and_delays_the_one_beside_it_until_it_ends(
+    stack: Stack,
+) -> None:
+    """C2, C3: asked for in the very minute of a slot, it takes nothing from it."""
     stack.document = document(policy())
-    create(stack)
-    stack.simulator.clock.advance(timedelta(minutes=30))
-    assert stack.kinds(stack.tick()) == {"docs": "satisfied"}
+    stack.tick()
+    stack.simulator.clock.advance(timedelta(minutes=59, seconds=18))
+    stack.simulator.project.expect("docs", Outcome(seconds=3000))
+    made = create(stack)
+    assert stack.kinds(stack.later(minutes=45)) == {"docs": "under_way"}
+    assert stack.kinds(stack.later(minutes=10)) == {"docs": "under_way"}
+    own, slots = stack.made()
+    assert own.backup_id == made.backup_id
+    assert slot_of(slots) == START + timedelta(hours=1)
 
 
 def test_asking_twice_makes_one_backup_and_names_it(stack: Stack) -> None:
@@ -173,7 +183,7 @@ def test_what_cannot_be_found_is_said_to_be_unknown_and_what_to_look_for(stack: 
     stack.simulator.faults.add(NEVER_SENT.model_copy())
     with pytest.raises(OutcomeUnknown, match="on-demand-20261122t1200z"):
         create(stack)
-    claim = stack.ledger.claim("docs", START)
+    claim = stack.ledger.claim("docs", ASKED)
     assert claim is not None
     assert claim.state is ClaimState.AMBIGUOUS
 
@@ -195,7 +205,7 @@ def test_what_the_request_could_not_record_the_next_create_run_records(stack: St
     stack.simulator.faults.add(Fault(kind="empty_listing", operation="list_index_backups", skip=1))
     with pytest.raises(OutcomeUnknown):
         create(stack)
-    stack.later(minutes=45)
+    stack.later(minutes=5)
     (row,) = stack.made()
     assert [event["backup_id"] for event in stack.events("backup.created")] == [row.backup_id]
 

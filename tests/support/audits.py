@@ -73,6 +73,7 @@ def backup(
     backup_id: str = "b-1",
     *,
     at: datetime | None = NOW,
+    slot: datetime | None = None,
     status: Status = Status.READY,
     index: str = NAME,
     index_id: str = ID,
@@ -82,8 +83,8 @@ def backup(
     records: int | None = 1000,
     deleted_at: datetime | None = None,
 ) -> Backup:
-    """One row; with ``owner`` None somebody made it by hand."""
-    marker = Marker(owner, policy, at or NOW, "run-0", 1) if owner else None
+    """One row, made for the slot of its time; with ``owner`` None somebody made it by hand."""
+    marker = Marker(owner, policy, slot or at or NOW, "run-0", 1) if owner else None
     return Backup(
         backup_id=backup_id,
         index_name=index,

@@ -550,6 +550,22 @@ def test_rows_that_contradict_each_other_are_a_finding() -> None:
     assert "docs and notes" in found.diagnosis
 
 
+def test_a_slot_that_is_not_believed_is_reported_by_index() -> None:
+    """C2."""
+    rows = [
+        backup("b-1", slot=NOW + timedelta(days=9)),
+        backup("b-2", slot=NOW + timedelta(minutes=5, seconds=1)),
+        backup("b-3", slot=NOW + timedelta(minutes=5)),
+        backup("b-4", slot=NOW - timedelta(days=9)),
+        backup("b-5", slot=NOW + timedelta(days=9), owner="stack-b"),
+        backup("b-6", slot=NOW + timedelta(days=9), index="notes", index_id="id-notes"),
+    ]
+    docs, notes = controls.slot_ahead(project_facts(inventory(rows)))
+    assert (docs.subject, docs.data["backup_ids"]) == ("docs", ["b-1", "b-2"])
+    assert f"{NOW + timedelta(days=9):%Y-%m-%d %H:%M} UTC" in docs.diagnosis
+    assert (notes.subject, notes.data["backup_ids"]) == ("notes", ["b-6"])
+
+
 def test_an_undated_backup_and_one_from_the_future_are_reported() -> None:
     """T2."""
     rows = [

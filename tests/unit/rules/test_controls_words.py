@@ -109,6 +109,7 @@ def scenarios() -> Iterator[ProjectFacts]:
     )
     yield project_facts(inventory([backup(), backup(index="notes", index_id="id-notes")]))
     yield of(good, backup("u", at=None, owner=None))
+    yield of(good, backup("ahead", at=ago(hours=2), slot=ago(days=-300)))
     yield of(good, project={"holds": [hold("good", expires_at=ago(days=1))]})
     yield of(good, problem="Pinecone answered 500", unread_audits=2)
     yield of(backup(at=ago(days=3)), problem="Pinecone answered 500", unread_audits=72)

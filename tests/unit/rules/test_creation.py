@@ -64,8 +64,9 @@ def entry(
     at: datetime | None = SLOT,
     index_id: str = "id-1",
     name: str | None = None,
+    policy: str | None = "daily",
 ) -> Entry:
-    marker = Marker(OWNER, "daily", slot, "run-0", attempt)
+    marker = Marker(OWNER, policy, slot, "run-0", attempt)
     running = worth in (Worth.UNDER_WAY, Worth.UNKNOWN)
     backup = Backup(
         backup_id=backup_id,
@@ -213,8 +214,34 @@ def test_what_counts_for_nothing_satisfies_nothing(worth: Worth) -> None:
     assert due(view(entry(worth=worth)), AT_NOON).kind is Kind.OPEN
 
 
+@pytest.mark.parametrize(
+    ("ahead", "kind"),
+    [(5 * MINUTE, Kind.SATISFIED), (5 * MINUTE + timedelta(seconds=1), Kind.OPEN)],
+)
+def test_a_slot_long_after_the_creation_is_not_believed_and_satisfies_nothing(
+    ahead: timedelta, kind: Kind
+) -> None:
+    """C2."""
+    assert due(view(entry(at=SLOT, slot=SLOT + ahead)), AT_NOON).kind is kind
+
+
+def test_a_backup_on_demand_satisfies_no_slot() -> None:
+    """C2: the retention would miss the slot's backup."""
+    assert due(view(entry(policy=None)), AT_NOON).kind is Kind.OPEN
+
+
+def test_while_a_backup_on_demand_is_under_way_no_new_one_starts() -> None:
+    """C2."""
+    assert due(view(entry(policy=None, worth=Worth.UNDER_WAY)), AT_NOON).kind is Kind.UNDER_WAY
+
+
+def test_a_backup_on_demand_is_no_attempt_for_a_slot() -> None:
+    """C3."""
+    assert tried(None, entry(policy=None, worth=Worth.FAILED)).attempt == 1
+
+
 def test_a_backup_of_a_later_slot_satisfies_and_one_of_an_earlier_slot_does_not() -> None:
-    """C2: on demand included."""
+    """C2."""
     assert due(view(entry(slot=SLOT + MINUTE)), AT_NOON).kind is Kind.SATISFIED
     assert due(view(entry(slot=SLOT - MINUTE)), AT_NOON).kind is Kind.OPEN
 

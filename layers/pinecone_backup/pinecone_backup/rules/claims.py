@@ -25,6 +25,15 @@ ASK_AGAIN = timedelta(hours=1)
 """How long after a refusal (400, 402, 403) the same is asked again."""
 
 
+def on_demand_slot(now: datetime) -> datetime:
+    """What stands for the slot of a backup on demand: one in a minute for an index (rule C3).
+
+    It is a second past the minute, which no cron ever names: such a claim is never one of a
+    policy's slot.
+    """
+    return now.replace(second=1, microsecond=0)
+
+
 def claimed(index: str, marker: Marker, *, previous: Claim | None, now: datetime) -> Claim:
     """A claim for the attempt that the marker names, to be saved before Pinecone is asked."""
     return Claim(

@@ -24,7 +24,7 @@ from pinecone_backup.rules.audit_facts import STUCK_AFTER, is_empty
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.rules.forecast import INTERVALS
-from pinecone_backup.rules.inventory import Origin, Worth
+from pinecone_backup.rules.inventory import CLOCK_SKEW, Origin, Worth
 from pinecone_backup.rules.policy import POLICY_TAG, AssignedBy
 
 if TYPE_CHECKING:
@@ -500,6 +500,28 @@ def undated_backup(facts: ProjectFacts) -> Iterator[Observation]:
         )
 
 
+def slot_ahead(facts: ProjectFacts) -> Iterator[Observation]:
+    """A marker names a slot that its backup's creation contradicts (rule C2)."""
+    ahead: dict[str, list[Entry]] = {}
+    for entry in facts.inventory.entries.values():
+        if entry.slot_ahead:
+            ahead.setdefault(entry.backup.index_name, []).append(entry)
+    for name, entries in ahead.items():
+        slots = [entry.marker.slot for entry in entries if entry.marker]
+        yield Observation.of(
+            Control.SLOT_AHEAD,
+            name,
+            title=f"{name}: {_number(entries, 'backup')} with a slot that is not believed",
+            diagnosis=f"By its marker, {_number(entries, 'backup')} of index {name} was made more "
+            f"than {span(CLOCK_SKEW)} before its slot, the latest for {max(slots):%Y-%m-%d %H:%M} "
+            "UTC. The creation time counts instead, and no slot is satisfied. Backup ids: "
+            f"{_some(_ids(entries))}.",
+            action="Find out who else creates backups with this deployment's marker. What is not "
+            "needed can be deleted by hand.",
+            backup_ids=_ids(entries),
+        )
+
+
 def hold_expired(facts: ProjectFacts) -> Iterator[Observation]:
     """A hold has run out without a word; what it protected is open to pruning (rule T2)."""
     names = {entry.backup.index_name for entry in facts.inventory.entries.values()}
@@ -557,6 +579,7 @@ PROJECT_CONTROLS: dict[Control, Callable[[ProjectFacts], Iterator[Observation]]]
     Control.OTHER_OWNER: other_owner,
     Control.CONTRADICTORY_LISTING: contradictory_listing,
     Control.UNDATED_BACKUP: undated_backup,
+    Control.SLOT_AHEAD: slot_ahead,
     Control.HOLD_EXPIRED: hold_expired,
     Control.LEDGER_UNREADABLE: ledger_unreadable,
 }

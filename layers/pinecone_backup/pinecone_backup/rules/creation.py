@@ -278,11 +278,15 @@ def _ours(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _for_slot(view: View, policy: Policy, slot: datetime) -> list[Entry]:
-    """The backups that may satisfy a slot: ours, and native ones where the policy says so (G5)."""
+    """The backups that may satisfy a slot (rules C2 and G5).
+
+    Those that a policy of ours made for it or a later one, and native ones where the policy says
+    so.
+    """
     return [
         entry
         for entry in view.entries
-        if (entry.origin is Origin.OURS and entry.marker is not None and entry.marker.slot >= slot)
+        if (entry.slot is not None and entry.slot >= slot)
         or (
             policy.native_satisfies
             and entry.origin is Origin.NATIVE
@@ -317,7 +321,7 @@ def attempt(view: View, open_slot: Decision, claim: Claim | None, time: RunTime)
     if slot is None or policy is None:
         raise ValueError(f"index {view.name} has no open slot")
     made = max(
-        (e.marker.attempt for e in _ours(view.entries) if e.marker and e.marker.slot == slot),
+        (e.marker.attempt for e in view.entries if e.marker and e.slot == slot),
         default=0,
     )
     if claim is None:

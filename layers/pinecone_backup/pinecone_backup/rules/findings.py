@@ -102,6 +102,11 @@ class Control(StrEnum):
         Severity.WARNING,
         "A backup has no usable creation time: it is kept and counts for nothing",
     )
+    SLOT_AHEAD = (
+        "slot-ahead",
+        Severity.WARNING,
+        "A backup's marker names a slot that is later than its creation: the slot is not believed",
+    )
 
     # The subject is a backup id.
     CONTRADICTORY_LISTING = (

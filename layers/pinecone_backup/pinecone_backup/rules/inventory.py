@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pinecone_backup.records import ScheduleRecord
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""A backup dated further ahead of the clock than this counts for nothing (rule T2)."""
+"""A backup dated further ahead of the clock than this counts for nothing (rule T2); a slot further
+ahead of its backup's creation is not believed (rule C2)."""
 SAME_MOMENT = timedelta(seconds=1)
 """Two rows of one backup may differ in ``created_at`` by this much (rule I4)."""
 
@@ -79,7 +80,8 @@ class Entry:
 
     Attributes:
         backup: As listed; merged values are the less advanced ones (rule I4).
-        at: Its age's origin, UTC: ``created_at``, for a native one the time of its run (G5).
+        at: What its age counts from, UTC: ``created_at``, for a native one the time of its run
+            (G5). Restore points, the floor and age limits go by it.
         marker: What its description says when it is ours or another deployment's.
         schedule: The native schedule's name, for a native one.
         record: What the ledger knows of it.
@@ -92,6 +94,39 @@ class Entry:
     marker: Marker | None = None
     schedule: str = ""
     record: BackupRecord | None = None
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether a policy of this deployment made it."""
+        return (
+            self.origin is Origin.OURS
+            and self.marker is not None
+            and self.marker.policy is not None
+        )
+
+    @property
+    def slot_ahead(self) -> bool:
+        """Whether its marker names a slot that its creation contradicts: not believed (C2)."""
+        return (
+            self.by_policy
+            and self.marker is not None
+            and self.at is not None
+            and self.marker.slot - self.at > CLOCK_SKEW
+        )
+
+    @property
+    def slot(self) -> datetime | None:
+        """The policy's slot that it was made for, UTC; None where there is none to believe (C2)."""
+        return self.marker.slot if self.marker and self.by_policy and not self.slot_ahead else None
+
+    @property
+    def retention_at(self) -> datetime | None:
+        """The time that periods and windows of a retention go by, UTC (rule K2).
+
+        Its slot, where it has one; else ``at``. None when it has no creation time: then it is
+        no candidate either.
+        """
+        return (self.slot or self.at) if self.at else None
 
     @property
     def good_and_ours(self) -> bool:
@@ -242,8 +277,14 @@ def missing(inventory: Inventory, records: Mapping[str, BackupRecord]) -> Sequen
 
 
 def newest_first(entry: Entry) -> tuple[float, str]:
-    """Sorts newest first by ``at``, ties by ascending id, undated ones last (rule K2)."""
+    """Sorts newest first by ``at``, ties by ascending id, undated ones last."""
     return (-entry.at.timestamp() if entry.at else float("inf"), entry.backup.backup_id)
+
+
+def retention_order(entry: Entry) -> tuple[float, str]:
+    """Sorts newest first by ``retention_at``, ties by ascending id, undated ones last (rule K2)."""
+    at = entry.retention_at
+    return (-at.timestamp() if at else float("inf"), entry.backup.backup_id)
 
 
 def _merged(rows: Sequence[Backup]) -> tuple[Backup, Contradiction | None]:

@@ -22,10 +22,17 @@ from pydantic import TypeAdapter
 from pinecone_backup.model import words
 from pinecone_backup.records import DeletionState, HoldScope
 from pinecone_backup.rules.containment import protects
-from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory, Origin, Worth
+from pinecone_backup.rules.inventory import (
+    Entry,
+    Incarnation,
+    Inventory,
+    Origin,
+    Worth,
+    retention_order,
+)
 from pinecone_backup.rules.marker import looks_like_marker
 from pinecone_backup.rules.policy import AssignedBy
-from pinecone_backup.rules.retention import keep
+from pinecone_backup.rules.retention import candidates_of, keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -305,7 +312,8 @@ class _Subject:
         return replace(self, fates=_Fates(self.fates.keeps | dict.fromkeys(going, (reason,))))
 
     def items(self) -> Iterable[PlanItem]:
-        for entry in self.incarnation.entries:
+        """Its backups, newest first as the retention goes: in this order they are deleted (D5)."""
+        for entry in sorted(self.incarnation.entries, key=retention_order):
             backup = entry.backup
             yield PlanItem(
                 backup.backup_id,
@@ -461,7 +469,7 @@ def _policy_fates(ours: Sequence[Entry], policy: Policy, time: RunTime) -> _Fate
     """What the policy of a living index would keep and delete (rules K1 to K7, G2 and G3)."""
     good = [entry for entry in ours if entry.worth is Worth.GOOD]
     reasons = keep(
-        [(entry.backup.backup_id, entry.at) for entry in good if entry.at],
+        candidates_of(good, policy.retention),
         policy.retention,
         policy.zone,
         time.scheduled_at,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from pinecone_backup.rules.duration import Duration
+    from pinecone_backup.rules.inventory import Entry
 
 type _Key = int | tuple[int, ...]
 
@@ -32,6 +33,19 @@ _PERIODS: Mapping[str, Callable[[datetime], _Key]] = {
 }
 
 
+def candidates_of(
+    entries: Iterable[Entry], retention: KeepRetention | ExpiryRetention
+) -> list[tuple[str, datetime]]:
+    """What ``keep`` takes: each dated entry's id, and the time that this retention goes by.
+
+    Periods and windows go by the slot that a backup was made for (rule K2); the form that counts
+    and ages goes by its creation (rule K7).
+    """
+    ages = isinstance(retention, ExpiryRetention)
+    times = ((entry, entry.at if ages else entry.retention_at) for entry in entries)
+    return [(entry.backup.backup_id, time) for entry, time in times if time is not None]
+
+
 def keep(
     candidates: Sequence[tuple[str, datetime]],
     retention: KeepRetention | ExpiryRetention,
@@ -41,8 +55,9 @@ def keep(
     """Say which candidates stay, and by which rules.
 
     Args:
-        candidates: ``(backup_id, created_at)`` of the good backups of one incarnation of one
-            index (rule K1), in any order; times aware. A row that is repeated counts once.
+        candidates: ``(backup_id, time)`` of the good backups of one incarnation of one index
+            (rule K1), as ``candidates_of`` gives them, in any order; times aware. A row that is
+            repeated counts once.
         retention: The policy's retention.
         zone: The policy's time zone, in which periods are cut (rule K2).
         now: Aware; what is dated after it is in the future (rules K4 and K7).
@@ -51,7 +66,7 @@ def keep(
         The reasons of every backup that stays, newest first; what is absent goes.
     """
     newest_first = sorted(sorted(set(candidates)), key=lambda row: row[1], reverse=True)
-    times = [created_at for _, created_at in newest_first]
+    times = [time for _, time in newest_first]
     reasons: list[list[str]] = [[] for _ in times]
     for position, reason in (
         _expiring(times, retention, now)

@@ -30,6 +30,7 @@ from pinecone_backup.rules.forecast import Tenant, forecast
 from pinecone_backup.rules.inventory import Origin, Worth
 from pinecone_backup.rules.memory import mark_audited, mark_seen, set_incarnation
 from pinecone_backup.rules.plan import Facts, make_plan
+from pinecone_backup.rules.retention import candidates_of
 from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX, judge
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
@@ -349,7 +350,8 @@ def _with_backups(index: IndexFacts, inventory: Inventory) -> IndexFacts:
 
 def _tenant(index: IndexFacts, policy: Policy) -> Tenant:
     """What of the index the policy's retention, or the native schedule's, governs."""
-    return Tenant(policy, [entry.at for entry in index.entries if entry.at and _governed(entry)])
+    governed = candidates_of(filter(_governed, index.entries), policy.retention)
+    return Tenant(policy, [time for _, time in governed])
 
 
 def _governed(entry: Entry) -> bool:

@@ -20,7 +20,7 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.records import BackupRecord, ClaimState
 from pinecone_backup.rules.audit_facts import STUCK_AFTER
-from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted
+from pinecone_backup.rules.claims import ambiguous, claimed, failed, on_demand_slot, posted
 from pinecone_backup.rules.effects import PutBackup, RecordEvent, SaveClaim, created, created_event
 from pinecone_backup.rules.inventory import Origin, Worth, take_inventory
 from pinecone_backup.rules.marker import Marker, looks_like_marker
@@ -79,8 +79,7 @@ def create_on_demand(
             next_step="Describe the backup in other words, or leave the description out.",
         )
     now = context.time.actual
-    slot = now.replace(second=0, microsecond=0)
-    marker = Marker(context.owner, None, slot, context.run_id, 1)
+    marker = Marker(context.owner, None, on_demand_slot(now), context.run_id, 1)
     rows = _rows(control_plane, index_name)
     _refuse_second(context, index_name, rows)
     if name or description:
