@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
 from pinecone_backup.records import BackupRecord, Hold, HoldScope, Verdict
+from pinecone_backup.rules.claims import on_demand_slot
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.inventory import take_inventory
 from pinecone_backup.rules.marker import Marker, ours
@@ -254,6 +255,26 @@ def a_marker() -> str:
     return _columns(lines)
 
 
+@example
+def a_backup_on_demand() -> str:
+    slot, expires_at = on_demand_slot(_at("2026-05-04T09:30")), _at("2026-06-03T09:30")
+    marker = Marker(OWNER, None, slot, "run-8", 1, expires_at).named("catalogue", "before-import")
+    description = marker.described("Before the spring import")
+    project = Project({"retention": {"keep_last": 1}}, now=_at("2026-05-04T12:00"))
+    project.add("b", 2.5 / 24)
+    row = replace(project.rows[0], name="before-import", description=description)
+    entries = take_inventory([row], records={}, owner=OWNER, now=project.now).entries
+    entry = entries["b"]
+    lines = [
+        ("name", row.name or ""),
+        ("description", description),
+        ("whose", entry.origin.value),
+        ("satisfies a slot", _yes(entry.slot)),
+        ("may go from", f"{entry.expires_at:%Y-%m-%d %H:%M} UTC on"),
+    ]
+    return _columns(lines)
+
+
 # --- Plans ----------------------------------------------------------------------------------
 
 
@@ -284,6 +305,8 @@ class Project:
         """A backup made so many days ago; with a name of its own it is nobody's we know."""
         at = self.now - days * DAY
         marker = Marker(owner, policy, slot or at, "run-1", 1)
+        if policy is None:
+            marker = marker.named("catalogue", marker.name_for("catalogue"))
         kinds = {"Ready": Status.READY, "Initializing": Status.UNDER_WAY, "Failed": Status.FAILED}
         self.rows.append(
             Backup(
@@ -348,11 +371,12 @@ def a_backup_belongs_to_its_slot() -> str:
     rows = {row.backup_id: row for row in project.rows}
     lines = [("", "slot", "created", "", "")]
     for item in make_plan(project.facts()).items:
-        slot = ours(rows[item.backup_id].name, rows[item.backup_id].description, "catalogue", OWNER)
+        row = rows[item.backup_id]
+        marker = ours(row.name, row.description, "catalogue", OWNER)
         lines.append(
             (
                 item.backup_id,
-                f"{slot.slot:%d %b %H:%M}" if slot else "",
+                f"{marker.slot:%d %b %H:%M}" if marker else "",
                 f"{item.created_at:%d %b %H:%M}",
                 item.action.value,
                 ", ".join(item.reasons),

@@ -12,7 +12,7 @@ from local.simulator import DEFAULT_KEY, Fault
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import BackupError, KeyRejected, ListingIncomplete, PineconeError
-from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import (
     BackupRecord,
     Deletion,
@@ -24,7 +24,8 @@ from pinecone_backup.records import (
 )
 from pinecone_backup.report.model import Health
 from pinecone_backup.rules.audit_facts import Protection
-from tests.support.auditing import Auditor, document
+from pinecone_backup.usecases.requests.on_demand import create_on_demand
+from tests.support.auditing import OWNER, Auditor, document
 from tests.support.audits import NOW
 from tests.support.pinecone_transport import Key, Time
 
@@ -60,6 +61,35 @@ def test_a_protected_project_is_healthy_and_the_report_names_what_to_restore_fro
     assert index.protection is Protection.PROTECTED
     assert index.restore_from is not None
     assert index.restore_from.backup_id == newest.backup_id
+
+
+def test_a_backup_on_demand_is_what_an_index_is_restored_from(auditor: Auditor) -> None:
+    """I2: by the name that its caller gave it."""
+    auditor.seed("docs", hours_ago=25)
+    now = auditor.simulator.clock.now()
+    context = RunContext(
+        "run-1",
+        RunKind.CREATE,
+        "main",
+        OWNER,
+        RunTime(scheduled_at=now, actual=now),
+        TriggerKind.API,
+        "ann",
+    )
+    made = create_on_demand(
+        context, auditor.control_plane, auditor.ledger, "docs", name="before-import"
+    )
+    auditor.simulator.clock.advance(hours=2)
+
+    auditor.audit()
+
+    assert auditor.open_findings() == {}
+    (index,) = auditor.latest().indexes
+    point = index.restore_from
+    assert point is not None
+    assert (point.backup_id, point.name, point.by_hand) == (made.backup_id, "before-import", True)
+    assert [shown.by_hand for shown in index.backups] == [True, False]
+    assert b"before-import (by hand)" in auditor.objects.get("reports/main/latest.html")
 
 
 def test_a_restore_of_ours_is_followed_to_its_end(auditor: Auditor) -> None:

@@ -30,6 +30,7 @@ from pinecone_backup.rules.policy import (
     Orphans,
     Policy,
 )
+from tests.support.backups import signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,6 +75,7 @@ def backup(
     *,
     at: datetime | None = NOW,
     slot: datetime | None = None,
+    expires_at: datetime | None = None,
     status: Status = Status.READY,
     index: str = NAME,
     index_id: str = ID,
@@ -84,7 +86,10 @@ def backup(
     deleted_at: datetime | None = None,
 ) -> Backup:
     """One row, made for the slot of its time; with ``owner`` None somebody made it by hand."""
-    marker = Marker(owner, policy, slot or at or NOW, "run-0", 1) if owner else None
+    signature: dict[str, Any] = {"name": name, "description": None}
+    if owner:
+        marker = Marker(owner, policy, slot or at or NOW, "run-0", 1, expires_at)
+        signature |= signed(marker, index)
     return Backup(
         backup_id=backup_id,
         index_name=index,
@@ -92,8 +97,7 @@ def backup(
         status=status,
         status_text=_STATUS_TEXT[status],
         created_at=at,
-        name=marker.name_for(index) if marker else name,
-        description=str(marker) if marker else None,
+        **signature,
         record_count=records,
         size_bytes=None if records is None else records * 6144,
         index_deleted_at=deleted_at,

@@ -48,9 +48,16 @@ def backup(
         size_bytes=100,
     )
     if owner is not None:
-        marker = Marker(owner, policy, at or NOW, "run-0", 1)
-        made = replace(made, name=marker.name_for(index), description=str(marker))
+        made = replace(made, **signed(Marker(owner, policy, at or NOW, "run-0", 1), index))
     return replace(made, **properties)
+
+
+def signed(marker: Marker, index: str, name: str = "") -> dict[str, Any]:
+    """The name and the description that a marker gives to a backup; one on demand may be named."""
+    name = name or marker.name_for(index)
+    if marker.policy is None:
+        marker = marker.named(index, name)
+    return {"name": name, "description": str(marker)}
 
 
 def record(

@@ -17,6 +17,7 @@ from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.deletions import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
+from tests.support.backups import signed
 from tests.support.container import MemoryObjects
 from tests.support.ledger import MemoryLedger
 from tests.support.pinecone_transport import Key, Time
@@ -111,8 +112,7 @@ class Stack:
         marker = Marker(owner or self.owner, policy, at, "run-0", 1)
         backup = self.simulator.project.seed_backup(
             index,
-            name=marker.name_for(index),
-            description=str(marker),
+            **signed(marker, index),
             created_at=at,
             **properties,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,7 +25,8 @@ def test_a_backup_is_created_on_demand_as_ours(world: World) -> None:
     assert answer.status == 201
     assert answer.json["origin"] == "ours"
     assert answer.json["policy"] is None
-    assert f"owner={OWNER} policy=- " in answer.json["description"]
+    assert f"[pinecone-backup/2 owner={OWNER} " in answer.json["description"]
+    assert answer.json["expires_at"] is None
     assert (
         answer.headers["Location"] == f"/live/v1/projects/main/backups/{answer.json['backup_id']}"
     )
@@ -37,11 +38,24 @@ def test_a_post_without_a_body_creates_a_backup_as_well(world: World) -> None:
 
 def test_a_backup_may_have_a_name_and_description_of_the_callers_own(world: World) -> None:
     answer = world.ask("POST", BACKUPS, {"name": "before-migration", "description": "by Ada"})
-    assert (answer.json["name"], answer.json["description"]) == ("before-migration", "by Ada")
-    assert answer.json["origin"] == "foreign"
+    assert answer.json["name"] == "before-migration"
+    assert answer.json["description"].startswith("by Ada [pinecone-backup/2 ")
+    assert answer.json["origin"] == "ours"
 
 
-def test_a_description_that_begins_like_a_marker_is_refused(world: World) -> None:
+@pytest.mark.parametrize(
+    ("given", "kept"), [("30d", timedelta(days=30)), ("1d12h30m", timedelta(hours=36.5))]
+)
+def test_a_backup_on_demand_says_when_it_expires(world: World, given: str, kept: timedelta) -> None:
+    """D8."""
+    answer = world.ask("POST", BACKUPS, {"expire_after": given})
+    described = world.get(f"/backups/{answer.json['backup_id']}")
+    (listed,) = world.get(BACKUPS)["data"]
+    assert answer.json["expires_at"] == described["expires_at"] == listed["expires_at"]
+    assert datetime.fromisoformat(answer.json["expires_at"]) == world.simulator.clock.now() + kept
+
+
+def test_a_description_that_reads_like_a_marker_is_refused(world: World) -> None:
     """I2."""
     answer = world.ask("POST", BACKUPS, {"description": " Pinecone-Backup/1 owner=x"})
     assert (answer.status, answer.problem, answer.json["rule"]) == (409, "rule-forbids", "marker")
@@ -68,6 +82,10 @@ def test_a_backup_of_an_index_that_does_not_exist_is_not_found(world: World) -> 
         ({"name": "x" * 46}, "#/name"),
         ({"colour": "red"}, "#/colour"),
         ({"description": 7}, "#/description"),
+        ({"expire_after": "soon"}, "#/expire_after"),
+        ({"expire_after": "0d"}, "#/expire_after"),
+        ({"expire_after": "36526d"}, "#/expire_after"),
+        ({"expire_after": 30}, "#/expire_after"),
     ],
 )
 def test_a_wrong_field_is_named(world: World, body: dict[str, object], pointer: str) -> None:

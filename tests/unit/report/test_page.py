@@ -323,6 +323,11 @@ def test_a_mark_tells_its_story() -> None:
     assert "daily snapshot" in mark.title
 
 
+def test_a_mark_says_that_a_backup_was_made_by_hand() -> None:
+    (mark,) = timeline(indexed(backup(at=ago(hours=3), policy=None)), NOW).marks
+    assert "3 h ago; good, by hand; 1,000 records" in mark.title
+
+
 def test_what_goes_at_the_next_prune_is_told_apart() -> None:
     rows = [backup(f"b-{n:03}", at=ago(days=n)) for n in range(40)]
     marks = timeline(indexed(*rows), NOW).marks

@@ -48,8 +48,11 @@ def test_a_claim_replaces_the_one_that_was_read_and_no_other() -> None:
 
 
 def test_a_claim_for_a_backup_on_demand_has_no_policy() -> None:
-    claim = claimed("docs", replace(MARKER, policy=None), previous=None, now=NOW)
-    assert claim.policy == ""
+    on_demand = replace(MARKER, policy=None)
+    claim = claimed("docs", on_demand, previous=None, now=NOW)
+    assert (claim.policy, claim.backup_name) == ("", on_demand.name_for("docs"))
+    named = claimed("docs", on_demand, previous=None, now=NOW, name="before-import")
+    assert named == replace(claim, backup_name="before-import")
 
 
 def test_a_backup_on_demand_is_claimed_once_in_a_minute_and_never_for_a_slot() -> None:

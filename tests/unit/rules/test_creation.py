@@ -31,6 +31,7 @@ from pinecone_backup.rules.inventory import Entry, Origin, Worth, take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import Assigned, AssignedBy, Policy
 from pinecone_backup.rules.slots import jitter
+from tests.support.backups import signed
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SLOT = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
@@ -68,6 +69,7 @@ def entry(
 ) -> Entry:
     marker = Marker(OWNER, policy, slot, "run-0", attempt)
     running = worth in (Worth.UNDER_WAY, Worth.UNKNOWN)
+    signature = signed(marker, "docs")
     backup = Backup(
         backup_id=backup_id,
         index_name="docs",
@@ -75,8 +77,8 @@ def entry(
         status=Status.UNDER_WAY if running else Status.READY,
         status_text="Initializing" if running else "Ready",
         created_at=at,
-        name=name or marker.name_for("docs"),
-        description=str(marker),
+        name=name or signature["name"],
+        description=signature["description"],
     )
     return Entry(backup, origin, worth, at, marker if origin is Origin.OURS else None)
 

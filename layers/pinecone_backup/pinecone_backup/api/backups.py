@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -14,6 +14,7 @@ from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
 from pinecone_backup.model import RunKind
 from pinecone_backup.records import DeletionState, Verdict
 from pinecone_backup.rules.inventory import Origin, Worth, take_inventory
+from pinecone_backup.rules.policy import Elapsed
 from pinecone_backup.usecases.present import present_facts
 from pinecone_backup.usecases.requests.delete import LEASE, Safeguard
 from pinecone_backup.usecases.requests.delete import delete_backup as delete_one
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _TAG = "Backups"
 _SAFEGUARDS = "|".join(Safeguard)
+_MINUTE, _CENTURY = timedelta(minutes=1), timedelta(days=36_525)
 
 
 def _separated(value: object) -> object:
@@ -53,7 +55,9 @@ class Backup(Output):
     created_at: datetime | None
     origin: Origin
     policy: str | None
-    """The policy that made it, when it is ours."""
+    """The policy that made it; null when it is not ours, or on demand."""
+    expires_at: datetime | None
+    """From when on a backup on demand may be deleted; null: never, or by its policy."""
 
 
 class BackupList(Output):
@@ -71,11 +75,14 @@ class IndexBackupsQuery(PageQuery):
 
 
 class CreateBackup(Input):
-    """A backup to make now. Without a name and a description it is one of ours."""
+    """A backup to make now, beside those of the policy: no policy prunes it."""
 
     name: Annotated[str, Field(pattern=NAME)] | None = None
+    """One that no other backup of the index has; without, one is made up."""
     description: Annotated[str, Field(max_length=1000)] | None = None
-    """Not one that begins like a marker of this product."""
+    """Stands before this product's marker; not one that reads like such a marker."""
+    expire_after: Annotated[Elapsed, Field(ge=_MINUTE, le=_CENTURY)] | None = None
+    """How long it is kept at least, such as `30d` or `12h`; without, for ever."""
 
 
 class Deletion(Output):
@@ -141,7 +148,8 @@ def create_backup(call: Call, request: CreateBackup) -> Backup:
     """Start a backup of an index now.
 
     It is under way when the answer comes, and takes minutes to hours: describe it to see its
-    end. While one of ours is under way for the index, none is started.
+    end. While one of ours is under way for the index, none is started. It counts like every good
+    backup, satisfies no slot of a policy, and goes only after its own `expire_after`.
     """
     context = call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.now))
     backup = create_on_demand(
@@ -149,8 +157,9 @@ def create_backup(call: Call, request: CreateBackup) -> Backup:
         call.control_plane(),
         call.ledger(),
         call.path["index_name"],
-        name=request.name,
-        description=request.description,
+        name=request.name or "",
+        description=request.description or "",
+        expire_after=request.expire_after,
     )
     call.locate("backups", backup.backup_id)
     return _rows(call, [backup])[0]
@@ -221,6 +230,7 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
         **_fields(backup),
         origin=entry.origin,
         policy=entry.marker.policy if entry.marker else None,
+        expires_at=entry.expires_at,
         worth=entry.worth,
         verdict=record.verdict if record else None,
         verdict_reason=record.verdict_reason if record else "",
@@ -300,12 +310,10 @@ def _rows(call: Call, rows: Sequence[model.Backup]) -> list[Backup]:
     for row in rows:
         entry = found[row.backup_id]
         policy = entry.marker.policy if entry.marker else None
-        shown.append(_backup(row, entry.origin, policy))
+        shown.append(
+            Backup(**_fields(row), origin=entry.origin, policy=policy, expires_at=entry.expires_at)
+        )
     return shown
-
-
-def _backup(row: model.Backup, origin: Origin, policy: str | None) -> Backup:
-    return Backup(**_fields(row), origin=origin, policy=policy)
 
 
 def _fields(row: model.Backup) -> dict[str, object]:

@@ -40,6 +40,8 @@ class RestorePoint(_Part):
     backup_id: str
     name: str | None
     origin: Origin
+    by_hand: bool
+    """Whether somebody asked for it, beside the policy."""
     at: datetime
     age_seconds: int
     record_count: int | None
@@ -56,6 +58,8 @@ class BackupPoint(_Part):
     at: datetime | None
     worth: Worth
     origin: Origin
+    by_hand: bool
+    """Whether somebody asked for it, beside the policy: no policy prunes it."""
     tier: str
     """The finest retention tier that keeps it: hourly, daily ... yearly, or empty."""
     goes: bool

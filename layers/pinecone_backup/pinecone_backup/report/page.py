@@ -239,7 +239,8 @@ def _tone_of(point: BackupPoint) -> str:
 
 
 def _story(point: BackupPoint, at: datetime, age: timedelta) -> str:
-    parts = [f"{_time(at)}, {span(age)} ago", f"{point.worth}, {point.origin}".replace("_", " ")]
+    origin = "by hand" if point.by_hand else point.origin
+    parts = [f"{_time(at)}, {span(age)} ago", f"{point.worth}, {origin}".replace("_", " ")]
     if point.record_count is not None:
         parts.append(f"{point.record_count:,} records")
     if point.held:

@@ -34,15 +34,20 @@ def on_demand_slot(now: datetime) -> datetime:
     return now.replace(second=1, microsecond=0)
 
 
-def claimed(index: str, marker: Marker, *, previous: Claim | None, now: datetime) -> Claim:
-    """A claim for the attempt that the marker names, to be saved before Pinecone is asked."""
+def claimed(
+    index: str, marker: Marker, *, previous: Claim | None, now: datetime, name: str = ""
+) -> Claim:
+    """A claim for the attempt that the marker names, to be saved before Pinecone is asked.
+
+    ``name`` is the backup's, where the caller of a backup on demand gives one.
+    """
     return Claim(
         index_name=index,
         slot=marker.slot,
         state=ClaimState.CLAIMED,
         attempt=marker.attempt,
         policy=marker.policy or "",
-        backup_name=marker.name_for(index),
+        backup_name=name or marker.name_for(index),
         run_id=marker.run_id,
         claimed_at=now,
         lease_until=now + LEASE,

@@ -130,7 +130,7 @@ def created(
         backup: The backup as Pinecone answered or listed it.
         known: Its record, where another run has written one: it stays.
     """
-    event = created_event(
+    event = _created_event(
         context,
         backup,
         name=claim.backup_name,
@@ -160,7 +160,7 @@ def ended(context: RunContext, claim: Claim) -> list[Effect]:
     return [RecordEvent(_failed_event(context, claim, claim.backup_id)), save]
 
 
-def created_event(
+def _created_event(
     context: RunContext, backup: Backup, *, name: str, run_id: str, **more: Any
 ) -> DomainEvent:
     """The event of a backup that was started; recorded repeatedly, it is one event."""

@@ -105,6 +105,20 @@ class Entry:
         )
 
     @property
+    def on_demand(self) -> bool:
+        """Whether somebody asked this deployment for it: no policy prunes it (rule I2)."""
+        return self.origin is Origin.OURS and not self.by_policy
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """From when on a backup on demand may go, UTC; None: never, or not on demand (rule D8)."""
+        return self.marker.expires_at if self.marker and self.on_demand else None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether a backup on demand may go at ``now``, the actual time (rules T2 and D8)."""
+        return self.expires_at is not None and now >= self.expires_at
+
+    @property
     def slot_ahead(self) -> bool:
         """Whether its marker names a slot that its creation contradicts: not believed (C2)."""
         return (
