@@ -559,6 +559,7 @@ def test_a_slot_that_is_not_believed_is_reported_by_index() -> None:
         backup("b-4", slot=NOW - timedelta(days=9)),
         backup("b-5", slot=NOW + timedelta(days=9), owner="stack-b"),
         backup("b-6", slot=NOW + timedelta(days=9), index="notes", index_id="id-notes"),
+        backup("b-7", slot=NOW + timedelta(days=9), policy=None),
     ]
     docs, notes = controls.slot_ahead(project_facts(inventory(rows)))
     assert (docs.subject, docs.data["backup_ids"]) == ("docs", ["b-1", "b-2"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,6 +32,9 @@ from pinecone_backup.rules.effects import (
 from pinecone_backup.rules.inventory import Entry, Origin, Worth
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import Assigned, AssignedBy, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SLOT = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
@@ -62,15 +65,15 @@ def entry(
     return Entry(backup, origin, worth, marker.slot, marker, record=record)
 
 
-def decided(*entries: Entry, claim: Claim | None = None) -> Decided:
-    """What a tick decides, when the ledger has at most the claim on the slot."""
+def decided(*entries: Entry, claim: Claim | None = None, more: Sequence[Claim] = ()) -> Decided:
+    """What a tick decides, when the ledger has no other claims than these."""
     index = Index("docs", IndexKind.SERVERLESS, "Ready", ready=True)
     record = IndexRecord("docs", NOW - 30 * DAY, NOW, "id-1")
     view = View("main", index, Assigned(DAILY, AssignedBy.ASSIGNMENT), record, entries)
     by_listing = due(view, CONTEXT.time)
-    claims = dict.fromkeys(slots_in_question(view, by_listing))
-    if claim is not None and claim.slot in claims:
-        claims[claim.slot] = claim
+    claims: dict[datetime, Claim | None] = dict.fromkeys(slots_in_question(view, by_listing))
+    stored = {known.slot: known for known in [*more, *([claim] if claim else [])]}
+    claims |= {slot: known for slot, known in stored.items() if slot in claims}
     return decide(CONTEXT, view, by_listing, claims)
 
 
@@ -178,6 +181,15 @@ def test_a_backup_of_an_earlier_slot_is_recorded_by_its_own_claim() -> None:
     result = decided(entry(Worth.GOOD, marker=earlier), claim=claim)
     assert result.decision.kind is Kind.CREATE
     assert written(result) == ["backup.created", "b-1", posted(claim, "b-1")]
+
+
+def test_a_lost_backup_of_an_earlier_slot_is_recorded_while_another_attempt_ends() -> None:
+    earlier = replace(MARKER, slot=SLOT - DAY)
+    lost = ambiguous(claimed("docs", earlier, previous=None, now=SLOT - DAY), "lost", SLOT - DAY)
+    result = decided(entry(Worth.GOOD, marker=earlier), claim=CLAIM, more=[lost])
+    assert written(result)[:3] == ["backup.created", "b-1", posted(lost, "b-1")]
+    (ended,) = written(result)[3:]
+    assert (ended.slot, ended.state) == (SLOT, ClaimState.FAILED)
 
 
 @pytest.mark.parametrize("origin", sorted(set(Origin) - {Origin.OURS}))

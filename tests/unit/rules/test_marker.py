@@ -214,6 +214,8 @@ def test_a_backup_on_demand_is_ours_by_the_callers_name_and_index() -> None:
     assert ours("before-import", described, "users", "backup-prod") is None
     assert ours("after-import", described, "catalogue", "backup-prod") is None
     assert ours(None, described, "catalogue", "backup-prod") is None
+    nameless = str(ON_DEMAND.named("catalogue", "None"))
+    assert ours(None, nameless, "catalogue", "backup-prod") is None
     assert ours("before-import", described, "catalogue", "backup-staging") is None
 
 
