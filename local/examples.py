@@ -95,10 +95,9 @@ def month_ends() -> str:
         ("2024-02-29", "1y"),
         ("2026-05-31", "3m"),
         ("2026-03-01", "1m1d"),
-        ("2026-05-31", "9999y"),
     ):
         edge = Duration.parse(text).before(_at(latest), UTC_ZONE)
-        lines.append((latest, text, f"{edge:%Y-%m-%d}" if edge else "never: all are kept"))
+        lines.append((latest, text, f"{edge:%Y-%m-%d}" if edge else ""))
     return _columns(lines)
 
 
@@ -227,13 +226,14 @@ def all_errors_at_once() -> str:
                 "projects": [{"name": "main", "quota": 0}],
                 "policies": [
                     {**_policy("gold"), "cron": "0 25 * * *", "timezone": "Europe/Bonn"},
-                    {**_policy("silver"), "retention": {"keep_daily": 0}},
+                    {**_policy("silver"), "retention": {"keep_daily": 7, "max_count": 9}},
+                    {**_policy("Bronze"), "max_ege": "1d", "floor": 20_000},
                 ],
-                "assignments": [{"policy": "platinum"}],
+                "assignments": [{"policy": "platinum"}, {"policy": "sliver"}],
             }
         )
     except PolicyInvalid as error:
-        return _columns([(path or "document", reason) for path, reason in error.errors])
+        return "\n".join(f"{path}:\n    {reason}" for path, reason in error.errors)
     raise AssertionError("the document is invalid")
 
 

@@ -96,7 +96,7 @@ def test_a_duration_is_read_back_from_its_text(y: int, m: int, d: int, h: int) -
         assert Duration.parse(str(duration)) == duration
 
 
-@given(st.integers(1, 99_999 * 24 * 60))
+@given(st.integers(1, 36_525 * 24 * 60))
 def test_a_time_span_is_read_back_from_its_text(minutes: int) -> None:
     """One spelling for each time span."""
     policy = Policy.model_validate(

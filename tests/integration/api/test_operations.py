@@ -423,7 +423,7 @@ def test_a_policy_is_looked_over_without_being_stored(world: World) -> None:
     wrong = {"projects": [{"name": "main"}, {"name": "main"}], "policies": [{"name": "P"}]}
     answer = world.ask("POST", "/v1/policy/validate", {"document": wrong})
     assert (answer.status, answer.json["valid"]) == (200, False)
-    assert {"policies.0.name", "policies.0.retention", ""} <= {
+    assert {"policies.0.name", "policies.0.retention", "projects.1.name"} <= {
         error["path"] for error in answer.json["errors"]
     }
 
