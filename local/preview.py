@@ -12,6 +12,7 @@ import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -26,7 +27,7 @@ from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.policy import POLICY_TAG, PolicyDocument, parse_policy
 from pinecone_backup.rules.preview import LONGEST, PastBackup, imagined, preview
 from pinecone_backup.rules.retention import keep
-from pinecone_backup.rules.slots import slots_between
+from pinecone_backup.rules.slots import slots_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,6 +67,8 @@ PROTECTED = ("P", "yellow")
 WEEKS = 8
 """So many weeks of the past stand in a calendar; what is older is listed below it."""
 IMAGINED_SIZE = 2**30
+MOST_IMAGINED = 20_000
+"""The newest slots of the two years that are imagined: one an hour, and some more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +184,9 @@ def _imagined_history(
             continue
         indexes[policy.name] = {POLICY_TAG: policy.name}
         start = now - timedelta(days=731)
+        slots = islice(slots_before(policy.cron, policy.zone, now), MOST_IMAGINED)
         rows = [
-            (f"{policy.name}-{slot:%Y%m%dt%H%M}z", slot)
-            for slot in slots_between(policy.cron, policy.zone, start, now)
+            (f"{policy.name}-{slot:%Y%m%dt%H%M}z", slot) for slot in takewhile(start.__lt__, slots)
         ]
         left = keep(rows, policy.retention, policy.zone, now)
         history += [
@@ -215,6 +218,8 @@ def show(found: Preview, subjects: Sequence[Subject], console: Console) -> None:
     console.print(_legend(found))
     console.print()
     console.print(_day_by_day(found))
+    if found.ended:
+        console.print(Text(f"{found.ended}.", "yellow"))
     console.print()
     console.print(_long_run(found, subjects))
 

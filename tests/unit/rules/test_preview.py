@@ -9,8 +9,9 @@ from pinecone_backup.model import IndexKind
 from pinecone_backup.records import Hold, HoldScope
 from pinecone_backup.rules.plan import Facts
 from pinecone_backup.rules.policy import Policy, PolicyDocument, validate_policy
-from pinecone_backup.rules.preview import PastBackup, Preview, imagined, preview, steady_count
+from pinecone_backup.rules.preview import PastBackup, Preview, imagined, preview
 from pinecone_backup.rules.slots import slots_between
+from pinecone_backup.rules.steady import steady_count
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -193,8 +194,16 @@ def test_the_same_preview_is_given_in_whatever_order_the_history_comes() -> None
         ("0 2 * * *", {"max_count": 6}, 6),
         ("0 2 * * *", {"keep_last": -1}, None),
         ("0 2 * * *", {"keep_daily": 3, "keep_yearly": -1}, None),
-        ("0 2 * * *", {"keep_within": "9999y"}, None),
-        ("0 2 * * *", {"keep_within_yearly": "101y"}, None),
+        ("0 2 * * *", {"keep_within": "33y"}, None),
+        ("0 2 * * *", {"keep_within_yearly": "32y"}, 33),
+        ("0 2 * * *", {"keep_within_yearly": "33y"}, None),
+        ("* * * * *", {"keep_last": 10_000}, 10_000),
+        ("* * * * *", {"keep_within": "8d"}, 8 * 1440),
+        ("* * * * *", {"keep_within": "9d"}, None),
+        ("* * * * *", {"expire_after_days": 8}, 8 * 1440 + 1),
+        ("* * * * *", {"expire_after_days": 9}, None),
+        ("* * * * *", {"expire_after_days": 36_525, "max_count": 7}, 7),
+        ("0 2 29 2 *", {"keep_last": 10_000}, None),
         ("0 2 * * *", {"keep_daily": 3, "keep_yearly": 1000}, None),
     ],
 )
