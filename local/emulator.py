@@ -12,7 +12,9 @@ What it does not do as AWS does, and where that is made good (never in ``templat
 * A secret without a value holds an empty text instead of no version: both mean "not set yet".
 * Functions run as the user that started the emulator, not in a sandbox, and an error's type is
   always ``Runtime.HandlerError``: ``tests/e2e`` runs the real runtime beside it.
-* A table's partition keys are no condition key (``dynamodb:LeadingKeys``) of permissions.
+* A table's partition keys are no condition key (``dynamodb:LeadingKeys``) of permissions, and
+  a role's permissions boundary is dropped.
+* A stack may create a secret whose name is taken, which AWS refuses.
 * Importing an OpenAPI document drops the responses of mock integrations: our API has none.
 * An answer without a body (204) breaks its API Gateway: ``local.emulator_process`` mends that.
 * Dead-letter settings of rules and schedules are dropped; flexible windows and memory limits count

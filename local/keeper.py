@@ -13,27 +13,24 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import Credentials
 
 from local import emulator as emulators
-from local.emulator import REGION, RUN, at_free_port
-from local.simulator import Simulator, serve
+from local.emulator import REGION, at_free_port
+from local.simulator import DEFAULT_KEY, Simulator, serve
 from local.simulator.demo import seed_demo
 from local.stack import DayFailed, Ports, running
 from local.swagger import create_app
+from local.up import ENVIRONMENT, FOLDER, STACK, STATE, Up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.stack import Stack
 
-STACK = "pinecone-backup"
-FOLDER = "up"
-STATE = RUN / "up.json"
-ENVIRONMENT = RUN / "up.env"
 PORTS = Ports(simulator=8080, receiver=8090, emulator=4566)
 SWAGGER_PORT = 8084
 BACKUP_SECONDS = 15.0
@@ -60,24 +57,6 @@ POLICY: dict[str, Any] = {
     "assignments": [{"index": "*", "policy": "often"}],
 }
 """Often enough to see something happen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Up:
-    """Where the local stack of this checkout listens: URLs without a trailing slash."""
-
-    emulator: str
-    simulator: str
-    receiver: str
-    page: str
-    api: str
-
-    @classmethod
-    def find(cls) -> Self | None:
-        """The local stack of this checkout, or None when it is not up."""
-        if emulators.user_of(FOLDER) is None or not STATE.exists():
-            return None
-        return cls(**json.loads(STATE.read_text()))
 
 
 def main() -> int:
@@ -152,6 +131,7 @@ def _written_down(stack: Stack, page: str) -> Iterator[None]:
         receiver=stack.receiver.url(""),
         page=page,
         api=outputs["ApiUrl"],
+        key=DEFAULT_KEY,
     )
     ENVIRONMENT.write_text(
         f"export AWS_ENDPOINT_URL={up.emulator}\n"

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from pinecone_backup.api import app, models
-from pinecone_backup.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX
+from pinecone_backup.api import app
+from pinecone_backup.api.models import Nothing
+from pinecone_backup.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX, Problem
 from pinecone_backup.api.routes import ROUTES, Access
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def with_problems(page: str) -> str:
 
 
 def _schemas() -> Json:
-    wanted: dict[type[BaseModel], JsonSchemaMode] = {models.Problem: "serialization"}
+    wanted: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
     for route in ROUTES:
         wanted[route.takes] = "validation"
         if route.gives is not None:
@@ -200,7 +201,7 @@ def _operation(route: Route, schemas: Json) -> Json:
         "description": description,
         "parameters": _parameters(route, schemas),
     }
-    if route.in_body and route.takes is not models.Nothing:
+    if route.in_body and route.takes is not Nothing:
         operation["requestBody"] = {
             "required": bool(schemas[route.takes.__name__].get("required")),
             "content": {

@@ -22,7 +22,8 @@ def step(console: Console, what: str) -> Iterator[None]:
         console.print(f"  ...   {what}", highlight=False, soft_wrap=True)
     with console.status(what):
         yield
-    console.print(f"  [green]done[/green]  {what} [dim]({monotonic() - began:.1f} s)[/dim]")
+    took = f"[dim]({monotonic() - began:.1f} s)[/dim]"
+    console.print(f"  [green]done[/green]  {what} {took}", highlight=False, soft_wrap=True)
 
 
 @contextmanager

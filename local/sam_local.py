@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from local.build import FUNCTIONS, host_architecture
 from local.emulator import RUN, root_session
-from local.keeper import STACK, Up
+from local.up import STACK, Up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

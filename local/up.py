@@ -13,24 +13,62 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 
 from local import emulator as emulators
 from local.emulator import ROOT, RUN
-from local.keeper import ENVIRONMENT, FOLDER, PORTS, STATE, SWAGGER_PORT, Up
 from local.progress import step
-from local.simulator import DEFAULT_KEY
-from local.stack import DayFailed, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+STACK = "pinecone-backup"
+FOLDER = "up"
+STATE = RUN / "up.json"
+ENVIRONMENT = RUN / "up.env"
 LOG = RUN / "up.log"
 _END_SECONDS = 10.0
+
+
+class NotUp(RuntimeError):
+    """The local stack did not come up, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """Where the local stack of this checkout listens: URLs without a trailing slash.
+
+    Attributes:
+        emulator: The AWS emulator.
+        simulator: The simulated Pinecone.
+        receiver: The webhook receiver.
+        page: The page that shows the API.
+        api: The API.
+        key: The simulated Pinecone's API key.
+    """
+
+    emulator: str
+    simulator: str
+    receiver: str
+    page: str
+    api: str
+    key: str
+
+    @classmethod
+    def find(cls) -> Self | None:
+        """The local stack of this checkout, or None when it is not up."""
+        if emulators.user_of(FOLDER) is None:
+            return None
+        try:
+            return cls(**json.loads(STATE.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):  # not yet, or of another version
+            return None
 
 
 def main() -> int:
@@ -55,7 +93,7 @@ def _up(console: Console) -> int:
         return 1
     try:
         _start(console)
-    except DayFailed as error:
+    except NotUp as error:
         console.print("[bold red]The local stack did not come up.[/bold red]")
         console.print(f"{error}\nThe log is {_shown(LOG)}.", markup=False, soft_wrap=True)
         return 1
@@ -71,7 +109,7 @@ def _start(console: Console) -> None:
     """Start the keeper and follow it until the stack is up; it ends when this does.
 
     Raises:
-        DayFailed: The stack did not come up.
+        NotUp: The stack did not come up.
     """
     RUN.mkdir(exist_ok=True)
     with LOG.open("w") as log:
@@ -100,12 +138,12 @@ def _follow(said: Iterable[str], console: Console) -> None:
         for line in said:
             message: dict[str, str] = json.loads(line)
             if "failed" in message:
-                raise DayFailed(message["failed"])
+                raise NotUp(message["failed"])
             current.close()
             if "up" in message:
                 return
             current.enter_context(step(console, message["step"]))
-        raise DayFailed("It was stopped before it was up, or broke.")
+        raise NotUp("It was stopped before it was up, or broke.")
 
 
 def _down(console: Console) -> int:
@@ -123,14 +161,11 @@ def _ended(pid: int, by: signal.Signals) -> bool:
     """Whether the keeper ended in time; what it kept ends with it, in whatever way it does."""
     with suppress(ProcessLookupError):
         os.kill(pid, by)
-    try:
-        wait_until(
-            lambda: None if emulators.user_of(FOLDER) == pid else True,
-            f"process {pid} to end",
-            seconds=_END_SECONDS,
-        )
-    except DayFailed:
-        return False
+    deadline = time.monotonic() + _END_SECONDS
+    while emulators.user_of(FOLDER) == pid:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
     return True
 
 
@@ -148,28 +183,18 @@ def _clean(console: Console) -> int:
 
 
 def _explain(console: Console, up: Up) -> None:
-    moved = [
-        str(port)
-        for url, port in (
-            (up.simulator, PORTS.simulator),
-            (up.receiver, PORTS.receiver),
-            (up.emulator, PORTS.emulator),
-            (up.page, SWAGGER_PORT),
-        )
-        if not url.endswith(f":{port}")
-    ]
-    taken = f"Taken by others, hence not used: {', '.join(moved)}.\n\n" if moved else ""
     console.print(
         f"""
 [bold]The local stack is up.[/bold]
 
-  Simulated Pinecone   {up.simulator}/docs   (API key {DEFAULT_KEY})
+  Simulated Pinecone   {up.simulator}/docs   (API key {up.key})
   Webhooks received    {up.receiver}/received
   AWS emulator         {up.emulator}
   Our API              {up.api}
                        {up.page}/docs shows it, and asks it for you
 
-{taken}The schedules run: a create tick every minute, an audit every five, a prune plan every ten.
+The schedules run: a create tick every minute, an audit every five minutes, and
+a prune plan every ten.
 
   source {_shown(ENVIRONMENT)}      sets what the commands of the README need
   make down               stops all of it

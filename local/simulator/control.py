@@ -5,21 +5,26 @@ In process the same is done with the attributes of ``Simulator``.
 
 import dataclasses
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from local.simulator.access import ROLES
+from local.simulator.damages import Damage, Harm
 from local.simulator.errors import ApiError
 from local.simulator.exchange import simulator_dependency
 from local.simulator.faults import Call, Fault
-from local.simulator.project import BACKUP_QUOTAS, ROLES, vector_fields
+from local.simulator.project import BACKUP_QUOTAS
+from local.simulator.schema import Fields, vector_fields
 from local.simulator.seeding import SeedableProject
 from local.simulator.simulator import Simulator
-from local.simulator.state import Behaviour, Fields, Kind, Outcome, Result
+from local.simulator.state import Backup, Behaviour, Index, Kind, Outcome, Result
 
-router = APIRouter(prefix="/_simulator", tags=["Simulator"])
+PREFIX = "/_simulator"
+
+router = APIRouter(prefix=PREFIX, tags=["Simulator"])
 
 Simulated = Annotated[Simulator, Depends(simulator_dependency)]
 
@@ -76,13 +81,35 @@ def _contents(project: SeedableProject) -> dict[str, Any]:
         "backup_quota": project.backup_quota,
         "index_quota": project.index_quota,
         "past_due": project.past_due,
-        "indexes": [{**dataclasses.asdict(i), "state": i.state(now)} for i in project.indexes],
-        "backups": [{**dataclasses.asdict(b), "status": b.status(now)} for b in project.backups],
+        "indexes": [_index(index, now) for index in project.indexes],
+        "backups": [_backup(backup, now) for backup in project.backups],
         "schedules": list(project.schedules.values()),
         "restore_jobs": [
             {**dataclasses.asdict(job), "status": job.status(now)} for job in project.jobs.values()
         ],
+        "conversion_jobs": [
+            {**dataclasses.asdict(job), "status": job.status(now)}
+            for job in project.conversions.values()
+        ],
     }
+
+
+def _index(index: Index, now: datetime) -> dict[str, Any]:
+    return {
+        **_without_contents(index),
+        "state": index.state(now),
+        "namespaces": index.records(now),
+    }
+
+
+def _backup(backup: Backup, now: datetime) -> dict[str, Any]:
+    return {**_without_contents(backup), "status": backup.status(now)}
+
+
+def _without_contents(row: Index | Backup) -> dict[str, Any]:
+    """The fields of a row; its records stay where they are."""
+    names = [field.name for field in dataclasses.fields(row) if field.name != "contents"]
+    return {name: getattr(row, name) for name in names}
 
 
 class ClockOrder(_Order):
@@ -179,6 +206,7 @@ class IndexOrder(_Order):
     region: str = "us-east-1"
     deletion_protection: bool = False
     cmek_id: str | None = None
+    seed: str = Field("", description="Equal texts make equal records; its id by default")
 
 
 @router.post("/indexes", status_code=201)
@@ -191,13 +219,13 @@ async def seed_index(project: InProject, order: IndexOrder) -> dict[str, Any]:
         embed_model=order.embed_model,
         full_text=order.full_text,
     )
-    return dataclasses.asdict(project.seed_index(**values))
+    return _index(project.seed_index(**values), project.clock.now())
 
 
 @router.post("/indexes/{index_name}/recreate")
 async def recreate_index(project: InProject, index_name: str, records: int = 0) -> dict[str, Any]:
     """Delete an index and create it anew under its name."""
-    return dataclasses.asdict(project.recreate_index(index_name, records=records))
+    return _index(project.recreate_index(index_name, records=records), project.clock.now())
 
 
 class RecordsOrder(_Order):
@@ -214,6 +242,14 @@ async def write_records(project: InProject, index_name: str, order: RecordsOrder
     project.write_records(index_name, order.records, namespace=order.namespace, at=order.at)
 
 
+class HarmOrder(_Order):
+    """One damage to a restore."""
+
+    damage: Damage
+    share: float = Field(0.01, ge=0, le=1, description="Of how many records")
+    namespace: str | None = Field(None, description="The last by name, by default")
+
+
 class OutcomeOrder(_Order):
     """How things shall turn out."""
 
@@ -223,16 +259,34 @@ class OutcomeOrder(_Order):
     share: float = Field(0.5, ge=0, le=1, description="What a shrink leaves")
 
 
+class RestoreOrder(OutcomeOrder):
+    """How restores shall turn out."""
+
+    damages: list[HarmOrder] = Field([], description="What else is wrong, one after the other")
+
+
+def _outcome(order: OutcomeOrder) -> Outcome:
+    values = order.model_dump(exclude={"damages"})
+    harms = order.damages if isinstance(order, RestoreOrder) else []
+    return Outcome(**values, damages=tuple(Harm(**harm.model_dump()) for harm in harms))
+
+
 @router.post("/indexes/{index_name}/outcomes", status_code=204)
 async def expect_backups(project: InProject, index_name: str, order: OutcomeOrder) -> None:
     """Decide how the next backups of an index turn out."""
-    project.expect(index_name, Outcome(**order.model_dump()))
+    project.expect(index_name, _outcome(order))
 
 
 @router.post("/restore-outcomes", status_code=204)
-async def expect_restores(project: InProject, order: OutcomeOrder) -> None:
+async def expect_restores(project: InProject, order: RestoreOrder) -> None:
     """Decide how the next restores of the project turn out."""
-    project.restore_outcomes.append(Outcome(**order.model_dump()))
+    project.restore_outcomes.append(_outcome(order))
+
+
+@router.post("/conversion-outcomes", status_code=204)
+async def expect_conversions(project: InProject, order: OutcomeOrder) -> None:
+    """Decide how the next conversions of the project turn out: ready, fail or stick."""
+    project.conversion_outcomes.append(_outcome(order))
 
 
 class BackupOrder(_Order):
@@ -253,7 +307,7 @@ class BackupOrder(_Order):
 @router.post("/backups", status_code=201)
 async def seed_backup(project: InProject, order: BackupOrder) -> dict[str, Any]:
     """Add a backup with any date, name and status."""
-    return dataclasses.asdict(project.seed_backup(**order.model_dump()))
+    return _backup(project.seed_backup(**order.model_dump()), project.clock.now())
 
 
 # Faults and requests.
@@ -281,6 +335,7 @@ class RequestsAnswer(BaseModel):
     """What was asked of the Pinecone operations."""
 
     counts: dict[str, int]
+    read_units: int
     calls: list[Call]
 
 
@@ -288,7 +343,11 @@ class RequestsAnswer(BaseModel):
 async def list_requests(simulator: Simulated, project: str | None = None) -> RequestsAnswer:
     """Every request since the log was cleared, and how often each operation was asked."""
     calls = [c for c in simulator.requests.calls if project is None or c.project == project]
-    return RequestsAnswer(counts=simulator.requests.counts(project=project), calls=calls)
+    return RequestsAnswer(
+        counts=simulator.requests.counts(project=project),
+        read_units=sum(call.read_units for call in calls),
+        calls=calls,
+    )
 
 
 @router.delete("/requests", status_code=204)

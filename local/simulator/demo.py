@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from local.simulator.project import vector_fields
+from local.simulator.schema import vector_fields
 from local.simulator.state import Kind
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ BACKUPS_NOT_IN_PLAN = (
     "Your organization's plan does not include backups. Upgrade your plan to create backups."
 )
 SCHEDULES_NOT_IN_PLAN = "Scheduled backups are not available for your plan"
+CONVERSIONS_NOT_IN_PLAN = "Index conversion is not available for your plan"
 BACKUP_QUOTA = "Increase your quota or upgrade to create more backups."
 INDEX_QUOTA = "Increase your quota or upgrade to create more indexes."
 PAST_DUE = "Request failed. Pay all past due invoices to lift restrictions on your account."
@@ -74,6 +75,12 @@ def index_not_found(name: str) -> ApiError:
 def backup_not_found(backup_id: str) -> ApiError:
     """404 for a backup."""
     return not_found(f"Backup {backup_id} not found.")
+
+
+def no_such_route(status: int, method: str) -> ApiError:
+    """404 or 405: the path, or the method on it, is none of Pinecone's."""
+    message = "Not found." if status == 404 else f"Method {method} is not allowed here."  # noqa: PLR2004 - Not Found
+    return ApiError(status, "NOT_FOUND" if status == 404 else "INVALID_ARGUMENT", message)  # noqa: PLR2004 - Not Found
 
 
 def already_exists(message: str = "Resource already exists.") -> ApiError:

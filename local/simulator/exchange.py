@@ -14,10 +14,10 @@ from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from local.simulator import errors, shapes
+from local.simulator.access import DATA_PERMISSIONS, authorize
 from local.simulator.errors import ApiError
 from local.simulator.faults import Call, Fault
 from local.simulator.paging import Window
-from local.simulator.project import DATA_ROLES, READ_ROLES, WRITE_ROLES
 from local.simulator.simulator import Simulator  # noqa: TC001 - FastAPI reads the annotation
 from local.simulator.versions import VERSIONS, ApiVersion
 
@@ -30,30 +30,6 @@ if TYPE_CHECKING:
 
     type Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
-PERMISSIONS = {
-    "list_indexes": "indexes::list",
-    "create_index": "indexes::create",
-    "describe_index": "indexes::describe",
-    "configure_index": "indexes::update",
-    "delete_index": "indexes::delete",
-    "create_backup": "backups::create",
-    "list_index_backups": "backups::list",
-    "list_project_backups": "backups::list",
-    "describe_backup": "backups::describe",
-    "delete_backup": "backups::delete",
-    "create_index_from_backup": "indexes::create",
-    "list_restore_jobs": "restore_jobs::list",
-    "describe_restore_job": "restore_jobs::describe",
-    "create_backup_schedule": "backup_schedules::create",
-    "list_backup_schedules": "backup_schedules::list",
-    "describe_backup_schedule": "backup_schedules::describe",
-    "update_backup_schedule": "backup_schedules::update",
-    "delete_backup_schedule": "backup_schedules::delete",
-    "list_backup_schedule_history": "backup_schedules::list",
-}
-"""What a key's role must allow for each control-plane operation."""
-_WRITES = ("create", "update", "delete")
-
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -62,6 +38,7 @@ class Context:
     project: Project
     version: ApiVersion
     base_url: str
+    call: Call
 
 
 async def context_of(request: Request) -> Context:
@@ -133,47 +110,46 @@ async def _answer(
 async def _perform(
     request: Request, call: Call, project: Project | None, perform: Handler
 ) -> Response:
-    header = request.headers.get("x-pinecone-api-version")
     try:
         if project is None:
             raise errors.unauthenticated()
-        version = ApiVersion.parse(header)
-        _authorize(call.operation, project.keys[request.headers["api-key"]])
+        version = ApiVersion.parse(_version(request))
+        authorize(call.operation, project.keys[request.headers["api-key"]])
         base_url = str(request.base_url).rstrip("/")
-        request.state.context = Context(project, version, base_url)
+        request.state.context = Context(project, version, base_url, call)
         return await perform(request)
     except RequestValidationError as invalid:
-        return _error(_not_understood(invalid), header)
+        return refusal(_not_understood(invalid, data=call.operation in DATA_PERMISSIONS), request)
     except ApiError as failure:
-        return _error(failure, header)
+        return refusal(failure, request)
 
 
-def _authorize(operation: str, role: str) -> None:
-    permission = PERMISSIONS.get(operation)
-    if permission is None:
-        allowed = DATA_ROLES | READ_ROLES - {"ControlPlaneViewer"} | {"ProjectEditor"}
-        permission, plane = "index::describe_stats", "data"
-    else:
-        writes = permission.endswith(_WRITES)
-        allowed, plane = (WRITE_ROLES if writes else WRITE_ROLES | READ_ROLES), "control"
-    if role not in allowed:
-        raise errors.permission_denied(
-            f"Access denied: Permission {plane}::{permission} is required"
-        )
+def _version(request: Request) -> str | None:
+    return request.headers.get("x-pinecone-api-version")
 
 
-def _error(failure: ApiError, version_header: str | None) -> Response:
-    """The error answer; 401 is plain text from 2026-07 on."""
-    old = version_header is None or version_header in VERSIONS[: VERSIONS.index("2026-07")]
+def refusal(failure: ApiError, request: Request) -> Response:
+    """An error answer, in the shape of the plane and the version that was asked.
+
+    What a gateway refuses in front of the data plane is plain text, and so is a 401 of the
+    control plane from 2026-07 on.
+    """
+    if request.url.path.startswith("/data/"):
+        if failure.status in _GATEWAY_STATUSES:
+            text = "Unauthorized" if failure.status == 401 else failure.message  # noqa: PLR2004 - Unauthorized
+            return PlainTextResponse(text, failure.status)
+        return JSONResponse(shapes.rpc_status(failure), failure.status)
+    version = _version(request)
+    old = version is None or version in VERSIONS[: VERSIONS.index("2026-07")]
     if failure.status == 401 and not old:  # noqa: PLR2004 - Unauthorized
-        return PlainTextResponse("Invalid API key", status_code=failure.status)
-    return JSONResponse(shapes.error(failure), status_code=failure.status)
+        return PlainTextResponse("Invalid API key", failure.status)
+    return JSONResponse(shapes.error(failure), failure.status)
 
 
-def _not_understood(invalid: RequestValidationError) -> ApiError:
+def _not_understood(invalid: RequestValidationError, *, data: bool) -> ApiError:
     first = invalid.errors()[0]
     place = [str(part) for part in first["loc"]]
-    if place[0] != "body":
+    if data or place[0] != "body":
         return errors.invalid(f"{place[-1]}: {first['msg']}")
     if first["type"] == "missing" and len(place) > 1:
         return errors.unprocessable(f"missing field `{place[-1]}` at line 1 column 1")
@@ -199,6 +175,7 @@ def _misbehave(fault: Fault, response: Response, call: Call, request: Request) -
     return answers[fault.kind]()
 
 
+_GATEWAY_STATUSES = (401, 403, 429)
 _CODES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -221,10 +198,10 @@ def _refusal(fault: Fault, request: Request) -> Response:
         _CODES.get(fault.status, "UNKNOWN"),
         fault.message or ("Internal server error" if fault.status >= 500 else "Refused"),  # noqa: PLR2004 - server errors
     )
-    refusal = _error(failure, request.headers.get("x-pinecone-api-version"))
+    answer = refusal(failure, request)
     if fault.retry_after is not None:
-        refusal.headers["Retry-After"] = fault.retry_after
-    return refusal
+        answer.headers["Retry-After"] = fault.retry_after
+    return answer
 
 
 def _rows(response: Response) -> dict[str, Any]:
@@ -239,7 +216,9 @@ def _emptied(response: Response) -> Response:
     body = _rows(response)
     if not body:
         return response
-    return JSONResponse({"indexes": []} if "indexes" in body else shapes.listing([], None))
+    if "indexes" in body:
+        return JSONResponse({"indexes": []})
+    return JSONResponse({name: [] if name == "data" else None for name in body})
 
 
 def _repeating(response: Response, call: Call, request: Request) -> Response:

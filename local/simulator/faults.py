@@ -12,7 +12,8 @@ class Call(BaseModel):
     """One request to a Pinecone operation, as the request log keeps it.
 
     ``status`` is what was answered, None when the connection was dropped; ``at`` is simulated
-    time (RFC 3339); ``offset`` is the first row that a listing was asked for.
+    time (RFC 3339); ``offset`` is the first row that a listing was asked for; ``read_units`` is
+    what a read of the data plane cost.
     """
 
     operation: str
@@ -23,6 +24,7 @@ class Call(BaseModel):
     api_version: str | None = None
     offset: int = 0
     status: int | None = None
+    read_units: int = 0
     faults: list[str] = []
     at: str = ""
 

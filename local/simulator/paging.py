@@ -1,4 +1,7 @@
-"""Offset paging: a token is base64 JSON of a limit and an offset."""
+"""Paging: by offset on the control plane, by the last name on the data plane.
+
+Tokens are base64 JSON.
+"""
 
 from __future__ import annotations
 
@@ -73,3 +76,18 @@ class Window:
         """
         inside = rows[self.offset : self.offset + self.limit]
         return inside, self.following.token if len(inside) == self.limit else None
+
+
+def token_after(name: str) -> str:
+    """The data plane's token: the next page begins after this id or namespace."""
+    return base64.urlsafe_b64encode(json.dumps({"after": name}).encode()).decode()
+
+
+def after_of(token: str | None) -> str:
+    """What a token of the data plane says, "" for none; raises a 400 for a malformed one."""
+    if token is None:
+        return ""
+    try:
+        return str(json.loads(base64.urlsafe_b64decode(token))["after"])
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        raise errors.invalid("Malformed pagination token.") from None

@@ -14,19 +14,27 @@ import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from local.simulator import errors
+from local.simulator import errors, restores
+from local.simulator.contents import Held, Snapshot, counts
 from local.simulator.schedules import FREQUENCIES, first_run, run_after
+from local.simulator.schema import Fields, record_bytes
+from local.simulator.settings import (
+    ReadCapacity,
+    merged_read_capacity,
+    merged_tags,
+    new_read_capacity,
+    usual_read_capacity,
+)
 from local.simulator.state import (
     Backup,
     Behaviour,
-    Fields,
+    ConversionJob,
     Index,
     Kind,
     Outcome,
     RestoreJob,
     Result,
     Schedule,
-    Write,
     take_outcome,
 )
 
@@ -37,40 +45,18 @@ if TYPE_CHECKING:
     from local.simulator.clock import Clock
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?")
-DEFAULT_NAMESPACE = "__default__"
 PLANS_WITH_BACKUPS = ("standard", "enterprise")
 BACKUP_QUOTAS = {"starter": 0, "builder": 0, "standard": 500, "enterprise": 1000}
 INDEX_QUOTAS = {"starter": 5, "builder": 10, "standard": 20, "enterprise": 200}
-READ_ROLES = frozenset({"ProjectViewer", "ControlPlaneViewer"})
-WRITE_ROLES = frozenset({"ProjectEditor", "ControlPlaneEditor"})
-DATA_ROLES = frozenset({"DataPlaneEditor", "DataPlaneViewer"})
-_CONTENTS = ("indexes", "backups", "schedules", "jobs", "restore_outcomes")
-ROLES = READ_ROLES | WRITE_ROLES | DATA_ROLES
-
-
-def vector_fields(
-    *,
-    dimension: int | None = 1536,
-    metric: str = "cosine",
-    embed_model: str | None = None,
-    full_text: bool = False,
-) -> Fields:
-    """The schema of an ordinary index, as the 2026-07 API spells it.
-
-    Args:
-        dimension: Of the dense vectors; None for a sparse index.
-        metric: Of the dense vectors.
-        embed_model: Makes it an integrated-embedding index with one ``text`` field.
-        full_text: Makes it a document index with a searchable ``body`` field.
-    """
-    if embed_model is not None:
-        return {"text": {"type": "semantic_text", "model": embed_model, "metric": metric}}
-    if full_text:
-        vectors = {"type": "dense_vector", "dimension": dimension or 1536, "metric": metric}
-        return {"body": {"type": "string", "full_text_search": {}}, "embedding": vectors}
-    if dimension is None:
-        return {"_sparse_values": {"type": "sparse_vector"}}
-    return {"_values": {"type": "dense_vector", "dimension": dimension, "metric": metric}}
+_CONTENTS = (
+    "indexes",
+    "backups",
+    "schedules",
+    "jobs",
+    "conversions",
+    "restore_outcomes",
+    "conversion_outcomes",
+)
 
 
 class Project:
@@ -84,6 +70,7 @@ class Project:
         past_due: Whether invoices are unpaid: every create is then answered with 402.
         backups: Rows, not ids: one id may stand under two indexes, as the service once showed.
         restore_outcomes: What shall come of the next restores.
+        conversion_outcomes: What shall come of the next conversions.
     """
 
     def __init__(
@@ -109,7 +96,9 @@ class Project:
         self.backups: list[Backup] = []
         self.schedules: dict[str, Schedule] = {}
         self.jobs: dict[str, RestoreJob] = {}
+        self.conversions: dict[str, ConversionJob] = {}
         self.restore_outcomes: list[Outcome] = []
+        self.conversion_outcomes: list[Outcome] = []
         self._numbers = itertools.count(1)
         self.project_id = self.new_id()
 
@@ -167,19 +156,26 @@ class Project:
         raise errors.index_not_found(index_id)
 
     def create_index(
-        self, name: str, fields: Fields, *, ready_in: float | None = None, **properties: Any
+        self,
+        name: str | None,
+        fields: Fields,
+        *,
+        tags: Mapping[str, str] | None = None,
+        **properties: Any,
     ) -> Index:
-        """Create an index; ``properties`` are fields of ``Index``."""
+        """Create an index; without a name it is given one. ``properties`` are ``Index``'s."""
         now = self.settle()
         self._refuse_unpaid()
+        index_id = self.new_id()
+        name = f"index-{index_id[:7]}" if name is None else name
         self._check_new_index(name)
-        wait = self.behaviour.index_creation_seconds if ready_in is None else ready_in
         index = Index(
-            index_id=self.new_id(),
+            index_id=index_id,
             name=name,
             created_at=now,
             fields=fields,
-            ready_at=now + timedelta(seconds=wait),
+            tags=merged_tags({}, tags or {}),
+            ready_at=now + timedelta(seconds=self.behaviour.index_creation_seconds),
             **properties,
         )
         self.indexes.append(index)
@@ -201,16 +197,21 @@ class Project:
         *,
         tags: Mapping[str, str] | None = None,
         deletion_protection: bool | None = None,
-        read_capacity: dict[str, Any] | None = None,
+        read_capacity: ReadCapacity | None = None,
     ) -> Index:
-        """Change an index; tags are merged, and an empty value unsets a tag."""
+        """Change an index; tags and read capacity are merged, and an empty value unsets a tag."""
         index = self.describe_index(name)
-        merged = {**index.tags, **(tags or {})}
-        index.tags = {key: value for key, value in merged.items() if value != ""}
+        merged = merged_tags(index.tags, tags or {})
+        if read_capacity is not None:
+            if index.kind is Kind.POD:
+                raise errors.invalid("Pod indexes do not support read_capacity.")
+            byoc = index.kind is Kind.BYOC
+            index.read_capacity = merged_read_capacity(
+                index.read_capacity, read_capacity, byoc=byoc
+            )
+        index.tags = merged
         if deletion_protection is not None:
             index.deletion_protection = deletion_protection
-        if read_capacity is not None:
-            index.read_capacity = read_capacity
         return index
 
     def delete_index(self, name: str) -> None:
@@ -286,11 +287,8 @@ class Project:
         backup.tags = dict(index.tags)
         share = {Result.EMPTY: 0.0, Result.SHRINK: outcome.share}.get(outcome.result, 1.0)
         fresh = timedelta(seconds=self.behaviour.freshness_seconds)
-        captured = {
-            namespace: int(count * share)
-            for namespace, count in index.records(backup.starts_at - fresh).items()
-        }
-        backup.namespaces = {name: count for name, count in captured.items() if count}
+        backup.contents = _reduced(index.contents.at(backup.starts_at - fresh), share)
+        backup.namespaces = counts(backup.contents)
         backup.size_bytes = sum(backup.namespaces.values()) * record_bytes(index.fields)
 
     def project_backups(self) -> list[Backup]:
@@ -355,7 +353,7 @@ class Project:
         *,
         tags: Mapping[str, str] | None = None,
         deletion_protection: bool = False,
-        read_capacity: dict[str, Any] | None = None,
+        read_capacity: ReadCapacity | None = None,
     ) -> RestoreJob:
         """Start restoring a backup into a new index."""
         now = self.settle()
@@ -366,50 +364,53 @@ class Project:
         if backup.status(now) != "Ready":
             raise errors.failed_precondition(f"Backup {backup_id} is not completed")
         self._check_new_index(name)
+        source = self.index_by_id(backup.index_id)
+        byoc = source.kind is Kind.BYOC
+        capacity = usual_read_capacity(byoc=byoc)
+        if read_capacity is not None:
+            wanted = new_read_capacity(read_capacity, byoc=byoc)
+            capacity = wanted if self.behaviour.restores_keep_read_capacity else capacity
+        new_tags = backup.tags if tags is None else merged_tags({}, tags)
         outcome = take_outcome(self.restore_outcomes)
-        seconds = self.behaviour.restore_seconds if outcome.seconds is None else outcome.seconds
-        ends_at = None if outcome.result is Result.STICK else now + timedelta(seconds=seconds)
-        index = self._restored_index(backup, name, ends_at)
-        index.failed = outcome.result is Result.FAIL
-        index.tags = dict(backup.tags if tags is None else tags)
-        index.deletion_protection = deletion_protection
-        if read_capacity is not None and self.behaviour.restores_keep_read_capacity:
-            index.read_capacity = read_capacity
+        restoring = restores.planned(backup, source, outcome, self.behaviour, now)
+        index = Index(
+            index_id=self.new_id(),
+            name=name,
+            created_at=now,
+            fields=restoring.fields,
+            kind=source.kind,
+            metadata_fields=list(backup.metadata_fields),
+            cloud=backup.cloud,
+            region=backup.region,
+            tags=dict(new_tags),
+            deletion_protection=deletion_protection,
+            read_capacity=capacity,
+            source_backup_id=backup.backup_id,
+            ready_at=restoring.ready_at,
+            failed=restoring.failed,
+            reported=restoring.reported,
+        )
+        if restoring.ready_at is not None:
+            index.contents.restore(restoring.snapshot, restoring.ready_at)
+        self.indexes.append(index)
         job = RestoreJob(
             job_id=self.new_id(),
             backup_id=backup_id,
             index_id=index.index_id,
             index_name=name,
             created_at=now,
-            ends_at=ends_at,
-            failed=index.failed,
+            ends_at=restoring.ends_at,
+            ends_as=restoring.ends_as,
+            known=restoring.known,
         )
         self.jobs[job.job_id] = job
         return job
 
-    def _restored_index(self, backup: Backup, name: str, ready_at: datetime | None) -> Index:
-        now = self.clock.now()
-        kinds = [index.kind for index in self.indexes if index.index_id == backup.index_id]
-        index = Index(
-            index_id=self.new_id(),
-            name=name,
-            created_at=now,
-            fields=backup.fields,
-            kind=kinds[0] if kinds else Kind.SERVERLESS,
-            metadata_fields=list(backup.metadata_fields),
-            cloud=backup.cloud,
-            region=backup.region,
-            source_backup_id=backup.backup_id,
-            ready_at=ready_at,
-            writes=[Write(now, *item) for item in (backup.namespaces or {}).items()],
-        )
-        self.indexes.append(index)
-        return index
-
     def restore_jobs(self) -> list[RestoreJob]:
         """The restore jobs whose target index is still there, oldest first."""
         now = self.settle()
-        return [job for job in self.jobs.values() if self.index_by_id(job.index_id).exists(now)]
+        known = [job for job in self.jobs.values() if job.known]
+        return [job for job in known if self.index_by_id(job.index_id).exists(now)]
 
     def describe_restore_job(self, job_id: str) -> RestoreJob:
         """One restore job; a 404 also when its target index is gone."""
@@ -417,6 +418,71 @@ class Project:
             if job.job_id == job_id:
                 return job
         raise errors.not_found(f"Restore job {job_id} not found.")
+
+    # Conversions.
+
+    def convert_index(
+        self,
+        source_name: str,
+        name: str,
+        fields: Fields,
+        *,
+        on_error: str = "abort",
+        tags: Mapping[str, str] | None = None,
+        deletion_protection: bool = False,
+    ) -> ConversionJob:
+        """Start filling a new document index from a serverless one, which stays as it is."""
+        now = self.settle()
+        self._refuse_unpaid()
+        if self.plan not in PLANS_WITH_BACKUPS:
+            raise errors.permission_denied(errors.CONVERSIONS_NOT_IN_PLAN)
+        source = self.describe_index(source_name)
+        if source.kind is not Kind.SERVERLESS or source.has_document_schema:
+            raise errors.invalid("Only serverless vector indexes can be converted.")
+        if source.state(now) != "Ready":
+            raise errors.failed_precondition(f"Index {source_name} is not ready")
+        outcome = take_outcome(self.conversion_outcomes)
+        seconds = self.behaviour.conversion_seconds if outcome.seconds is None else outcome.seconds
+        ends_at = None if outcome.result is Result.STICK else now + timedelta(seconds=seconds)
+        failed = outcome.result is Result.FAIL
+        target = self.create_index(
+            name,
+            fields,
+            tags=tags,
+            cloud=source.cloud,
+            region=source.region,
+            cmek_id=source.cmek_id,
+            deletion_protection=deletion_protection,
+        )
+        target.ready_at, target.failed = ends_at, failed
+        snapshot = source.contents.at(now)
+        if ends_at is not None and not failed:
+            target.contents.restore(snapshot, ends_at)
+        job = ConversionJob(
+            job_id=self.new_id(),
+            source_index_id=source.index_id,
+            source_index_name=source.name,
+            target_index_id=target.index_id,
+            target_index_name=target.name,
+            created_at=now,
+            ends_at=ends_at,
+            records=sum(counts(snapshot).values()),
+            on_error=on_error,
+            ends_as="Failed" if failed else "Completed",
+        )
+        self.conversions[job.job_id] = job
+        return job
+
+    def conversion_jobs(self) -> list[ConversionJob]:
+        """The conversions of the project, the newest first."""
+        self.settle()
+        return list(reversed(self.conversions.values()))
+
+    def describe_conversion_job(self, job_id: str) -> ConversionJob:
+        """One conversion."""
+        if job_id not in self.conversions:
+            raise errors.not_found(f"Conversion job {job_id} not found.")
+        return self.conversions[job_id]
 
     # Native schedules.
 
@@ -473,7 +539,10 @@ class Project:
         retention_days: int | None = None,
         enabled: bool | None = None,
     ) -> Schedule:
-        """Change a schedule; what is None stays, and enabling an enabled one does nothing."""
+        """Change a schedule; what is None stays, and enabling an enabled one does nothing.
+
+        Enabling a disabled one runs it at once, and the runs go on from there.
+        """
         now = self.settle()
         schedule = self.describe_schedule(schedule_id)
         if frequency is not None:
@@ -489,7 +558,8 @@ class Project:
             self._disable(schedule)
         elif enabled and not schedule.enabled:
             schedule.enabled = True
-            self._plan_run(schedule, now, first_run(now))
+            self._plan_run(schedule, now, now)
+            self._run_schedule(schedule)
         return schedule
 
     def delete_schedule(self, schedule_id: str) -> None:
@@ -563,14 +633,10 @@ class Project:
             raise errors.payment_required()
 
 
-def record_bytes(fields: Fields) -> int:
-    """About how much one record takes: its dense vector and some metadata."""
-    return 4 * (dense_dimension(fields) or 256) + 100
-
-
-def dense_dimension(fields: Fields) -> int | None:
-    """The dimension of the dense vectors, where the schema names one."""
-    for spec in fields.values():
-        if isinstance(spec.get("dimension"), int):
-            return int(spec["dimension"])
-    return None
+def _reduced(snapshot: Snapshot, share: float) -> Snapshot:
+    """The first part of every namespace; namespaces that would be empty are left out."""
+    return {
+        name: Held(held.records.first(part), held.next_number)
+        for name, held in snapshot.items()
+        if (part := int(held.records.count() * share))
+    }

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from local.simulator.project import DEFAULT_NAMESPACE, Project, record_bytes, vector_fields
-from local.simulator.state import Backup, Fields, Index, Kind, Outcome, Write
+from local.simulator.contents import DEFAULT_NAMESPACE, Grown
+from local.simulator.project import Project
+from local.simulator.schema import Fields, record_bytes, vector_fields
+from local.simulator.settings import usual_read_capacity
+from local.simulator.state import Backup, Index, Kind, Outcome
 
 
 class SeedableProject(Project):
@@ -30,7 +33,7 @@ class SeedableProject(Project):
         Args:
             name: Several incarnations may have had it; at most one should be active.
             created_at: When it came into being.
-            records: Written into the default namespace at ``created_at``.
+            records: Written into the default namespace at ``created_at``, made from its seed.
             fields: Its schema; 1536 dense dimensions by default (see ``vector_fields``).
             kind: Where it runs.
             tags: Its tags.
@@ -48,10 +51,14 @@ class SeedableProject(Project):
             tags=dict(tags or {}),
             deletion_asked=deleted_at is not None,
             deleted_at=deleted_at,
-            **{"ready_at": born, **properties},
+            **{
+                "ready_at": born,
+                "read_capacity": usual_read_capacity(byoc=kind == Kind.BYOC),
+                **properties,
+            },
         )
         if records:
-            index.writes.append(Write(born, DEFAULT_NAMESPACE, records))
+            index.contents.add(DEFAULT_NAMESPACE, Grown(born, records))
         self.indexes.append(index)
         return index
 
@@ -104,9 +111,12 @@ class SeedableProject(Project):
         namespace: str = DEFAULT_NAMESPACE,
         at: datetime | None = None,
     ) -> None:
-        """Write records into an index (a negative number deletes), now by default."""
+        """Write seeded records into an index, now by default.
+
+        A negative number deletes as many of them, from the last one written.
+        """
         index = self.describe_index(index_name)
-        index.writes.append(Write(at or self.clock.now(), namespace, records))
+        index.contents.add(namespace, Grown(at or self.clock.now(), records))
 
     def recreate_index(self, index_name: str, *, records: int = 0) -> Index:
         """Delete an index and create it anew under its name: a new incarnation, a new id."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from local.simulator.project import Project, dense_dimension
-from local.simulator.state import Backup, Fields, Index, Kind, RestoreJob, Schedule
+from local.simulator.schema import dense_dimension, metric, reported, vector_type
+from local.simulator.state import Backup, ConversionJob, Index, Kind, RestoreJob, Schedule
 
 if TYPE_CHECKING:
+    from local.simulator.data_plane import Summary
     from local.simulator.errors import ApiError
+    from local.simulator.project import Project
+    from local.simulator.records import Record, Sparse
+    from local.simulator.search import Match
     from local.simulator.versions import ApiVersion
 
 type Json = dict[str, Any]
@@ -23,9 +27,20 @@ def error(failure: ApiError) -> Json:
     return {"error": {"code": failure.code, "message": failure.message}, "status": failure.status}
 
 
-def listing(rows: list[Json], next_token: str | None) -> Json:
-    """One page."""
-    return {"data": rows, "pagination": None if next_token is None else {"next": next_token}}
+RPC_CODES = {400: 3, 404: 5, 409: 6, 412: 9, 413: 8, 422: 3, 500: 13, 503: 14, 504: 4}
+"""The gRPC codes that the data plane answers beside an HTTP status; 2 is unknown."""
+
+
+def rpc_status(failure: ApiError) -> Json:
+    """An error answer of the data plane."""
+    code = RPC_CODES.get(failure.status, 2)
+    return {"code": code, "message": failure.message, "details": []}
+
+
+def listing(rows: list[Json], next_token: str | None, version: ApiVersion) -> Json:
+    """One page; before 2026-07 the last one has no ``pagination``, since then it is null."""
+    following = None if next_token is None else {"next": next_token}
+    return {"data": rows, **version.nullable("pagination", following)}
 
 
 def backup(row: Backup, project: Project, version: ApiVersion, *, created: bool = False) -> Json:
@@ -50,8 +65,9 @@ def backup(row: Backup, project: Project, version: ApiVersion, *, created: bool 
 
 def _captured(row: Backup, project: Project, version: ApiVersion) -> Json:
     if version.modern and not project.behaviour.legacy_shape:
-        return {"schema": {"fields": row.fields}, "tags": row.tags or None}
-    body: Json = {"tags": (row.tags or None) if version.modern else row.tags}
+        fields = reported(row.fields, row.metadata_fields)
+        return {"schema": {"fields": fields}, "tags": row.tags or None}
+    body = version.nullable("tags", row.tags or None)
     dimension = dense_dimension(row.fields)
     if dimension is not None:
         body["dimension"] = dimension
@@ -102,7 +118,7 @@ def history_item(row: Backup, project: Project, version: ApiVersion) -> Json:
         "cloud": row.cloud,
         "region": row.region,
         "tags": row.tags or None,
-        "schema": {"fields": row.fields},
+        "schema": {"fields": reported(row.fields, row.metadata_fields)},
         "created_at": offset(row.created_at),
         **counts,
     }
@@ -127,7 +143,7 @@ def schedule(row: Schedule, project: Project) -> Json:
     }
 
 
-def restore_job(job: RestoreJob, now: datetime) -> Json:
+def restore_job(job: RestoreJob, now: datetime, version: ApiVersion) -> Json:
     """A RestoreJobModel."""
     status = job.status(now)
     body: Json = {
@@ -137,11 +153,31 @@ def restore_job(job: RestoreJob, now: datetime) -> Json:
         "target_index_id": job.index_id,
         "status": status,
         "created_at": zulu(job.created_at),
-        "completed_at": zulu(job.ends_at) if status == "Completed" else None,
+        **version.nullable("completed_at", zulu(job.ends_at) if status == "Completed" else None),
     }
     if status == "Completed":
         body["percent_complete"] = 100
     return body
+
+
+def conversion_job(job: ConversionJob, now: datetime) -> Json:
+    """A conversion job; it counts no records before it has ended."""
+    status = job.status(now)
+    done = status == "Completed"
+    return {
+        "conversion_job_id": job.job_id,
+        "source_index_id": job.source_index_id,
+        "source_index_name": job.source_index_name,
+        "target_index_id": job.target_index_id,
+        "target_index_name": job.target_index_name,
+        "status": status,
+        "error_mode": {"on_error": job.on_error},
+        "percent_complete": 100 if done else 0,
+        "records_converted": job.records if done else 0,
+        "records_skipped": 0,
+        "created_at": zulu(job.created_at),
+        "completed_at": None if status == "InProgress" else zulu(job.ends_at),
+    }
 
 
 def index(row: Index, now: datetime, base_url: str, version: ApiVersion) -> Json:
@@ -152,12 +188,8 @@ def index(row: Index, now: datetime, base_url: str, version: ApiVersion) -> Json
         "host": f"{base_url}/data/{row.index_id}",
         "status": {"ready": state == "Ready", "state": state},
         "deletion_protection": "enabled" if row.deletion_protection else "disabled",
-        "tags": row.tags or None,
+        **version.nullable("tags", row.tags or None),
     }
-    if row.source_backup_id is not None:
-        body["source_backup_id"] = row.source_backup_id
-    if row.cmek_id is not None:
-        body["cmek_id"] = row.cmek_id
     return body | (_modern_index(row) if version.modern else _legacy_index(row))
 
 
@@ -182,9 +214,14 @@ def _modern_index(row: Index) -> Json:
         },
         Kind.BYOC: {"deployment_type": "byoc", "environment": f"{row.cloud}-{row.region}-b921"},
     }
-    body: Json = {"deployment": deployments[row.kind], "schema": {"fields": row.fields}}
+    fields = reported(row.fields, row.metadata_fields)
+    body: Json = {"deployment": deployments[row.kind], "schema": {"fields": fields}}
     if row.kind is not Kind.POD:
         body["read_capacity"] = _read_capacity(row)
+    if row.source_backup_id is not None:
+        body["source_backup_id"] = row.source_backup_id
+    if row.cmek_id is not None:
+        body["cmek_id"] = row.cmek_id
     return body
 
 
@@ -202,7 +239,10 @@ def _legacy_index(row: Index) -> Json:
             "replicas": 1,
             "shards": 1,
         },
-        Kind.BYOC: {"environment": f"{row.cloud}-{row.region}-b921"},
+        Kind.BYOC: {
+            "environment": f"{row.cloud}-{row.region}-b921",
+            "read_capacity": _read_capacity(row),
+        },
     }
     spec = specs[row.kind]
     if row.metadata_fields and row.kind is not Kind.POD:
@@ -221,17 +261,16 @@ def _legacy_index(row: Index) -> Json:
     return body
 
 
-def stats(row: Index, now: datetime) -> Json:
+def stats(row: Index, counts: dict[str, int]) -> Json:
     """The answer of describe_index_stats."""
-    records = row.records(now)
     body: Json = {
-        "namespaces": {name: {"vectorCount": count} for name, count in records.items()},
+        "namespaces": {name: {"vectorCount": count} for name, count in counts.items()},
         "indexFullness": 0.0,
-        "totalVectorCount": sum(records.values()),
+        "totalVectorCount": sum(counts.values()),
         "metric": metric(row.fields),
         "vectorType": vector_type(row.fields),
-        "memory_fullness": 0.0,
-        "storage_fullness": 0.0,
+        "memoryFullness": 0.0,
+        "storageFullness": 0.0,
     }
     dimension = dense_dimension(row.fields)
     if dimension is not None:
@@ -239,16 +278,34 @@ def stats(row: Index, now: datetime) -> Json:
     return body
 
 
-def metric(fields: Fields) -> str:
-    """The metric of the first field that names one; sparse vectors use ``dotproduct``."""
-    named = [str(spec["metric"]) for spec in fields.values() if spec.get("metric")]
-    return named[0] if named else "dotproduct"
+def record(row: Record) -> Json:
+    """A Vector, whole."""
+    body: Json = {"id": row.record_id, "values": list(row.values)}
+    if row.sparse is not None:
+        body["sparseValues"] = _sparse(row.sparse)
+    if row.metadata is not None:
+        body["metadata"] = dict(row.metadata)
+    return body
 
 
-def vector_type(fields: Fields) -> str:
-    """``dense`` or ``sparse``."""
-    dense = any(spec.get("type") in {"dense_vector", "semantic_text"} for spec in fields.values())
-    return "dense" if dense else "sparse"
+def match(found: Match, *, values: bool, metadata: bool) -> Json:
+    """A ScoredVector, with what was asked for."""
+    body = {**record(found.record), "score": found.score}
+    if not values:
+        body["values"] = []
+        body.pop("sparseValues", None)
+    if not metadata:
+        body.pop("metadata", None)
+    return body
+
+
+def _sparse(row: Sparse) -> Json:
+    return {"indices": list(row.indices), "values": list(row.values)}
+
+
+def namespace(row: Summary) -> Json:
+    """A NamespaceDescription: its numbers are texts."""
+    return {"name": row.name, "record_count": str(row.records), "size_bytes": str(row.size_bytes)}
 
 
 def metadata_schema(names: list[str]) -> Json:

@@ -5,17 +5,21 @@ All times are aware and in UTC; every method that depends on the time takes it a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from local.simulator.contents import Contents, counts
+from local.simulator.records import Seed
+from local.simulator.schema import Fields, has_document_schema, stored_dimension, takes_sparse
+from local.simulator.settings import ON_DEMAND, ReadCapacity
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-type Fields = dict[str, dict[str, Any]]
-"""The fields of an index schema, as the 2026-07 API spells them."""
+    from local.simulator.contents import Snapshot
+    from local.simulator.damages import Harm
 
 
 class Kind(StrEnum):
@@ -34,9 +38,9 @@ class Result(StrEnum):
     STICK = "stick"
     """It never ends."""
     EMPTY = "empty"
-    """It ends well, without a single record (backups only)."""
+    """It ends well, without a single record."""
     SHRINK = "shrink"
-    """It ends well, with a part of the records (backups only)."""
+    """It ends well, with a part of the records."""
 
 
 @dataclass(slots=True)
@@ -47,12 +51,14 @@ class Outcome:
         seconds: How long it takes; None for the simulator's usual duration.
         times: How often; None for ever.
         share: Which part of the records survives a ``shrink``.
+        damages: What else goes wrong, in this order (restores only).
     """
 
     result: Result = Result.READY
     seconds: float | None = None
     times: int | None = 1
     share: float = 0.5
+    damages: tuple[Harm, ...] = ()
 
 
 def take_outcome(queue: list[Outcome]) -> Outcome:
@@ -73,11 +79,18 @@ class Behaviour:
 
     Attributes:
         backup_seconds: How long a backup takes.
-        restore_seconds: How long a restore takes.
+        restore_seconds: How long a restore of nothing takes: see ``restores.duration``.
+        restore_bytes_per_second: How fast a restore goes on from there.
+        conversion_seconds: How long the conversion of an index takes.
         deletion_seconds: How long a deleted backup is still listed and described.
         index_creation_seconds: How long a created index is ``Initializing``.
         index_deletion_seconds: How long a deleted index is ``Terminating``.
         freshness_seconds: Vectors younger than this are left out of a backup.
+        read_lag_seconds: How old the records are that list, fetch and query show.
+        stats_lag_seconds: How old the counts of statistics and namespaces are.
+        query_scan: How many records of a namespace a query looks at, from the first id on: in a
+            larger namespace its result is an approximation.
+        bare_empty_listings: Whether a list of indexes or backups without rows is ``{}``.
         legacy_shape: Whether 2026-07 sends backups in the old shape (``dimension`` and the
             metadata schema), as the live service has been seen to do.
         divergent_created_at: Whether a create answers with a ``created_at`` of nine digits, a
@@ -97,10 +110,16 @@ class Behaviour:
 
     backup_seconds: float = 600
     restore_seconds: float = 300
+    restore_bytes_per_second: float = 20e6
+    conversion_seconds: float = 300
     deletion_seconds: float = 30
     index_creation_seconds: float = 0
     index_deletion_seconds: float = 0
     freshness_seconds: float = 900
+    read_lag_seconds: float = 0
+    stats_lag_seconds: float = 0
+    query_scan: int = 10_000
+    bare_empty_listings: bool = False
     legacy_shape: bool = False
     divergent_created_at: bool = False
     full_text_backups: bool = True
@@ -114,18 +133,15 @@ class Behaviour:
     quota_code: Literal["FORBIDDEN", "QUOTA_EXCEEDED"] = "FORBIDDEN"
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Records written into a namespace; a negative number was deleted."""
-
-    at: datetime
-    namespace: str
-    records: int
-
-
 @dataclass(slots=True)
 class Index:
-    """One incarnation of an index: a name may have had several."""
+    """One incarnation of an index: a name may have had several.
+
+    Attributes:
+        seed: What its seeded records are made from; its id unless it is given.
+        reported: What its statistics say instead of counting; None: they count.
+        contents: What it holds, over time.
+    """
 
     index_id: str
     name: str
@@ -137,7 +153,7 @@ class Index:
     metadata_fields: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     deletion_protection: bool = False
-    read_capacity: dict[str, Any] = field(default_factory=lambda: {"mode": "OnDemand"})
+    read_capacity: ReadCapacity = field(default_factory=lambda: dict(ON_DEMAND))
     cmek_id: str | None = None
     source_backup_id: str | None = None
     ready_at: datetime | None = None
@@ -146,8 +162,14 @@ class Index:
     """Whether it ends as ``InitializationFailed`` instead of ``Ready``."""
     deletion_asked: bool = False
     deleted_at: datetime | None = None
-    writes: list[Write] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    seed: str = ""
+    reported: dict[str, int] | None = None
+    contents: Contents = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        dimension, sparse = stored_dimension(self.fields), takes_sparse(self.fields)
+        self.contents = Contents(Seed(self.seed or self.index_id, dimension, sparse))
 
     def exists(self, now: datetime) -> bool:
         """Whether it is there (``Terminating`` included)."""
@@ -167,19 +189,12 @@ class Index:
 
     def records(self, at: datetime) -> dict[str, int]:
         """Records per namespace, counting what was written until ``at``."""
-        totals: defaultdict[str, int] = defaultdict(int)
-        for write in self.writes:
-            if write.at <= at:
-                totals[write.namespace] += write.records
-        return {name: count for name, count in sorted(totals.items()) if count > 0}
+        return counts(self.contents.at(at))
 
     @property
     def has_document_schema(self) -> bool:
         """Whether it has fields of its own naming (full-text search, named vectors)."""
-        return any(
-            not name.startswith("_") and spec.get("type") != "semantic_text"
-            for name, spec in self.fields.items()
-        )
+        return has_document_schema(self.fields)
 
 
 @dataclass(slots=True)
@@ -190,6 +205,7 @@ class Backup:
         starts_at: When it captures the index; after ``created_at`` for a scheduled run.
         ends_at: When it becomes ready or failed; None when it never does.
         namespaces: Records per namespace; None when the service does not say.
+        contents: The records themselves; None for one of the past, whose records are seeded.
         fixed_status: A status that was seeded and does not follow from the time.
         expires_at: When its schedule's retention takes it.
         gone_at: When an accepted deletion takes effect.
@@ -210,6 +226,7 @@ class Backup:
     tags: dict[str, str] = field(default_factory=dict)
     failed: bool = False
     namespaces: dict[str, int] | None = None
+    contents: Snapshot | None = field(default=None, repr=False)
     size_bytes: int | None = None
     fixed_status: str | None = None
     schedule_id: str | None = None
@@ -254,7 +271,12 @@ class Schedule:
 
 @dataclass(slots=True)
 class RestoreJob:
-    """One restore; ``Pending`` until it ends, for ever when ``ends_at`` is None."""
+    """One restore; ``Pending`` until it ends, for ever when ``ends_at`` is None.
+
+    Attributes:
+        ends_as: ``Completed``, ``Failed`` or ``Cancelled``.
+        known: Whether it is listed and described.
+    """
 
     job_id: str
     backup_id: str
@@ -262,10 +284,36 @@ class RestoreJob:
     index_name: str
     created_at: datetime
     ends_at: datetime | None
-    failed: bool = False
+    ends_as: str = "Completed"
+    known: bool = True
 
     def status(self, now: datetime) -> str:
-        """``Pending``, ``Completed`` or ``Failed``."""
-        if self.ends_at is None or now < self.ends_at:
-            return "Pending"
-        return "Failed" if self.failed else "Completed"
+        """``Pending``, or how it ended."""
+        return "Pending" if self.ends_at is None or now < self.ends_at else self.ends_as
+
+
+@dataclass(slots=True)
+class ConversionJob:
+    """One conversion of an index into a document index.
+
+    Attributes:
+        records: How many records there are to convert.
+        on_error: ``abort`` or ``continue``, as it was asked for.
+        ends_at: When it ends; None: never.
+        ends_as: ``Completed``, ``Failed`` or ``Cancelled``.
+    """
+
+    job_id: str
+    source_index_id: str
+    source_index_name: str
+    target_index_id: str
+    target_index_name: str
+    created_at: datetime
+    ends_at: datetime | None
+    records: int
+    on_error: str
+    ends_as: str = "Completed"
+
+    def status(self, now: datetime) -> str:
+        """``InProgress``, or how it ended."""
+        return "InProgress" if self.ends_at is None or now < self.ends_at else self.ends_as

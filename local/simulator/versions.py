@@ -29,7 +29,7 @@ class ApiVersion:
 
     @property
     def modern(self) -> bool:
-        """2026-07 and later: 200 on create, plain-text 401, schemas instead of dimensions."""
+        """2026-07 and later: 200 for a new backup, 401 as plain text, schemas, nulls."""
         return self.at_least("2026-07")
 
     def at_least(self, name: str) -> bool:
@@ -37,9 +37,13 @@ class ApiVersion:
         return VERSIONS.index(self.name) >= VERSIONS.index(name)
 
     @property
-    def created(self) -> int:
-        """The status of a successful create_backup, create_index and create_backup_schedule."""
+    def backup_created(self) -> int:
+        """The status of a successful create_backup or create_backup_schedule."""
         return 200 if self.modern else 201
+
+    def nullable(self, name: str, value: object) -> dict[str, object]:
+        """A field that may be missing: null since 2026-07, left out before."""
+        return {} if value is None and not self.modern else {name: value}
 
     @property
     def default_limit(self) -> int:

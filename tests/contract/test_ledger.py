@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
-from pinecone_backup.errors import LeaseHeld, LedgerConflict, LedgerUnavailable
+from pinecone_backup.errors import (
+    ItemUnreadable,
+    LeaseHeld,
+    LedgerConflict,
+    LedgerUnavailable,
+)
 from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
 from pinecone_backup.records import (
     BackupRecord,
@@ -23,6 +28,7 @@ from pinecone_backup.records import (
     Hold,
     HoldScope,
     IndexRecord,
+    ItemKind,
     PlanRecord,
     PlanState,
     RestoreRecord,
@@ -35,7 +41,7 @@ from pinecone_backup.records import (
 from tests.support.ledger import MemoryLedger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pinecone_backup.ports import Ledger
 
@@ -73,6 +79,32 @@ def ledger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     with mock_aws():
         _create_table()
         yield _dynamo()
+
+
+type Damage = Callable[..., None]
+
+
+@pytest.fixture
+def damage(ledger: Ledger) -> Damage:
+    """Changes an item by hand: sets fields of its record, or drops those that are None."""
+    client: Any = (
+        ledger.table
+        if isinstance(ledger, MemoryLedger)
+        else boto3.client("dynamodb", region_name="eu-central-1")
+    )
+
+    def change(sk: str, **changes: str | None) -> None:
+        key = {"pk": {"S": "PROJECT#main"}, "sk": {"S": sk}}
+        item = client.get_item(TableName="ledger", Key=key)["Item"]
+        record = dict(item["record"]["M"])
+        for name, value in changes.items():
+            if value is None:
+                del record[name]
+            else:
+                record[name] = {"S": value}
+        client.put_item(TableName="ledger", Item=item | {"record": {"M": record}})
+
+    return change
 
 
 def run(number: int, kind: RunKind = RunKind.CREATE, state: RunState = RunState.SUCCEEDED) -> Run:
@@ -287,6 +319,120 @@ def test_an_event_told_twice_is_one_event(ledger: Ledger) -> None:
     ledger.mark_announced([event(1).event_id])
     ledger.record_event(replace(event(1), occurred_at=NOW + 9 * HOUR))
     assert list(ledger.unannounced()) == []
+
+
+def test_a_lease_with_one_damaged_end_ends_by_the_other(ledger: Ledger, damage: Damage) -> None:
+    ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
+    damage("LEASE#write", until="")
+    with pytest.raises(LeaseHeld):
+        ledger.acquire_lease("write", holder="b", now=NOW, ttl=HOUR)
+    ledger.acquire_lease("write", holder="b", now=NOW + 2 * HOUR, ttl=HOUR)
+
+
+def test_an_unreadable_item_is_passed_over_and_remembered(ledger: Ledger, damage: Damage) -> None:
+    """U2."""
+    ledger.put_backup(backup(1))
+    ledger.put_backup(backup(2))
+    damage("BACKUP#b1", created_at="yesterday")
+    assert list(ledger.backups()) == ["b2"]
+    (item,) = ledger.unreadable()
+    assert (item.key, item.kind, item.backup_id) == ("BACKUP#b1", ItemKind.BACKUP, "b1")
+    assert "created_at" in item.reason
+    assert "yesterday" not in item.reason
+
+
+def test_an_unreadable_item_is_not_written_over(ledger: Ledger, damage: Damage) -> None:
+    """U2: what somebody may still need is left as it is."""
+    ledger.put_backup(backup())
+    damage("BACKUP#b1", name=None)
+    ledger.backups()
+    ledger.put_backup(backup())
+    deletion = Deletion(DeletionState.DELETED, NOW, "run", "alice", confirmed_at=NOW)
+    ledger.put_backup(backup(deletion=deletion))
+    assert [item.key for item in ledger.inspect([ItemKind.BACKUP])] == ["BACKUP#b1"]
+
+
+def test_an_item_that_is_corrected_is_read_again(ledger: Ledger, damage: Damage) -> None:
+    ledger.put_backup(backup())
+    damage("BACKUP#b1", index_id="other")
+    before = len(ledger.inspect([ItemKind.BACKUP]))
+    damage("BACKUP#b1", index_id="i1")
+    assert (before, list(ledger.backups()), ledger.unreadable()) == (1, ["b1"], [])
+
+
+def test_an_item_that_says_it_is_another_is_unreadable(ledger: Ledger, damage: Damage) -> None:
+    """U2: a copy made by hand."""
+    ledger.put_backup(backup(1))
+    ledger.put_backup(backup(2))
+    damage("BACKUP#b2", backup_id="b1")
+    assert list(ledger.backups()) == ["b1"]
+
+
+def test_asking_for_an_unreadable_item_alone_names_it(ledger: Ledger, damage: Damage) -> None:
+    """C3: nobody creates a backup under a claim that nobody can read."""
+    ledger.save_claim(claim())
+    damage("CLAIM#docs#2026-03-01T12:00:00.000250Z", policy=None)
+    with pytest.raises(ItemUnreadable, match=r"CLAIM#docs#2026.*policy: Field required.*delete it"):
+        ledger.claim("docs", NOW)
+    with pytest.raises(LedgerConflict):
+        ledger.save_claim(claim())
+
+
+def test_the_last_completed_run_is_found_without_its_mark(ledger: Ledger, damage: Damage) -> None:
+    """T1: the mark is a copy of a run."""
+    ledger.put_run(run(1))
+    ledger.put_run(run(2, state=RunState.FAILED))
+    damage("LAST#create", time="")
+    assert ledger.last_completed(RunKind.CREATE) == run(1)
+    ledger.put_run(run(3))
+    assert ledger.last_completed(RunKind.CREATE) == run(3)
+    assert [item.key for item in ledger.unreadable()] == ["LAST#create"]
+
+
+def test_an_unreadable_event_waits_beside_the_others(ledger: Ledger, damage: Damage) -> None:
+    """U2."""
+    ledger.record_event(event(1))
+    ledger.record_event(event(2))
+    damage(f"OUTBOX#2026-03-01T13:00:00.000250Z#{event(1).event_id}", data="{")
+    assert list(ledger.unannounced()) == [event(2)]
+    ledger.mark_announced([event(1).event_id, event(2).event_id])
+    assert [item.kind for item in ledger.inspect([ItemKind.OUTBOX])] == [ItemKind.OUTBOX]
+
+
+@pytest.mark.parametrize(
+    ("changes", "concerns"),
+    [
+        ({"reason": None}, ("", "docs")),
+        ({"scope": "of a newer version"}, ("docs", "docs")),
+        ({"target": ""}, ("", "")),
+        ({"target": None}, ("", "")),
+    ],
+)
+def test_what_a_damaged_hold_is_about_is_salvaged(
+    ledger: Ledger, damage: Damage, changes: dict[str, str | None], concerns: tuple[str, str]
+) -> None:
+    """U2: its target where that is left, else the whole project."""
+    ledger.put_hold(Hold("h1", HoldScope.INDEX, "docs", "audit", "alice", NOW))
+    damage("HOLD#h1", **changes)
+    (item,) = ledger.inspect([ItemKind.HOLD])
+    assert (item.backup_id, item.index_name) == concerns
+
+
+def test_single_keys_are_inspected_too(ledger: Ledger, damage: Damage) -> None:
+    ledger.put_run(run(1))
+    key = f"RUN#{run(1).run_id}"
+    damage(key, actor=None)
+    asked = [key, "RUN#none", "OF A NEWER VERSION#x", "(project)"]
+    assert [item.key for item in ledger.inspect([], keys=asked)] == [key]
+
+
+def test_of_runs_the_newest_are_inspected(ledger: Ledger, damage: Damage) -> None:
+    ledger.put_run(run(1))
+    damage(f"RUN#{run(1).run_id}", actor=None)
+    found = len(ledger.inspect(ItemKind))
+    for number in range(2, 202):
+        ledger.put_run(run(number, state=RunState.FAILED))
+    assert (found, len(ledger.inspect(ItemKind))) == (2 - 1, 0)
 
 
 def test_projects_do_not_see_each_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,11 +55,11 @@ class TestSchedules:
         paused = pc.backup_schedules.update(schedule_id=schedule.schedule_id, enabled=False)
         assert (paused.enabled, paused.next_scheduled_run) == (False, None)
 
-        simulator.clock.advance(days=3)
+        at = simulator.clock.advance(days=3)
         resumed = pc.backup_schedules.update(schedule_id=schedule.schedule_id, enabled=True)
 
         assert resumed.enabled
-        assert resumed.next_scheduled_run == MONDAY + timedelta(days=3)
+        assert resumed.next_scheduled_run == at + timedelta(days=1)
 
     def test_change_frequency_and_retention(
         self, pc: Pinecone, schedule: BackupScheduleModel

@@ -121,6 +121,59 @@ def test_every_operation_tells_its_problems_and_who_may_call_it(name: str) -> No
     assert {"400", "403", "429", "500", "503"} <= operation["responses"].keys()
 
 
+ENUMERATIONS = {
+    "assigned_by",
+    "control",
+    "kind",
+    "origin",
+    "prune_mode",
+    "scope",
+    "severity",
+    "state",
+    "status",
+    "trigger",
+    "verdict",
+    "worth",
+}
+"""What properties with a closed set of values are called."""
+PINECONES_OWN = {
+    ("Backup", "status"),
+    ("BackupDetails", "status"),
+    ("Index", "state"),
+    ("RestoreJob", "status"),
+    ("RestoreLine", "status"),
+    ("ScheduleRun", "status"),
+}
+"""Named like one, and whatever Pinecone says."""
+
+
+def resolved(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """A property's schema without references and null."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return resolved(DOCUMENT["components"]["schemas"][name])
+    return [part for choice in schema.get("anyOf", ()) for part in resolved(choice)] or [schema]
+
+
+def test_every_closed_set_of_values_is_an_enumeration() -> None:
+    open_texts = {
+        (name, called)
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for called, said in schema.get("properties", {}).items()
+        if called in ENUMERATIONS
+        and any(part.get("type") == "string" and "enum" not in part for part in resolved(said))
+        and "const" not in said
+    }
+    assert open_texts == PINECONES_OWN
+
+
+def test_no_value_of_an_enumeration_has_a_space() -> None:
+    enums = re.findall(r'"enum": \[(.*?)\]', json.dumps(DOCUMENT))
+    values = {value for enum in enums for value in json.loads(f"[{enum}]")}
+    assert "under_way" in values
+    assert [value for value in values if re.search(r"\s", value)] == []
+
+
 # --- Its examples ---------------------------------------------------------------------------
 
 

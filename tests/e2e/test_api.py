@@ -107,6 +107,22 @@ def test_a_run_that_was_asked_for_runs_and_its_report_can_be_opened(
         assert b"<html" in page.read()
 
 
+def test_an_answer_without_a_body_arrives_as_204(
+    stack: Deployed, project: tuple[str, Simulator]
+) -> None:
+    name, _ = project
+    of_project = f"/v1/projects/{name}"
+    wanted = {
+        "name": "daily",
+        "schedule": {"frequency": "daily"},
+        "retention": {"expire_after_days": 7},
+    }
+    _, made = ask(stack, "POST", f"{of_project}/indexes/products/backup-schedules", wanted)
+    schedule = f"{of_project}/backup-schedules/{made['schedule_id']}"
+    assert ask(stack, "DELETE", schedule) == (204, None)
+    assert ask(stack, "GET", schedule)[0] == 404
+
+
 def test_what_does_not_exist_is_a_problem(stack: Deployed) -> None:
     status, problem = ask(stack, "PUT", "/v1/health")
     assert (status, problem["type"]) == (405, "urn:pinecone-backup:problem:method-not-allowed")

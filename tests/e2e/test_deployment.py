@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.deploy import deploy
+from local.deploy import DeploymentFailed, delete, deploy
+from local.simulator import DEFAULT_KEY, Simulator
 from tests.e2e.conftest import Deployed, until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from local.receiver import Received, Receiver
-    from local.simulator import Simulator
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 
@@ -56,10 +58,100 @@ def test_an_update_keeps_the_table_and_what_is_in_it(stack: Deployed) -> None:
     table.put_item(TableName=before["TableName"], Item=item)
     after = deploy(stack.emulator, "updated", parameters | {"LogRetentionDays": "60"})
     assert table.get_item(TableName=after["TableName"], Key=item)["Item"] == item
+    function = stack.aws.client("lambda").get_function_configuration(
+        FunctionName=after["CreateFunctionName"]
+    )
     groups = stack.aws.client("logs").describe_log_groups(
-        logGroupNamePrefix="/aws/lambda/updated/create"
+        logGroupNamePrefix=function["LoggingConfig"]["LogGroup"]
     )
     assert groups["logGroups"][0]["retentionInDays"] == 60
+
+
+def test_a_first_deployment_that_failed_can_be_repeated(stack: Deployed) -> None:
+    """What it had created with a fixed name went with it."""
+    events, secrets = stack.aws.client("events"), stack.aws.client("secretsmanager")
+    events.create_event_bus(Name="unlucky")
+    with pytest.raises(DeploymentFailed, match="Bus"):
+        deploy(stack.emulator, "unlucky", {"SchedulesState": "DISABLED"})
+    delete(stack.emulator, "unlucky")
+    listed = secrets.list_secrets(Filters=[{"Key": "name", "Values": ["unlucky/"]}])
+    assert listed["SecretList"] == []
+
+    events.delete_event_bus(Name="unlucky")
+    assert deploy(stack.emulator, "unlucky", {"SchedulesState": "DISABLED"})["BusName"] == "unlucky"
+
+
+@pytest.mark.parametrize("heir", ["left", "heir"])
+def test_a_stack_adopts_what_a_deleted_one_left(
+    stack: Deployed, pinecone: tuple[Callable[[Simulator], str], str], heir: str
+) -> None:
+    """Under its old name or a new one: a run finds the history, the policy and the API key."""
+    expose, url = pinecone
+    parameters = {"PineconeUrl": url, "SchedulesState": "DISABLED"}
+    outputs = deploy(stack.emulator, "left", parameters | _left(stack, "left"))
+    first = Deployed(stack.emulator, "left", outputs, expose)
+    first.set_secret("projects/main", DEFAULT_KEY)
+    simulator = Simulator()
+    first.seed(simulator, "kept")
+    delete(stack.emulator, "left")
+
+    adopted = _left(stack, "left", outputs)
+    outputs = deploy(stack.emulator, heir, parameters | adopted | {"Owner": "left"})
+    second = Deployed(stack.emulator, heir, outputs, expose)
+    assert list(second.ledger("kept").indexes()) == ["products"]
+    (run,) = second.invoke("create", {"project": "kept"})["runs"]
+    assert run["state"] == "succeeded"
+    assert len(simulator.project.backups) == 1
+    delete(stack.emulator, heir)
+
+
+def _left(stack: Deployed, name: str, outputs: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The parameters that adopt what a deleted stack left; only its secrets without outputs."""
+    listed = stack.aws.client("secretsmanager").list_secrets(
+        Filters=[{"Key": "name", "Values": [f"{name}/"]}]
+    )
+    arns = {secret["Name"]: secret["ARN"] for secret in listed["SecretList"]}
+    adopted = {
+        parameter: arns[secret]
+        for parameter, secret in (
+            ("ExistingProjectSecretArn", f"{name}/projects/main"),
+            ("ExistingTargetsSecretArn", f"{name}/targets"),
+        )
+        if secret in arns
+    }
+    if outputs:
+        adopted |= {
+            "ExistingTableName": outputs["TableName"],
+            "ExistingBucketName": outputs["BucketName"],
+        }
+    return adopted
+
+
+@pytest.mark.parametrize("switch", [{"LocalClock": "true"}, {"InsecureWebhookHosts": "host:1"}])
+def test_a_local_switch_is_refused_where_there_is_no_emulator(
+    stack: Deployed, switch: dict[str, str]
+) -> None:
+    with pytest.raises(
+        stack.aws.client("cloudformation").exceptions.ClientError, match=next(iter(switch))
+    ):
+        deploy(stack.emulator, "careless", {"AwsEndpointUrl": "", **switch})
+
+
+def test_a_key_and_a_path_of_ones_own_reach_the_resources(stack: Deployed) -> None:
+    key = stack.aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    outputs = deploy(
+        stack.emulator,
+        "strict",
+        {"SchedulesState": "DISABLED", "KmsKeyArn": key, "RolePath": "/backup/"},
+    )
+    queue = stack.aws.client("sqs").get_queue_attributes(
+        QueueUrl=outputs["FailuresQueueUrl"], AttributeNames=["All"]
+    )["Attributes"]
+    assert queue["KmsMasterKeyId"] == key
+    role = stack.aws.client("lambda").get_function_configuration(
+        FunctionName=outputs["CreateFunctionName"]
+    )["Role"]
+    assert ":role/backup/" in role
 
 
 def test_a_parameter_that_is_not_safe_is_refused(stack: Deployed) -> None:

@@ -18,7 +18,16 @@ from pinecone_backup.errors import (
 from pinecone_backup.records import BackupRecord, Claim, ClaimState, RunState, Verdict
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.slots import jitter, latest_slot
-from tests.support.creating import OWNER, DyingLedger, Stack, client, document, policy, slot_of
+from tests.support.creating import (
+    OWNER,
+    Crash,
+    DyingLedger,
+    Stack,
+    client,
+    document,
+    policy,
+    slot_of,
+)
 from tests.support.ledger import MemoryLedger
 from tests.support.simulator import START
 
@@ -575,11 +584,11 @@ def test_a_crash_between_the_claim_and_the_post_is_made_good_when_the_lease_is_o
     """C3: a lease of 20 minutes, then 30 more."""
 
     def die(*_: object, **__: object) -> None:
-        raise RuntimeError("the process died")
+        raise Crash
 
     with monkeypatch.context() as patched:
         patched.setattr(type(stack.control_plane), "create_backup", die)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(Crash):
             stack.tick()
     assert stack.kinds(stack.later(minutes=19)) == {"docs": "waits"}
     assert stack.kinds(stack.later(minutes=30)) == {"docs": "waits"}

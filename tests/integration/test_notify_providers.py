@@ -15,7 +15,7 @@ from pinecone_backup.errors import DeliveryDeferred, DeliveryRefused, TargetGone
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.webhooks.messages import build_message
 from pinecone_backup.webhooks.targets import Target, read_targets
-from tests.support.webhooks import NOON
+from tests.support.webhooks import NOON, PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,8 @@ NEW = "whsec_" + base64.b64encode(b"n" * 32).decode()
 MESSAGE = build_message(
     DomainEvent("e-1", "finding.opened", "prod", NOON, {"title": "Überfällig", "finding_id": "f"}),
     owner="backup",
+    pages=PAGES,
+    now=NOON,
 )
 TLS = ssl.create_default_context()
 KINDS: list[dict[str, Any]] = [

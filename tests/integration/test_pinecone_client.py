@@ -482,3 +482,12 @@ def test_certificates_are_verified_with_one_context_per_process() -> None:
     assert ssl_context() is ssl_context()
     assert ssl_context().verify_mode is ssl.CERT_REQUIRED
     assert ssl_context().check_hostname
+
+
+def test_listings_without_rows_may_be_empty_objects(simulator: Simulator, connect: Connect) -> None:
+    simulator.behaviour.bare_empty_listings = True
+    client = connect()
+
+    assert (client.list_indexes(), list(client.project_backups())) == ([], [])
+    simulator.project.seed_index("docs")
+    assert list(client.index_backups("docs")) == []

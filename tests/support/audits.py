@@ -14,6 +14,7 @@ from pinecone_backup.records import (
     Hold,
     HoldScope,
     IndexRecord,
+    UnreadableItem,
     Verdict,
 )
 from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts, used
@@ -154,6 +155,7 @@ def index_facts(
     own_key: bool = False,
     schedules: Sequence[NativeSchedule] | None = (),
     problem: str = "",
+    unread_audits: int = 0,
 ) -> IndexFacts:
     """One index, seen for the first time a hundred days ago."""
     held = held or inventory([])
@@ -163,7 +165,14 @@ def index_facts(
         index=index,
         assigned=Assigned(policy, by or (AssignedBy.ASSIGNMENT if policy else AssignedBy.NOTHING)),
         record=IndexRecord(
-            name, seen, NOW, index_id, previous_ids=previous_ids, record_count=record_count
+            name,
+            seen,
+            NOW,
+            index_id,
+            previous_ids=previous_ids,
+            record_count=record_count,
+            unread_since=ago(hours=unread_audits) if unread_audits else None,
+            unread_audits=unread_audits,
         ),
         incarnation=held.incarnations.get(index_id) if index_id else None,
         namesakes=[
@@ -183,6 +192,7 @@ def project_facts(
     coming: Forecast | None = None,
     orphans: Orphans | None = None,
     holds: Sequence[Hold] = (),
+    unreadable: Sequence[UnreadableItem] = (),
 ) -> ProjectFacts:
     """One project, by default with a forecast in which nothing changes."""
     held = held or inventory([])
@@ -197,6 +207,7 @@ def project_facts(
         or forecast(tenants, used=used(held), quota=10 * quota, now=NOW, pruning=True),
         orphans=orphans or Orphans(),
         holds=holds,
+        unreadable=unreadable,
     )
 
 

@@ -167,7 +167,7 @@ def slot_of(row: Backup) -> datetime:
     return marker.slot
 
 
-class Crash(RuntimeError):
+class Crash(BaseException):
     """The process died."""
 
 
@@ -254,19 +254,19 @@ class DyingLedger(MemoryLedger):
 
     dies_at = 0
 
-    def _write(self) -> None:
+    def _burn_down(self) -> None:
         self.dies_at -= 1
         if self.dies_at == 0:
             raise LedgerUnavailable("the ledger did not answer")
 
     def save_claim(self, claim: Claim) -> Claim:
-        self._write()
+        self._burn_down()
         return super().save_claim(claim)
 
     def record_event(self, event: DomainEvent) -> None:
-        self._write()
+        self._burn_down()
         super().record_event(event)
 
     def put_backup(self, record: BackupRecord) -> None:
-        self._write()
+        self._burn_down()
         super().put_backup(record)

@@ -1,7 +1,7 @@
-"""A server that judges each request by Pinecone's published OpenAPI document.
+"""Judging requests and answers by Pinecone's published OpenAPI documents.
 
-Stricter than the document asks for: a query parameter, or a property of a body, that the document
-does not name is refused too.
+Stricter than the documents ask for: a query parameter, or a property of a request's or an answer's
+body, that the document does not name is refused too.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from urllib.parse import parse_qsl, urlsplit
 import yaml
 from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
-from openapi_core.testing import MockRequest
+from openapi_core.testing import MockRequest, MockResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import httpx
 
 SPECIFICATIONS = {
     "2026-04": "db_control_2026-04.oas.yaml",
     "2026-07": "db_control_2026-07.subset.oas.yaml",
 }
+TRANSCRIBED = "transcribed_2026-07.oas.yaml"
+"""What the subset of 2026-07 leaves out, for answers."""
 _FOLDER = Path(__file__).parents[1] / "contract" / "specifications"
 _SERVER = "https://api.pinecone.io"
 
@@ -120,7 +124,7 @@ class Judge:
             data=body,
             content_type=headers.get("content-type", ""),
         )
-        operation = self._operation(method, url.path)
+        operation = operation_at(self.document, method, url.path)
         problems = [*self._undeclared(operation, query, body)]
         if headers.get("x-pinecone-api-version") != self._version:
             problems.append("wrong API version")
@@ -144,14 +148,6 @@ class Judge:
             for operation in operations.values()
         }
 
-    def _operation(self, method: str, path: str) -> Mapping[str, Any]:
-        for template, operations in self.document["paths"].items():
-            pattern = re.sub(r"\{\w+\}", "[^/]+", template)
-            if re.fullmatch(pattern, path) and method.lower() in operations:
-                found: Mapping[str, Any] = operations[method.lower()]
-                return found
-        return {}
-
     def _undeclared(
         self, operation: Mapping[str, Any], query: Mapping[str, str], body: bytes
     ) -> Iterator[str]:
@@ -168,12 +164,87 @@ class Judge:
             yield f"undeclared property {name}"
 
 
+class Answers:
+    """Judges answers by one version of the documents.
+
+    Attributes:
+        document: What they are judged by.
+    """
+
+    def __init__(self, version: str) -> None:
+        self.document = _document(version)
+        schemas = self.document["components"]["schemas"]
+        if version == "2026-07":
+            _extend(self.document, _load(TRANSCRIBED))
+        else:
+            # A later revision of that version has it, and its listings with deleted indexes.
+            schemas["BackupModel"]["properties"]["source_index_deleted_at"] = {"type": "string"}
+        for schema in schemas.values():
+            _close(schema)
+        self._openapi = OpenAPI.from_dict(self.document)
+
+    def problems(self, answer: httpx.Response) -> list[str]:
+        """What is wrong with an answer, the document's view of its status included."""
+        path = _without_host(answer.request.url.path)
+        method = answer.request.method
+        request = MockRequest(_SERVER, method, path)
+        response = MockResponse(
+            answer.content,
+            status_code=answer.status_code,
+            content_type=answer.headers.get("content-type", "").partition(";")[0],
+        )
+        errors = self._openapi.iter_response_errors(request, response)
+        return [f"{error} ({error.__cause__})" for error in errors]
+
+    def operation(self, method: str, path: str) -> str | None:
+        """The id of the operation behind a path of the simulator; None where there is none."""
+        found = operation_at(self.document, method, _without_host(path))
+        return _name(found) if found else None
+
+
+def _without_host(path: str) -> str:
+    """A path of the simulator, which serves the hosts of its indexes below ``/data``."""
+    return re.sub(r"^/data/[^/]+", "", path)
+
+
+def _extend(document: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for path, operations in more["paths"].items():
+        document["paths"].setdefault(path, {}).update(operations)
+    for kind, parts in more["components"].items():
+        document["components"].setdefault(kind, {}).update(parts)
+
+
+def _close(schema: dict[str, Any]) -> None:
+    """Let an object have no other properties than those that its schema names."""
+    if "properties" in schema and not {"allOf", "anyOf", "oneOf"} & schema.keys():
+        schema.setdefault("additionalProperties", False)
+        for part in schema["properties"].values():
+            _close(part)
+    if "items" in schema:
+        _close(schema["items"])
+
+
+def operation_at(document: Mapping[str, Any], method: str, path: str) -> Mapping[str, Any]:
+    """The operation behind a path; a path without parameters goes first."""
+    templates = sorted(document["paths"], key=lambda template: template.count("{"))
+    for template in templates:
+        pattern = re.sub(r"\{\w+\}", "[^/]+", template)
+        if re.fullmatch(pattern, path) and method.lower() in document["paths"][template]:
+            found: Mapping[str, Any] = document["paths"][template][method.lower()]
+            return found
+    return {}
+
+
 def _name(operation: Mapping[str, Any]) -> str:
     return str(operation["operationId"]).removesuffix("_operation")
 
 
 def _document(version: str) -> dict[str, Any]:
-    text = (_FOLDER / SPECIFICATIONS[version]).read_text(encoding="utf-8")
+    return _load(SPECIFICATIONS[version])
+
+
+def _load(name: str) -> dict[str, Any]:
+    text = (_FOLDER / name).read_text(encoding="utf-8")
     document: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
     return document
 

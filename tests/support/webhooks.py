@@ -12,6 +12,7 @@ from pinecone_backup.errors import BackupError, LedgerUnavailable, StoreUnavaila
 from pinecone_backup.ports import DeliveryStatus
 from pinecone_backup.usecases.notify import Notifier
 from pinecone_backup.webhooks.inbox import Record
+from pinecone_backup.webhooks.links import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pinecone_backup.webhooks.targets import Target
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
+PAGES = Pages("https://backups.example.com", "eu-central-1", "backup")
 
 
 class MemoryDeliveryLog:
@@ -123,12 +125,15 @@ class MemoryCourier:
 
 @dataclass
 class MemorySecrets:
-    """The targets secret; an error is raised."""
+    """The targets secret; an error is raised. ``known`` is what was read before, if it differs."""
 
     document: Mapping[str, Any] | BackupError
+    known: Mapping[str, Any] | None = None
 
-    def read_json(self, secret_name: str) -> Mapping[str, Any]:
+    def read_json(self, secret_name: str, *, fresh: bool = False) -> Mapping[str, Any]:
         assert secret_name == "stack/targets"
+        if self.known is not None and not fresh:
+            return self.known
         if isinstance(self.document, BackupError):
             raise self.document
         return self.document
@@ -153,6 +158,7 @@ class NotifierSetup:
             metrics=self.metrics,
             clock=lambda: self.now,
             jitter=lambda: 0.0,
+            pages=PAGES,
         )
 
     def handle(self, *bodies: str, received: int = 1, age: timedelta = timedelta()) -> list[str]:

@@ -58,15 +58,28 @@ def test_an_owner_must_fit_a_marker(owner: str) -> None:
         PruneSettings.read(ENVIRONMENT | {"OWNER": owner})
 
 
+NOTIFY = ENVIRONMENT | {
+    "TARGETS_SECRET": "backup/targets",
+    "DELIVERY_QUEUE_URL": "https://sqs",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs",
+}
+
+
+@pytest.mark.parametrize(
+    "base", ["http://x.example", "https://", "https://x.example/?a", "x", "https://a b"]
+)
+def test_links_have_a_plain_https_base(base: str) -> None:
+    with pytest.raises(SettingsInvalid, match="LINK_BASE"):
+        NotifySettings.read(NOTIFY | {"LINK_BASE": base})
+
+
+def test_without_a_link_base_there_is_none() -> None:
+    assert NotifySettings.read(NOTIFY).link_base == ""
+
+
 def test_a_list_is_separated_by_commas() -> None:
     settings = NotifySettings.read(
-        ENVIRONMENT
-        | {
-            "TARGETS_SECRET": "backup/targets",
-            "DELIVERY_QUEUE_URL": "https://sqs",
-            "DEAD_LETTER_QUEUE_URL": "https://sqs",
-            "INSECURE_WEBHOOK_HOSTS": "127.0.0.1:8080, localhost:9090,",
-        }
+        NOTIFY | {"INSECURE_WEBHOOK_HOSTS": "127.0.0.1:8080, localhost:9090,"}
     )
     assert settings.insecure_webhook_hosts == ("127.0.0.1:8080", "localhost:9090")
 

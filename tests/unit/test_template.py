@@ -14,12 +14,13 @@ from local.build import FUNCTIONS, LAYERS, ROOT
 from pinecone_backup.model import RunKind, TriggerKind
 from pinecone_backup.settings import ApiSettings, NotifySettings, ProjectSettings, PruneSettings
 from pinecone_backup.triggers import read_trigger
-from tests.support.template import unrolled_template
+from tests.support.template import resolved_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TEMPLATE = unrolled_template()
+TEMPLATE = resolved_template()
+KEY = "arn:aws:kms:eu-central-1:111122223333:key/ours"
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
 KINDS = ("Create", "Prune", "Audit")
@@ -53,12 +54,61 @@ QUEUES = sorted(_of_type("AWS::SQS::Queue"))
 # What must survive the stack
 
 
-@pytest.mark.parametrize(
-    "name", ["Table", "Bucket", "BucketPolicy", "ProjectSecret", "TargetsSecret"]
-)
-def test_what_holds_state_survives_deletion_and_replacement(name: str) -> None:
-    assert RESOURCES[name]["DeletionPolicy"] == "Retain"
+@pytest.mark.parametrize("name", ["Bucket", "BucketPolicy", "ProjectSecret", "TargetsSecret"])
+def test_what_holds_state_survives_all_but_a_failed_first_deployment(name: str) -> None:
+    """The names of the secrets are fixed: one that was kept would be in the next try's way."""
+    assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_table_survives_a_failed_first_deployment_too() -> None:
+    """Deletion protection lets no rollback delete it, so no rollback may try; its name is free."""
+    table = RESOURCES["Table"]
+    assert table["Properties"]["DeletionProtectionEnabled"] is True
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert "TableName" not in table["Properties"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "left_out"),
+    [
+        ("ExistingTableName", "old-Table-1", {"Table"}),
+        ("ExistingBucketName", "old-bucket-1", {"Bucket", "BucketPolicy"}),
+        (
+            "ExistingProjectSecretArn",
+            "arn:aws:secretsmanager:eu-central-1:111122223333:secret:old/projects/main-AbCdEf",
+            {"ProjectSecret"},
+        ),
+        (
+            "ExistingTargetsSecretArn",
+            "arn:aws:secretsmanager:eu-central-1:111122223333:secret:old/targets-AbCdEf",
+            {"TargetsSecret"},
+        ),
+    ],
+)
+def test_what_an_earlier_stack_left_is_used_instead_of_a_new_one(
+    parameter: str, value: str, left_out: set[str]
+) -> None:
+    assert re.search(PARAMETERS[parameter]["AllowedPattern"], value)
+    adopting = resolved_template(**{parameter: value})
+    assert RESOURCES.keys() - adopting["Resources"].keys() == left_out
+    for name in left_out:  # and nothing refers to it
+        assert not re.search(rf'(\$\{{|"Ref": "|"){name}[".}}]', json.dumps(adopting))
+
+
+def test_the_secrets_of_an_earlier_stack_are_read_by_its_name() -> None:
+    arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:old/projects/main-AbCdEf"
+    adopting = resolved_template(ExistingProjectSecretArn=arn)
+    variables = adopting["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["PROJECT_SECRET_PREFIX"] == {"Fn::Sub": "old/projects/"}
+    (statement,) = (
+        one
+        for one in adopting["Resources"]["ProjectsPolicy"]["Properties"]["PolicyDocument"][
+            "Statement"
+        ]
+        if one["Sid"] == "ReadProjectSecrets"
+    )
+    assert statement["Resource"]["Fn::Sub"].endswith(":secret:old/projects/*")
 
 
 def test_the_table_is_encrypted_recoverable_protected_and_forgets_what_expires() -> None:
@@ -83,7 +133,8 @@ def test_no_version_of_the_policy_ever_expires() -> None:
     rules = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = [rule["Prefix"] for rule in rules if "NoncurrentVersionExpiration" in rule]
     assert expiring == ["plans/", "reports/"]
-    assert not [rule for rule in rules if "Expiration" in rule or "ExpirationInDays" in rule]
+    assert [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule] == expiring
+    assert not [rule for rule in rules if "Expiration" in rule]
 
 
 def test_no_secret_has_a_value_in_the_template() -> None:
@@ -99,7 +150,65 @@ def test_every_queue_is_encrypted(name: str) -> None:
 def test_every_log_group_forgets_after_the_days_asked_for() -> None:
     groups = _of_type("AWS::Logs::LogGroup")
     assert {group["RetentionInDays"]["Ref"] for group in groups.values()} == {"LogRetentionDays"}
-    assert {f"{name.removesuffix('Function')}Logs" for name in FUNCTIONS} <= set(groups)
+    assert set(groups) == {f"{name.removesuffix('Function')}Logs" for name in FUNCTIONS}
+
+
+@pytest.mark.parametrize(("retain", "policy"), [("false", "Delete"), ("true", "Retain")])
+def test_logs_stay_when_that_is_asked_for_and_are_in_no_later_stacks_way(
+    retain: str, policy: str
+) -> None:
+    resources = resolved_template(RetainLogs=retain, ApiAccessLogs="true")["Resources"]
+    groups = [one for one in resources.values() if one["Type"] == "AWS::Logs::LogGroup"]
+    assert len(groups) == len(FUNCTIONS) + 1
+    for group in groups:
+        assert (group["DeletionPolicy"], group["UpdateReplacePolicy"]) == (policy, policy)
+        assert "LogGroupName" not in group["Properties"]
+
+
+def test_a_key_of_ones_own_encrypts_everything() -> None:
+    resources = resolved_template(KmsKeyArn=KEY, ApiAccessLogs="true")["Resources"]
+    where = {
+        "AWS::DynamoDB::Table": "KMSMasterKeyId",
+        "AWS::Logs::LogGroup": "KmsKeyId",
+        "AWS::S3::Bucket": "KMSMasterKeyID",
+        "AWS::SNS::Topic": "KmsMasterKeyId",
+        "AWS::SQS::Queue": "KmsMasterKeyId",
+        "AWS::SecretsManager::Secret": "KmsKeyId",
+    }
+    held = {name: one for name, one in resources.items() if one["Type"] in where}
+    encrypted = {
+        name: f'"{where[one["Type"]]}": {{"Ref": "KmsKeyArn"}}' in json.dumps(one)
+        for name, one in held.items()
+    }
+    assert encrypted == dict.fromkeys(held, True)
+    for queue in QUEUES:
+        assert "SqsManagedSseEnabled" not in resources[queue]["Properties"]
+
+
+@pytest.mark.parametrize("role", sorted(_of_type("AWS::IAM::Role")))
+def test_with_a_key_of_ones_own_every_role_may_use_it_through_the_services(role: str) -> None:
+    resources = resolved_template(KmsKeyArn=KEY)["Resources"]
+    assert {"Ref": "KeyPolicy"} in resources[role]["Properties"]["ManagedPolicyArns"]
+    (statement,) = resources["KeyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert statement["Resource"] == {"Ref": "KmsKeyArn"}
+    services = statement["Condition"]["StringEquals"]["kms:ViaService"]
+    assert {one["Fn::Sub"].split(".")[0] for one in services} == {
+        "dynamodb",
+        "s3",
+        "secretsmanager",
+        "sqs",
+    }
+
+
+@pytest.mark.parametrize("role", sorted(_of_type("AWS::IAM::Role")))
+def test_a_role_takes_the_path_and_the_boundary_that_an_organisation_demands(role: str) -> None:
+    boundary = "arn:aws:iam::111122223333:policy/boundary"
+    resources = resolved_template(PermissionsBoundaryArn=boundary)["Resources"]
+    properties = resources[role]["Properties"]
+    assert properties["PermissionsBoundary"] == {"Ref": "PermissionsBoundaryArn"}
+    assert properties["Path"] == {"Ref": "RolePath"}
+    assert "PermissionsBoundary" not in RESOURCES[role]["Properties"]
 
 
 def test_every_fixed_name_begins_with_the_name_of_the_stack() -> None:
@@ -109,6 +218,7 @@ def test_every_fixed_name_begins_with_the_name_of_the_stack() -> None:
         "BucketName",
         "QueueName",
         "FunctionName",
+        "LayerName",
         "LogGroupName",
         "RoleName",
     )
@@ -127,6 +237,7 @@ def test_every_fixed_name_begins_with_the_name_of_the_stack() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_names_every_action_and_every_resource(role: str) -> None:
+    """By default: X-Ray takes no resources (``ApiTracing``)."""
     for statement in _statements(role):
         assert statement["Effect"] == "Allow"
         for action in _list(statement["Action"]):
@@ -213,11 +324,14 @@ def test_destroyers_may_do_everything() -> None:
 
 
 def test_every_route_but_the_preflight_is_signed() -> None:
-    body = RESOURCES["Api"]["Properties"]["DefinitionBody"]
-    for path, methods in body["paths"].items():
-        assert methods["x-amazon-apigateway-any-method"]["security"] == [{"iam": []}], path
-        assert set(methods) - {"x-amazon-apigateway-any-method"} <= {"options"}
-    assert body["paths"]["/{proxy+}"]["options"]["Fn::If"][0] == "CorsOn"
+    signed = {"x-amazon-apigateway-any-method"}
+    with_cors = resolved_template(CorsOrigin="https://ops.example.com")["Resources"]
+    for resources, preflight in ((RESOURCES, set()), (with_cors, {"options"})):
+        paths = resources["Api"]["Properties"]["DefinitionBody"]["paths"]
+        for methods in paths.values():
+            assert methods["x-amazon-apigateway-any-method"]["security"] == [{"iam": []}]
+        assert set(paths["/"]) == signed
+        assert set(paths["/{proxy+}"]) == signed | preflight
 
 
 # Triggers and failures
@@ -263,7 +377,21 @@ def test_notify_reports_each_message_that_failed() -> None:
 
 
 def test_the_api_answers_before_api_gateway_gives_up() -> None:
-    assert RESOURCES["ApiFunction"]["Properties"]["Timeout"] <= 29
+    assert RESOURCES["ApiFunction"]["Properties"]["Timeout"] < 29
+
+
+def test_another_cors_origin_reaches_the_stage() -> None:
+    assert RESOURCES["Api"]["Properties"]["AlwaysDeploy"] is True
+
+
+@pytest.mark.parametrize(("tracing", "mode"), [("false", "PassThrough"), ("true", "Active")])
+def test_x_ray_traces_the_api_when_asked_and_then_its_role_may_send(
+    tracing: str, mode: str
+) -> None:
+    resources = resolved_template(ApiTracing=tracing)["Resources"]
+    assert resources["ApiFunction"]["Properties"]["Tracing"] == mode
+    assert resources["Api"]["Properties"]["TracingEnabled"] is (mode == "Active")
+    assert ("xray:PutTraceSegments" in json.dumps(resources["ApiRole"])) is (mode == "Active")
 
 
 @pytest.mark.parametrize(
@@ -292,27 +420,67 @@ def test_a_function_is_told_all_that_its_settings_require(
 # Alarms
 
 
-def _alarm(metric: str, **dimensions: str) -> dict[str, Any]:
-    wanted = {"stack": {"Ref": "AWS::StackName"}, **dimensions}
-    (found,) = [
-        alarm
-        for alarm in _of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == metric
-        and {item["Name"]: item["Value"] for item in alarm["Dimensions"]} == wanted
-    ]
-    assert found["Namespace"] == "PineconeBackup"
-    return found
+def _watched(alarm: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The metric of ours that an alarm watches, and its dimensions besides the stack."""
+    assert alarm["Namespace"] == "PineconeBackup"
+    dimensions = {item["Name"]: item["Value"] for item in alarm["Dimensions"]}
+    assert dimensions.pop("stack") == {"Ref": "AWS::StackName"}
+    return alarm["MetricName"], dimensions
 
 
-@pytest.mark.parametrize("kind", ["create", "audit"])
-def test_silence_of_a_run_is_an_alarm(kind: str) -> None:
-    alarm = _alarm("RunSucceeded", kind=kind)
-    assert alarm["TreatMissingData"] == "breaching"
-    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+@pytest.mark.parametrize("kind", KINDS)
+def test_silence_of_a_kind_of_run_is_told_after_the_first_run_only(kind: str) -> None:
+    """Missing data takes an alarm from OK to INSUFFICIENT_DATA, and a new alarm begins there."""
+    alarm = RESOURCES[f"{kind}SilentAlarm"]["Properties"]
+    assert _watched(alarm) == ("ProjectsFailed", {"kind": kind.lower()})
+    assert (alarm["Statistic"], alarm["TreatMissingData"]) == ("SampleCount", "missing")
+    assert alarm["InsufficientDataActions"] == [{"Ref": "AlarmTopic"}]
+    assert alarm["EvaluationPeriods"] == {"Ref": f"{kind}SilentHours"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_waits_for_runs_while_the_schedules_stand_still(kind: str) -> None:
+    assert f"{kind}SilentAlarm" not in resolved_template(SchedulesState="DISABLED")["Resources"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_project_that_fails_in_two_hours_of_the_window_is_an_alarm(kind: str) -> None:
+    alarm = RESOURCES[f"{kind}FailingAlarm"]["Properties"]
+    assert _watched(alarm) == ("ProjectsFailed", {"kind": kind.lower()})
+    assert (alarm["Statistic"], alarm["DatapointsToAlarm"]) == ("Maximum", 2)
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+@pytest.mark.parametrize(
+    ("kind", "longest_hours"),
+    [
+        pytest.param("Create", 0.25, id="rate(15 minutes)"),
+        pytest.param("Prune", 6, id="cron(35 3/6 * * ? *)"),
+        pytest.param("Audit", 1, id="cron(5 * * * ? *)"),
+    ],
+)
+def test_silence_begins_after_three_intervals_of_the_schedule(
+    kind: str, longest_hours: float, request: pytest.FixtureRequest
+) -> None:
+    assert PARAMETERS[f"{kind}Schedule"]["Default"] in request.node.name
+    assert PARAMETERS[f"{kind}SilentHours"]["Default"] >= 3 * longest_hours
 
 
 def test_an_overdue_index_is_an_alarm_until_an_audit_says_otherwise() -> None:
-    assert _alarm("FindingsOpen", control="overdue")["TreatMissingData"] == "ignore"
+    alarm = RESOURCES["OverdueAlarm"]["Properties"]
+    assert _watched(alarm) == ("FindingsOpen", {"control": "overdue"})
+    assert alarm["TreatMissingData"] == "ignore"
+
+
+def test_every_alarm_names_a_section_of_the_runbooks() -> None:
+    runbooks = (ROOT / "docs" / "runbooks.md").read_text()
+    sections = set(re.findall("^## (.*)$", runbooks, re.MULTILINE))
+    for name, alarm in _of_type("AWS::CloudWatch::Alarm").items():
+        described = alarm["AlarmDescription"]
+        text = described["Fn::Sub"] if isinstance(described, dict) else described
+        named = re.search(r'See docs/runbooks\.md, "(.*)"\.$', text)
+        assert named, name
+        assert named[1] in sections, name
 
 
 def test_every_alarm_reaches_the_topic() -> None:
@@ -357,6 +525,8 @@ def test_every_parameter_says_what_it_is_for_and_is_asked_in_a_group() -> None:
         ("AwsEndpointUrl", ""),
         ("InsecureWebhookHosts", ""),
         ("CorsOrigin", ""),
+        ("ApiTracing", "false"),
+        ("ExistingTableName", ""),
     ],
 )
 def test_the_default_of_a_parameter_is_safe(parameter: str, default: str) -> None:
@@ -384,6 +554,16 @@ def test_every_default_satisfies_its_own_constraint() -> None:
 )
 def test_a_value_that_is_not_safe_is_refused(parameter: str, value: str) -> None:
     assert re.search(PARAMETERS[parameter]["AllowedPattern"], value) is None
+
+
+@pytest.mark.parametrize(
+    ("parameter", "safe"), [("LocalClock", "false"), ("InsecureWebhookHosts", "")]
+)
+def test_a_local_switch_is_refused_where_there_is_no_emulator(parameter: str, safe: str) -> None:
+    rule = TEMPLATE["Rules"]["LocalSwitchesStayLocal"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "AwsEndpointUrl"}, ""]}
+    asserted = [one["Assert"] for one in rule["Assertions"]]
+    assert {"Fn::Equals": [{"Ref": parameter}, safe]} in asserted
 
 
 @pytest.mark.parametrize("stage", ["default", "staging", "production"])

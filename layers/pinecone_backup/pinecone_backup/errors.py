@@ -35,6 +35,7 @@
     ├── LedgerError                   the ledger could not be read or written
     │   ├── LedgerUnavailable         DynamoDB did not answer, or refused
     │   ├── LedgerConflict            a conditional write lost against another writer
+    │   ├── ItemUnreadable            one item cannot be read (rule U2)
     │   └── LeaseHeld                 another run holds the lease
     ├── StoreUnavailable              S3, EventBridge, SQS or Secrets Manager did not answer
     ├── RunFailed                     one or more projects of a run failed (details in the ledger)
@@ -235,6 +236,10 @@ class LedgerUnavailable(LedgerError):
 
 class LedgerConflict(LedgerError):
     """A conditional write lost against another writer."""
+
+
+class ItemUnreadable(LedgerError):
+    """One item of the ledger is not what this version of the product writes (rule U2)."""
 
 
 class LeaseHeld(LedgerError):

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
         Finding,
         Hold,
         IndexRecord,
+        ItemKind,
         PlanRecord,
         RestoreRecord,
         Run,
         ScheduleRecord,
+        UnreadableItem,
     )
     from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.webhooks.messages import Message
@@ -130,7 +132,9 @@ class ControlPlane(Protocol):
 class Ledger(Protocol):
     """Our memory of one project. Raises errors of the ``LedgerError`` branch only.
 
-    ``put_*`` replaces an item; ``save_claim`` is conditional. Listings are complete or raise.
+    ``put_*`` replaces an item; ``save_claim`` is conditional. Listings are complete or raise, but
+    for items that cannot be read (rule U2): those are passed over and remembered, asking for one
+    alone raises ``ItemUnreadable``, and a write over a remembered one is left out.
     """
 
     project: str
@@ -218,6 +222,20 @@ class Ledger(Protocol):
         ...
 
     def mark_announced(self, event_ids: Iterable[str]) -> None: ...
+
+    # What cannot be read (rule U2).
+    def unreadable(self) -> Sequence[UnreadableItem]:
+        """What this object has found unreadable so far, by key."""
+        ...
+
+    def inspect(
+        self, kinds: Iterable[ItemKind], *, keys: Iterable[str] = ()
+    ) -> Sequence[UnreadableItem]:
+        """Read through some kinds of items, and those of some keys; what cannot be read, by key.
+
+        Of runs only the newest 200 are read through.
+        """
+        ...
 
 
 class Projects(Protocol):
@@ -334,6 +352,9 @@ class Courier(Protocol):
 class TargetsSecret(Protocol):
     """Reads secrets that are JSON objects; ``adapters.secrets.SecretReader`` is one."""
 
-    def read_json(self, secret_name: str) -> Mapping[str, Any]:
-        """Raises ``SecretNotSet``, ``SecretMalformed`` or ``StoreUnavailable``."""
+    def read_json(self, secret_name: str, *, fresh: bool = False) -> Mapping[str, Any]:
+        """The secret, a few minutes old at most, or as it stands now when ``fresh``.
+
+        Raises ``SecretNotSet``, ``SecretMalformed`` or ``StoreUnavailable``.
+        """
         ...

@@ -141,6 +141,9 @@ class IndexRecord:
     previous_ids: tuple[str, ...] = ()
     record_count: int | None = None
     policy: str | None = None
+    unread_since: datetime | None = None
+    """The first of the audits in a row that could not read it; None when the last one could."""
+    unread_audits: int = 0
 
 
 class HoldScope(StrEnum):
@@ -163,7 +166,7 @@ class Hold:
     scope: HoldScope
     target: str
     reason: str
-    owner: str
+    placed_by: str
     created_at: datetime
     expires_at: datetime | None = None
     released_at: datetime | None = None
@@ -318,3 +321,57 @@ class ScheduleRecord:
     last_seen_at: datetime
     managed_by_policy: str = ""
     backup_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """Who works on the project, and until when it keeps others away."""
+
+    holder: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRecord:
+    """An event that is recorded and not announced yet."""
+
+    event_id: str
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+
+
+class ItemKind(StrEnum):
+    """The kinds of items in a project's ledger; the value begins their sort keys."""
+
+    LEASE = "LEASE"
+    RUN = "RUN"
+    LAST_RUN = "LAST"
+    CLAIM = "CLAIM"
+    BACKUP = "BACKUP"
+    INDEX = "INDEX"
+    HOLD = "HOLD"
+    FINDING = "FINDING"
+    PLAN = "PLAN"
+    RESTORE = "RESTORE"
+    SCHEDULE = "SCHEDULE"
+    OUTBOX = "OUTBOX"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableItem:
+    """An item of the ledger that cannot be read, and what it is about (rule U2).
+
+    Attributes:
+        key: Its sort key.
+        reason: What is wrong with it; no values.
+        backup_id: The backup that it is about, as far as its key or its fields say so.
+        index_name: The index that it is about, likewise. Where neither is known, the item is
+            about the whole project.
+    """
+
+    key: str
+    kind: ItemKind
+    reason: str
+    backup_id: str = ""
+    index_name: str = ""

@@ -107,5 +107,9 @@ class NotifySettings(LedgerSettings):
     delivery_queue_url: str
     dead_letter_queue_url: str
     """Where messages end that cannot be delivered, with the reason."""
+    link_base: Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9._~:/%-]{1,300})?$")] = ""
+    """What people open in a browser: the API below ``/v1``, guides below ``/docs``; or empty."""
+    aws_region: str = ""
+    """Set by Lambda itself; empty elsewhere."""
     insecure_webhook_hosts: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
     """Local stack only: ``host:port`` values allowed over plain http and on private addresses."""

@@ -391,7 +391,7 @@ def test_after_a_deletion_the_next_run_can_start(world: World) -> None:
     ids = [world.seed(days_ago=day) for day in range(4)]
     world.ask("DELETE", f"/backups/{ids[3]}")
     world.ask("DELETE", f"/backups/{ids[0]}")
-    assert world.ledger.leases == {}
+    assert world.ledger.leases == []
 
 
 def test_deleting_what_is_not_there_is_not_found(world: World) -> None:

@@ -318,6 +318,17 @@ def test_with_cors_the_one_origin_is_let_in_and_no_other(
         assert "Access-Control-Allow-Origin" not in other.headers
 
 
+def test_with_cors_a_preflight_lets_the_headers_of_a_signed_request_in(
+    simulator: Simulator, simulator_url: str
+) -> None:
+    origin = "https://ops.example.com"
+    with World(simulator, simulator_url, cors_origin=origin) as world:
+        answer = world.ask("OPTIONS", "/v1/health", headers={"Origin": origin})
+        allowed = set(answer.headers["Access-Control-Allow-Headers"].split(","))
+        assert {"Authorization", "X-Amz-Date", "X-Amz-Security-Token"} <= allowed
+        assert {"X-Amz-Content-Sha256", "Idempotency-Key"} <= allowed
+
+
 # --- Idempotency keys -----------------------------------------------------------------------
 
 

@@ -332,7 +332,7 @@ def test_a_hold_is_placed_listed_described_and_released(world: World) -> None:
         "expires_at": "2027-06-30T02:00:00+02:00",
     }
     placed = world.ask("POST", "/holds", request)
-    assert (placed.status, placed.json["owner"], placed.json["active"]) == (201, ACTOR, True)
+    assert (placed.status, placed.json["placed_by"], placed.json["active"]) == (201, ACTOR, True)
     hold_id = placed.json["hold_id"]
     assert placed.headers["Location"].endswith(f"/holds/{hold_id}")
     assert [each["hold_id"] for each in world.get("/holds?active=true")["data"]] == [hold_id]

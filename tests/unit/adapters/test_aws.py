@@ -42,8 +42,30 @@ def test_every_client_gives_up_in_time_and_tries_four_times_at_most() -> None:
 
 def test_links_to_objects_are_signed_with_version_four() -> None:
     """Links to objects encrypted with a managed key need it."""
-    link = aws.client("s3").generate_presigned_url(
-        "get_object", Params={"Bucket": "b", "Key": "k"}, ExpiresIn=60
-    )
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in _link()
 
-    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link
+
+@pytest.mark.parametrize("region", ["us-west-2", "eu-central-1", "eu-south-1"])
+def test_a_link_names_the_buckets_host_in_its_region(
+    region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere the global host, which is us-east-1's, redirects, and the signature is wrong."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+    assert _link().startswith(f"https://bucket.s3.{region}.amazonaws.com/key?")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "host.docker.internal"])
+def test_a_link_of_an_emulator_names_the_bucket_in_its_path(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:4566")
+
+    assert _link().startswith(f"http://{host}:4566/bucket/key?")
+
+
+def _link() -> str:
+    return aws.client("s3").generate_presigned_url(
+        "get_object", Params={"Bucket": "bucket", "Key": "key"}, ExpiresIn=60
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from pinecone_backup.adapters.pinecone import payloads
 from pinecone_backup.model import IndexKind, Status
 from tests.support.pinecone_transport import row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def body(value: object) -> bytes:
@@ -176,11 +179,39 @@ def test_a_refusal_tells_three_problems_and_counts_the_rest_without_a_value() ->
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"<html>", b"null", b"[]", b'{"data": null}', b'{"data": {}}', b"{", b"\xff\xfe", b"{}"],
+    [
+        b"",
+        b"<html>",
+        b"null",
+        b"[]",
+        b'{"data": null}',
+        b'{"data": {}}',
+        b"{",
+        b"\xff\xfe",
+        b'{"message": "of somebody else"}',
+        b'{"pagination": null, "indexes": []}',
+    ],
 )
 def test_a_page_that_is_no_page_is_refused(garbage: bytes) -> None:
     with pytest.raises(payloads.Malformed):
         payloads.backups(garbage)
+
+
+def test_an_empty_object_is_an_empty_list_of_backups_or_indexes() -> None:
+    assert list(payloads.backups(b"{}").items) == []
+    assert payloads.backups(b'{"pagination": {"next": "eyJ"}}').next_token == "eyJ"
+    assert payloads.indexes(b"{}") == []
+
+
+@pytest.mark.parametrize("read", [payloads.schedules, payloads.history, payloads.restore_jobs])
+def test_every_other_listing_has_its_rows(read: Callable[[bytes], object]) -> None:
+    with pytest.raises(payloads.Malformed, match="data"):
+        read(b"{}")
+
+
+def test_a_list_of_indexes_that_is_something_else_is_refused() -> None:
+    with pytest.raises(payloads.Malformed, match="neither indexes nor an empty listing"):
+        payloads.indexes(b'{"message": "of somebody else"}')
 
 
 @pytest.mark.parametrize(

@@ -307,6 +307,23 @@ def test_a_json_object_is_read_whole(manager: SecretsManagerClient) -> None:
     assert reader(manager).read_json("targets") == targets
 
 
+def test_a_json_object_can_be_read_anew_within_its_time() -> None:
+    secrets = reader(Manager('{"a": 1}', '{"a": 2}', '{"a": 3}'))
+
+    read = [secrets.read_json("targets", fresh=fresh) for fresh in (False, True, False)]
+
+    assert read == [{"a": 1}, {"a": 2}, {"a": 2}]
+
+
+def test_what_must_be_read_anew_is_not_replaced_by_what_is_known() -> None:
+    secrets = reader(Manager('{"a": 1}', refusal("InternalServiceError")))
+    secrets.read_json("targets")
+
+    with pytest.raises(StoreUnavailable):
+        secrets.read_json("targets", fresh=True)
+    assert secrets.read_json("targets") == {"a": 1}
+
+
 @pytest.mark.parametrize("stored", ["[]", "5", '"hush"', "hush", "{"])
 def test_a_secret_that_must_be_an_object_and_is_none_is_malformed(stored: str) -> None:
     with pytest.raises(SecretMalformed, match="JSON object") as caught:

@@ -116,7 +116,7 @@ def rich_report(name: str = "docs", **changes: Any) -> Report:
         index_facts(name="blind", problem=name),
         quota=45,
         coming=Forecast([(NOW, 43), (NOW + timedelta(days=7), 50)], ago(days=-3), pruning=True),
-        holds=[hold("b-2", reason=name, owner=name), hold("b-3", expires_at=ago(days=1))],
+        holds=[hold("b-2", reason=name, placed_by=name), hold("b-3", expires_at=ago(days=1))],
     )
     deleted = record_of(backup("g-1", index=name), deletion=accepted(ago(days=1), reasons=(name,)))
     return report_of(facts, records=[deleted], gaps=[Gap(subject="blind", reason=name)], **changes)

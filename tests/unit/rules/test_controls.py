@@ -10,15 +10,13 @@ import pytest
 from pinecone_backup.model import IndexKind, Status
 from pinecone_backup.records import DeletionState, HoldScope, Severity, Verdict
 from pinecone_backup.rules import controls
-from pinecone_backup.rules.audit_facts import Protection
-from pinecone_backup.rules.controls import evaluate, looked_at, span
+from pinecone_backup.rules.controls import evaluate, looked_at
 from pinecone_backup.rules.findings import Control, reconcile
 from pinecone_backup.rules.forecast import Forecast
 from pinecone_backup.rules.inventory import NativeMark
 from pinecone_backup.rules.policy import AssignedBy, Orphans
 from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX
 from tests.support.audits import (
-    ID,
     NAME,
     NATIVE_POLICY,
     NOW,
@@ -649,52 +647,3 @@ def test_every_control_is_claimed_by_the_evidence_it_can_give() -> None:
         *controls.PROJECT_CONTROLS,
     }
     assert {control for control, _ in looked_at(project_facts()).scopes} == every
-
-
-@pytest.mark.parametrize(
-    ("duration", "text"),
-    [
-        (timedelta(seconds=59), "less than a minute"),
-        (timedelta(minutes=20), "20 min"),
-        (timedelta(hours=31), "31 h"),
-        (timedelta(hours=5, minutes=3), "5 h 3 min"),
-        (timedelta(hours=48), "2 d"),
-        (timedelta(days=3, hours=4, minutes=59), "3 d 4 h"),
-    ],
-)
-def test_a_span_is_told_in_its_two_greatest_units(duration: timedelta, text: str) -> None:
-    assert span(duration) == text
-
-
-@pytest.mark.parametrize(
-    ("facts", "stands"),
-    [
-        (index_facts(first_seen=NOW - POLICY.max_age), Protection.WAITING),
-        (index_facts(first_seen=NOW - POLICY.max_age - SECOND), Protection.OVERDUE),
-        (index_facts(policy=None), Protection.UNPROTECTED),
-        (index_facts(policy=None, by=AssignedBy.OPT_OUT), Protection.OPTED_OUT),
-        (index_facts(kind=IndexKind.POD), Protection.UNSUPPORTED),
-        (index_facts(problem="503"), Protection.UNKNOWN),
-        (index_facts(policy=None, problem="503"), Protection.UNPROTECTED),
-        (of_rows(backup(at=NOW - POLICY.max_age)), Protection.PROTECTED),
-        (of_rows(backup(at=NOW - POLICY.max_age - SECOND)), Protection.OVERDUE),
-        (
-            of_rows(
-                backup(records=0),
-                records=[
-                    record_of(backup(records=0), verdict=Verdict.SUSPECT, reason=EMPTY_AS_THE_INDEX)
-                ],
-            ),
-            Protection.PROTECTED,
-        ),
-    ],
-)
-def test_how_an_index_stands(facts: IndexFacts, stands: Protection) -> None:
-    """U1: one that could not be read is unknown, not protected."""
-    assert facts.protection(NOW) is stands
-
-
-def test_a_healthy_project_has_no_finding() -> None:
-    held = inventory([backup(f"b-{n}", at=ago(days=n)) for n in range(5)])
-    assert evaluate(project_facts(held, index_facts(held))) == []
-    assert ID in held.incarnations

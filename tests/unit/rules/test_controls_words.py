@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import IndexKind, Status
-from pinecone_backup.records import Verdict
+from pinecone_backup.records import ItemKind, UnreadableItem, Verdict
 from pinecone_backup.rules.controls import evaluate
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.forecast import Forecast
@@ -110,6 +110,28 @@ def scenarios() -> Iterator[ProjectFacts]:
     yield project_facts(inventory([backup(), backup(index="notes", index_id="id-notes")]))
     yield of(good, backup("u", at=None, owner=None))
     yield of(good, project={"holds": [hold("good", expires_at=ago(days=1))]})
+    yield of(good, problem="Pinecone answered 500", unread_audits=2)
+    yield of(backup(at=ago(days=3)), problem="Pinecone answered 500", unread_audits=72)
+    yield of(problem="ledger item INDEX#docs cannot be read", index_id=None, unread_audits=2)
+    yield project_facts(unreadable=unreadable_items())
+
+
+def unreadable_items() -> list[UnreadableItem]:
+    """One of every kind, and a hold and a restore that do not say what they are about."""
+    concerns = {
+        ItemKind.BACKUP: ("b-1", ""),
+        ItemKind.INDEX: ("", "docs"),
+        ItemKind.CLAIM: ("", "docs"),
+        ItemKind.HOLD: ("docs", "docs"),
+        ItemKind.RESTORE: ("b-1", ""),
+    }
+    reason = "created_at: Field required"
+    items = [
+        UnreadableItem(f"{kind}#1", kind, reason, *concerns.get(kind, ("", "")))
+        for kind in ItemKind
+    ]
+    lost = [UnreadableItem(f"{kind}#2", kind, reason) for kind in (ItemKind.HOLD, ItemKind.RESTORE)]
+    return [*items, *lost]
 
 
 def rendered(observation: Observation) -> str:
@@ -147,6 +169,7 @@ def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
         Control.POLICY_INVALID,
         Control.PRUNE_STOPPED,
         Control.PLAN_WAITING,
+        Control.RUN_FAILED,
     }
     spoken = {seen.control for facts in scenarios() for seen in evaluate(facts)}
     assert spoken == set(Control) - elsewhere

@@ -158,7 +158,7 @@ def test_a_hold_keeps_its_backup_until_it_expires() -> None:
         scope=HoldScope.BACKUP,
         target="11-20",
         reason="migration",
-        owner="ana",
+        placed_by="ana",
         created_at=NOW,
         expires_at=NOW + 2 * DAY,
     )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+EMPTY_LOG = {"counts": {}, "read_units": 0, "calls": []}
+
 
 @pytest.fixture
 def http(simulator_url: str) -> Iterator[httpx.Client]:
@@ -172,6 +174,44 @@ class TestSeeding:
 
         assert http.get("/restore-jobs").json()["data"][0]["status"] == "Failed"
 
+    def test_the_next_restores_can_be_damaged(
+        self, http: httpx.Client, simulator: Simulator
+    ) -> None:
+        simulator.project.seed_index("docs")
+        backup = simulator.project.seed_backup("docs", record_count=100)
+        harms = [{"damage": "records_lost", "share": 0.5}, {"damage": "job_unknown"}]
+
+        http.post("/_simulator/restore-outcomes", json={"result": "ready", "damages": harms})
+        http.post(f"/backups/{backup.backup_id}/create-index", json={"name": "copy"})
+        simulator.clock.advance(minutes=5)
+
+        (copy,) = http.get("/_simulator/state").json()["projects"]["default"]["indexes"][1:]
+        assert 30 < copy["namespaces"]["__default__"] < 70
+        assert http.get("/restore-jobs").json()["data"] == []
+
+    @pytest.mark.parametrize(
+        "harm", [{"damage": "set_on_fire"}, {"damage": "records_lost", "share": 2}]
+    )
+    def test_a_damage_that_there_is_not_is_refused(
+        self, http: httpx.Client, harm: dict[str, Any]
+    ) -> None:
+        order = {"result": "ready", "damages": [harm]}
+
+        assert http.post("/_simulator/restore-outcomes", json=order).status_code == 422
+
+    def test_the_next_conversions_can_be_decided(
+        self, http: httpx.Client, simulator: Simulator
+    ) -> None:
+        simulator.project.seed_index("docs")
+        field = {"type": "dense_vector", "dimension": 2, "metric": "cosine"}
+        order = {"name": "new", "schema": {"fields": {"own": field}}}
+
+        http.post("/_simulator/conversion-outcomes", json={"result": "fail", "seconds": 0})
+        http.post("/indexes/docs/convert", json=order)
+
+        assert http.get("/conversion-jobs").json()["data"][0]["status"] == "Failed"
+        assert http.get("/indexes/new").json()["status"]["state"] == "InitializationFailed"
+
 
 class TestProjects:
     def test_a_project_can_be_added(self, http: httpx.Client) -> None:
@@ -261,6 +301,7 @@ class TestRequests:
             "api_version": "2026-07",
             "offset": 0,
             "status": 200,
+            "read_units": 0,
             "faults": [],
             "at": "2026-11-22T12:00:00+00:00",
         }
@@ -270,14 +311,14 @@ class TestRequests:
 
         http.delete("/_simulator/requests")
 
-        assert http.get("/_simulator/requests").json() == {"counts": {}, "calls": []}
+        assert http.get("/_simulator/requests").json() == EMPTY_LOG
 
     def test_requests_can_be_told_apart_by_project(self, http: httpx.Client) -> None:
         http.get("/indexes", headers={"Api-Key": "nobody's"})
 
         answer = http.get("/_simulator/requests", params={"project": "default"}).json()
 
-        assert answer == {"counts": {}, "calls": []}
+        assert answer == EMPTY_LOG
 
 
 def test_the_state_tells_everything_but_keys(http: httpx.Client, simulator: Simulator) -> None:

@@ -1,5 +1,6 @@
 """What the simulator's README shows works."""
 
+import dataclasses
 import re
 import shutil
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import local.simulator
-from local.simulator import Simulator
+from local.simulator import Behaviour, Damage, Simulator
 from local.simulator.demo import seed_demo
 
 README = Path(local.simulator.__file__).with_name("README.md").read_text(encoding="utf-8")
@@ -44,6 +45,16 @@ def test_every_example_runs(simulator: Simulator, simulator_url: str, script: st
     seed_demo(simulator)
 
     exec(script.replace(ADDRESS, simulator_url), {})  # noqa: S102 - the examples are ours
+
+
+@pytest.mark.parametrize("damage", Damage)
+def test_every_damage_is_explained(damage: Damage) -> None:
+    assert f"| `{damage}` |" in README
+
+
+@pytest.mark.parametrize("switch", [field.name for field in dataclasses.fields(Behaviour)])
+def test_every_switch_is_named(switch: str) -> None:
+    assert f"`{switch}`" in README
 
 
 def test_the_command_line_serves_what_it_says() -> None:

@@ -4,10 +4,21 @@ from datetime import timedelta
 
 import pytest
 
-from local.simulator import Kind, Outcome, Result, Simulator
+from local.simulator import Kind, Outcome, Result, Simulator, vector_fields
+from local.simulator.data_plane import DataPlane
 from local.simulator.errors import ApiError
+from local.simulator.records import Record
 from local.simulator.state import Backup
 from tests.support.simulator import START
+
+DEDICATED = {
+    "mode": "Dedicated",
+    "dedicated": {
+        "node_type": "b1",
+        "scaling": "Manual",
+        "manual": {"shards": 1, "replicas": 2},
+    },
+}
 
 
 @pytest.fixture
@@ -31,8 +42,8 @@ def test_a_restored_index_holds_the_records_of_the_backup(
 ) -> None:
     simulator.project.create_index_from_backup(backup.backup_id, "copy")
 
-    copy = simulator.project.describe_index("copy")
-    assert copy.records(START) == backup.namespaces
+    copy, later = simulator.project.describe_index("copy"), START + timedelta(seconds=300)
+    assert (copy.records(START), copy.records(later)) == ({}, backup.namespaces)
     assert copy.source_backup_id == backup.backup_id
     assert copy.fields == backup.fields
 
@@ -47,14 +58,12 @@ def test_tags_come_from_the_backup_and_protection_does_not(
 
 
 def test_a_restore_may_bring_its_own_properties(simulator: Simulator, backup: Backup) -> None:
-    dedicated = {"mode": "Dedicated", "dedicated": {"node_type": "b1", "scaling": "Manual"}}
-
     simulator.project.create_index_from_backup(
-        backup.backup_id, "copy", tags={}, deletion_protection=True, read_capacity=dedicated
+        backup.backup_id, "copy", tags={}, deletion_protection=True, read_capacity=DEDICATED
     )
 
     copy = simulator.project.describe_index("copy")
-    assert (copy.tags, copy.deletion_protection, copy.read_capacity) == ({}, True, dedicated)
+    assert (copy.tags, copy.deletion_protection, copy.read_capacity) == ({}, True, DEDICATED)
 
 
 def test_whether_read_capacity_is_honoured_is_a_switch(
@@ -62,9 +71,7 @@ def test_whether_read_capacity_is_honoured_is_a_switch(
 ) -> None:
     simulator.behaviour.restores_keep_read_capacity = False
 
-    simulator.project.create_index_from_backup(
-        backup.backup_id, "copy", read_capacity={"mode": "Dedicated"}
-    )
+    simulator.project.create_index_from_backup(backup.backup_id, "copy", read_capacity=DEDICATED)
 
     assert simulator.project.describe_index("copy").read_capacity == {"mode": "OnDemand"}
 
@@ -183,3 +190,62 @@ def test_a_deleted_index_comes_back_under_its_name(simulator: Simulator, backup:
     job = simulator.project.create_index_from_backup(backup.backup_id, "docs")
 
     assert job.index_id != old.index_id
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "seconds"), [(0, 300), (19_999_999, 300), (20_000_000, 301), (10**12, 50_300)]
+)
+def test_a_restore_takes_as_long_as_the_law_says(
+    simulator: Simulator, backup: Backup, size_bytes: int, seconds: int
+) -> None:
+    backup.size_bytes = size_bytes
+
+    job = simulator.project.create_index_from_backup(backup.backup_id, "copy")
+
+    assert job.ends_at == START + timedelta(seconds=seconds)
+
+
+def test_the_law_has_a_beginning_and_a_speed(simulator: Simulator, backup: Backup) -> None:
+    simulator.behaviour.restore_seconds = 60
+    simulator.behaviour.restore_bytes_per_second = 1_000
+    backup.size_bytes = 90_000
+
+    job = simulator.project.create_index_from_backup(backup.backup_id, "copy")
+
+    assert job.ends_at == START + timedelta(seconds=150)
+
+
+def test_a_restore_brings_what_the_index_held_a_quarter_of_an_hour_before_the_backup(
+    simulator: Simulator,
+) -> None:
+    def plane(name: str) -> DataPlane:
+        index = simulator.project.describe_index(name)
+        return DataPlane(index, simulator.behaviour, simulator.clock.now())
+
+    simulator.project.seed_index("docs", fields=vector_fields(dimension=2))
+    held = [Record("kept", (1.0, 0.0)), Record("deleted", (1.0, 1.0))]
+    plane("docs").upsert("a", held)
+    simulator.clock.advance(minutes=10)
+    plane("docs").upsert("a", [Record("new", (0.0, 1.0))])
+    plane("docs").delete("a", ["deleted"])
+    simulator.clock.advance(minutes=5)
+    backup = simulator.project.create_backup("docs")
+    plane("docs").upsert("a", [Record("kept", (0.5, 0.5))])
+    simulator.clock.advance(minutes=10)
+
+    simulator.project.create_index_from_backup(backup.backup_id, "copy")
+    simulator.clock.advance(minutes=5)
+
+    assert plane("copy").fetch("a", ["kept", "deleted", "new"]) == held
+
+
+def test_a_backup_of_the_past_brings_seeded_records_of_its_index(simulator: Simulator) -> None:
+    index = simulator.project.seed_index("docs", records=20)
+    past = simulator.project.seed_backup("docs", record_count=10)
+    simulator.project.create_index_from_backup(past.backup_id, "copy")
+    later = simulator.clock.advance(minutes=5)
+
+    source, copy = index.contents.at(later), simulator.project.describe_index("copy").contents
+
+    (held,) = copy.at(later).values()
+    assert list(held.records) == list(source["__default__"].records.first(10))

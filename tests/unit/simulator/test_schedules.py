@@ -170,15 +170,19 @@ def test_a_paused_schedule_plans_and_makes_nothing(simulator: Simulator, project
     assert project.schedule_history(created.schedule_id) == []
 
 
-def test_a_pause_shifts_the_cadence(simulator: Simulator, project: Project) -> None:
+def test_a_schedule_that_is_enabled_again_runs_at_once_and_goes_on_from_there(
+    simulator: Simulator, project: Project
+) -> None:
     created = schedule(project, frequency="weekly")
     simulator.clock.set(MONDAY + timedelta(hours=1))
     project.update_schedule(created.schedule_id, enabled=False)
 
-    simulator.clock.advance(days=2)
+    enabled_at = simulator.clock.advance(days=2)
     project.update_schedule(created.schedule_id, enabled=True)
 
-    assert created.next_run == MONDAY + timedelta(days=3)
+    history = project.schedule_history(created.schedule_id)
+    assert created.next_run == enabled_at + timedelta(days=7)
+    assert [run.starts_at for run in history] == [created.next_run, enabled_at, MONDAY]
 
 
 def test_enabling_an_enabled_schedule_changes_nothing(

@@ -70,7 +70,12 @@ def test_a_hold_is_stored_with_who_and_why_and_told(
     hold = place(ledger, scope=scope, target=target, expires_at=NOW + HOUR, reason=" audit ")
 
     assert list(ledger.holds()) == [hold]
-    assert (hold.scope, hold.target, hold.owner, hold.reason) == (scope, target, "alice", "audit")
+    assert (hold.scope, hold.target, hold.placed_by, hold.reason) == (
+        scope,
+        target,
+        "alice",
+        "audit",
+    )
     assert (hold.created_at, hold.expires_at) == (NOW, NOW + HOUR)
     event = last_event(ledger)
     assert (event.type, event.project, event.occurred_at) == ("hold.placed", "main", NOW)

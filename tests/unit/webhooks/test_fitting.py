@@ -2,7 +2,15 @@ from collections.abc import Callable
 
 import pytest
 
-from pinecone_backup.webhooks.fitting import LONGEST, SHORTEST, clean, cut, fit, units
+from pinecone_backup.webhooks.fitting import (
+    LONGEST,
+    SHORTEST,
+    clean,
+    cut,
+    fit,
+    units,
+    without_links,
+)
 
 FAMILY = "\U0001f468‍\U0001f469‍\U0001f467"
 WAVING = "\U0001f44b\U0001f3fd"
@@ -63,6 +71,26 @@ def test_the_size_may_count_otherwise() -> None:
 
 def test_stray_surrogates_and_control_characters_are_cleaned_away() -> None:
     assert clean("a\ud83d\x00b\x1b[1mc\x7f\x85\td\ne\r") == "a?b[1mc\td\ne"
+
+
+@pytest.mark.parametrize(
+    "control", "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+def test_a_text_shows_in_the_order_in_which_it_is_written(control: str) -> None:
+    assert clean(f"invoice{control}gpj.exe") == "invoicegpj.exe"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("[here](https://evil.example)", "[here] (https://evil.example)"),
+        ("![here](https://evil.example)", "![here] (https://evil.example)"),
+        ("[x]: https://evil.example", "[x] : https://evil.example"),
+        ("list[0] and f(x)", "list[0] and f(x)"),
+    ],
+)
+def test_no_words_stand_for_an_address(text: str, plain: str) -> None:
+    assert without_links(text) == plain
 
 
 def test_what_fits_whole_is_not_shortened() -> None:

@@ -3,20 +3,25 @@
 import json
 import re
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.receiver import Behaviour
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.records import Severity
-from pinecone_backup.webhooks import messages, standard
-from pinecone_backup.webhooks.messages import build_message
+from pinecone_backup.rules.findings import Control
+from pinecone_backup.webhooks import standard
+from pinecone_backup.webhooks.messages import CATALOGUE, NOTHING, build_message
 from pinecone_backup.webhooks.targets import DEFAULT_EVENTS, StandardTarget, Targets, read_targets
+from tests.support.webhooks import NOON, PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GUIDE = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+GUIDE = (DOCS / "notifications.md").read_text()
+FINDINGS = (DOCS / "findings.md").read_text()
 
 
 def block(language: str) -> str:
@@ -36,6 +41,12 @@ def test_the_example_of_the_secret_is_valid() -> None:
     assert not read.nameless
 
 
+def test_the_example_for_pagerduty_does_not_match_repetitions() -> None:
+    globs = targets().valid["on-call"].events
+
+    assert not any(fnmatchcase("finding.repeated", glob) for glob in globs)
+
+
 def test_the_example_of_a_receiver_verifies_what_we_send() -> None:
     namespace: dict[str, Any] = {}
     exec(compile(block("python"), "docs/notifications.md", "exec"), namespace)  # noqa: S102 - ours
@@ -43,7 +54,9 @@ def test_the_example_of_a_receiver_verifies_what_we_send() -> None:
     target = targets().valid["audit-trail"]
     assert isinstance(target, StandardTarget)
     event = DomainEvent("e-1", "run.failed", "prod", datetime.now(UTC), {})
-    outgoing = standard.compose(target, build_message(event, owner="o"), at=datetime.now(UTC))
+    outgoing = standard.compose(
+        target, build_message(event, owner="o", pages=PAGES, now=NOON), at=datetime.now(UTC)
+    )
     secret = target.secrets[0].get_secret_value()
 
     received = receive(outgoing.body, dict(outgoing.headers), secret)
@@ -67,8 +80,20 @@ def test_the_guide_lists_every_event_and_its_severity() -> None:
 
     assert shown == {
         kind: "the finding's" if kind.startswith("finding.") else str(Severity(wording.severity))
-        for kind, wording in messages._WORDINGS.items()
+        for kind, wording in CATALOGUE.items()
     }
+
+
+def test_there_is_a_section_for_all_that_a_message_can_ask_for() -> None:
+    sections = re.findall(r"^### (.*)$", FINDINGS, re.MULTILINE)
+    asking = {
+        kind.replace(".", "-")
+        for kind, wording in CATALOGUE.items()
+        if wording.action != NOTHING and not kind.startswith("finding.")
+    }
+
+    assert set(sections) == {*Control, *asking}
+    assert len(sections) == len(set(sections))
 
 
 def test_the_guide_names_ways_to_misbehave_that_exist() -> None:

@@ -269,6 +269,23 @@ def test_a_delivery_to_a_removed_target_becomes_a_dead_letter() -> None:
     assert "There is no target 'ops' in the targets secret any more" in reason
 
 
+def test_a_target_that_was_added_a_moment_ago_gets_its_message() -> None:
+    setup = NotifierSetup(slack_target("other"), slack_target("ops"))
+    setup.secrets.known = {"targets": [slack_target("other")]}
+
+    assert setup.handle(delivery("ops")) == []
+    assert setup.courier.delivered == [("ops", "e-1")]
+
+
+def test_a_delivery_is_not_given_up_while_the_secret_cannot_be_read_again() -> None:
+    setup = NotifierSetup()
+    setup.secrets.known = {"targets": [slack_target("other")]}
+    setup.secrets.document = StoreUnavailable("down")
+
+    assert setup.handle(delivery("ops")) == ["r1"]
+    assert setup.queue.dead_letters == []
+
+
 @pytest.mark.parametrize(
     "document", [{"targets": []}, SecretNotSet("marked for deletion"), StoreUnavailable("down")]
 )

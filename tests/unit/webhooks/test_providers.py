@@ -1,5 +1,7 @@
 import base64
 import json
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,6 +12,7 @@ from pinecone_backup.errors import DeliveryDeferred, DeliveryError, DeliveryRefu
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.webhooks import pagerduty, slack, standard, teams
 from pinecone_backup.webhooks.exchange import Answer, require_accepted
+from pinecone_backup.webhooks.links import Pages
 from pinecone_backup.webhooks.messages import Message, build_message
 from pinecone_backup.webhooks.targets import (
     PagerDutyTarget,
@@ -19,17 +22,20 @@ from pinecone_backup.webhooks.targets import (
     read_targets,
 )
 
+BASE = "https://backups.example.com"
+REPORT = f"{BASE}/v1/projects/prod/reports/latest/page"
+RUNBOOK = f"{BASE}/docs/findings#orphan"
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 OLD = "whsec_" + base64.b64encode(b"o" * 32).decode()
 NEW = "whsec_" + base64.b64encode(b"n" * 32).decode()
 FINDING = {
     "finding_id": "f-1",
+    "control": "orphan",
     "severity": "critical",
     "subject": "products & <more>",
     "title": "Backups of <products> & co are overdue",
     "diagnosis": "The newest good backup is 31 h old.",
     "action": "Look at the last create run.",
-    "link": "https://reports.example.com/latest.html?a=1&b=2",
 }
 
 
@@ -48,7 +54,7 @@ def message(
     kind: str = "finding.opened", data: dict[str, Any] | None = None, *, event_id: str = "e-1"
 ) -> Message:
     event = DomainEvent(event_id, kind, "prod", NOON, FINDING if data is None else data)
-    return build_message(event, owner="backup")
+    return build_message(event, owner="backup", pages=Pages(BASE), now=NOON)
 
 
 # Standard Webhooks
@@ -128,6 +134,7 @@ def test_the_body_is_type_timestamp_and_data() -> None:
             "owner": "backup",
             "severity": "critical",
             "title": "Backups of <products> & co are overdue",
+            "links": {"report": REPORT, "runbook": RUNBOOK},
             "details": FINDING,
         },
     }
@@ -155,24 +162,24 @@ def blocks(shown: Message) -> list[dict[str, Any]]:
 
 
 def test_a_slack_message_has_its_parts_in_order_and_escaped() -> None:
-    header, said, facts, link, context = blocks(message())
+    header, seen, action, facts, links, context = blocks(message())
 
     assert header["text"] == {
         "type": "plain_text",
         "text": ":rotating_light: Backups of &lt;products&gt; &amp; co are overdue",
         "emoji": True,
     }
-    assert said["text"]["text"] == (
-        "The newest good backup is 31 h old.\nLook at the last create run."
-    )
+    assert seen["text"]["text"] == "The newest good backup is 31 h old."
+    assert action["text"]["text"] == "*What to do:* Look at the last create run."
     assert [field["text"] for field in facts["fields"]] == [
-        "*Subject*\nproducts &amp; &lt;more&gt;",
-        "*Finding*\nf-1",
+        "*Where*\nproject prod",
+        "*Since*\n2026-11-03 12:00 UTC, just now",
+        "*Index id*\nproducts &amp; &lt;more&gt;",
+        "*Control*\norphan",
+        "*Finding id*\nf-1",
     ]
-    assert link["text"]["text"] == ("<https://reports.example.com/latest.html?a=1&amp;b=2|Open>")
-    assert context["elements"][0]["text"] == (
-        "prod · finding.opened · backup · e-1 · 2026-11-03 12:00 UTC"
-    )
+    assert links["text"]["text"] == f"<{REPORT}|Report> · <{RUNBOOK}|Runbook>"
+    assert context["elements"][0]["text"] == "deployment backup · finding.opened · event e-1"
 
 
 def test_nobody_can_shout_through_a_slack_message() -> None:
@@ -193,9 +200,9 @@ def test_a_slack_message_has_a_text_for_the_notification() -> None:
 
 
 def test_an_event_without_a_word_has_no_empty_block() -> None:
-    assert [block["type"] for block in blocks(message("run.completed", {}))] == [
-        *("header", "context"),
-    ]
+    texts = [block["text"]["text"] for block in blocks(message("run.completed", {}))[:2]]
+
+    assert texts == [":information_source: Run completed", "*What to do:* Nothing to do."]
 
 
 def test_a_header_is_cut_to_150_characters_and_no_escape_in_two() -> None:
@@ -206,18 +213,11 @@ def test_a_header_is_cut_to_150_characters_and_no_escape_in_two() -> None:
 
 
 def test_facts_come_ten_to_a_section() -> None:
-    data = {f"fact_{number}": number for number in range(25)}
+    data = {f"fact_{number}": number for number in range(23)}
 
     sections = [block for block in blocks(message(data=data)) if "fields" in block]
 
     assert [len(section["fields"]) for section in sections] == [10, 10, 5]
-
-
-def test_a_link_that_a_block_cannot_hold_is_left_out() -> None:
-    shown = message(data={"link": "https://example.com/?" + "&" * 1900})
-
-    assert shown.link
-    assert "|Open>" not in json.dumps(blocks(shown))
 
 
 def test_slack_says_ok() -> None:
@@ -244,17 +244,17 @@ def card(shown: Message) -> dict[str, Any]:
 
 def test_a_teams_message_is_one_adaptive_card() -> None:
     content = card(message())
-    title, diagnosis, action, facts, whence = content["body"]
+    title, diagnosis, action, facts, origin = content["body"]
 
     assert (content["type"], content["version"]) == ("AdaptiveCard", "1.2")
     assert (title["text"], title["color"]) == (
         *("Backups of <products> & co are overdue", "Attention"),
     )
     assert diagnosis["text"] == "The newest good backup is 31 h old."
-    assert action["text"] == "Look at the last create run."
-    assert facts["facts"][0] == {"title": "Subject", "value": "products & <more>"}
-    assert whence["text"] == "prod · finding.opened · backup · e-1 · 2026-11-03 12:00 UTC"
-    assert content["actions"][0]["url"] == FINDING["link"]
+    assert action["text"] == "**What to do:** Look at the last create run."
+    assert facts["facts"][2] == {"title": "Index id", "value": "products & <more>"}
+    assert origin["text"] == "deployment backup · finding.opened · event e-1"
+    assert [button["url"] for button in content["actions"]] == [REPORT, RUNBOOK]
 
 
 @pytest.mark.parametrize(
@@ -270,11 +270,10 @@ def test_a_card_has_the_colour_of_its_severity(kind: str, severity: str, colour:
     assert card(message(kind, {"severity": severity}))["body"][0]["color"] == colour
 
 
-def test_a_card_without_facts_or_link_has_neither() -> None:
-    content = card(message("run.completed", {}))
+def test_a_card_without_links_has_no_buttons() -> None:
+    event = DomainEvent("e-1", "run.completed", "prod", NOON, {})
 
-    assert [part["type"] for part in content["body"]] == ["TextBlock", "TextBlock"]
-    assert "actions" not in content
+    assert "actions" not in card(build_message(event, owner="o", pages=Pages(), now=NOON))
 
 
 def test_teams_accepts_with_202() -> None:
@@ -294,6 +293,32 @@ def test_a_413_in_the_body_of_a_200_refuses() -> None:
 
     with pytest.raises(DeliveryRefused, match="'it' answered 413"):
         teams.require_success(Answer(200, body=body), target="it")
+
+
+# What both kinds of cards must not do
+
+
+def texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from texts(item)
+        case list():
+            for item in value:
+                yield from texts(item)
+
+
+@pytest.mark.parametrize("text", ["[here](https://evil.example)", "[here][x]\n[x]: https://evil"])
+@pytest.mark.parametrize(("module", "target"), [(teams, TEAMS), (slack, SLACK)])
+def test_no_words_of_a_card_hide_an_address(module: Any, target: object, text: str) -> None:
+    data = {"title": text, "diagnosis": text, "action": text, "subject": text, text: text}
+    for kind in ("finding.opened", text):
+        shown = "\n".join(texts(json.loads(module.compose(target, message(kind, data)).body)))
+
+        assert "here" in shown
+        assert not re.search(r"\][(:]", shown)
 
 
 # PagerDuty
@@ -320,12 +345,15 @@ def test_a_finding_triggers_an_incident() -> None:
             "custom_details": {
                 "What": "The newest good backup is 31 h old.",
                 "What to do": "Look at the last create run.",
-                "Event": "e-1",
-                "Subject": "products & <more>",
-                "Finding": "f-1",
+                "Event id": "e-1",
+                "Where": "project prod",
+                "Since": "2026-11-03 12:00 UTC, just now",
+                "Index id": "products & <more>",
+                "Control": "orphan",
+                "Finding id": "f-1",
             },
         },
-        "links": [{"href": FINDING["link"], "text": "Open"}],
+        "links": [{"href": REPORT, "text": "Report"}, {"href": RUNBOOK, "text": "Runbook"}],
         "client": "Pinecone Backup",
     }
 
@@ -334,6 +362,14 @@ def test_the_end_of_a_finding_resolves_its_incident() -> None:
     assert event(message("finding.resolved", event_id="e-2")) == {
         "routing_key": "R" * 32,
         "event_action": "resolve",
+        "dedup_key": "backup/f-1",
+    }
+
+
+def test_a_finding_that_somebody_acknowledged_acknowledges_its_incident() -> None:
+    assert event(message("finding.acknowledged", event_id="e-2")) == {
+        "routing_key": "R" * 32,
+        "event_action": "acknowledge",
         "dedup_key": "backup/f-1",
     }
 
@@ -357,9 +393,9 @@ def test_a_dedup_key_of_255_characters_is_kept() -> None:
 
 
 def test_of_two_facts_with_one_label_the_more_important_one_stays() -> None:
-    shown = message("backup.suspect", {"index_name": "first", "index": "second", "name": "n"})
+    shown = message("backup.suspect", {"backup_name": "second", "name": "first"})
 
-    assert event(shown)["payload"]["custom_details"]["Index"] == "first"
+    assert event(shown)["payload"]["custom_details"]["Backup"] == "first"
 
 
 def test_pagerduty_accepts_with_202() -> None:

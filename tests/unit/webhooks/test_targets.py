@@ -10,6 +10,7 @@ from pinecone_backup.model import DomainEvent
 from pinecone_backup.webhooks.addresses import Endpoint
 from pinecone_backup.webhooks.messages import Message, build_message
 from pinecone_backup.webhooks.targets import StandardTarget, Target, read_targets
+from tests.support.webhooks import PAGES
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 SLACK_URL = "https://hooks.slack.com/services/T000/B000/verysecret"
@@ -26,7 +27,7 @@ TEAMS = {"name": "chat", "kind": "teams", "url": "https://logic.azure.com/w?sig=
 
 def message(kind: str, **data: object) -> Message:
     event = DomainEvent("e-1", kind, "prod", datetime(2026, 11, 3, tzinfo=UTC), data)
-    return build_message(event, owner="backup")
+    return build_message(event, owner="backup", pages=PAGES, now=event.occurred_at)
 
 
 def target(**more: object) -> Target:

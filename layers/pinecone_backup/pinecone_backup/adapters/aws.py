@@ -5,6 +5,7 @@ Region, credentials and (in the local stack) the endpoint come from where botoco
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, overload
@@ -70,5 +71,7 @@ def _build(service: Service) -> Client:
         retries={"mode": "standard", "total_max_attempts": 4},
         max_pool_connections=20,
         signature_version="s3v4" if service == "s3" else None,  # presigned links of encrypted data
+        # The region's own host: a redirect would break a link. An emulator's host has no buckets.
+        s3={"addressing_style": "path" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"},
     )
     return boto3.session.Session().client(service, config=config)

@@ -3,7 +3,7 @@
 ======================  =====================================  ==========================
 sort key                item                                   lives
 ======================  =====================================  ==========================
-``LEASE#<name>``        who works on the project now           until overwritten
+``LEASE#<name>``        who works on the project now           until it has expired
 ``RUN#<run id>``        a run; ids begin with their start      400 days
 ``LAST#<kind>``         the last completed run of a kind       for ever
 ``CLAIM#<index>#<slot>``a guard on one backup to create        14 days past its slot
@@ -19,47 +19,87 @@ sort key                item                                   lives
 ``EVENT#<id>``          an event that was recorded             30 days
 ======================  =====================================  ==========================
 
-An item is its keys, ``expires_at`` where it expires, and the record as one map ``record``.
-Reads are strongly consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort
-keys order by time. Expiry is DynamoDB's TTL on ``expires_at``.
+An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
+consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort keys order by time.
+Expiry is DynamoDB's TTL on ``expires_at``.
+
+An item that cannot be read is set aside (rule U2): listings pass it over and remember it, asking
+for it alone raises, and what this object knows to be unreadable it does not write over.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from itertools import islice
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import TypeAdapter
 
-from pinecone_backup.errors import LeaseHeld, LedgerConflict, LedgerUnavailable
+from pinecone_backup.adapters.codec import (
+    Unreadable,
+    decode,
+    deserialize,
+    encode,
+    serialize,
+    text_of,
+)
+from pinecone_backup.errors import (
+    ItemUnreadable,
+    LeaseHeld,
+    LedgerConflict,
+    LedgerUnavailable,
+)
 from pinecone_backup.model import DomainEvent, RunKind
 from pinecone_backup.records import (
     BackupRecord,
     Claim,
     Finding,
     Hold,
+    HoldScope,
     IndexRecord,
+    ItemKind,
+    LeaseRecord,
+    OutboxRecord,
     PlanRecord,
     RestoreRecord,
     Run,
     RunState,
     ScheduleRecord,
+    UnreadableItem,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from _typeshed import DataclassInstance
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
 _PROJECT = "PROJECT#"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
+_RUNS_INSPECTED = 200
+"""So many of the newest runs are looked through for unreadable ones."""
+_RUNS_SEARCHED = 2_000
+"""So many of the newest runs are searched for the last completed one, where its mark is lost."""
+_LOG = logging.getLogger(__name__)
+
+_RECORDS: dict[ItemKind, type[DataclassInstance]] = {
+    ItemKind.LEASE: LeaseRecord,
+    ItemKind.RUN: Run,
+    ItemKind.LAST_RUN: Run,
+    ItemKind.CLAIM: Claim,
+    ItemKind.BACKUP: BackupRecord,
+    ItemKind.INDEX: IndexRecord,
+    ItemKind.HOLD: Hold,
+    ItemKind.FINDING: Finding,
+    ItemKind.PLAN: PlanRecord,
+    ItemKind.RESTORE: RestoreRecord,
+    ItemKind.SCHEDULE: ScheduleRecord,
+    ItemKind.OUTBOX: OutboxRecord,
+}
 
 
 class DynamoLedger:
@@ -72,23 +112,48 @@ class DynamoLedger:
     def __init__(self, client: DynamoDBClient, table_name: str, project: str) -> None:
         self.project = project
         self._partition = _Partition(client, table_name, f"{_PROJECT}{project}")
+        self._aside: dict[str, UnreadableItem] = {}
 
     # Leases
 
     def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl: timedelta) -> None:
-        """Take or renew the lease ``name``."""
+        """Take or renew the lease ``name``.
+
+        Its end is written twice, so that it still ends when one of the two is damaged.
+        """
+        until = now + ttl
+        key = f"{ItemKind.LEASE}#{name}"
         try:
             self._partition.put(
-                f"LEASE#{name}",
-                {"holder": holder, "until": _text(now + ttl)},
-                condition="attribute_not_exists(pk) OR #holder = :holder OR #until <= :clock",
-                names={"#holder": "holder", "#until": "until"},
-                values={":holder": holder, ":clock": _text(now)},
+                key,
+                encode(LeaseRecord(holder, until)),
+                expires_at=until,
+                condition="attribute_not_exists(pk) OR #record.#holder = :holder "
+                "OR #record.#until BETWEEN :zero AND :now OR #expires_at <= :seconds",
+                names={
+                    "#record": "record",
+                    "#holder": "holder",
+                    "#until": "until",
+                    "#expires_at": "expires_at",
+                },
+                values={
+                    ":holder": holder,
+                    ":zero": "0",
+                    ":now": text_of(now),
+                    ":seconds": int(now.timestamp()),
+                },
             )
         except LedgerConflict:
+            self._read(LeaseRecord, key)
+            aside = self._aside.get(key)
             raise LeaseHeld(
-                f"Another run is working on project {self.project!r}",
-                next_step="Nothing to do: the next tick tries again.",
+                f"Another run is working on project {self.project!r}"
+                if aside is None
+                else f"Nobody knows whether another run is working on project {self.project!r}: "
+                f"ledger item {key} cannot be read: {aside.reason}",
+                next_step="Nothing to do: the next tick tries again."
+                if aside is None
+                else "Delete the item when no run is working.",
             ) from None
 
     def release_lease(self, name: str, *, holder: str) -> None:
@@ -96,10 +161,10 @@ class DynamoLedger:
         try:
             self._partition.call(
                 "delete_item",
-                Key=self._partition.key(f"LEASE#{name}"),
-                ConditionExpression="#holder = :holder",
-                ExpressionAttributeNames={"#holder": "holder"},
-                ExpressionAttributeValues=_item({":holder": holder}),
+                Key=self._partition.key(f"{ItemKind.LEASE}#{name}"),
+                ConditionExpression="#record.#holder = :holder",
+                ExpressionAttributeNames={"#record": "record", "#holder": "holder"},
+                ExpressionAttributeValues=serialize({":holder": holder}),
             )
         except LedgerConflict:
             return
@@ -107,31 +172,33 @@ class DynamoLedger:
     # Runs
 
     def put_run(self, run: Run) -> None:
-        """Write a run; a completed one also moves the pointer to the last of its kind."""
-        self._partition.put(
-            f"RUN#{run.run_id}", _plain(run), expires_at=run.started_at + timedelta(days=400)
-        )
+        """Write a run; a completed one also moves the mark of the last of its kind."""
+        self._write(run, expires_at=run.started_at + timedelta(days=400))
         if run.state not in (RunState.SUCCEEDED, RunState.PARTIAL):
+            return
+        key = f"{ItemKind.LAST_RUN}#{run.kind}"
+        self._read(Run, key)
+        if self._is_aside(key):
             return
         try:
             self._partition.put(
-                f"LAST#{run.kind}",
-                _plain(run),
+                key,
+                encode(run),
                 condition="attribute_not_exists(pk) OR #record.#time <= :time",
                 names={"#record": "record", "#time": "time"},
-                values={":time": _text(run.time)},
+                values={":time": text_of(run.time)},
             )
         except LedgerConflict:
             return
 
     def run(self, run_id: str) -> Run | None:
         """The run of that id."""
-        return self._partition.get(Run, f"RUN#{run_id}")
+        return self._get(Run, f"{ItemKind.RUN}#{run_id}")
 
     def runs(self, *, kind: RunKind | None = None, limit: int = 50) -> Sequence[Run]:
         """The newest runs first."""
         found: list[Run] = []
-        for run in self._partition.all(Run, "RUN#", newest_first=True, page=max(limit, 20)):
+        for run in self._all(Run, ItemKind.RUN, newest_first=True, page=max(limit, 20)):
             if kind in (None, run.kind):
                 found.append(run)
                 if len(found) == limit:
@@ -139,14 +206,27 @@ class DynamoLedger:
         return found
 
     def last_completed(self, kind: RunKind) -> Run | None:
-        """The completed run of this kind with the latest time."""
-        return self._partition.get(Run, f"LAST#{kind}")
+        """The completed run of this kind with the latest time.
+
+        Where its mark cannot be read, the newest completed one among the runs.
+        """
+        key = f"{ItemKind.LAST_RUN}#{kind}"
+        last = self._read(Run, key)
+        if last is not None or key not in self._aside:
+            return last
+        runs = self._all(Run, ItemKind.RUN, newest_first=True, page=100)
+        completed = (
+            run
+            for run in islice(runs, _RUNS_SEARCHED)
+            if run.kind is kind and run.state in (RunState.SUCCEEDED, RunState.PARTIAL)
+        )
+        return next(completed, None)
 
     # Claims
 
     def claim(self, index_name: str, slot: datetime) -> Claim | None:
         """The claim on one slot of one index."""
-        return self._partition.get(Claim, f"CLAIM#{index_name}#{_text(slot)}")
+        return self._get(Claim, f"{ItemKind.CLAIM}#{index_name}#{text_of(slot)}")
 
     def save_claim(self, claim: Claim) -> Claim:
         """Write iff the stored version is ``claim.version``.
@@ -157,8 +237,8 @@ class DynamoLedger:
         written = replace(claim, version=claim.version + 1)
         fresh = claim.version == 0
         self._partition.put(
-            f"CLAIM#{claim.index_name}#{_text(claim.slot)}",
-            _plain(written),
+            _key_of(ItemKind.CLAIM, claim),
+            encode(written),
             expires_at=claim.claimed_at + timedelta(days=14),
             condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
             names=None if fresh else {"#record": "record", "#version": "version"},
@@ -170,108 +250,96 @@ class DynamoLedger:
 
     def backups(self) -> Mapping[str, BackupRecord]:
         """Every backup we know of that is not confirmed gone, by id."""
-        return {record.backup_id: record for record in self._partition.all(BackupRecord, "BACKUP#")}
+        return {record.backup_id: record for record in self._all(BackupRecord, ItemKind.BACKUP)}
 
     def put_backup(self, record: BackupRecord) -> None:
         """Write what we know; a record that is confirmed gone moves to the archive."""
         deletion = record.deletion
         if deletion is None or deletion.confirmed_at is None:
-            self._partition.put(f"BACKUP#{record.backup_id}", _plain(record))
+            self._write(record)
             return
         self._partition.put(
             f"GONE#{record.backup_id}",
-            _plain(record),
+            encode(record),
             expires_at=deletion.confirmed_at + timedelta(days=400),
         )
-        self._partition.call("delete_item", Key=self._partition.key(f"BACKUP#{record.backup_id}"))
+        key = _key_of(ItemKind.BACKUP, record)
+        if not self._is_aside(key):
+            self._partition.call("delete_item", Key=self._partition.key(key))
 
     def indexes(self) -> Mapping[str, IndexRecord]:
         """Every index name that we have seen."""
-        return {record.name: record for record in self._partition.all(IndexRecord, "INDEX#")}
+        return {record.name: record for record in self._all(IndexRecord, ItemKind.INDEX)}
 
     def put_index(self, record: IndexRecord) -> None:
         """Write what we know of an index."""
-        self._partition.put(f"INDEX#{record.name}", _plain(record))
+        self._write(record)
 
     # Holds, findings, plans, restores, schedules
 
     def holds(self) -> Sequence[Hold]:
         """All holds, the released ones included, by id."""
-        return list(self._partition.all(Hold, "HOLD#"))
+        return list(self._all(Hold, ItemKind.HOLD))
 
     def put_hold(self, hold: Hold) -> None:
         """Write a hold."""
-        self._partition.put(f"HOLD#{hold.hold_id}", _plain(hold))
+        self._write(hold)
 
     def findings(self) -> Sequence[Finding]:
         """All findings, the recently resolved ones included."""
-        return list(self._partition.all(Finding, "FINDING#"))
+        return list(self._all(Finding, ItemKind.FINDING))
 
     def put_finding(self, finding: Finding) -> None:
         """Write a finding."""
         deleted = finding.resolved_at and finding.resolved_at + timedelta(days=90)
-        self._partition.put(f"FINDING#{finding.finding_id}", _plain(finding), expires_at=deleted)
+        self._write(finding, expires_at=deleted)
 
     def put_plan(self, plan: PlanRecord) -> None:
         """Write a plan's record."""
-        deleted = plan.created_at + timedelta(days=90)
-        self._partition.put(f"PLAN#{plan.digest}", _plain(plan), expires_at=deleted)
+        self._write(plan, expires_at=plan.created_at + timedelta(days=90))
 
     def plan(self, digest: str) -> PlanRecord | None:
         """The plan of that digest."""
-        return self._partition.get(PlanRecord, f"PLAN#{digest}")
+        return self._get(PlanRecord, f"{ItemKind.PLAN}#{digest}")
 
     def plans(self, *, limit: int = 50) -> Sequence[PlanRecord]:
         """The newest plans first."""
-        plans = sorted(self._partition.all(PlanRecord, "PLAN#"), key=lambda plan: plan.created_at)
+        plans = sorted(self._all(PlanRecord, ItemKind.PLAN), key=lambda plan: plan.created_at)
         return plans[::-1][:limit]
 
     def put_restore(self, record: RestoreRecord) -> None:
         """Write a restore."""
-        deleted = record.started_at + timedelta(days=400)
-        self._partition.put(f"RESTORE#{record.job_id}", _plain(record), expires_at=deleted)
+        self._write(record, expires_at=record.started_at + timedelta(days=400))
 
     def restores(self) -> Sequence[RestoreRecord]:
         """The restores started through us."""
-        return list(self._partition.all(RestoreRecord, "RESTORE#"))
+        return list(self._all(RestoreRecord, ItemKind.RESTORE))
 
     def put_schedule(self, record: ScheduleRecord) -> None:
         """Write a native schedule that we have seen."""
-        self._partition.put(f"SCHEDULE#{record.schedule_id}", _plain(record))
+        self._write(record)
 
     def schedules(self) -> Sequence[ScheduleRecord]:
         """The native schedules that we have seen."""
-        return list(self._partition.all(ScheduleRecord, "SCHEDULE#"))
+        return list(self._all(ScheduleRecord, ItemKind.SCHEDULE))
 
     # The outbox
 
     def record_event(self, event: DomainEvent) -> None:
         """Remember an event to announce; an id that was recorded before changes nothing."""
-        outbox = {
-            "type": event.type,
-            "event_id": event.event_id,
-            "occurred_at": _text(event.occurred_at),
-            "data": json.dumps(dict(event.data)),
-        }
+        waiting = OutboxRecord(event.event_id, event.type, event.occurred_at, event.data)
         seen = {"expires_at": int((event.occurred_at + timedelta(days=30)).timestamp())}
+        items = (
+            self._partition.raw(f"EVENT#{event.event_id}") | seen,
+            self._partition.raw(_key_of(ItemKind.OUTBOX, waiting)) | encode(waiting),
+        )
+        puts: list[dict[str, Any]] = [
+            {"TableName": self._partition.table_name, "Item": serialize(item)} for item in items
+        ]
+        puts[0]["ConditionExpression"] = "attribute_not_exists(pk)"
         try:
             self._partition.call(
-                "transact_write_items",
-                TransactItems=[
-                    {
-                        "Put": {
-                            "TableName": self._partition.table_name,
-                            "Item": _item(self._partition.raw(f"EVENT#{event.event_id}") | seen),
-                            "ConditionExpression": "attribute_not_exists(pk)",
-                        }
-                    },
-                    {
-                        "Put": {
-                            "TableName": self._partition.table_name,
-                            "Item": _item(self._partition.raw(_outbox_key(event)) | outbox),
-                        }
-                    },
-                ],
+                "transact_write_items", TransactItems=[{"Put": put} for put in puts]
             )
         except LedgerConflict:
             return
@@ -280,21 +348,121 @@ class DynamoLedger:
         """Events not announced yet, oldest first."""
         return [
             DomainEvent(
-                event_id=item["event_id"],
-                type=item["type"],
+                event_id=waiting.event_id,
+                type=waiting.type,
                 project=self.project,
-                occurred_at=datetime.fromisoformat(item["occurred_at"]),
-                data=json.loads(item["data"]),
+                occurred_at=waiting.occurred_at,
+                data=waiting.data,
             )
-            for item in self._partition.items("OUTBOX#")
+            for waiting in self._all(OutboxRecord, ItemKind.OUTBOX)
         ]
 
     def mark_announced(self, event_ids: Iterable[str]) -> None:
         """Take events off the outbox."""
         announced = set(event_ids)
-        for event in self.unannounced():
-            if event.event_id in announced:
-                self._partition.call("delete_item", Key=self._partition.key(_outbox_key(event)))
+        for waiting in self._all(OutboxRecord, ItemKind.OUTBOX):
+            if waiting.event_id in announced:
+                key = self._partition.key(_key_of(ItemKind.OUTBOX, waiting))
+                self._partition.call("delete_item", Key=key)
+
+    # What cannot be read
+
+    def unreadable(self) -> Sequence[UnreadableItem]:
+        """The items that this object has found unreadable so far, by key."""
+        aside = dict(self._aside)  # several threads of a prune read through one object
+        return [aside[key] for key in sorted(aside)]
+
+    def inspect(
+        self, kinds: Iterable[ItemKind], *, keys: Iterable[str] = ()
+    ) -> Sequence[UnreadableItem]:
+        """Read through the items of some kinds, of runs the newest 200, and those of some keys.
+
+        Returns:
+            Those of them that cannot be read, by key.
+        """
+        found: set[str] = set()
+        for kind in kinds:
+            limit = _RUNS_INSPECTED if kind is ItemKind.RUN else None
+            items = self._partition.items(f"{kind}#", newest_first=limit is not None, page=limit)
+            for attributes in islice(items, limit):
+                if self._decoded(_RECORDS[kind], kind, attributes) is None:
+                    found.add(attributes["sk"])
+        for key in keys:
+            prefix = key.partition("#")[0]
+            if prefix in ItemKind:
+                self._read(_RECORDS[ItemKind(prefix)], key)
+                if key in self._aside:
+                    found.add(key)
+        return [self._aside[key] for key in sorted(found)]
+
+    # Reading and writing records
+
+    def _get[T: DataclassInstance](self, record: type[T], key: str) -> T | None:
+        """One item's record, None without one; raises ``ItemUnreadable``."""
+        found = self._read(record, key)
+        if key in self._aside:
+            raise ItemUnreadable(
+                f"Ledger item {key} of project {self.project!r} cannot be read: "
+                f"{self._aside[key].reason}",
+                next_step="Correct the item in the table and remove its checksum, or delete it.",
+            )
+        return found
+
+    def _read[T: DataclassInstance](self, record: type[T], key: str) -> T | None:
+        """One item's record, None without one or when it is set aside."""
+        self._aside.pop(key, None)
+        attributes = self._partition.get(key)
+        if attributes is None:
+            return None
+        return self._decoded(record, ItemKind(key.partition("#")[0]), attributes)
+
+    def _all[T: DataclassInstance](
+        self,
+        record: type[T],
+        kind: ItemKind,
+        *,
+        newest_first: bool = False,
+        page: int | None = None,
+    ) -> Iterator[T]:
+        """The readable records of a kind, in the order of their keys."""
+        items = self._partition.items(f"{kind}#", newest_first=newest_first, page=page)
+        for attributes in items:
+            found = self._decoded(record, kind, attributes)
+            if found is not None:
+                yield found
+
+    def _decoded[T: DataclassInstance](
+        self, record: type[T], kind: ItemKind, attributes: Mapping[str, Any]
+    ) -> T | None:
+        key = str(attributes["sk"])
+        try:
+            found = decode(record, attributes)
+            fits = kind not in _KEYS or _key_of(kind, found) == key
+        except (Unreadable, OverflowError) as error:
+            self._set_aside(kind, attributes, str(error))
+            return None
+        if not fits:
+            self._set_aside(kind, attributes, "its fields say that it is another item")
+            return None
+        self._aside.pop(key, None)
+        return found
+
+    def _set_aside(self, kind: ItemKind, attributes: Mapping[str, Any], reason: str) -> None:
+        key = str(attributes["sk"])
+        if key not in self._aside:
+            _LOG.warning("ledger item set aside", extra={"key": key, "reason": reason})
+        self._aside[key] = _unreadable(kind, attributes, reason)
+
+    def _write(self, record: DataclassInstance, *, expires_at: datetime | None = None) -> None:
+        key = _key_of(_KINDS[type(record)], record)
+        if not self._is_aside(key):
+            self._partition.put(key, encode(record), expires_at=expires_at)
+
+    def _is_aside(self, key: str) -> bool:
+        """Whether a write to the key is left out; what is left out is logged."""
+        if key in self._aside:
+            _LOG.warning("unreadable ledger item not written over", extra={"key": key})
+        return key in self._aside
 
 
 class DynamoProjects:
@@ -328,7 +496,7 @@ class _Partition:
         return {"pk": self._pk, "sk": sk}
 
     def key(self, sk: str) -> dict[str, Any]:
-        return _item(self.raw(sk))
+        return serialize(self.raw(sk))
 
     def put(
         self,
@@ -342,25 +510,19 @@ class _Partition:
     ) -> None:
         item = self.raw(sk) | dict(attributes)
         if expires_at is not None:
-            item["expires_at"] = int(expires_at.timestamp())
+            item["expires_at"] = ceil(expires_at.timestamp())
         conditions: dict[str, Any] = {}
         if condition is not None:
             conditions["ConditionExpression"] = condition
         if names:
             conditions["ExpressionAttributeNames"] = dict(names)
         if values:
-            conditions["ExpressionAttributeValues"] = _item(values)
-        self.call("put_item", Item=_item(item), **conditions)
+            conditions["ExpressionAttributeValues"] = serialize(values)
+        self.call("put_item", Item=serialize(item), **conditions)
 
-    def get[T](self, kind: type[T], sk: str) -> T | None:
+    def get(self, sk: str) -> dict[str, Any] | None:
         answer = self.call("get_item", Key=self.key(sk), ConsistentRead=True)
-        return _record(kind, _values(answer["Item"])) if "Item" in answer else None
-
-    def all[T](
-        self, kind: type[T], prefix: str, *, newest_first: bool = False, page: int | None = None
-    ) -> Iterator[T]:
-        for values in self.items(prefix, newest_first=newest_first, page=page):
-            yield _record(kind, values)
+        return deserialize(answer["Item"]) if "Item" in answer else None
 
     def items(
         self, prefix: str, *, newest_first: bool = False, page: int | None = None
@@ -369,7 +531,7 @@ class _Partition:
         within = {":prefix": prefix} if prefix else {}
         query: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk" + " AND begins_with(sk, :prefix)" * bool(within),
-            "ExpressionAttributeValues": _item({":pk": self._pk} | within),
+            "ExpressionAttributeValues": serialize({":pk": self._pk} | within),
             "ConsistentRead": True,
             "ScanIndexForward": not newest_first,
         }
@@ -378,7 +540,7 @@ class _Partition:
         while True:
             answer = self.call("query", **query)
             for item in answer["Items"]:
-                yield _values(item)
+                yield deserialize(item)
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -408,54 +570,49 @@ def _cancelled_by_condition(error: ClientError) -> bool:
     return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
 
 
-def _outbox_key(event: DomainEvent) -> str:
-    return f"OUTBOX#{_text(event.occurred_at)}#{event.event_id}"
+def _key_of(kind: ItemKind, record: Any) -> str:
+    """The sort key of a record."""
+    return f"{kind}#{_KEYS[kind](record)}"
 
 
-def _text(time: datetime) -> str:
-    """A time as sort keys and conditions compare it: fixed width, UTC."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+_KEYS: dict[ItemKind, Callable[[Any], str]] = {
+    ItemKind.RUN: lambda record: record.run_id,
+    ItemKind.CLAIM: lambda record: f"{record.index_name}#{text_of(record.slot)}",
+    ItemKind.BACKUP: lambda record: record.backup_id,
+    ItemKind.INDEX: lambda record: record.name,
+    ItemKind.HOLD: lambda record: record.hold_id,
+    ItemKind.FINDING: lambda record: record.finding_id,
+    ItemKind.PLAN: lambda record: record.digest,
+    ItemKind.RESTORE: lambda record: record.job_id,
+    ItemKind.SCHEDULE: lambda record: record.schedule_id,
+    ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+}
+_KINDS = {_RECORDS[kind]: kind for kind in _KEYS}
+"""The kind of item that a record is written as; leases and marks have keys of their own."""
 
 
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
+def _unreadable(kind: ItemKind, attributes: Mapping[str, Any], reason: str) -> UnreadableItem:
+    """What can still be said of an item that cannot be read: by its key, else by its fields."""
+    key = str(attributes["sk"])
+    name = key.partition("#")[2]
+    backup_id = index_name = ""
+    if kind is ItemKind.BACKUP:
+        backup_id = name
+    elif kind is ItemKind.INDEX:
+        index_name = name
+    elif kind is ItemKind.CLAIM:
+        index_name = name.rpartition("#")[0]
+    elif kind is ItemKind.RESTORE:
+        backup_id = _salvaged(attributes, "backup_id")
+    elif kind is ItemKind.HOLD:
+        target, scope = _salvaged(attributes, "target"), _salvaged(attributes, "scope")
+        backup_id = "" if scope == HoldScope.INDEX else target
+        index_name = "" if scope == HoldScope.BACKUP else target
+    return UnreadableItem(key, kind, reason, backup_id, index_name)
 
 
-def _plain(record: DataclassInstance) -> dict[str, Any]:
-    """A record as one map attribute; None and empty texts are left out."""
-    plain = _adapter(type(record)).dump_python(record, mode="json")
-    for field in fields(record):
-        value = getattr(record, field.name)
-        if isinstance(value, datetime):
-            plain[field.name] = _text(value)
-    kept = {name: value for name, value in plain.items() if value not in (None, "", [])}
-    exact: dict[str, Any] = json.loads(json.dumps(kept), parse_float=Decimal)
-    return {"record": exact}
-
-
-def _record[T](kind: type[T], values: dict[str, Any]) -> T:
-    record: T = _adapter(kind).validate_python(values["record"])
-    return record
-
-
-def _item(values: Mapping[str, Any]) -> dict[str, Any]:
-    serialize = TypeSerializer().serialize
-    return {name: serialize(value) for name, value in values.items()}
-
-
-def _values(item: Mapping[str, Any]) -> dict[str, Any]:
-    deserialize = TypeDeserializer().deserialize
-    return {name: _number(deserialize(value)) for name, value in item.items()}
-
-
-def _number(value: Any) -> Any:
-    """DynamoDB's decimals as the int or float that went in."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, list):
-        return [_number(part) for part in value]
-    if isinstance(value, dict):
-        return {name: _number(part) for name, part in value.items()}
-    return value
+def _salvaged(attributes: Mapping[str, Any], name: str) -> str:
+    """A field of a damaged record, where it is a text."""
+    record = attributes.get("record")
+    value = record.get(name) if isinstance(record, dict) else None
+    return value if isinstance(value, str) else ""

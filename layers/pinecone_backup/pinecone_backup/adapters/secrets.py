@@ -86,9 +86,20 @@ class SecretReader:
             self._kept[secret_name] = _Kept(value, now)
             return value
 
-    def read_json(self, secret_name: str) -> dict[str, Any]:
-        """A secret's JSON object; raises as ``read_text`` does, and when it is no such object."""
-        return _json_object(secret_name, self.read_text(secret_name).get_secret_value())
+    def read_json(self, secret_name: str, *, fresh: bool = False) -> dict[str, Any]:
+        """A secret's JSON object; raises as ``read_text`` does, and when it is no such object.
+
+        When ``fresh``, it is as it stands now, or ``StoreUnavailable`` is raised: no value known
+        from before serves on.
+        """
+        text = self._read_now(secret_name) if fresh else self.read_text(secret_name)
+        return _json_object(secret_name, text.get_secret_value())
+
+    def _read_now(self, secret_name: str) -> SecretStr:
+        with self._lock:
+            value = self._fetch(secret_name)
+            self._kept[secret_name] = _Kept(value, self._clock())
+            return value
 
     def _fetch(self, secret_name: str) -> SecretStr:
         try:

@@ -77,7 +77,10 @@ class Api:
         cors = (
             CORSConfig(
                 allow_origin=cors_origin,
-                allow_headers=["Idempotency-Key"],
+                allow_headers=[
+                    "Idempotency-Key",
+                    "X-Amz-Content-Sha256",
+                ],  # signers send the second
                 expose_headers=["Location", "Retry-After", REPLAYED],
                 max_age=600,
             )

@@ -12,6 +12,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from pinecone_backup.api.models import Pagination
 from pinecone_backup.api.problems import FieldError, ProblemError
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ def page_of[T](
     start = int(position)
     end = start + limit
     return rows[start:end], write_cursor(listing, str(end)) if len(rows) > end else None
+
+
+def pagination(cursor: str | None) -> Pagination | None:
+    """Where a listing goes on, if it does."""
+    return Pagination(next=cursor) if cursor else None
 
 
 def _check(listing: str, position: str) -> str:

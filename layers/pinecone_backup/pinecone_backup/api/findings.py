@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pinecone_backup.api import models, views
-from pinecone_backup.api.cursors import page_of
+from pydantic import Field
+
+from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.models import Nothing, Output, PageQuery, Pagination, WithReason
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import SubjectUnknown
+from pinecone_backup.records import Severity
+from pinecone_backup.report.model import ControlId
+from pinecone_backup.rules.findings import Control
 from pinecone_backup.usecases.findings import acknowledge_finding as acknowledge
 
 if TYPE_CHECKING:
-    from pinecone_backup.records import Finding
+    from pinecone_backup import records
 
 _TAG = "Findings"
+
+
+class Finding(Output):
+    """One thing wrong."""
+
+    finding_id: str
+    control: ControlId
+    severity: Severity
+    subject: str
+    title: str
+    diagnosis: str
+    action: str
+    opened_at: datetime
+    last_seen_at: datetime
+    count: int
+    resolved_at: datetime | None
+    acknowledged_by: str
+    acknowledged_reason: str
+    acknowledged_at: datetime | None
+    data: dict[str, Any]
+
+
+class FindingList(Output):
+    """A page of findings, the worst first."""
+
+    data: list[Finding]
+    pagination: Pagination | None
+
+
+class FindingsQuery(PageQuery):
+    """Which findings."""
+
+    state: Literal["open", "resolved", "all"] = "open"
+    severity: Severity | None = None
+    """Findings that are at least this bad."""
+    control: Control | None = None
+    subject: Annotated[str, Field(max_length=128)] | None = None
+    acknowledged: bool | None = None
 
 
 @route(
@@ -21,11 +65,11 @@ _TAG = "Findings"
     "/v1/projects/{project}/findings",
     access=Access.READ,
     tag=_TAG,
-    takes=models.FindingsQuery,
-    gives=models.FindingList,
+    takes=FindingsQuery,
+    gives=FindingList,
     problems=("not-found",),
 )
-def list_findings(call: Call, query: models.FindingsQuery) -> models.FindingList:
+def list_findings(call: Call, query: FindingsQuery) -> FindingList:
     """List a project's findings, the worst first."""
     return _list(call, query)
 
@@ -35,10 +79,10 @@ def list_findings(call: Call, query: models.FindingsQuery) -> models.FindingList
     "/v1/projects/{project}/findings/{finding_id}",
     access=Access.READ,
     tag=_TAG,
-    gives=models.Finding,
+    gives=Finding,
     problems=("not-found",),
 )
-def describe_finding(call: Call, _: models.Nothing) -> models.Finding:
+def describe_finding(call: Call, _: Nothing) -> Finding:
     """Describe a finding of a project."""
     return _describe(call)
 
@@ -48,11 +92,11 @@ def describe_finding(call: Call, _: models.Nothing) -> models.Finding:
     "/v1/projects/{project}/findings/{finding_id}/acknowledge",
     access=Access.OPERATE,
     tag=_TAG,
-    takes=models.WithReason,
-    gives=models.Finding,
+    takes=WithReason,
+    gives=Finding,
     problems=("not-found", "rule-forbids"),
 )
-def acknowledge_finding(call: Call, request: models.WithReason) -> models.Finding:
+def acknowledge_finding(call: Call, request: WithReason) -> Finding:
     """Say that somebody knows of a finding, and why it stays for now."""
     return _acknowledge(call, request)
 
@@ -62,10 +106,10 @@ def acknowledge_finding(call: Call, request: models.WithReason) -> models.Findin
     "/v1/findings",
     access=Access.READ,
     tag=_TAG,
-    takes=models.FindingsQuery,
-    gives=models.FindingList,
+    takes=FindingsQuery,
+    gives=FindingList,
 )
-def list_deployment_findings(call: Call, query: models.FindingsQuery) -> models.FindingList:
+def list_deployment_findings(call: Call, query: FindingsQuery) -> FindingList:
     """List the findings about the deployment as a whole: its policy, and projects taken out."""
     return _list(call, query)
 
@@ -75,16 +119,16 @@ def list_deployment_findings(call: Call, query: models.FindingsQuery) -> models.
     "/v1/findings/{finding_id}/acknowledge",
     access=Access.OPERATE,
     tag=_TAG,
-    takes=models.WithReason,
-    gives=models.Finding,
+    takes=WithReason,
+    gives=Finding,
     problems=("not-found", "rule-forbids"),
 )
-def acknowledge_deployment_finding(call: Call, request: models.WithReason) -> models.Finding:
+def acknowledge_deployment_finding(call: Call, request: WithReason) -> Finding:
     """Say that somebody knows of a finding about the deployment."""
     return _acknowledge(call, request)
 
 
-def _list(call: Call, query: models.FindingsQuery) -> models.FindingList:
+def _list(call: Call, query: FindingsQuery) -> FindingList:
     chosen = [finding for finding in call.ledger().findings() if _matches(finding, query)]
     chosen.sort(key=lambda each: (each.severity.rank, -each.opened_at.timestamp(), each.finding_id))
     filters = query.model_dump_json(exclude={"limit", "paginationToken"})
@@ -94,12 +138,10 @@ def _list(call: Call, query: models.FindingsQuery) -> models.FindingList:
         limit=query.limit,
         cursor=query.paginationToken,
     )
-    return models.FindingList(
-        data=[_finding(finding) for finding in rows], pagination=views.pagination(cursor)
-    )
+    return FindingList(data=[_finding(finding) for finding in rows], pagination=pagination(cursor))
 
 
-def _matches(finding: Finding, query: models.FindingsQuery) -> bool:
+def _matches(finding: records.Finding, query: FindingsQuery) -> bool:
     return (
         (query.state == "all" or finding.open == (query.state == "open"))
         and (query.severity is None or finding.severity.rank <= query.severity.rank)
@@ -109,7 +151,7 @@ def _matches(finding: Finding, query: models.FindingsQuery) -> bool:
     )
 
 
-def _describe(call: Call) -> models.Finding:
+def _describe(call: Call) -> Finding:
     wanted = call.path["finding_id"]
     for finding in call.ledger().findings():
         if finding.finding_id == wanted:
@@ -117,7 +159,7 @@ def _describe(call: Call) -> models.Finding:
     raise SubjectUnknown(f"There is no finding {wanted!r} here")
 
 
-def _acknowledge(call: Call, request: models.WithReason) -> models.Finding:
+def _acknowledge(call: Call, request: WithReason) -> Finding:
     return _finding(
         acknowledge(
             call.ledger(),
@@ -129,6 +171,6 @@ def _acknowledge(call: Call, request: models.WithReason) -> models.Finding:
     )
 
 
-def _finding(finding: Finding) -> models.Finding:
-    fields = {name: getattr(finding, name) for name in models.Finding.model_fields}
-    return models.Finding(**{**fields, "data": dict(finding.data)})
+def _finding(finding: records.Finding) -> Finding:
+    fields = {name: getattr(finding, name) for name in Finding.model_fields}
+    return Finding(**{**fields, "data": dict(finding.data)})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from pinecone_backup.api import models
+from pinecone_backup.api.models import Nothing, Output
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import (
     BackupError,
@@ -16,6 +16,8 @@ from pinecone_backup.errors import (
     StoreUnavailable,
 )
 from pinecone_backup.model import RunKind
+from pinecone_backup.records import RunState
+from pinecone_backup.settings import PruneMode
 
 if TYPE_CHECKING:
     from pinecone_backup.ports import Ledger
@@ -29,8 +31,45 @@ type _Check = Literal["pass", "fail"]
 type _Reach = Literal["pass", "fail", "unknown"]
 
 
-@route("GET", "/v1/health", access=Access.READ, tag="Health", gives=models.DeploymentHealth)
-def health(call: Call, _: models.Nothing) -> models.DeploymentHealth:
+class LastRun(Output):
+    """The last completed run of a kind."""
+
+    run_id: str
+    state: RunState
+    time: datetime
+    finished_at: datetime | None
+
+
+class ProjectHealth(Output):
+    """Whether one project can be looked after."""
+
+    name: str
+    secret: Literal["pass", "fail", "unknown"]
+    """Whether the secret could be read and holds something like a key."""
+    pinecone: Literal["pass", "fail", "unknown"]
+    """Whether Pinecone answered with that key."""
+    ledger: Literal["pass", "fail"]
+    """Whether the ledger could be written."""
+    problems: list[str]
+    last_runs: dict[RunKind, LastRun | None]
+
+
+class DeploymentHealth(Output):
+    """Whether everything can be reached."""
+
+    status: Literal["pass", "fail"]
+    at: datetime
+    stack: str
+    owner: str
+    prune_mode: PruneMode
+    policy: Literal["pass", "fail"]
+    policy_version: str
+    problems: list[str]
+    projects: list[ProjectHealth]
+
+
+@route("GET", "/v1/health", access=Access.READ, tag="Health", gives=DeploymentHealth)
+def health(call: Call, _: Nothing) -> DeploymentHealth:
     """Tell whether everything can be reached.
 
     The answer is 200 either way: ``status`` says how it stands. For each project the secret is
@@ -38,7 +77,7 @@ def health(call: Call, _: models.Nothing) -> models.DeploymentHealth:
     """
     services, settings = call.container.services, call.container.settings
     problems: list[str] = []
-    projects: list[models.ProjectHealth] = []
+    projects: list[ProjectHealth] = []
     policy_version = ""
     try:
         document, policy_version = call.policy()
@@ -48,7 +87,7 @@ def health(call: Call, _: models.Nothing) -> models.DeploymentHealth:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             projects = list(pool.map(lambda each: _project(call, each), document.projects))
     fine = not problems and not any(project.problems for project in projects)
-    return models.DeploymentHealth(
+    return DeploymentHealth(
         status="pass" if fine else "fail",
         at=call.now,
         stack=settings.stack_name,
@@ -61,12 +100,12 @@ def health(call: Call, _: models.Nothing) -> models.DeploymentHealth:
     )
 
 
-def _project(call: Call, project: Project) -> models.ProjectHealth:
+def _project(call: Call, project: Project) -> ProjectHealth:
     problems: list[str] = []
     ledger = call.container.services.ledger_of(project.name)
     readable, pinecone = _pinecone(call, project, problems)
     writable, last_runs = _ledger(call, ledger, problems)
-    return models.ProjectHealth(
+    return ProjectHealth(
         name=project.name,
         secret=readable,
         pinecone=pinecone,
@@ -94,8 +133,8 @@ def _pinecone(call: Call, project: Project, problems: list[str]) -> tuple[_Reach
 
 def _ledger(
     call: Call, ledger: Ledger, problems: list[str]
-) -> tuple[_Check, dict[str, models.LastRun | None]]:
-    last_runs: dict[str, models.LastRun | None] = {}
+) -> tuple[_Check, dict[RunKind, LastRun | None]]:
+    last_runs: dict[RunKind, LastRun | None] = {}
     try:
         _write(ledger, call)
         for kind in RunKind:
@@ -107,10 +146,8 @@ def _ledger(
     return "pass", last_runs
 
 
-def _last(run: Run) -> models.LastRun:
-    return models.LastRun(
-        run_id=run.run_id, state=run.state, time=run.time, finished_at=run.finished_at
-    )
+def _last(run: Run) -> LastRun:
+    return LastRun(run_id=run.run_id, state=run.state, time=run.time, finished_at=run.finished_at)
 
 
 def _write(ledger: Ledger, call: Call) -> None:

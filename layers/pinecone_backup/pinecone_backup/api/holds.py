@@ -2,13 +2,70 @@
 
 from __future__ import annotations
 
-from pinecone_backup.api import models, views
-from pinecone_backup.api.cursors import page_of
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AwareDatetime, Field
+
+from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.models import (
+    Input,
+    Nothing,
+    Output,
+    PageQuery,
+    Pagination,
+    Reason,
+    WithReason,
+)
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import SubjectUnknown
+from pinecone_backup.records import HoldScope
 from pinecone_backup.usecases.requests import holds
 
+if TYPE_CHECKING:
+    from pinecone_backup import records
+
 _TAG = "Holds"
+
+
+class Hold(Output):
+    """Somebody's word that a backup, or all of an index, must stay."""
+
+    hold_id: str
+    scope: HoldScope
+    target: str
+    reason: str
+    placed_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    released_at: datetime | None
+    released_by: str
+    release_reason: str
+    active: bool
+
+
+class PlaceHold(Input):
+    """What must stay, why, and until when."""
+
+    scope: HoldScope
+    target: Annotated[str, Field(min_length=1, max_length=128)]
+    """A backup id, or an index name: then every backup of every index of that name."""
+    reason: Reason
+    expires_at: AwareDatetime | None = None
+
+
+class HoldsQuery(PageQuery):
+    """Which holds."""
+
+    active: bool = False
+    """Only those in force."""
+
+
+class HoldList(Output):
+    """A page of holds, the newest first."""
+
+    data: list[Hold]
+    pagination: Pagination | None
 
 
 @route(
@@ -16,12 +73,12 @@ _TAG = "Holds"
     "/v1/projects/{project}/holds",
     access=Access.OPERATE,
     tag=_TAG,
-    takes=models.PlaceHold,
-    gives=models.Hold,
+    takes=PlaceHold,
+    gives=Hold,
     status=201,
     problems=("not-found", "rule-forbids"),
 )
-def place_hold(call: Call, request: models.PlaceHold) -> models.Hold:
+def place_hold(call: Call, request: PlaceHold) -> Hold:
     """Hold a backup, or every backup of an index: nothing deletes it until the hold ends."""
     hold = holds.place_hold(
         call.ledger(),
@@ -34,7 +91,7 @@ def place_hold(call: Call, request: models.PlaceHold) -> models.Hold:
         expires_at=request.expires_at,
     )
     call.locate("holds", hold.hold_id)
-    return views.hold_view(hold, call.now)
+    return hold_view(hold, call.now)
 
 
 @route(
@@ -42,11 +99,11 @@ def place_hold(call: Call, request: models.PlaceHold) -> models.Hold:
     "/v1/projects/{project}/holds",
     access=Access.READ,
     tag=_TAG,
-    takes=models.HoldsQuery,
-    gives=models.HoldList,
+    takes=HoldsQuery,
+    gives=HoldList,
     problems=("not-found",),
 )
-def list_holds(call: Call, query: models.HoldsQuery) -> models.HoldList:
+def list_holds(call: Call, query: HoldsQuery) -> HoldList:
     """List holds, the newest first; those that ended too, unless ``active``."""
     rows, cursor = page_of(
         holds.list_holds(call.ledger(), now=call.now, active_only=query.active),
@@ -54,9 +111,9 @@ def list_holds(call: Call, query: models.HoldsQuery) -> models.HoldList:
         limit=query.limit,
         cursor=query.paginationToken,
     )
-    return models.HoldList(
-        data=[views.hold_view(hold, call.now) for hold in rows],
-        pagination=views.pagination(cursor),
+    return HoldList(
+        data=[hold_view(hold, call.now) for hold in rows],
+        pagination=pagination(cursor),
     )
 
 
@@ -65,14 +122,14 @@ def list_holds(call: Call, query: models.HoldsQuery) -> models.HoldList:
     "/v1/projects/{project}/holds/{hold_id}",
     access=Access.READ,
     tag=_TAG,
-    gives=models.Hold,
+    gives=Hold,
     problems=("not-found",),
 )
-def describe_hold(call: Call, _: models.Nothing) -> models.Hold:
+def describe_hold(call: Call, _: Nothing) -> Hold:
     """Describe a hold."""
     for hold in call.ledger().holds():
         if hold.hold_id == call.path["hold_id"]:
-            return views.hold_view(hold, call.now)
+            return hold_view(hold, call.now)
     raise SubjectUnknown(f"Project {call.path['project']} has no hold {call.path['hold_id']!r}")
 
 
@@ -81,13 +138,30 @@ def describe_hold(call: Call, _: models.Nothing) -> models.Hold:
     "/v1/projects/{project}/holds/{hold_id}/release",
     access=Access.DESTROY,
     tag=_TAG,
-    takes=models.WithReason,
-    gives=models.Hold,
+    takes=WithReason,
+    gives=Hold,
     problems=("not-found", "rule-forbids"),
 )
-def release_hold(call: Call, request: models.WithReason) -> models.Hold:
+def release_hold(call: Call, request: WithReason) -> Hold:
     """Release a hold: what it protected may go again."""
     hold = holds.release_hold(
         call.ledger(), call.path["hold_id"], who=call.actor, reason=request.reason, now=call.now
     )
-    return views.hold_view(hold, call.now)
+    return hold_view(hold, call.now)
+
+
+def hold_view(hold: records.Hold, now: datetime) -> Hold:
+    """A hold, and whether it protects now."""
+    return Hold(
+        hold_id=hold.hold_id,
+        scope=hold.scope,
+        target=hold.target,
+        reason=hold.reason,
+        placed_by=hold.placed_by,
+        created_at=hold.created_at,
+        expires_at=hold.expires_at,
+        released_at=hold.released_at,
+        released_by=hold.released_by,
+        release_reason=hold.release_reason,
+        active=hold.active(now),
+    )

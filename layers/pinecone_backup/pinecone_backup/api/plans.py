@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pinecone_backup.api import models, views
-from pinecone_backup.api.cursors import page_of
+from pydantic import AwareDatetime
+
+from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination, Reason
 from pinecone_backup.api.routes import Access, Call, route
-from pinecone_backup.api.runs import request_run
+from pinecone_backup.api.runs import Run, request_run
 from pinecone_backup.errors import RuleForbids, SubjectUnknown
 from pinecone_backup.model import RunKind
+from pinecone_backup.records import PlanState
 from pinecone_backup.rules.plan import Plan
 from pinecone_backup.usecases.approvals import approve_plan as approve
 from pinecone_backup.usecases.approvals import refuse_to_execute
@@ -25,16 +28,55 @@ APPROVAL_LASTS = timedelta(days=1)
 LONGEST_APPROVAL = timedelta(days=30)
 
 
+class PlanSummary(Output):
+    """A prune plan, in short."""
+
+    digest: str
+    state: PlanState
+    policy_version: str
+    created_at: datetime
+    run_id: str
+    delete_count: int
+    keep_count: int
+    bytes_freed: int
+    waits_because: str
+    approved_by: str
+    approved_reason: str
+    approved_at: datetime | None
+    approval_expires_at: datetime | None
+
+
+class PlanList(Output):
+    """A page of plans, the newest first."""
+
+    data: list[PlanSummary]
+    pagination: Pagination | None
+
+
+class PlanDetails(PlanSummary):
+    """A prune plan: every backup with its fate and the reasons."""
+
+    plan: Plan
+
+
+class ApprovePlan(Input):
+    """Somebody read the plan and says that what it names may go."""
+
+    reason: Reason
+    until: AwareDatetime | None = None
+    """When the approval ends: within 30 days; a day from now unless given."""
+
+
 @route(
     "GET",
     "/v1/projects/{project}/plans",
     access=Access.READ,
     tag=_TAG,
-    takes=models.PageQuery,
-    gives=models.PlanList,
+    takes=PageQuery,
+    gives=PlanList,
     problems=("not-found",),
 )
-def list_plans(call: Call, query: models.PageQuery) -> models.PlanList:
+def list_plans(call: Call, query: PageQuery) -> PlanList:
     """List the prune plans of the last 90 days, the newest first."""
     rows, cursor = page_of(
         call.ledger().plans(limit=_REACH),
@@ -42,9 +84,9 @@ def list_plans(call: Call, query: models.PageQuery) -> models.PlanList:
         limit=query.limit,
         cursor=query.paginationToken,
     )
-    return models.PlanList(
-        data=[models.PlanSummary(**_fields(record)) for record in rows],
-        pagination=views.pagination(cursor),
+    return PlanList(
+        data=[PlanSummary(**_fields(record)) for record in rows],
+        pagination=pagination(cursor),
     )
 
 
@@ -53,10 +95,10 @@ def list_plans(call: Call, query: models.PageQuery) -> models.PlanList:
     "/v1/projects/{project}/plans/{digest}",
     access=Access.READ,
     tag=_TAG,
-    gives=models.PlanDetails,
+    gives=PlanDetails,
     problems=("not-found",),
 )
-def describe_plan(call: Call, _: models.Nothing) -> models.PlanDetails:
+def describe_plan(call: Call, _: Nothing) -> PlanDetails:
     """Describe a plan: every backup, what is to become of it, and why."""
     record = _record(call)
     try:
@@ -66,7 +108,7 @@ def describe_plan(call: Call, _: models.Nothing) -> models.PlanDetails:
             f"The text of plan {record.digest[:12]} is not stored any more",
             next_step="Start a prune run: it makes a new plan.",
         ) from None
-    return models.PlanDetails(**_fields(record), plan=plan)
+    return PlanDetails(**_fields(record), plan=plan)
 
 
 @route(
@@ -74,11 +116,11 @@ def describe_plan(call: Call, _: models.Nothing) -> models.PlanDetails:
     "/v1/projects/{project}/plans/{digest}/approve",
     access=Access.DESTROY,
     tag=_TAG,
-    takes=models.ApprovePlan,
-    gives=models.PlanSummary,
+    takes=ApprovePlan,
+    gives=PlanSummary,
     problems=("not-found", "approval-refused", "rule-forbids"),
 )
-def approve_plan(call: Call, request: models.ApprovePlan) -> models.PlanSummary:
+def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
     """Approve a plan: what it names may be deleted.
 
     The next prune carries it out, as far as what it names is still to go then.
@@ -100,7 +142,7 @@ def approve_plan(call: Call, request: models.ApprovePlan) -> models.PlanSummary:
         until=until,
         now=call.now,
     )
-    return models.PlanSummary(**_fields(record))
+    return PlanSummary(**_fields(record))
 
 
 @route(
@@ -108,11 +150,11 @@ def approve_plan(call: Call, request: models.ApprovePlan) -> models.PlanSummary:
     "/v1/projects/{project}/plans/{digest}/execute",
     access=Access.DESTROY,
     tag=_TAG,
-    gives=models.Run,
+    gives=Run,
     status=202,
     problems=("not-found", "approval-refused"),
 )
-def execute_plan(call: Call, _: models.Nothing) -> models.Run:
+def execute_plan(call: Call, _: Nothing) -> Run:
     """Start a prune run that carries out an approved plan now.
 
     A deployment whose ``PruneMode`` is ``dry_run`` carries out none.
@@ -132,4 +174,4 @@ def _record(call: Call) -> PlanRecord:
 
 
 def _fields(record: PlanRecord) -> dict[str, object]:
-    return {name: getattr(record, name) for name in models.PlanSummary.model_fields}
+    return {name: getattr(record, name) for name in PlanSummary.model_fields}

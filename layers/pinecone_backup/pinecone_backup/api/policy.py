@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pinecone_backup.api import models
+from pydantic import Field
+
+from pinecone_backup.api.models import Input, Nothing, Output
 from pinecone_backup.api.problems import FieldError, ProblemError
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.model import RunTime
+from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.rules.policy import validate_policy as validated
 from pinecone_backup.usecases.present import present_facts
 
@@ -16,17 +20,90 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pinecone_backup.rules.plan import PlanItem
-    from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.rules.preview import PreviewDay
 
 _TAG = "Policy"
 
 
-@route("GET", "/v1/policy", access=Access.READ, tag=_TAG, gives=models.CurrentPolicy)
-def describe_policy(call: Call, _: models.Nothing) -> models.CurrentPolicy:
+class CurrentPolicy(Output):
+    """The policy document in force."""
+
+    policy_version: str
+    document: PolicyDocument
+
+
+class ValidatePolicy(Input):
+    """A policy document to look over."""
+
+    document: dict[str, Any]
+
+
+class PolicyError(Output):
+    """One thing wrong in a policy document."""
+
+    path: str
+    detail: str
+
+
+class PolicyValidity(Output):
+    """Whether a policy document could be stored as it is."""
+
+    valid: bool
+    errors: list[PolicyError]
+
+
+class PreviewPolicy(Input):
+    """A policy document to try on the project, on paper."""
+
+    document: dict[str, Any] | None = None
+    """The one in force unless given."""
+    days: Annotated[int, Field(ge=0, le=90)] = 7
+    """How many days after today."""
+
+
+class PreviewedBackup(Output):
+    """A backup with its reasons."""
+
+    backup_id: str
+    index_name: str
+    name: str | None
+    created_at: datetime | None
+    reasons: list[str]
+
+
+class PreviewedDay(Output):
+    """What one day's prune would do."""
+
+    at: datetime
+    created: int
+    kept: int
+    size_bytes: int
+    deleted: list[PreviewedBackup]
+    waits: str
+
+
+class SteadyState(Output):
+    """What an index comes to hold in the long run; null: it grows for ever."""
+
+    index_name: str
+    policy: str
+    count: int | None
+    size_bytes: int | None
+
+
+class PolicyPreview(Output):
+    """What a policy document would keep and delete."""
+
+    days: list[PreviewedDay]
+    kept_today: list[PreviewedBackup]
+    steady: list[SteadyState]
+
+
+@route("GET", "/v1/policy", access=Access.READ, tag=_TAG, gives=CurrentPolicy)
+def describe_policy(call: Call, _: Nothing) -> CurrentPolicy:
     """Give the policy document in force, and its version."""
     document, policy_version = call.policy()
-    return models.CurrentPolicy(policy_version=policy_version, document=document)
+    return CurrentPolicy(policy_version=policy_version, document=document)
 
 
 @route(
@@ -34,21 +111,21 @@ def describe_policy(call: Call, _: models.Nothing) -> models.CurrentPolicy:
     "/v1/policy/validate",
     access=Access.OPERATE,
     tag=_TAG,
-    takes=models.ValidatePolicy,
-    gives=models.PolicyValidity,
+    takes=ValidatePolicy,
+    gives=PolicyValidity,
     changes=False,
 )
-def validate_policy(call: Call, request: models.ValidatePolicy) -> models.PolicyValidity:
+def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
     """Look a policy document over: every error at once. Nothing is stored."""
     del call
     try:
         validated(request.document)
     except PolicyInvalid as error:
-        return models.PolicyValidity(
+        return PolicyValidity(
             valid=False,
-            errors=[models.PolicyError(path=path, detail=said) for path, said in error.errors],
+            errors=[PolicyError(path=path, detail=said) for path, said in error.errors],
         )
-    return models.PolicyValidity(valid=True, errors=[])
+    return PolicyValidity(valid=True, errors=[])
 
 
 @route(
@@ -56,12 +133,12 @@ def validate_policy(call: Call, request: models.ValidatePolicy) -> models.Policy
     "/v1/projects/{project}/policy/preview",
     access=Access.OPERATE,
     tag=_TAG,
-    takes=models.PreviewPolicy,
-    gives=models.PolicyPreview,
+    takes=PreviewPolicy,
+    gives=PolicyPreview,
     changes=False,
     problems=("not-found",),
 )
-def preview_policy(call: Call, request: models.PreviewPolicy) -> models.PolicyPreview:
+def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
     """Tell what a policy document would keep and delete of the project, day by day.
 
     Nothing is stored and nothing is deleted.
@@ -80,11 +157,11 @@ def preview_policy(call: Call, request: models.PreviewPolicy) -> models.PolicyPr
         time=RunTime(scheduled_at=call.now, actual=call.now),
     )
     seen = preview(facts, days=request.days)
-    return models.PolicyPreview(
+    return PolicyPreview(
         days=[_day(day) for day in seen.days],
         kept_today=_items(seen.days[0].kept),
         steady=[
-            models.SteadyState(
+            SteadyState(
                 index_name=each.index_name,
                 policy=each.policy,
                 count=each.count,
@@ -110,8 +187,8 @@ def _given(document: Mapping[str, object]) -> PolicyDocument:
         ) from None
 
 
-def _day(day: PreviewDay) -> models.PreviewedDay:
-    return models.PreviewedDay(
+def _day(day: PreviewDay) -> PreviewedDay:
+    return PreviewedDay(
         at=day.at,
         created=day.created,
         kept=day.count,
@@ -121,9 +198,9 @@ def _day(day: PreviewDay) -> models.PreviewedDay:
     )
 
 
-def _items(items: Iterable[PlanItem]) -> list[models.PreviewedBackup]:
+def _items(items: Iterable[PlanItem]) -> list[PreviewedBackup]:
     return [
-        models.PreviewedBackup(
+        PreviewedBackup(
             backup_id=item.backup_id,
             index_name=item.index_name,
             name=item.name,

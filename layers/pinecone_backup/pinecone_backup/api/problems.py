@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pinecone_backup.api.models import Output
 from pinecone_backup.errors import (
     AnswerMalformed,
     ApprovalRefused,
@@ -165,6 +166,41 @@ class ProblemError(Exception):
         self.next_step = next_step
         self.errors = tuple(errors)
         self.headers = headers or {}
+
+
+class ProblemField(Output):
+    """One thing wrong with a request."""
+
+    pointer: str
+    """``#/name`` in the body, ``query:limit``, ``path:project`` or ``header:Idempotency-Key``."""
+    detail: str
+
+
+class PineconeAnswer(Output):
+    """What Pinecone said, where it was Pinecone."""
+
+    operation: str
+    status: int | None
+    request_id: str | None
+
+
+class Problem(Output):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    """A URN that never changes its meaning."""
+    title: str
+    status: int
+    detail: str
+    instance: str
+    """The request's path."""
+    request_id: str
+    next_step: str
+    """What to do about it; empty when nothing is needed."""
+    errors: list[ProblemField] | None = None
+    rule: str | None = None
+    """The rule that forbids it."""
+    pinecone: PineconeAnswer | None = None
 
 
 def problem_of(error: BackupError) -> ProblemError:

@@ -4,22 +4,62 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pinecone_backup.api import models
+from pinecone_backup.api.models import Nothing, Output
 from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.model import IndexKind
+from pinecone_backup.rules.policy import AssignedBy
 
 if TYPE_CHECKING:
-    from pinecone_backup.model import Index
+    from pinecone_backup import model
     from pinecone_backup.rules.policy import Project
 
 _TAG = "Projects and indexes"
 
 
-@route("GET", "/v1/projects", access=Access.READ, tag=_TAG, gives=models.ProjectList)
-def list_projects(call: Call, _: models.Nothing) -> models.ProjectList:
+class KnownProject(Output):
+    """A Pinecone project of the policy document."""
+
+    name: str
+    secret: str
+    """The name of the secret that holds its API key."""
+    quota: int
+
+
+class ProjectList(Output):
+    """The projects of the policy document."""
+
+    data: list[KnownProject]
+    unnamed: list[str]
+    """Projects that the ledger knows and the policy does not name any more."""
+
+
+class Index(Output):
+    """An active index."""
+
+    name: str
+    kind: IndexKind
+    state: str
+    ready: bool
+    tags: dict[str, str]
+    deletion_protection: bool
+    source_backup_id: str | None
+    policy: str | None
+    """The policy that decides about it, by name."""
+    assigned_by: AssignedBy
+
+
+class IndexList(Output):
+    """The project's indexes; this listing has no pages."""
+
+    data: list[Index]
+
+
+@route("GET", "/v1/projects", access=Access.READ, tag=_TAG, gives=ProjectList)
+def list_projects(call: Call, _: Nothing) -> ProjectList:
     """List the projects that the policy document names."""
     document, _version = call.policy()
     named = {project.name for project in document.projects}
-    return models.ProjectList(
+    return ProjectList(
         data=[_project(call, project) for project in document.projects],
         unnamed=[name for name in call.container.services.projects.known() if name not in named],
     )
@@ -30,10 +70,10 @@ def list_projects(call: Call, _: models.Nothing) -> models.ProjectList:
     "/v1/projects/{project}",
     access=Access.READ,
     tag=_TAG,
-    gives=models.KnownProject,
+    gives=KnownProject,
     problems=("not-found",),
 )
-def describe_project(call: Call, _: models.Nothing) -> models.KnownProject:
+def describe_project(call: Call, _: Nothing) -> KnownProject:
     """Describe a project."""
     return _project(call, call.project())
 
@@ -43,14 +83,12 @@ def describe_project(call: Call, _: models.Nothing) -> models.KnownProject:
     "/v1/projects/{project}/indexes",
     access=Access.READ,
     tag=_TAG,
-    gives=models.IndexList,
+    gives=IndexList,
     problems=("not-found",),
 )
-def list_indexes(call: Call, _: models.Nothing) -> models.IndexList:
+def list_indexes(call: Call, _: Nothing) -> IndexList:
     """List the project's active indexes, each with the policy that decides about it."""
-    return models.IndexList(
-        data=[_index(call, index) for index in call.control_plane().list_indexes()]
-    )
+    return IndexList(data=[_index(call, index) for index in call.control_plane().list_indexes()])
 
 
 @route(
@@ -58,25 +96,25 @@ def list_indexes(call: Call, _: models.Nothing) -> models.IndexList:
     "/v1/projects/{project}/indexes/{index_name}",
     access=Access.READ,
     tag=_TAG,
-    gives=models.Index,
+    gives=Index,
     problems=("not-found",),
 )
-def describe_index(call: Call, _: models.Nothing) -> models.Index:
+def describe_index(call: Call, _: Nothing) -> Index:
     """Describe an index, with the policy that decides about it."""
     return _index(call, call.control_plane().describe_index(call.path["index_name"]))
 
 
-def _project(call: Call, project: Project) -> models.KnownProject:
+def _project(call: Call, project: Project) -> KnownProject:
     prefix = call.container.settings.project_secret_prefix
-    return models.KnownProject(
+    return KnownProject(
         name=project.name, secret=f"{prefix}{project.secret_name}", quota=project.quota
     )
 
 
-def _index(call: Call, index: Index) -> models.Index:
+def _index(call: Call, index: model.Index) -> Index:
     document, _version = call.policy()
     assigned = document.assigned(call.path["project"], index.name, index.tags)
-    return models.Index(
+    return Index(
         name=index.name,
         kind=index.kind,
         state=index.state,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from pinecone_backup.api import models
+from pinecone_backup.api.models import Nothing, Output
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import SubjectUnknown
 from pinecone_backup.report.model import Report
 
 _TAG = "Reports"
 _LINK_LIVES = timedelta(minutes=15)
+
+
+class ReportPage(Output):
+    """A link to the HTML page of a report."""
+
+    url: str
+    expires_at: datetime
 
 
 @route(
@@ -21,7 +28,7 @@ _LINK_LIVES = timedelta(minutes=15)
     gives=Report,
     problems=("not-found",),
 )
-def describe_latest_report(call: Call, _: models.Nothing) -> Report:
+def describe_latest_report(call: Call, _: Nothing) -> Report:
     """Give the latest audit's report."""
     return _report(call)
 
@@ -31,17 +38,17 @@ def describe_latest_report(call: Call, _: models.Nothing) -> Report:
     "/v1/projects/{project}/reports/latest/page",
     access=Access.READ,
     tag=_TAG,
-    gives=models.ReportPage,
+    gives=ReportPage,
     problems=("not-found",),
 )
-def link_latest_report_page(call: Call, _: models.Nothing) -> models.ReportPage:
+def link_latest_report_page(call: Call, _: Nothing) -> ReportPage:
     """Give a link to the latest report as an HTML page.
 
     Whoever has the link can open the page, for 15 minutes.
     """
     report = _report(call)
     link = call.container.objects.link(_key(report.project, "html"), expires_in=_LINK_LIVES)
-    return models.ReportPage(url=link, expires_at=call.now + _LINK_LIVES)
+    return ReportPage(url=link, expires_at=call.now + _LINK_LIVES)
 
 
 def _report(call: Call) -> Report:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pinecone_backup.api import models, views
-from pinecone_backup.api.cursors import page_of, read_cursor, write_cursor
+from pydantic import Field
+
+from pinecone_backup.api.cursors import page_of, pagination, read_cursor, write_cursor
+from pinecone_backup.api.models import NAME, Input, Nothing, Output, PageQuery, Pagination
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
 from pinecone_backup.errors import NotFound
 from pinecone_backup.model import RunKind
@@ -14,10 +17,67 @@ from pinecone_backup.usecases.requests.restore import restore
 from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
-    from pinecone_backup.model import RestoreJob
+    from pinecone_backup import model
     from pinecone_backup.records import RestoreRecord
 
 _TAG = "Restores"
+
+
+class Restore(Input):
+    """The index to create from a backup."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    tags: (
+        Annotated[
+            dict[
+                Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")],
+                Annotated[str, Field(max_length=120)],
+            ],
+            Field(max_length=20),
+        ]
+        | None
+    ) = None
+    """The backup's tags unless given."""
+    deletion_protection: Literal["enabled", "disabled"] = "disabled"
+    read_capacity: dict[str, Any] | None = None
+    """As Pinecone's API takes it; on demand unless given."""
+
+
+class RestoreStarted(Output):
+    """A restore under way."""
+
+    restore_job_id: str
+    index_id: str
+
+
+class RestoreJob(Output):
+    """A restore job as Pinecone tells it, and who started it through us."""
+
+    restore_job_id: str
+    backup_id: str
+    target_index_name: str
+    target_index_id: str
+    status: str
+    """``Pending``, ``Completed``, ``Failed``, ``Cancelled``; ``Gone`` when Pinecone forgot it."""
+    created_at: datetime | None
+    completed_at: datetime | None
+    percent_complete: int | None
+    started_by: str
+    """Empty when it was not started through us."""
+
+
+class RestoreJobList(Output):
+    """A page of restore jobs."""
+
+    data: list[RestoreJob]
+    pagination: Pagination | None
+
+
+class RestoreJobsQuery(PageQuery):
+    """Which restore jobs."""
+
+    source: Literal["pinecone", "ledger"] = "pinecone"
+    """Pinecone's own listing leaves out some; the ledger has all that were started through us."""
 
 
 @route(
@@ -25,12 +85,12 @@ _TAG = "Restores"
     "/v1/projects/{project}/backups/{backup_id}/create-index",
     access=Access.OPERATE,
     tag=_TAG,
-    takes=models.Restore,
-    gives=models.RestoreStarted,
+    takes=Restore,
+    gives=RestoreStarted,
     status=202,
     problems=("not-found", "rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
 )
-def create_index_from_backup(call: Call, request: models.Restore) -> models.RestoreStarted:
+def create_index_from_backup(call: Call, request: Restore) -> RestoreStarted:
     """Create an index from a backup.
 
     A name that an index has is refused: a restore never overwrites one. The restore goes on
@@ -47,7 +107,7 @@ def create_index_from_backup(call: Call, request: models.Restore) -> models.Rest
         read_capacity=request.read_capacity,
     )
     call.locate("restore-jobs", record.job_id)
-    return models.RestoreStarted(restore_job_id=record.job_id, index_id=record.target_index_id)
+    return RestoreStarted(restore_job_id=record.job_id, index_id=record.target_index_id)
 
 
 @route(
@@ -55,11 +115,11 @@ def create_index_from_backup(call: Call, request: models.Restore) -> models.Rest
     "/v1/projects/{project}/restore-jobs",
     access=Access.READ,
     tag=_TAG,
-    takes=models.RestoreJobsQuery,
-    gives=models.RestoreJobList,
+    takes=RestoreJobsQuery,
+    gives=RestoreJobList,
     problems=("not-found",),
 )
-def list_restore_jobs(call: Call, query: models.RestoreJobsQuery) -> models.RestoreJobList:
+def list_restore_jobs(call: Call, query: RestoreJobsQuery) -> RestoreJobList:
     """List restore jobs: as Pinecone lists them, or those that were started through us."""
     listing = f"{call.listing}?source={query.source}"
     records = {record.job_id: record for record in call.ledger().restores()}
@@ -75,7 +135,7 @@ def list_restore_jobs(call: Call, query: models.RestoreJobsQuery) -> models.Rest
         )
         cursor = write_cursor(listing, page.next_token) if page.next_token else None
         shown = [_job(job, records.get(job.job_id)) for job in page.items]
-    return models.RestoreJobList(data=shown, pagination=views.pagination(cursor))
+    return RestoreJobList(data=shown, pagination=pagination(cursor))
 
 
 @route(
@@ -83,10 +143,10 @@ def list_restore_jobs(call: Call, query: models.RestoreJobsQuery) -> models.Rest
     "/v1/projects/{project}/restore-jobs/{job_id}",
     access=Access.READ,
     tag=_TAG,
-    gives=models.RestoreJob,
+    gives=RestoreJob,
     problems=("not-found",),
 )
-def describe_restore_job(call: Call, _: models.Nothing) -> models.RestoreJob:
+def describe_restore_job(call: Call, _: Nothing) -> RestoreJob:
     """Describe a restore job; one of ours also when Pinecone does not know it any more."""
     ledger, job_id = call.ledger(), call.path["job_id"]
     record = next((each for each in ledger.restores() if each.job_id == job_id), None)
@@ -102,8 +162,8 @@ def describe_restore_job(call: Call, _: models.Nothing) -> models.RestoreJob:
     return _job(job, record)
 
 
-def _job(job: RestoreJob, record: RestoreRecord | None) -> models.RestoreJob:
-    return models.RestoreJob(
+def _job(job: model.RestoreJob, record: RestoreRecord | None) -> RestoreJob:
+    return RestoreJob(
         restore_job_id=job.job_id,
         backup_id=job.backup_id,
         target_index_name=job.target_index_name,
@@ -116,8 +176,8 @@ def _job(job: RestoreJob, record: RestoreRecord | None) -> models.RestoreJob:
     )
 
 
-def _remembered(record: RestoreRecord) -> models.RestoreJob:
-    return models.RestoreJob(
+def _remembered(record: RestoreRecord) -> RestoreJob:
+    return RestoreJob(
         restore_job_id=record.job_id,
         backup_id=record.backup_id,
         target_index_name=record.target_index_name,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.api import models, views
-from pinecone_backup.api.cursors import page_of
+from pinecone_backup import records
+from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import StoreUnavailable, SubjectUnknown
 from pinecone_backup.model import RunKind, TriggerKind
-from pinecone_backup.records import Run, RunState
+from pinecone_backup.records import RunState
 from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
@@ -21,17 +23,53 @@ _REACH = 1_000
 """So many of the newest runs can be listed; older ones are found by their ids."""
 
 
+class Run(Output):
+    """One execution of create, prune or audit."""
+
+    run_id: str
+    kind: RunKind
+    trigger: TriggerKind
+    actor: str
+    state: RunState
+    time: datetime
+    """Selects slots and retention buckets."""
+    started_at: datetime
+    finished_at: datetime | None
+    policy_version: str
+    summary: dict[str, Any]
+    error: str
+
+
+class RunList(Output):
+    """A page of runs, the newest first."""
+
+    data: list[Run]
+    pagination: Pagination | None
+
+
+class StartRun(Input):
+    """A run to start. A prune started here plans and deletes nothing: see the plans."""
+
+    kind: RunKind
+
+
+class RunsQuery(PageQuery):
+    """Which runs."""
+
+    kind: RunKind | None = None
+
+
 @route(
     "POST",
     "/v1/projects/{project}/runs",
     access=Access.OPERATE,
     tag=_TAG,
-    takes=models.StartRun,
-    gives=models.Run,
+    takes=StartRun,
+    gives=Run,
     status=202,
     problems=("not-found",),
 )
-def start_run(call: Call, request: models.StartRun) -> models.Run:
+def start_run(call: Call, request: StartRun) -> Run:
     """Ask for a create, prune or audit run.
 
     The answer names the run, which starts within seconds: describe it to follow it. A prune that
@@ -47,11 +85,11 @@ def start_run(call: Call, request: models.StartRun) -> models.Run:
     "/v1/projects/{project}/runs",
     access=Access.READ,
     tag=_TAG,
-    takes=models.RunsQuery,
-    gives=models.RunList,
+    takes=RunsQuery,
+    gives=RunList,
     problems=("not-found",),
 )
-def list_runs(call: Call, query: models.RunsQuery) -> models.RunList:
+def list_runs(call: Call, query: RunsQuery) -> RunList:
     """List the newest thousand runs, the newest first."""
     runs = call.ledger().runs(kind=query.kind, limit=_REACH)
     rows, cursor = page_of(
@@ -60,7 +98,7 @@ def list_runs(call: Call, query: models.RunsQuery) -> models.RunList:
         limit=query.limit,
         cursor=query.paginationToken,
     )
-    return models.RunList(data=[_run(run) for run in rows], pagination=views.pagination(cursor))
+    return RunList(data=[_run(run) for run in rows], pagination=pagination(cursor))
 
 
 @route(
@@ -68,10 +106,10 @@ def list_runs(call: Call, query: models.RunsQuery) -> models.RunList:
     "/v1/projects/{project}/runs/{run_id}",
     access=Access.READ,
     tag=_TAG,
-    gives=models.Run,
+    gives=Run,
     problems=("not-found",),
 )
-def describe_run(call: Call, _: models.Nothing) -> models.Run:
+def describe_run(call: Call, _: Nothing) -> Run:
     """Describe a run: how it stands, and what it did."""
     run = call.ledger().run(call.path["run_id"])
     if run is None:
@@ -79,10 +117,10 @@ def describe_run(call: Call, _: models.Nothing) -> models.Run:
     return _run(run)
 
 
-def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> models.Run:
+def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run:
     """Record a run as requested, and ask for it on the bus."""
     ledger = call.ledger()
-    run = Run(
+    run = records.Run(
         run_id=new_run_id(kind, call.now),
         kind=kind,
         trigger=TriggerKind.API,
@@ -102,8 +140,8 @@ def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> mod
     return _run(run)
 
 
-def _run(run: Run) -> models.Run:
-    return models.Run(
+def _run(run: records.Run) -> Run:
+    return Run(
         run_id=run.run_id,
         kind=run.kind,
         trigger=run.trigger,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pinecone_backup.api import models, views
-from pinecone_backup.api.cursors import read_cursor, write_cursor
+from pydantic import Field
+
+from pinecone_backup.api.cursors import pagination, read_cursor, write_cursor
+from pinecone_backup.api.models import NAME, Input, Nothing, Output, PageQuery, Pagination, Reason
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
+from pinecone_backup.rules.policy import Frequency
 from pinecone_backup.usecases.requests import native_schedules
 
 if TYPE_CHECKING:
@@ -18,17 +22,93 @@ _ONE = "/v1/projects/{project}/backup-schedules/{schedule_id}"
 _OF_INDEX = "/v1/projects/{project}/indexes/{index_name}/backup-schedules"
 
 
+class Schedule(Output):
+    """One of Pinecone's own backup schedules."""
+
+    schedule_id: str
+    name: str
+    index_id: str
+    schedule_type: Literal["time-based"] = "time-based"
+    frequency: str
+    retention_expire_after_days: int
+    enabled: bool
+    next_scheduled_run: datetime | None
+    created_at: datetime | None
+
+
+class ScheduleList(Output):
+    """A page of native schedules."""
+
+    data: list[Schedule]
+    pagination: Pagination | None
+
+
+class ScheduleTiming(Input):
+    """How often."""
+
+    type: Literal["time-based"] = "time-based"
+    frequency: Frequency
+
+
+class ScheduleRetention(Input):
+    """How long its backups live."""
+
+    expire_after_days: Annotated[int, Field(ge=1, le=365)]
+
+
+class CreateSchedule(Input):
+    """A native schedule to create; it begins enabled."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    schedule: ScheduleTiming
+    retention: ScheduleRetention
+
+
+class UpdateSchedule(Input):
+    """What to change; what is left out stays."""
+
+    frequency: Frequency | None = None
+    retention: ScheduleRetention | None = None
+    """Not a shorter one: that expires backups."""
+    enabled: bool | None = None
+
+
+class ShortenRetention(Input):
+    """A shorter life for a native schedule's backups, also for those that exist."""
+
+    expire_after_days: Annotated[int, Field(ge=1, le=365)]
+    reason: Reason
+
+
+class ScheduleRun(Output):
+    """A backup that a native schedule made or plans."""
+
+    backup_id: str
+    name: str | None
+    source_index_id: str
+    status: str
+    created_at: datetime | None
+    scheduled_execution_at: datetime | None
+
+
+class ScheduleHistory(Output):
+    """A page of a native schedule's history."""
+
+    data: list[ScheduleRun]
+    pagination: Pagination | None
+
+
 @route(
     "POST",
     _OF_INDEX,
     access=Access.OPERATE,
     tag=_TAG,
-    takes=models.CreateSchedule,
-    gives=models.Schedule,
+    takes=CreateSchedule,
+    gives=Schedule,
     status=201,
     problems=("not-found", "conflict", *PINECONE_WRITES),
 )
-def create_backup_schedule(call: Call, request: models.CreateSchedule) -> models.Schedule:
+def create_backup_schedule(call: Call, request: CreateSchedule) -> Schedule:
     """Create a native schedule on an index; an index can have one that is enabled."""
     made = native_schedules.create_schedule(
         call.ledger(),
@@ -49,20 +129,18 @@ def create_backup_schedule(call: Call, request: models.CreateSchedule) -> models
     _OF_INDEX,
     access=Access.READ,
     tag=_TAG,
-    takes=models.PageQuery,
-    gives=models.ScheduleList,
+    takes=PageQuery,
+    gives=ScheduleList,
     problems=("not-found", "pinecone-plan"),
 )
-def list_backup_schedules(call: Call, query: models.PageQuery) -> models.ScheduleList:
+def list_backup_schedules(call: Call, query: PageQuery) -> ScheduleList:
     """List an index's native schedules, the paused ones included."""
     page = call.control_plane().native_schedules_page(
         call.path["index_name"],
         limit=query.limit,
         token=read_cursor(call.listing, query.paginationToken),
     )
-    return models.ScheduleList(
-        data=[_schedule(each) for each in page.items], pagination=_next(call, page)
-    )
+    return ScheduleList(data=[_schedule(each) for each in page.items], pagination=_next(call, page))
 
 
 @route(
@@ -70,10 +148,10 @@ def list_backup_schedules(call: Call, query: models.PageQuery) -> models.Schedul
     _ONE,
     access=Access.READ,
     tag=_TAG,
-    gives=models.Schedule,
+    gives=Schedule,
     problems=("not-found", "pinecone-plan"),
 )
-def describe_backup_schedule(call: Call, _: models.Nothing) -> models.Schedule:
+def describe_backup_schedule(call: Call, _: Nothing) -> Schedule:
     """Describe a native schedule."""
     return _schedule(call.control_plane().describe_native_schedule(call.path["schedule_id"]))
 
@@ -83,11 +161,11 @@ def describe_backup_schedule(call: Call, _: models.Nothing) -> models.Schedule:
     _ONE,
     access=Access.OPERATE,
     tag=_TAG,
-    takes=models.UpdateSchedule,
-    gives=models.Schedule,
+    takes=UpdateSchedule,
+    gives=Schedule,
     problems=("not-found", "conflict", "rule-forbids", *PINECONE_WRITES),
 )
-def update_backup_schedule(call: Call, request: models.UpdateSchedule) -> models.Schedule:
+def update_backup_schedule(call: Call, request: UpdateSchedule) -> Schedule:
     """Pause or resume a native schedule, or change its frequency or retention.
 
     Pinecone applies a shorter retention to backups that exist: that is a deletion, refused here
@@ -111,11 +189,11 @@ def update_backup_schedule(call: Call, request: models.UpdateSchedule) -> models
     _ONE + "/shorten-retention",
     access=Access.DESTROY,
     tag=_TAG,
-    takes=models.ShortenRetention,
-    gives=models.Schedule,
+    takes=ShortenRetention,
+    gives=Schedule,
     problems=("not-found", "conflict", *PINECONE_WRITES),
 )
-def shorten_retention(call: Call, request: models.ShortenRetention) -> models.Schedule:
+def shorten_retention(call: Call, request: ShortenRetention) -> Schedule:
     """Shorten a native schedule's retention: Pinecone expires its older backups."""
     changed = native_schedules.update_schedule(
         call.ledger(),
@@ -139,7 +217,7 @@ def shorten_retention(call: Call, request: models.ShortenRetention) -> models.Sc
     status=204,
     problems=("not-found", *PINECONE_WRITES),
 )
-def delete_backup_schedule(call: Call, _: models.Nothing) -> None:
+def delete_backup_schedule(call: Call, _: Nothing) -> None:
     """Delete a native schedule; the backups that it made stay, and still expire."""
     native_schedules.delete_schedule(
         call.ledger(), call.control_plane(), call.path["schedule_id"], who=call.actor, now=call.now
@@ -151,11 +229,11 @@ def delete_backup_schedule(call: Call, _: models.Nothing) -> None:
     _ONE + "/history",
     access=Access.READ,
     tag=_TAG,
-    takes=models.PageQuery,
-    gives=models.ScheduleHistory,
+    takes=PageQuery,
+    gives=ScheduleHistory,
     problems=("not-found", "pinecone-plan"),
 )
-def list_backup_schedule_history(call: Call, query: models.PageQuery) -> models.ScheduleHistory:
+def list_backup_schedule_history(call: Call, query: PageQuery) -> ScheduleHistory:
     """List the backups that a native schedule made, and the one that it plans."""
     page = call.control_plane().native_history_page(
         call.path["schedule_id"],
@@ -163,7 +241,7 @@ def list_backup_schedule_history(call: Call, query: models.PageQuery) -> models.
         token=read_cursor(call.listing, query.paginationToken),
     )
     runs = [
-        models.ScheduleRun(
+        ScheduleRun(
             backup_id=run.backup_id,
             name=run.name,
             source_index_id=run.index_id,
@@ -173,16 +251,16 @@ def list_backup_schedule_history(call: Call, query: models.PageQuery) -> models.
         )
         for run in page.items
     ]
-    return models.ScheduleHistory(data=runs, pagination=_next(call, page))
+    return ScheduleHistory(data=runs, pagination=_next(call, page))
 
 
-def _next(call: Call, page: Page[NativeSchedule] | Page[NativeRun]) -> models.Pagination | None:
+def _next(call: Call, page: Page[NativeSchedule] | Page[NativeRun]) -> Pagination | None:
     token = page.next_token
-    return views.pagination(write_cursor(call.listing, token) if token else None)
+    return pagination(write_cursor(call.listing, token) if token else None)
 
 
-def _schedule(schedule: NativeSchedule) -> models.Schedule:
-    return models.Schedule(
+def _schedule(schedule: NativeSchedule) -> Schedule:
+    return Schedule(
         schedule_id=schedule.schedule_id,
         name=schedule.name,
         index_id=schedule.index_id,

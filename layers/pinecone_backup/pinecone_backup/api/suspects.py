@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pinecone_backup.api import models, views
-from pinecone_backup.api.cursors import page_of
+from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.models import Output, PageQuery, Pagination, WithReason
 from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import counts_as_good
 from pinecone_backup.usecases.requests.suspects import accept_suspect as accept
 
@@ -18,16 +19,39 @@ _TAG = "Suspects"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+class Suspect(Output):
+    """A backup that is suspect, or was until somebody accepted it."""
+
+    backup_id: str
+    index_name: str
+    name: str | None
+    created_at: datetime | None
+    record_count: int | None
+    verdict: Verdict | None
+    verdict_reason: str
+    verdict_at: datetime | None
+    accepted_by: str
+    accepted_reason: str
+    accepted_at: datetime | None
+
+
+class SuspectList(Output):
+    """A page of suspects, the newest first."""
+
+    data: list[Suspect]
+    pagination: Pagination | None
+
+
 @route(
     "GET",
     "/v1/projects/{project}/suspects",
     access=Access.READ,
     tag=_TAG,
-    takes=models.PageQuery,
-    gives=models.SuspectList,
+    takes=PageQuery,
+    gives=SuspectList,
     problems=("not-found",),
 )
-def list_suspects(call: Call, query: models.PageQuery) -> models.SuspectList:
+def list_suspects(call: Call, query: PageQuery) -> SuspectList:
     """List the suspect backups, the newest first."""
     found = [
         record
@@ -38,9 +62,7 @@ def list_suspects(call: Call, query: models.PageQuery) -> models.SuspectList:
     rows, cursor = page_of(
         found, listing=call.listing, limit=query.limit, cursor=query.paginationToken
     )
-    return models.SuspectList(
-        data=[_suspect(record) for record in rows], pagination=views.pagination(cursor)
-    )
+    return SuspectList(data=[_suspect(record) for record in rows], pagination=pagination(cursor))
 
 
 @route(
@@ -48,11 +70,11 @@ def list_suspects(call: Call, query: models.PageQuery) -> models.SuspectList:
     "/v1/projects/{project}/suspects/{backup_id}/accept",
     access=Access.DESTROY,
     tag=_TAG,
-    takes=models.WithReason,
-    gives=models.Suspect,
+    takes=WithReason,
+    gives=Suspect,
     problems=("not-found", "rule-forbids"),
 )
-def accept_suspect(call: Call, request: models.WithReason) -> models.Suspect:
+def accept_suspect(call: Call, request: WithReason) -> Suspect:
     """Accept a suspect: it is good, and the measure for what comes after it.
 
     Older good backups may then go, which is why this needs the permission to destroy.
@@ -63,14 +85,14 @@ def accept_suspect(call: Call, request: models.WithReason) -> models.Suspect:
     return _suspect(record)
 
 
-def _suspect(record: BackupRecord) -> models.Suspect:
-    return models.Suspect(
+def _suspect(record: BackupRecord) -> Suspect:
+    return Suspect(
         backup_id=record.backup_id,
         index_name=record.index_name,
         name=record.name,
         created_at=record.created_at,
         record_count=record.record_count,
-        verdict=record.verdict or "",
+        verdict=record.verdict,
         verdict_reason=record.verdict_reason,
         verdict_at=record.verdict_at,
         accepted_by=record.accepted_by,

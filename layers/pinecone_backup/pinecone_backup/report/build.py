@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
+from pinecone_backup.figures import span
 from pinecone_backup.records import HoldScope, Severity
 from pinecone_backup.report.model import (
     BackupPoint,
@@ -28,7 +29,6 @@ from pinecone_backup.report.model import (
     Totals,
 )
 from pinecone_backup.rules.audit_facts import Protection
-from pinecone_backup.rules.controls import span
 from pinecone_backup.rules.plan import Action
 from pinecone_backup.rules.policy import AssignedBy
 from pinecone_backup.rules.slots import next_slot
@@ -266,7 +266,7 @@ def _index(
         max_age_seconds=int(policy.max_age.total_seconds()) if policy else None,
         next_slot=due,
         floor=policy.floor if policy else None,
-        counts=dict(Counter(str(entry.worth) for entry in index.entries)),
+        counts=dict(Counter(entry.worth for entry in index.entries)),
         size_bytes=_bytes(index.entries),
         earlier_backups=sum(len(incarnation.entries) for incarnation in index.namesakes),
         backups=tuple(
@@ -471,7 +471,7 @@ def _hold(hold: Hold, now: datetime) -> HoldLine:
         scope=hold.scope,
         target=hold.target,
         reason=hold.reason,
-        owner=hold.owner,
+        placed_by=hold.placed_by,
         created_at=hold.created_at,
         expires_at=hold.expires_at,
         active=hold.active(now),

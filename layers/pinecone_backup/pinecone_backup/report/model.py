@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
-from pinecone_backup.records import Severity
+from pinecone_backup.model import RunKind
+from pinecone_backup.records import DeletionState, HoldScope, RunState, Severity
 from pinecone_backup.rules.audit_facts import Protection
+from pinecone_backup.rules.findings import Control
+from pinecone_backup.rules.inventory import Origin, Worth
+from pinecone_backup.rules.policy import AssignedBy
+
+ControlId = Annotated[str, WithJsonSchema({"type": "string", "enum": list(Control)})]
+"""A finding of a control that another release watched is still shown: none is refused."""
 
 
 class Health(StrEnum):
@@ -32,7 +39,7 @@ class RestorePoint(_Part):
 
     backup_id: str
     name: str | None
-    origin: str
+    origin: Origin
     at: datetime
     age_seconds: int
     record_count: int | None
@@ -47,8 +54,8 @@ class BackupPoint(_Part):
     backup_id: str
     name: str | None
     at: datetime | None
-    worth: str
-    origin: str
+    worth: Worth
+    origin: Origin
     tier: str
     """The finest retention tier that keeps it: hourly, daily ... yearly, or empty."""
     goes: bool
@@ -79,7 +86,7 @@ class IndexReport(_Part):
     reason: str
     """One sentence."""
     policy: str | None
-    assigned_by: str
+    assigned_by: AssignedBy
     timezone: str
     incarnation: str | None
     first_seen_at: datetime
@@ -89,7 +96,7 @@ class IndexReport(_Part):
     max_age_seconds: int | None
     next_slot: datetime | None
     floor: int | None
-    counts: dict[str, int]
+    counts: dict[Worth, int]
     """Backups of this incarnation by worth."""
     size_bytes: int
     earlier_backups: int
@@ -101,7 +108,7 @@ class FindingLine(_Part):
     """One finding."""
 
     finding_id: str
-    control: str
+    control: ControlId
     severity: Severity
     subject: str
     title: str
@@ -151,7 +158,7 @@ class DeletionLine(_Part):
 
     backup_id: str
     index: str
-    state: str
+    state: DeletionState
     at: datetime
     actor: str
     reasons: tuple[str, ...]
@@ -163,8 +170,8 @@ class RunLine(_Part):
     """The last run of a kind."""
 
     run_id: str
-    kind: str
-    state: str
+    kind: RunKind
+    state: RunState
     at: datetime
     actor: str
     error: str
@@ -174,10 +181,10 @@ class HoldLine(_Part):
     """A hold that is not released."""
 
     hold_id: str
-    scope: str
+    scope: HoldScope
     target: str
     reason: str
-    owner: str
+    placed_by: str
     created_at: datetime
     expires_at: datetime | None
     active: bool

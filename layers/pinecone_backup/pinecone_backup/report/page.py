@@ -19,11 +19,12 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, StrictUndefined
 
+from pinecone_backup.figures import size, span
 from pinecone_backup.records import Severity
 from pinecone_backup.report.build import TIERS
 from pinecone_backup.report.model import Health
 from pinecone_backup.rules.audit_facts import Protection
-from pinecone_backup.rules.controls import QUOTA_ALARMS, QUOTA_WARNS, span
+from pinecone_backup.rules.controls import QUOTA_ALARMS, QUOTA_WARNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -167,7 +168,7 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        bytes=_bytes, count=_count, day=_day, span=_seconds, time=_time, tone=_TONES.__getitem__
+        bytes=size, count=_count, day=_day, span=_seconds, time=_time, tone=_TONES.__getitem__
     )
     source = resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source)
@@ -341,11 +342,3 @@ def _day(at: datetime) -> str:
 
 def _count(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}"
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:  # noqa: PLR2004 - the SI step
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.0f} TB"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pinecone_backup.model import Index, NativeSchedule
-    from pinecone_backup.records import Hold, IndexRecord
+    from pinecone_backup.records import Hold, IndexRecord, UnreadableItem
     from pinecone_backup.rules.forecast import Forecast
     from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory
     from pinecone_backup.rules.policy import Assigned, Orphans, Policy
@@ -119,6 +119,24 @@ class IndexFacts:
         entry = self.newest_good or self.newest_of_empty
         return now - (entry.at if entry and entry.at else self.record.first_seen_at)
 
+    @property
+    def newest_known_at(self) -> datetime | None:
+        """The time of the newest good backup that is known of, whether or not that is all (U1).
+
+        While the active incarnation is not known, that of any index of the name: the best that
+        there can be.
+        """
+        known = [self.incarnation] if self.incarnation else []
+        if self.record.index_id is None:
+            known += self.namesakes
+        times = [
+            entry.at
+            for incarnation in known
+            for entry in incarnation.entries
+            if entry.at is not None and (self.protects(entry) or self.rightly_empty(entry))
+        ]
+        return max(times, default=None)
+
     def protection(self, now: datetime) -> Protection:
         """How the index stands at ``clock``."""
         if self.assigned.by is AssignedBy.OPT_OUT:
@@ -142,6 +160,7 @@ class ProjectFacts:
     Attributes:
         indexes: The active indexes, by name.
         holds: All holds, the released ones included.
+        unreadable: Items of the ledger that cannot be read (rule U2).
         now: The actual time, UTC: ages and expiries go by it (rule T2).
         quota: Backups the project may hold.
         forecast: When that will be used up.
@@ -156,6 +175,7 @@ class ProjectFacts:
     forecast: Forecast
     orphans: Orphans
     holds: Sequence[Hold] = ()
+    unreadable: Sequence[UnreadableItem] = ()
 
     @property
     def used(self) -> int:

@@ -17,9 +17,11 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pinecone_backup.figures import span
 from pinecone_backup.model import words
 from pinecone_backup.records import HoldScope, Severity
 from pinecone_backup.rules.audit_facts import STUCK_AFTER, is_empty
+from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.rules.forecast import INTERVALS
 from pinecone_backup.rules.inventory import Origin, Worth
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 DELETION_TAKES = timedelta(hours=24)
 """A backup that is still listed this long after its deletion was accepted is stuck (G4)."""
+UNREAD_AUDITS = 2
+"""An index that so many audits in a row could not read is a finding (rule U1)."""
 NATIVE_GRACE = timedelta(hours=12)
 """How late the run of a native schedule may be before it is overdue."""
 QUOTA_WARNS, QUOTA_ALARMS = 80, 95
@@ -43,30 +47,42 @@ QUOTA_WARNS, QUOTA_ALARMS = 80, 95
 FORECAST_WARNS = timedelta(days=30)
 """A quota that will be reached within this is near."""
 
-_DAY = 86_400
-_UNITS = (("d", _DAY), ("h", 3_600), ("min", 60))
 _SHOWN_IDS = 5
 
 
 def evaluate(facts: ProjectFacts) -> list[Observation]:
     """Everything that is wrong, by every control."""
-    found = [seen for control in PROJECT_CONTROLS.values() for seen in control(facts)]
+    found = evaluate_project(facts)
     for index in facts.indexes:
-        for of_index in ASSIGNMENT_CONTROLS.values():
-            found += of_index(index, facts.now)
-        if not index.problem:
-            for of_index in BACKUP_CONTROLS.values():
-                found += of_index(index, facts.now)
-        if index.schedules is not None:
-            for of_index in NATIVE_CONTROLS.values():
-                found += of_index(index, facts.now)
+        found += evaluate_index(index, facts.now)
     return found
 
 
-def looked_at(facts: ProjectFacts) -> Evidence:
-    """Where what ``evaluate`` did not see is not there: findings may resolve (rule U1)."""
+def evaluate_project(facts: ProjectFacts) -> list[Observation]:
+    """What is wrong with the project as a whole."""
+    return [seen for control in PROJECT_CONTROLS.values() for seen in control(facts)]
+
+
+def evaluate_index(index: IndexFacts, now: datetime) -> list[Observation]:
+    """What is wrong with one index, as far as it could be read."""
+    controls = [*ASSIGNMENT_CONTROLS.values()]
+    if not index.problem:
+        controls += BACKUP_CONTROLS.values()
+    if index.schedules is not None:
+        controls += NATIVE_CONTROLS.values()
+    return [seen for control in controls for seen in control(index, now)]
+
+
+def looked_at(facts: ProjectFacts, *, broken: Iterable[str] = ()) -> Evidence:
+    """Where what was not seen is not there: findings may resolve (rule U1).
+
+    Args:
+        facts: What was judged.
+        broken: Names of indexes that could not be judged at all.
+    """
     return (
-        Evidence.of([*PROJECT_CONTROLS, *ASSIGNMENT_CONTROLS])
+        Evidence.of(PROJECT_CONTROLS, unseen=[item.key for item in facts.unreadable])
+        | Evidence.of(ASSIGNMENT_CONTROLS, unseen=broken)
         | Evidence.of(BACKUP_CONTROLS, unseen=_names(facts, lambda index: bool(index.problem)))
         | Evidence.of(NATIVE_CONTROLS, unseen=_names(facts, lambda index: index.schedules is None))
     )
@@ -132,6 +148,32 @@ def unsupported_index(index: IndexFacts, _clock: datetime) -> Iterator[Observati
             action="Keep its data elsewhere, move it to a serverless index, or opt it out with "
             f"the tag {POLICY_TAG}=none.",
         )
+
+
+def index_unknown(index: IndexFacts, now: datetime) -> Iterator[Observation]:
+    """Two audits in a row could not read the index; what is known may be bad enough (rule U1)."""
+    if index.policy is None or not index.problem or index.record.unread_audits < UNREAD_AUDITS:
+        return
+    known, allowed = index.newest_known_at, index.policy.max_age
+    age = now - (known or index.record.first_seen_at)
+    if known is not None:
+        saw = f"The newest good backup that is known of is {span(age)} old"
+    else:
+        saw = f"No good backup is known of, {span(age)} after it was first seen"
+    since = index.record.unread_since or now
+    yield Observation.of(
+        Control.INDEX_UNKNOWN,
+        index.name,
+        severity=Severity.CRITICAL if age > allowed else None,
+        title=f"{index.name}: nobody knows whether it is protected",
+        diagnosis=f"Index {index.name} could not be read by {index.record.unread_audits} audits, "
+        f"since {since:%Y-%m-%d %H:%M} UTC: {index.problem}. {saw}; max_age of policy "
+        f"{index.policy.name} is {span(allowed)}.",
+        action="See whether Pinecone can list the index's backups in its console; ask their "
+        "support if it goes on.",
+        age_seconds=int(age.total_seconds()),
+        max_age_seconds=int(allowed.total_seconds()),
+    )
 
 
 # Whether its backups are as they should be: the listings tell.
@@ -470,7 +512,7 @@ def hold_expired(facts: ProjectFacts) -> Iterator[Observation]:
                 Control.HOLD_EXPIRED,
                 hold.hold_id,
                 title=f"The hold on {hold.scope} {hold.target} has expired",
-                diagnosis=f"{hold.owner} held {hold.scope} {hold.target} ({hold.reason}) until "
+                diagnosis=f"{hold.placed_by} held {hold.scope} {hold.target} ({hold.reason}) until "
                 f"{hold.expires_at:%Y-%m-%d %H:%M} UTC; the policy decides about it again.",
                 action="Release the hold to close this, or place a new one.",
             )
@@ -480,6 +522,11 @@ def _ran_out(hold: Hold, now: datetime) -> bool:
     return hold.released_at is None and not hold.active(now)
 
 
+def ledger_unreadable(facts: ProjectFacts) -> Iterator[Observation]:
+    """Items of the ledger that cannot be read (rule U2)."""
+    return observe_unreadable(facts.unreadable)
+
+
 type OfIndex = Callable[[IndexFacts, datetime], Iterator[Observation]]
 
 ASSIGNMENT_CONTROLS: dict[Control, OfIndex] = {
@@ -487,6 +534,7 @@ ASSIGNMENT_CONTROLS: dict[Control, OfIndex] = {
     Control.OPTED_OUT: opted_out,
     Control.UNKNOWN_POLICY_TAG: unknown_policy_tag,
     Control.UNSUPPORTED_INDEX: unsupported_index,
+    Control.INDEX_UNKNOWN: index_unknown,
 }
 BACKUP_CONTROLS: dict[Control, OfIndex] = {
     Control.OVERDUE: overdue,
@@ -510,19 +558,8 @@ PROJECT_CONTROLS: dict[Control, Callable[[ProjectFacts], Iterator[Observation]]]
     Control.CONTRADICTORY_LISTING: contradictory_listing,
     Control.UNDATED_BACKUP: undated_backup,
     Control.HOLD_EXPIRED: hold_expired,
+    Control.LEDGER_UNREADABLE: ledger_unreadable,
 }
-
-
-def span(duration: timedelta) -> str:
-    """A time span as people say it, in its two greatest units: ``31 h``, ``3 d 4 h``."""
-    seconds = int(duration.total_seconds())
-    units = _UNITS[1:] if seconds < 2 * _DAY else _UNITS[:2]
-    parts = []
-    for unit, size in units:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts) or "less than a minute"
 
 
 def _of_interest(entries: Iterable[Entry], *worths: Worth) -> list[Entry]:

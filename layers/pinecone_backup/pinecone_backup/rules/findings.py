@@ -52,6 +52,11 @@ class Control(StrEnum):
         Severity.WARNING,
         "Pinecone cannot back up this kind of index",
     )
+    INDEX_UNKNOWN = (
+        "index-unknown",
+        Severity.ERROR,
+        "Two audits in a row could not read the index: nobody knows whether it is protected",
+    )
     OVERDUE = "overdue", Severity.CRITICAL, "The newest good backup is older than max_age"
     CREATION_FAILING = (
         "creation-failing",
@@ -146,6 +151,21 @@ class Control(StrEnum):
         Severity.ERROR,
         "A prune stopped before its first deletion because something was in doubt",
     )
+    # The subject is the kind of run; with an index behind it, as in ``create/docs``.
+    RUN_FAILED = (
+        "run-failed",
+        Severity.CRITICAL,
+        "A run, or its work on one index, broke off for a reason that it does not know",
+    )
+
+    # The subject is the item's key; PROJECT_SUBJECT where there are too many.
+    LEDGER_UNREADABLE = (
+        "ledger-unreadable",
+        Severity.ERROR,
+        "An item of the ledger cannot be read: it is set aside, and protects what it is about",
+    )
+
+    # The subject is the project again, or a digest.
     PLAN_WAITING = "plan-waiting", Severity.WARNING, "A prune plan waits for approval"
 
 

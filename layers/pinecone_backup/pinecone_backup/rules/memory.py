@@ -29,7 +29,7 @@ def set_incarnation(
     A new incarnation is first seen now: C5 and the audit count from then.
 
     Args:
-        record: What ``met`` gave.
+        record: What ``mark_seen`` gave.
         active_id: The id that its backups name; None when it has no backup. No backup means a
             new incarnation only when those of the known one are still listed elsewhere:
             otherwise they may just be gone.
@@ -48,4 +48,15 @@ def set_incarnation(
         index_id=active_id,
         previous_ids=(*record.previous_ids, record.index_id),
         first_seen_at=now,
+    )
+
+
+def mark_audited(record: IndexRecord, *, problem: str, now: datetime) -> IndexRecord:
+    """The memory of an index that an audit has read, or could not read because of a problem."""
+    if not problem:
+        return replace(record, unread_since=None, unread_audits=0)
+    return replace(
+        record,
+        unread_since=record.unread_since or now,
+        unread_audits=record.unread_audits + 1,
     )

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 
 from pinecone_backup.model import words
 from pinecone_backup.records import DeletionState, HoldScope
+from pinecone_backup.rules.containment import protects
 from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory, Origin, Worth
 from pinecone_backup.rules.marker import looks_like_marker
 from pinecone_backup.rules.policy import AssignedBy
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pinecone_backup.model import Backup, Index, RunTime
-    from pinecone_backup.records import Hold
+    from pinecone_backup.records import Hold, UnreadableItem
     from pinecone_backup.rules.policy import Limit, Policy, PolicyDocument
 
 SUSPECTS_KEPT = 7
@@ -181,6 +182,7 @@ class Facts:
             for names with several incarnations that are not deleted.
         holds: None when they could not be read: nothing is deleted (rule D2).
         restoring: Unfinished restore jobs, job id by backup id; None when unreadable.
+        unreadable: Items of the ledger that cannot be read (rule U2).
         sources: The incarnation of backups that are no longer listed, by backup id (rule D7).
         baseline: None before the first prune.
     """
@@ -193,6 +195,7 @@ class Facts:
     time: RunTime
     holds: Sequence[Hold] | None = ()
     restoring: Mapping[str, str] | None = field(default_factory=dict)
+    unreadable: Sequence[UnreadableItem] = ()
     active: Mapping[str, str | None] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     baseline: Baseline | None = None
@@ -609,18 +612,20 @@ class _Safeguards:
     Attributes:
         held: The words of the holds in force, by what they protect.
         restoring: Unfinished restore jobs by backup id.
+        unreadable: Items of the ledger that cannot be read (rule U2).
     """
 
     held: Mapping[tuple[HoldScope, str], Sequence[str]]
     restoring: Mapping[str, str]
+    unreadable: Sequence[UnreadableItem]
 
     @classmethod
     def read(cls, facts: Facts) -> _Safeguards:
         held: dict[tuple[HoldScope, str], list[str]] = defaultdict(list)
         for hold in sorted(facts.holds or (), key=lambda hold: hold.hold_id):
             if hold.active(facts.time.actual):
-                held[hold.scope, hold.target].append(f"held by {hold.owner}: {hold.reason}")
-        return cls(held, facts.restoring or {})
+                held[hold.scope, hold.target].append(f"held by {hold.placed_by}: {hold.reason}")
+        return cls(held, facts.restoring or {}, facts.unreadable)
 
     def protect(self, ours: Sequence[Entry], fates: _Fates, policy: Policy | None) -> None:
         """Keep what the floor and the safeguards name, with their reasons after the retention's."""
@@ -631,7 +636,7 @@ class _Safeguards:
             if entry.record and entry.record.restore_tested:
                 fates.protect(entry.backup.backup_id, "newest restore-tested")
                 break
-        if self.held or self.restoring:
+        if self.held or self.restoring or self.unreadable:
             for entry in ours:
                 for reason in self._named(entry.backup):
                     fates.protect(entry.backup.backup_id, reason)
@@ -655,6 +660,11 @@ class _Safeguards:
         yield from self.held.get((HoldScope.INDEX, backup.index_name), ())
         if backup.backup_id in self.restoring:
             yield f"restore job {self.restoring[backup.backup_id]} reads it"
+        unreadable = protects(
+            self.unreadable, backup_id=backup.backup_id, index_name=backup.index_name
+        )
+        if unreadable:
+            yield unreadable
 
 
 def _stopped(facts: Facts) -> str:

@@ -16,7 +16,7 @@ from pinecone_backup.rules.inventory import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from datetime import datetime
 
     from pinecone_backup.records import BackupRecord
@@ -43,6 +43,7 @@ def judge(
     shrink_percent: Mapping[str, int],
     now: datetime,
     index_counts: Mapping[str, int] | None = None,
+    unreadable: Container[str] = (),
 ) -> Judged:
     """Give every Ready backup of ours, and every native one, its verdict if it has none (G1).
 
@@ -54,12 +55,15 @@ def judge(
         shrink_percent: The policy's limit by index id; 50 where there is none.
         now: When the verdicts are taken, UTC.
         index_counts: The indexes' own record counts by index id, where known (rule G2).
+        unreadable: Ids of backups whose record in the ledger cannot be read: they may have a
+            verdict, or be deleted already, and get none (rule U2).
     """
     verdicts: dict[str, Entry] = {}
     for index_id, incarnation in inventory.incarnations.items():
         limit = shrink_percent.get(index_id, DEFAULT_SHRINK_PERCENT)
         count = (index_counts or {}).get(index_id)
-        verdicts.update(_judged(incarnation, limit, count, now))
+        judged = _judged(incarnation, limit, count, now)
+        verdicts.update({key: entry for key, entry in judged.items() if key not in unreadable})
     if not verdicts:
         return Judged(inventory, ())
     incarnations = {

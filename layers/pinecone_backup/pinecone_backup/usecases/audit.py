@@ -7,8 +7,9 @@ call each), opens and resolves findings (rule U1), and leaves a report in JSON a
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import (
@@ -18,32 +19,32 @@ from pinecone_backup.errors import (
     SubjectUnknown,
 )
 from pinecone_backup.model import RunKind
-from pinecone_backup.records import RunState, Severity, Verdict
+from pinecone_backup.records import ItemKind, RunState, Severity, Verdict
 from pinecone_backup.report.build import Material, build_report, build_unknown_report
 from pinecone_backup.report.model import Gap, Report
 from pinecone_backup.report.page import render_page
 from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts, used
-from pinecone_backup.rules.controls import evaluate, looked_at
+from pinecone_backup.rules.controls import evaluate_index, evaluate_project, looked_at
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.forecast import Tenant, forecast
 from pinecone_backup.rules.inventory import Origin, Worth
-from pinecone_backup.rules.memory import mark_seen, set_incarnation
+from pinecone_backup.rules.memory import mark_audited, mark_seen, set_incarnation
 from pinecone_backup.rules.plan import Facts, make_plan
 from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX, judge
 from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.findings import record_findings
+from pinecone_backup.usecases.findings import record_findings, unexpected_problem
 from pinecone_backup.usecases.looking import RESERVE, look
 from pinecone_backup.usecases.prune import suspect_event
 from pinecone_backup.usecases.requests.restore import refresh_restores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
     from datetime import datetime
 
     from pinecone_backup.model import RunContext
     from pinecone_backup.ports import ControlPlane, Ledger, Metrics, ObjectStore
     from pinecone_backup.records import BackupRecord
-    from pinecone_backup.rules.findings import Changes
+    from pinecone_backup.rules.findings import Changes, Observation
     from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory
     from pinecone_backup.rules.plan import Plan
     from pinecone_backup.rules.policy import Policy, PolicyDocument
@@ -54,6 +55,7 @@ UNREADABLE = (PineconeError, ListingIncomplete, ConfigurationError)
 """What makes a project unknown."""
 DEFAULT_QUOTA = 500
 """Backups that a Standard project may hold."""
+_LOG = logging.getLogger(__name__)
 _SHOWN = 20
 _JSON, _HTML = "application/json", "text/html; charset=utf-8"
 
@@ -65,11 +67,13 @@ class AuditOutcome:
     Attributes:
         state: Succeeded, or partial when something could not be seen.
         summary: JSON-ready figures.
+        unexpected: What broke at an index, by its name; the other indexes went on.
     """
 
     state: RunState
     summary: Mapping[str, Any]
     report: Report
+    unexpected: Mapping[str, str] = field(default_factory=dict)
 
 
 def audit_project(
@@ -112,12 +116,32 @@ def audit_project(
         raise
     refresh_restores(control_plane, ledger, now=context.time.actual)
     facts = _facts(context, control_plane, ledger, document, sight)
-    changes = record_findings(ledger, evaluate(facts), looked_at(facts), facts.now)
+    facts, observations, broken = _observed(facts)
+    changes = record_findings(ledger, observations, looked_at(facts, broken=broken), facts.now)
     report = tell.seen(facts, _plan(facts, context, document, policy_version), sight)
     _measure(metrics, report)
     whole = not any(index.problem for index in facts.indexes)
     state = RunState.SUCCEEDED if whole else RunState.PARTIAL
-    return AuditOutcome(state, _summary(report, changes), report)
+    unexpected = {seen.index.name: seen.unexpected for seen in sight.indexes if seen.unexpected}
+    return AuditOutcome(state, _summary(report, changes), report, {**unexpected, **broken})
+
+
+def _observed(
+    facts: ProjectFacts,
+) -> tuple[ProjectFacts, Sequence[Observation], Mapping[str, str]]:
+    """What is wrong; an index whose judging broke is unknown, and the others are judged."""
+    found = evaluate_project(facts)
+    indexes: list[IndexFacts] = []
+    broken: dict[str, str] = {}
+    for index in facts.indexes:
+        try:
+            found += evaluate_index(index, facts.now)
+            indexes.append(index)
+        except Exception as error:
+            _LOG.exception("unexpected error", extra={"index": index.name})
+            broken[index.name] = unexpected_problem(error)
+            indexes.append(replace(index, problem=broken[index.name]))
+    return replace(facts, indexes=indexes), found, broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +213,12 @@ def _facts(
     """What the controls judge by; new verdicts and other news are in the ledger already."""
     now = context.time.actual
     known = ledger.indexes()
+    unreadable = ledger.inspect(ItemKind, keys=_told_unreadable(ledger))
+    unread = {
+        item.index_name: f"ledger item {item.key} cannot be read"
+        for item in unreadable
+        if item.kind is ItemKind.INDEX
+    }
     listed = {entry.backup.index_id for entry in sight.inventory.entries.values()}
     indexes = []
     for seen in sight.indexes:
@@ -196,13 +226,17 @@ def _facts(
         assigned = document.assigned(context.project, name, seen.index.tags)
         policy = assigned.policy.name if assigned.policy else None
         record = mark_seen(known.get(name), name, policy=policy, now=now)
+        if name in unread:  # as if an audit before this one could not read it
+            record = replace(record, unread_audits=1)
         if not seen.problem:
             record = set_incarnation(record, seen.active_id, listed_ids=listed, now=now)
-        problem = seen.problem or sight.doubts.get(name, "")
+        problem = seen.problem or sight.doubts.get(name, "") or unread.get(name, "")
+        record = mark_audited(record, problem=problem, now=now)
         indexes.append(
             IndexFacts(seen.index, assigned, record, schedules=seen.schedules, problem=problem)
         )
-    judged, indexes = _judged(control_plane, sight.inventory, indexes, now)
+    unjudged = {item.backup_id for item in unreadable}
+    judged, indexes = _judged(control_plane, sight.inventory, indexes, now, unreadable=unjudged)
     _remember(context, ledger, sight, judged.records, indexes=indexes)
     inventory = judged.inventory
     indexes = [_with_backups(index, inventory) for index in indexes]
@@ -223,7 +257,17 @@ def _facts(
         ),
         orphans=document.orphans,
         holds=ledger.holds(),
+        unreadable=unreadable,
     )
+
+
+def _told_unreadable(ledger: Ledger) -> list[str]:
+    """Items that findings call unreadable: each is looked at again, however old it is."""
+    return [
+        finding.subject
+        for finding in ledger.findings()
+        if finding.open and finding.control == Control.LEDGER_UNREADABLE
+    ]
 
 
 def _judged(
@@ -231,6 +275,8 @@ def _judged(
     inventory: Inventory,
     indexes: Sequence[IndexFacts],
     now: datetime,
+    *,
+    unreadable: Container[str],
 ) -> tuple[Judged, list[IndexFacts]]:
     """Every verdict taken; an index is asked for its own count only where it matters (G2)."""
     limits: dict[str, int] = {}
@@ -248,7 +294,9 @@ def _judged(
             counts[index_id] = count
         record = replace(facts.record, record_count=count)  # an old count would mislead
         counted.append(replace(facts, record=record))
-    judged = judge(inventory, shrink_percent=limits, now=now, index_counts=counts)
+    judged = judge(
+        inventory, shrink_percent=limits, now=now, index_counts=counts, unreadable=unreadable
+    )
     return judged, counted
 
 
@@ -332,6 +380,7 @@ def _plan(
             policy_version=policy_version,
             time=context.time,
             holds=facts.holds,
+            unreadable=facts.unreadable,
             active={
                 index.name: index.record.index_id for index in facts.indexes if not index.problem
             },

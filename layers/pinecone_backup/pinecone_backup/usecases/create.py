@@ -8,6 +8,7 @@ crash at any point the next tick finds the claim, and Pinecone's listing tells t
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.errors import (
     BackupError,
     Forbidden,
+    ItemUnreadable,
     KeyRejected,
     LedgerConflict,
     ListingIncomplete,
@@ -29,10 +31,11 @@ from pinecone_backup.errors import (
     SubjectUnknown,
 )
 from pinecone_backup.model import DomainEvent, words
-from pinecone_backup.records import BackupRecord, ClaimState, RunState
+from pinecone_backup.records import BackupRecord, ClaimState, IndexRecord, ItemKind, RunState
 from pinecone_backup.rules.audit_facts import used
 from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted, refused
 from pinecone_backup.rules.creation import (
+    Decision,
     Kind,
     attempt,
     due,
@@ -46,7 +49,7 @@ from pinecone_backup.rules.creation import (
 )
 from pinecone_backup.rules.inventory import Origin, native_marks, take_inventory
 from pinecone_backup.rules.memory import mark_seen, set_incarnation
-from pinecone_backup.usecases.findings import record_findings
+from pinecone_backup.usecases.findings import record_findings, unexpected_problem
 from pinecone_backup.usecases.listing import list_index, list_project, only_incarnation
 from pinecone_backup.usecases.sync_native_schedules import keep_native_schedules
 
@@ -55,8 +58,8 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import Backup, Index, RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
-    from pinecone_backup.records import Claim, IndexRecord
-    from pinecone_backup.rules.creation import Decision, View
+    from pinecone_backup.records import Claim, UnreadableItem
+    from pinecone_backup.rules.creation import View
     from pinecone_backup.rules.inventory import Entry, Inventory
     from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.usecases.sync_native_schedules import NativeOutcome
@@ -64,6 +67,8 @@ if TYPE_CHECKING:
 STOP_BEFORE = 130.0
 """Seconds before the function's end at which no further index is begun: a listing and a POST
 with all their repetitions take up to a minute each."""
+_LOG = logging.getLogger(__name__)
+_NOT_NEW = timedelta(days=1)
 SEEN_EVERY = timedelta(hours=1)
 """How often it is written down that an index is still there."""
 _REFUSALS = (RequestInvalid, PaymentRequired, Forbidden, KeyRejected)
@@ -81,6 +86,7 @@ class CreateOutcome:
         problems: What went wrong in this run, by index.
         late: Indexes that are due and were left to the next tick because time ran out.
         native: What was done about native schedules.
+        unexpected: What broke at an index, by its name; the other indexes went on.
     """
 
     decisions: Sequence[Decision]
@@ -89,6 +95,7 @@ class CreateOutcome:
     late: Sequence[str]
     native: NativeOutcome
     policy_version: str
+    unexpected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> RunState:
@@ -168,7 +175,15 @@ def create_backups(
         looked_at(decisions, tick.records.values(), context.time.actual) | native.evidence,
         context.time.actual,
     )
-    return CreateOutcome(list(decisions), tick.created, tick.problems, late, native, policy_version)
+    return CreateOutcome(
+        list(decisions),
+        tick.created,
+        tick.problems,
+        late,
+        native,
+        policy_version,
+        {**tick.unexpected, **native.unexpected},
+    )
 
 
 @dataclass(slots=True)
@@ -184,6 +199,7 @@ class _Tick:
     decisions: dict[str, Decision] = field(default_factory=dict)
     created: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    unexpected: dict[str, str] = field(default_factory=dict)
     adopted: set[str] = field(default_factory=set)
     records: dict[str, IndexRecord] = field(init=False)
     _inventory_of: Callable[[Iterable[Backup]], Inventory] = field(init=False)
@@ -192,6 +208,7 @@ class _Tick:
         backups = self.ledger.backups()
         marks = native_marks(self.ledger.schedules(), {})
         self.records = dict(self.ledger.indexes())
+        self._remember_unreadable(self.ledger.unreadable())
         self._inventory_of = lambda rows: take_inventory(
             rows,
             records=backups,
@@ -239,9 +256,13 @@ class _Tick:
             if time_left() < STOP_BEFORE:
                 late.append(view.name)
             elif remaining > 0 or decision.kind is Kind.MISSING:
-                self.decisions[view.name], remaining = self._attend(
-                    view, decision, remaining, quota
-                )
+                try:
+                    decided = self._attend(view, decision, remaining, quota)
+                except BackupError:
+                    raise
+                except Exception as error:  # a backup may have been created all the same
+                    decided = self._broken(view, error), remaining - 1
+                self.decisions[view.name], remaining = decided
             else:
                 self.decisions[view.name] = no_quota(decision, quota)
         return late
@@ -265,7 +286,33 @@ class _Tick:
         if known is None or known.policy != policy or now - known.last_seen_at >= SEEN_EVERY:
             self.ledger.put_index(self.records[name])
 
+    def _remember_unreadable(self, items: Iterable[UnreadableItem]) -> None:
+        """Go on without records that cannot be read: they are not written anew (rule U2)."""
+        for item in items:
+            if item.kind is ItemKind.BACKUP:
+                self.adopted.add(item.backup_id)
+            elif item.kind is ItemKind.INDEX:  # it is not new: there is a record of it
+                now = self.context.time.actual
+                self.records[item.index_name] = IndexRecord(item.index_name, now - _NOT_NEW, now)
+
     def _decide(self, view: View) -> Decision:
+        """The decision by what is known now; a fault at one index must not stop the others."""
+        try:
+            return self._decide_by_claim(view)
+        except ItemUnreadable as error:  # nobody knows whether its backup was created (rule C3)
+            return self._unclear(_undecided(view), error)
+        except BackupError:
+            raise
+        except Exception as error:
+            return self._broken(view, error)
+
+    def _broken(self, view: View, error: Exception) -> Decision:
+        _LOG.error("unexpected error", exc_info=error, extra={"index": view.name})
+        problem = unexpected_problem(error)
+        self.problems[view.name] = self.unexpected[view.name] = problem
+        return replace(_undecided(view), reason=problem)
+
+    def _decide_by_claim(self, view: View) -> Decision:
         """The decision by what is known now; what became of an earlier attempt is written."""
         decision = due(view, self.context.time)
         if decision.kind is Kind.OPEN and decision.slot is not None:
@@ -305,7 +352,10 @@ class _Tick:
                 self.adopted.add(backup_id)
 
     def _adopt_one(self, index: str, entry: Entry) -> None:
-        claim = self.ledger.claim(index, entry.marker.slot) if entry.marker else None
+        try:
+            claim = self.ledger.claim(index, entry.marker.slot) if entry.marker else None
+        except ItemUnreadable:  # the backup is written down without it
+            claim = None
         untold = claim is not None and claim.state is not ClaimState.POSTED
         if claim is not None and untold and claim.backup_name == entry.backup.name:
             record_created(self.context, self.ledger, claim, entry.backup, known=entry.record)
@@ -498,6 +548,10 @@ def _failure(context: RunContext, claim: Claim, backup_id: str) -> DomainEvent:
         reason=claim.error,
         next_attempt_at=claim.next_attempt_at.isoformat() if claim.next_attempt_at else None,
     )
+
+
+def _undecided(view: View) -> Decision:
+    return Decision(view.name, Kind.UNCLEAR, "", view.assigned.policy)
 
 
 def _overtaken(decision: Decision) -> Decision:

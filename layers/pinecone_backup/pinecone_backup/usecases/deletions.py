@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING
 from pinecone_backup.errors import BackupError, NotFound, OutcomeUnknown, PreconditionFailed
 from pinecone_backup.model import Status
 from pinecone_backup.records import Deletion, DeletionState
+from pinecone_backup.rules.containment import protects
+from pinecone_backup.usecases.findings import unexpected_problem
 from pinecone_backup.usecases.gone import deleted_event
 from pinecone_backup.usecases.listing import active_incarnation
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.plan import Facts, Plan, PlanItem, PlannedIndex
     from pinecone_backup.rules.policy import PolicyDocument
 
+_LOG = logging.getLogger(__name__)
 STOP_BEFORE = 75.0
 """Seconds before the function's end at which no further call is begun; one call with all its
 repetitions takes up to a minute."""
@@ -64,6 +68,7 @@ class Deletions:
         deferred: Ids left to the next run because time ran out.
         skipped_indexes: Why an index was left out, by name.
         changed: Names whose active incarnation is not the planned one, with what was found (I1).
+        unexpected: What broke at an index, by its name; the other indexes went on.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Deletions:
         self.deferred: list[str] = []
         self.skipped_indexes: dict[str, str] = {}
         self.changed: dict[str, str] = {}
+        self.unexpected: dict[str, str] = {}
         self._context = context
         self._services = services
         self._facts = facts
@@ -120,6 +126,13 @@ class Deletions:
                 self.skipped_indexes[index.index_name] = doubt
                 return
             self._delete_in_order(items)
+        except BackupError:
+            self._broken.set()
+            raise
+        except Exception as error:  # a fault at one index must not stop the others
+            _LOG.exception("unexpected error", extra={"index": index.index_name})
+            self.unexpected[index.index_name] = unexpected_problem(error)
+            self.skipped_indexes[index.index_name] = unexpected_problem(error)
         except BaseException:
             self._broken.set()
             raise
@@ -131,6 +144,12 @@ class Deletions:
                 self.deferred.append(item.backup_id)
             elif held & {item.backup_id, item.index_name}:
                 self.failed[item.backup_id] = "a hold was placed while this run was planning"
+            elif unreadable := protects(
+                self._services.ledger.unreadable(),
+                backup_id=item.backup_id,
+                index_name=item.index_name,
+            ):
+                self.failed[item.backup_id] = unreadable
             else:
                 self._delete(item)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import RuleForbids, SubjectUnknown
 from pinecone_backup.model import DomainEvent
-from pinecone_backup.rules.findings import reconcile
+from pinecone_backup.rules.containment import observe_unreadable
+from pinecone_backup.rules.findings import Evidence, reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.ports import Ledger
     from pinecone_backup.records import Finding
-    from pinecone_backup.rules.findings import Changes, Evidence, Observation
+    from pinecone_backup.rules.findings import Changes, Observation
 
 
 def record_findings(
@@ -45,6 +46,24 @@ def record_findings(
         ledger.record_event(change.event(ledger.project))
         ledger.put_finding(change.finding)
     return changes
+
+
+def record_unreadable(ledger: Ledger, at: datetime) -> None:
+    """Open a finding for each item that this ledger object has found unreadable (rule U2).
+
+    Whether an older one is over is for those to say who look completely.
+
+    Raises:
+        LedgerError: The ledger could not be read or written.
+    """
+    items = ledger.unreadable()
+    if items:
+        record_findings(ledger, observe_unreadable(items), Evidence(), at)
+
+
+def unexpected_problem(error: Exception) -> str:
+    """What people are shown of an error that nobody expected: no text of it, no secret."""
+    return f"Unexpected {type(error).__name__}; the function's log has the traceback"
 
 
 def acknowledge_finding(
@@ -77,6 +96,7 @@ def acknowledge_finding(
             at=now,
             finding_id=finding_id,
             control=finding.control,
+            severity=str(finding.severity),
             subject=finding.subject,
             title=finding.title,
             reason=noted.acknowledged_reason,

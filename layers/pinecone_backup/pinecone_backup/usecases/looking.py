@@ -6,14 +6,16 @@ index may fail: that index is then unknown, and the others are not (rule U1).
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pinecone_backup.errors import ListingIncomplete, NotFound, PineconeError
+from pinecone_backup.errors import BackupError, ListingIncomplete, NotFound, PineconeError
 from pinecone_backup.model import Status
 from pinecone_backup.records import ScheduleRecord
 from pinecone_backup.rules.inventory import missing, native_marks, take_inventory
 from pinecone_backup.rules.marker import Marker
+from pinecone_backup.usecases.findings import unexpected_problem
 from pinecone_backup.usecases.gone import confirm_deleted
 from pinecone_backup.usecases.listing import active_incarnation, list_project, own_writes
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pinecone_backup.records import BackupRecord
     from pinecone_backup.rules.inventory import Inventory
 
+_LOG = logging.getLogger(__name__)
 RESERVE = 90.0
 """Seconds kept back for judging, recording and reporting; one call with all its repetitions
 takes up to a minute of them."""
@@ -46,6 +49,7 @@ class IndexSight:
         active_id: Its incarnation; None when it has no backup, or when ``problem`` is set.
         schedules: None when they could not be listed; ``schedules_problem`` says why.
         runs: The histories that were asked for, by schedule id.
+        unexpected: The problem, where it is one that nobody expected.
     """
 
     index: Index
@@ -54,6 +58,7 @@ class IndexSight:
     schedules: Sequence[NativeSchedule] | None = None
     schedules_problem: str = ""
     runs: Mapping[str, Sequence[NativeRun]] = field(default_factory=dict)
+    unexpected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def look(
     sights = [
         sight
         for index in indexes
-        if (sight := _look_at(control_plane, index, rows, enough_time)) is not None
+        if (sight := _look_guarded(control_plane, index, rows, enough_time)) is not None
     ]
     known = {record.schedule_id: record for record in ledger.schedules()}
     remembered = [
@@ -129,6 +134,23 @@ def _restores(control_plane: ControlPlane) -> Sequence[RestoreJob] | None:
         return list(control_plane.restore_jobs())
     except (PineconeError, ListingIncomplete):
         return None
+
+
+def _look_guarded(
+    control_plane: ControlPlane,
+    index: Index,
+    rows: Sequence[Backup],
+    enough_time: Callable[[], bool],
+) -> IndexSight | None:
+    """One index; a fault at it must not stop the audit of the others."""
+    try:
+        return _look_at(control_plane, index, rows, enough_time)
+    except BackupError:
+        raise
+    except Exception as error:
+        _LOG.exception("unexpected error", extra={"index": index.name})
+        problem = unexpected_problem(error)
+        return IndexSight(index, problem=problem, schedules_problem=problem, unexpected=problem)
 
 
 def _look_at(

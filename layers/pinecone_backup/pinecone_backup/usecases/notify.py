@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.ports import Courier, DeliveryLog, DeliveryQueue, Metrics, TargetsSecret
     from pinecone_backup.webhooks.inbox import Announcement, Record
+    from pinecone_backup.webhooks.links import Pages
     from pinecone_backup.webhooks.messages import Message
     from pinecone_backup.webhooks.targets import Target
 
@@ -68,6 +69,7 @@ class Notifier:
             ``EventsWithoutTarget``, ``EventsMalformed`` and ``TargetsInvalid``.
         clock: The real clock, aware.
         jitter: A random number in [0, 1).
+        pages: Where the links of messages lead.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Notifier:
         metrics: Metrics,
         clock: Callable[[], datetime],
         jitter: Callable[[], float],
+        pages: Pages,
     ) -> None:
         self._secret_name = secret_name
         self._secrets = secrets
@@ -90,6 +93,7 @@ class Notifier:
         self._metrics = metrics
         self._clock = clock
         self._jitter = jitter
+        self._pages = pages
 
     def handle(
         self, records: Sequence[Record], *, seconds_left: Callable[[], float] = lambda: math.inf
@@ -135,16 +139,21 @@ class Notifier:
             self._metrics.gauge("EventsWithoutTarget", 1)
             _LOG.warning("no targets configured", extra=_fields(announced))
             return
-        message = build_message(announced.event, owner=announced.owner)
+        message = self._message(announced)
         wanting = [name for name, target in targets.valid.items() if target.wants(message)]
         # A target with a mistake gets its deliveries, too: they wait until it is mended.
         for name in (*wanting, *targets.invalid):
             self._queue.send(Delivery(target=name, event=announced).model_dump_json())
         _LOG.info("event fanned out", extra=_fields(announced) | {"targets": wanting})
 
-    def _targets(self) -> Targets:
+    def _message(self, announced: Announcement) -> Message:
+        return build_message(
+            announced.event, owner=announced.owner, pages=self._pages, now=self._clock()
+        )
+
+    def _targets(self, *, fresh: bool = False) -> Targets:
         try:
-            targets = read_targets(self._secrets.read_json(self._secret_name))
+            targets = read_targets(self._secrets.read_json(self._secret_name, fresh=fresh))
         except SecretNotSet:
             return Targets()
         wrong = len(targets.invalid) + len(targets.nameless)
@@ -172,7 +181,7 @@ class Notifier:
 
     def _attempt(self, delivery: Delivery, fields: dict[str, object]) -> None:
         target = self._target(delivery.target)
-        message = build_message(delivery.event.event, owner=delivery.event.owner)
+        message = self._message(delivery.event)
         if not target.wants(message) or self._overtaken(target, message):
             _LOG.info("the target does not want the event (any more)", extra=fields)
             return
@@ -210,6 +219,8 @@ class Notifier:
 
     def _target(self, name: str) -> Target:
         targets = self._targets()
+        if name not in targets.valid and name not in targets.invalid:
+            targets = self._targets(fresh=True)  # it may have been added a moment ago
         if name in targets.valid:
             return targets.valid[name]
         if name in targets.invalid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pinecone_backup.rules.containment import PROTECTING
 from pinecone_backup.rules.inventory import native_marks, take_inventory
 from pinecone_backup.rules.plan import Facts, ambiguous_names
 from pinecone_backup.rules.verdict import judge
@@ -53,7 +54,13 @@ def present_facts(
         for incarnation in inventory.incarnations.values()
         if (policy := policies.get(incarnation.index_name))
     }
-    inventory = judge(inventory, shrink_percent=limits, now=time.actual).inventory
+    unreadable = ledger.inspect(PROTECTING)
+    inventory = judge(
+        inventory,
+        shrink_percent=limits,
+        now=time.actual,
+        unreadable={item.backup_id for item in unreadable},
+    ).inventory
     return Facts(
         project=ledger.project,
         inventory=inventory,
@@ -63,6 +70,7 @@ def present_facts(
         time=time,
         holds=ledger.holds(),
         restoring=restoring(control_plane, ledger),
+        unreadable=unreadable,
         active={
             name: active_or_none(control_plane, name)
             for name in ambiguous_names(inventory, indexes)

@@ -7,13 +7,21 @@ listed nor described, confirms it gone (rule N2).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.errors import NotFound, PineconeError, PolicyInvalid, SubjectUnknown
+from pinecone_backup.errors import (
+    ItemUnreadable,
+    NotFound,
+    PineconeError,
+    PolicyInvalid,
+    SubjectUnknown,
+)
 from pinecone_backup.model import DomainEvent, RunKind
 from pinecone_backup.records import PlanRecord, PlanState, RunState, Verdict
+from pinecone_backup.rules.containment import PROTECTING
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.rules.inventory import Worth, missing, native_marks, take_inventory
 from pinecone_backup.rules.plan import Action, Baseline, Facts, Plan, ambiguous_names, make_plan
@@ -26,7 +34,7 @@ from pinecone_backup.usecases.gone import confirm_deleted
 from pinecone_backup.usecases.listing import active_incarnation, list_project, own_writes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from pinecone_backup.model import Backup, Index, RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
@@ -53,6 +61,7 @@ class PruneOutcome:
         deferred: Left to the next run because time ran out.
         skipped_indexes: Why an index was left out, by name.
         vanished: Backups that are gone and that we did not delete.
+        unexpected: What broke at an index, by its name; the other indexes went on.
         baseline: What the next prune compares a changed policy with (rule D3).
     """
 
@@ -69,6 +78,7 @@ class PruneOutcome:
     skipped_indexes: Mapping[str, str] = field(default_factory=dict)
     confirmed_gone: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
+    unexpected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> RunState:
@@ -169,6 +179,7 @@ def prune(
         skipped_indexes=dict(sorted(act.skipped_indexes.items())),
         confirmed_gone=tuple(seen.confirmed),
         vanished=tuple(seen.vanished),
+        unexpected=dict(sorted(act.unexpected.items())),
     )
     _close_plans(services, plan, approval, act)
     _tell(context, services, outcome, seen, act)
@@ -214,7 +225,15 @@ def _look(
     if overlooked:
         rows.extend(overlooked)
         inventory = take()
-    inventory = _judge(context, ledger, inventory, indexes, document)
+    unreadable = ledger.inspect(PROTECTING)
+    inventory = _judge(
+        context,
+        ledger,
+        inventory,
+        indexes,
+        document,
+        unread={item.backup_id for item in unreadable},
+    )
     facts = Facts(
         project=context.project,
         inventory=inventory,
@@ -224,6 +243,7 @@ def _look(
         time=context.time,
         holds=ledger.holds(),
         restoring=restoring(control_plane, ledger),
+        unreadable=unreadable,
         active={
             name: active_or_none(control_plane, name)
             for name in ambiguous_names(inventory, indexes)
@@ -269,6 +289,8 @@ def _judge(
     inventory: Inventory,
     indexes: Iterable[Index],
     document: PolicyDocument,
+    *,
+    unread: Container[str],
 ) -> Inventory:
     """Take the verdicts that are due, store them, and leave the event of suspects (rule G1)."""
     policies = {
@@ -285,7 +307,13 @@ def _judge(
         for record in ledger.indexes().values()
         if record.index_id and record.record_count is not None
     }
-    judged = judge(inventory, shrink_percent=limits, now=context.time.actual, index_counts=counts)
+    judged = judge(
+        inventory,
+        shrink_percent=limits,
+        now=context.time.actual,
+        index_counts=counts,
+        unreadable=unread,
+    )
     stored = ledger.backups() if judged.records else {}
     for record in judged.records:
         if record.backup_id in stored and stored[record.backup_id].verdict is not None:
@@ -394,7 +422,10 @@ def _record_plan(
     """The whole plan into the bucket, then a small record of it; an approval in force stays."""
     key = plan_key(context.project, plan.digest)
     services.store.put(key, plan.to_json(), content_type="application/json")
-    known = services.ledger.plan(plan.digest)
+    try:
+        known = services.ledger.plan(plan.digest)
+    except ItemUnreadable:
+        return  # it is left as it is, and nobody can approve it (rule U2)
     if known is not None and approval_in_force(context, known):
         return
     services.ledger.put_plan(
@@ -427,9 +458,10 @@ def _close_plans(
     } - deleted
     if approval is not None and not approval.ids & left:
         services.ledger.put_plan(replace(approval.record, state=PlanState.EXECUTED))
-    record = services.ledger.plan(plan.digest) if act.complete else None
-    if record is not None:
-        services.ledger.put_plan(replace(record, state=PlanState.EXECUTED))
+    with suppress(ItemUnreadable):
+        record = services.ledger.plan(plan.digest) if act.complete else None
+        if record is not None:
+            services.ledger.put_plan(replace(record, state=PlanState.EXECUTED))
 
 
 # --- Announce -------------------------------------------------------------------------------

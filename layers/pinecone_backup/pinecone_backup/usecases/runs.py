@@ -8,7 +8,7 @@ and announces what happened. What one project suffers, the others do not.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +18,7 @@ from pinecone_backup.errors import (
     BackupError,
     ConfigurationError,
     EventMalformed,
+    ItemUnreadable,
     LeaseHeld,
     LedgerError,
     ListingIncomplete,
@@ -31,9 +32,14 @@ from pinecone_backup.errors import (
     Superseded,
 )
 from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime
-from pinecone_backup.records import Run, RunState
+from pinecone_backup.records import ItemKind, Run, RunState, Severity
+from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
-from pinecone_backup.usecases.findings import record_findings
+from pinecone_backup.usecases.findings import (
+    record_findings,
+    record_unreadable,
+    unexpected_problem,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +55,12 @@ TOO_OLD = timedelta(hours=1)
 TOO_FAR_AHEAD = timedelta(seconds=60)
 LEASE = timedelta(minutes=16)
 """Longer than a Lambda function can live, so that no run outlives its lease."""
-_ABOUT_THE_DEPLOYMENT = (Control.POLICY_MISSING, Control.POLICY_INVALID, Control.PROJECT_REMOVED)
+_ABOUT_THE_DEPLOYMENT = (
+    Control.POLICY_MISSING,
+    Control.POLICY_INVALID,
+    Control.PROJECT_REMOVED,
+    Control.LEDGER_UNREADABLE,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +76,11 @@ class Result(Protocol):
     @property
     def summary(self) -> Mapping[str, Any]:
         """Figures and lists."""
+        ...
+
+    @property
+    def unexpected(self) -> Mapping[str, str]:
+        """What broke at an index, by its name, while the other indexes went on."""
         ...
 
 
@@ -150,7 +166,8 @@ def run_projects(
         for project in _asked_for(document, request.project)
     ]
     failed = [run for run in runs if run.state is RunState.FAILED]
-    services.metrics.gauge("RunSucceeded", int(not failed), kind=str(kind))
+    # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
+    services.metrics.gauge("ProjectsFailed", len(failed), kind=str(kind))
     if failed:
         raise RunFailed(
             f"{len(failed)} of {len(runs)} projects failed in this {kind} run: "
@@ -186,6 +203,8 @@ def announce(ledger: Ledger, bus: EventBus) -> None:
             ledger.mark_announced(bus.publish(waiting))
     except LedgerError as error:
         _LOG.warning("events wait for the next run", extra={"reason": str(error)})
+    except Exception:  # what happened is recorded, and what comes next must not wait for this
+        _LOG.exception("events wait for the next run", extra={"project": ledger.project})
 
 
 def _moment(services: RunServices, request: RunRequest) -> RunTime:
@@ -225,7 +244,13 @@ def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
         if name not in names
     ]
     services.projects.remember(names)
-    record_findings(ledger, removed, Evidence.of(_ABOUT_THE_DEPLOYMENT), time.actual)
+    unreadable = ledger.inspect((ItemKind.FINDING, ItemKind.OUTBOX))
+    record_findings(
+        ledger,
+        [*removed, *observe_unreadable(unreadable)],
+        Evidence.of(_ABOUT_THE_DEPLOYMENT, unseen=[item.key for item in unreadable]),
+        time.actual,
+    )
     announce(ledger, services.bus)
     return document, policy_version
 
@@ -235,10 +260,11 @@ def _give_up(tick: _Tick, error: BackupError) -> None:
     if not tick.request.run_id or not tick.request.project:
         return
     ledger = tick.services.ledger_of(tick.request.project)
-    asked = ledger.run(tick.request.run_id)
-    if asked is not None and asked.state is RunState.REQUESTED:
-        _ended(tick, ledger, replace(asked, state=RunState.FAILED, error=str(error)))
-        announce(ledger, tick.services.bus)
+    with suppress(ItemUnreadable):
+        asked = ledger.run(tick.request.run_id)
+        if asked is not None and asked.state is RunState.REQUESTED:
+            _ended(tick, ledger, replace(asked, state=RunState.FAILED, error=str(error)))
+            announce(ledger, tick.services.bus)
 
 
 def _asked_for(document: PolicyDocument, name: str | None) -> Sequence[Project]:
@@ -267,7 +293,7 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
         policy_version=job.policy_version,
     )
     try:
-        asked = ledger.run(tick.request.run_id) if tick.request.run_id else None
+        asked = _asked(ledger, tick)
         if asked is not None and asked.state is not RunState.REQUESTED:
             _LOG.warning("the request came twice", extra={"run_id": run.run_id})
             return asked
@@ -279,16 +305,26 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
             run = _worked(tick, ledger, run, job)
     except (RequestRejected, LeaseHeld) as error:
         run = replace(run, state=RunState.REFUSED, error=str(error))
-    except LedgerError as error:
-        run = replace(run, state=RunState.FAILED, error=str(error))
+    except Exception as error:  # a fault in one project must not stop the others
+        run = _broken_off(ledger, run, error)
     run = _ended(tick, ledger, run)
+    _record_unreadable(ledger, tick)
     announce(ledger, tick.services.bus)
     level = _LOG.warning if run.state in (RunState.FAILED, RunState.REFUSED) else _LOG.info
     level("run ended", extra={"project": job.project.name, **result_of(run)})
     return run
 
 
+def _asked(ledger: Ledger, tick: _Tick) -> Run | None:
+    """The record of the run that was asked for, if one was."""
+    try:
+        return ledger.run(tick.request.run_id) if tick.request.run_id else None
+    except ItemUnreadable as error:  # nobody knows who asked, or whether it ran already
+        raise RequestRejected(error.problem, next_step="Ask for another run.") from None
+
+
 def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
+    """Do the work, and tell by findings what it could not read and where it broke (rule U1)."""
     context = RunContext(
         run_id=run.run_id,
         kind=run.kind,
@@ -301,21 +337,67 @@ def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
     now = tick.time.actual
     try:
         result = tick.work(Job(context, job.project, ledger, job.document, job.policy_version))
-    except (RequestRejected, LedgerError):
-        raise
     except (PineconeError, ListingIncomplete, ConfigurationError, StoreUnavailable) as error:
         title = f"Project {job.project.name} could not be read"
         unknown = _observed(Control.PROJECT_UNKNOWN, PROJECT_SUBJECT, title, error)
         record_findings(ledger, [unknown], Evidence(), now)
         return replace(run, state=RunState.FAILED, error=str(error))
-    except BackupError as error:
-        return replace(run, state=RunState.FAILED, error=str(error))
-    except Exception as error:  # the frame's edge: a fault in one project must not stop the others
-        _LOG.exception("unexpected error", extra={"run_id": run.run_id})
-        unexpected = f"Unexpected {type(error).__name__}; the function's log has the traceback"
-        return replace(run, state=RunState.FAILED, error=unexpected)
-    record_findings(ledger, [], Evidence.of([Control.PROJECT_UNKNOWN]), now)
-    return replace(run, state=result.state, summary=dict(result.summary))
+    ended = replace(run, state=result.state, summary=dict(result.summary))
+    over = Evidence.of([Control.RUN_FAILED], only=_broken_before(ledger, ended))
+    record_findings(
+        ledger,
+        [_break(run, problem, index=name) for name, problem in result.unexpected.items()],
+        over | Evidence.of([Control.PROJECT_UNKNOWN]),
+        now,
+    )
+    return ended
+
+
+def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
+    """A run that failed for a reason of its own: that is a finding, if it can be written."""
+    if isinstance(error, BackupError):
+        problem = str(error)
+        _LOG.error("run broken off", extra={"run_id": run.run_id, "reason": problem})
+    else:
+        problem = unexpected_problem(error)
+        _LOG.error("unexpected error", exc_info=error, extra={"run_id": run.run_id})
+    try:
+        record_findings(ledger, [_break(run, problem)], Evidence(), run.started_at)
+    except Exception:  # the run's own record, and the alarm on failed runs, tell it too
+        _LOG.exception("the failure could not be recorded", extra={"run_id": run.run_id})
+    return replace(run, state=RunState.FAILED, error=problem)
+
+
+def _break(run: Run, problem: str, *, index: str = "") -> Observation:
+    where = f"{run.kind} run{f' of index {index}' * bool(index)}"
+    return Observation.of(
+        Control.RUN_FAILED,
+        f"{run.kind}/{index}" if index else run.kind,
+        severity=Severity.ERROR if run.kind is RunKind.PRUNE else None,
+        title=f"The {where} broke off",
+        diagnosis=f"Run {run.run_id}: {problem}",
+        action="The next run tries again. If it goes on, see the function's log.",
+        index=index,
+    )
+
+
+def _broken_before(ledger: Ledger, run: Run) -> list[str]:
+    """The breaks of earlier runs of this kind that this one has done without."""
+    subjects = [
+        finding.subject
+        for finding in ledger.findings()
+        if finding.control == Control.RUN_FAILED and finding.subject.partition("/")[0] == run.kind
+    ]
+    if run.state is RunState.STOPPED:  # it did not come to every index
+        return [subject for subject in subjects if subject == run.kind]
+    return subjects
+
+
+def _record_unreadable(ledger: Ledger, tick: _Tick) -> None:
+    try:
+        record_unreadable(ledger, tick.time.actual)
+    except Exception:  # an audit tells them again
+        _LOG.exception("unreadable items could not be recorded", extra={"project": ledger.project})
 
 
 def _refuse_superseded(ledger: Ledger, tick: _Tick) -> None:
@@ -366,9 +448,10 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
         if run.state is not RunState.REFUSED:
             ledger.record_event(event)
         ledger.put_run(run)
-    except LedgerError as error:
+    except Exception as error:  # the run has ended all the same, and the next project waits
         _LOG.exception("the run's end could not be recorded", extra={"run_id": run.run_id})
-        return replace(run, state=RunState.FAILED, error=run.error or str(error))
+        problem = str(error) if isinstance(error, BackupError) else unexpected_problem(error)
+        return replace(run, state=RunState.FAILED, error=run.error or problem)
     return run
 
 

@@ -8,6 +8,7 @@ and never an overwrite. One that no policy asks for any more is paused, not dele
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from pinecone_backup.errors import (
 from pinecone_backup.records import ScheduleRecord
 from pinecone_backup.rules.creation import Kind
 from pinecone_backup.rules.findings import Control, Evidence, Observation
+from pinecone_backup.usecases.findings import unexpected_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.creation import Decision
     from pinecone_backup.rules.policy import NativeScheduleRequest, Policy
 
+_LOG = logging.getLogger(__name__)
 STOP_BEFORE = 130.0
 """Seconds before the function's end at which no further index is begun."""
 _LONGEST_NAME = 28
@@ -45,12 +48,14 @@ class NativeOutcome:
     Attributes:
         changes: What was created, corrected or paused, by index.
         problems: What could not be done, by index.
+        unexpected: Those of them that nobody expected.
     """
 
     changes: Mapping[str, str]
     problems: Mapping[str, str]
     observations: Sequence[Observation]
     evidence: Evidence
+    unexpected: Mapping[str, str] = field(default_factory=dict)
 
 
 def native_name(policy: str) -> str:
@@ -94,8 +99,19 @@ def keep_native_schedules(
                 keeper.pause(decision.index)
         except (PineconeError, ListingIncomplete) as error:
             keeper.problem(decision.index, error)
+        except BackupError:
+            raise
+        except Exception as error:  # a fault at one index must not stop the others
+            _LOG.exception("unexpected error", extra={"index": decision.index})
+            keeper.unexpected[decision.index] = unexpected_problem(error)
     evidence = Evidence.of([Control.NATIVE_DRIFT], only=seen)
-    return NativeOutcome(keeper.changes, keeper.problems, keeper.observations, evidence)
+    return NativeOutcome(
+        keeper.changes,
+        keeper.problems | keeper.unexpected,
+        keeper.observations,
+        evidence,
+        keeper.unexpected,
+    )
 
 
 @dataclass(slots=True)
@@ -105,6 +121,7 @@ class _Keeper:
     ledger: Ledger
     changes: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    unexpected: dict[str, str] = field(default_factory=dict)
     observations: list[Observation] = field(default_factory=list)
     records: dict[str, ScheduleRecord] = field(init=False)
 

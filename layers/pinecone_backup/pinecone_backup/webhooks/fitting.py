@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import partial
 from itertools import accumulate, takewhile
@@ -19,11 +20,20 @@ _JOINER = "\u200d"
 _MOST_MARKS = 32
 _CONTROLS = dict.fromkeys((*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0)))
 """All but the tab and the newline."""
+_DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Bidirectional controls: with them a text shows in another order than it is written in."""
+_REMOVED = _CONTROLS | dict.fromkeys(_DIRECTIONS)
+_LINK_SYNTAX = re.compile(r"\](?=[(:])")
 
 
 def clean(text: str) -> str:
-    """Without control characters and halves of surrogate pairs, which no receiver accepts."""
-    return text.encode("utf-8", "replace").decode().translate(_CONTROLS)
+    """Without halves of surrogate pairs, which no receiver accepts, and without controls."""
+    return text.encode("utf-8", "replace").decode().translate(_REMOVED)
+
+
+def without_links(text: str) -> str:
+    """Free text for a card that renders Markdown: no words of it hide an address."""
+    return _LINK_SYNTAX.sub("] ", text)
 
 
 def units(text: str) -> int:

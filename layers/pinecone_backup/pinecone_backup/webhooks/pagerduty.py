@@ -1,7 +1,8 @@
-"""PagerDuty Events API v2: a finding triggers an incident when it opens and resolves it after.
+"""PagerDuty Events API v2: one incident per finding, from its opening to its end.
 
-All events of one finding share one ``dedup_key``, so a repeated one adds to its incident. Any
-other event is an incident of its own.
+All events of one finding share one ``dedup_key``: the first triggers the incident, a repeated one
+adds to it, an acknowledged one acknowledges it, a resolved one resolves it. Any other event is an
+incident of its own.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ _SHORT_FIELD = 255
 _DETAILS = (200, 40, 10, 0)
 _ACCEPTED = 202
 _COMPONENT = "pinecone-backup"
+_ACTIONS = {"finding.acknowledged": "acknowledge", "finding.resolved": "resolve"}
+"""Of event types; any other triggers."""
 
 
 def compose(target: PagerDutyTarget, message: Message) -> Outgoing:
-    """The request that triggers or resolves."""
+    """The request that triggers, acknowledges or resolves."""
     body = fit(
         lambda details, length: json.dumps(
             _payload(target, message, details, length), ensure_ascii=False, separators=(",", ":")
@@ -63,17 +66,18 @@ def dedup_key(message: Message) -> str:
 def _payload(
     target: PagerDutyTarget, message: Message, details: int, length: int
 ) -> dict[str, Any]:
+    action = _ACTIONS.get(message.type, "trigger")
     event = {
         "routing_key": target.routing_key.get_secret_value(),
-        "event_action": "resolve" if message.resolved else "trigger",
+        "event_action": action,
         "dedup_key": dedup_key(message),
     }
-    if message.resolved:
+    if action != "trigger":
         return event
     fields = [
         ("What", message.text),
         ("What to do", message.action),
-        ("Event", message.event_id),
+        ("Event id", message.event_id),
         *message.facts[:details],
     ]
     custom: dict[str, str] = {}
@@ -90,5 +94,5 @@ def _payload(
         "class": cut(message.type, min(length, _SHORT_FIELD)),
         "custom_details": custom,
     }
-    links = [{"href": message.link, "text": "Open"}] if message.link else []
+    links = [{"href": link.url, "text": link.label} for link in message.links]
     return event | {"payload": payload, "links": links, "client": "Pinecone Backup"}

@@ -13,7 +13,7 @@ from pinecone_backup.errors import DeliveryRefused
 from pinecone_backup.records import Severity
 from pinecone_backup.webhooks.addresses import Endpoint
 from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
-from pinecone_backup.webhooks.fitting import cut, fit, units
+from pinecone_backup.webhooks.fitting import cut, fit, units, without_links
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,6 @@ HEADER = 150
 SECTION = 3_000
 FIELD = 2_000
 FIELDS = 10
-LINK = 2_500
 BLOCKS = 50
 _DETAILS = (40, 20, 10, 0)
 _SIGNS = {
@@ -76,28 +75,25 @@ def _size(text: str) -> int:
 
 
 def _fitted(text: str, limit: int) -> str:
-    return escape(cut(text, limit, size=_size))
+    return escape(cut(without_links(text), limit, size=_size))
 
 
 def _payload(message: Message, details: int, length: int) -> dict[str, Any]:
     sign = ":white_check_mark:" if message.resolved else _SIGNS[message.severity]
     title = f"{sign} {_fitted(message.title, min(length, HEADER - len(sign) - 1))}"
-    text = "\n".join(part for part in (message.text, message.action) if part)
     blocks: list[Block] = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}}
     ]
-    if text:
-        blocks.append(_section(_fitted(text, min(length, SECTION))))
+    if message.text:
+        blocks.append(_section(_fitted(message.text, min(length, SECTION))))
+    action = _fitted(message.action, min(length, SECTION - 50))
+    blocks.append(_section(f"*What to do:* {action}"))
     blocks += _fields(message.facts[:details], length)
-    link = escape(message.link or "")
-    if link and units(link) <= LINK:
-        blocks.append(_section(f"<{link}|Open>"))
-    origin = " · ".join(
-        _fitted(part, min(length, FIELD // 4))
-        for part in (message.project, message.type, message.owner, message.event_id)
-    )
-    time = message.occurred_at.strftime("%Y-%m-%d %H:%M UTC")
-    context = {"type": "mrkdwn", "text": f"{origin} · {time}"}
+    if message.links:
+        shown = (f"<{escape(link.url)}|{link.label}>" for link in message.links)
+        blocks.append(_section(" · ".join(shown)))
+    origin = " · ".join(_fitted(part, min(length, FIELD // 4)) for part in message.origin)
+    context = {"type": "mrkdwn", "text": origin}
     blocks.append({"type": "context", "elements": [context]})
     return {"text": title, "blocks": blocks}
 

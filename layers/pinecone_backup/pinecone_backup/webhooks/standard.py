@@ -81,6 +81,7 @@ def _body(message: Message) -> bytes:
             "owner": cut(message.owner, length),
             "severity": message.severity,
             "title": cut(message.title, length),
+            "links": {link.label.lower(): link.url for link in message.links},
             "details": trimmed,
         }
         if trimmed != message.data:

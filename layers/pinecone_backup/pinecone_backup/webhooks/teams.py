@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.records import Severity
 from pinecone_backup.webhooks.addresses import Endpoint
 from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
-from pinecone_backup.webhooks.fitting import cut, fit
+from pinecone_backup.webhooks.fitting import cut, fit, without_links
 
 if TYPE_CHECKING:
     from pinecone_backup.webhooks.messages import Message
@@ -49,23 +49,24 @@ def require_success(answer: Answer, *, target: str) -> None:
         )
 
 
+def _cut(text: str, limit: int) -> str:
+    return cut(without_links(text), limit)
+
+
 def _payload(message: Message, details: int, length: int) -> dict[str, Any]:
     colour = "Good" if message.resolved else _COLOURS[message.severity]
     title = {"weight": "Bolder", "size": "Medium", "color": colour}
-    origin = " · ".join(
-        cut(part, min(length, 500))
-        for part in (message.project, message.type, message.owner, message.event_id)
-    )
-    time = message.occurred_at.strftime("%Y-%m-%d %H:%M UTC")
     facts = [
-        {"title": cut(label, min(length, 100)), "value": cut(value, length)}
+        {"title": _cut(label, min(length, 100)), "value": _cut(value, length)}
         for label, value in message.facts[:details]
     ]
+    origin = " · ".join(_cut(part, min(length, 500)) for part in message.origin)
     body: list[dict[str, Any]] = [
-        _text(cut(message.title, min(length, 500))) | title,
-        *(_text(cut(part, length)) for part in (message.text, message.action) if part),
+        _text(_cut(message.title, min(length, 500))) | title,
+        *([_text(_cut(message.text, length))] if message.text else []),
+        _text(f"**What to do:** {_cut(message.action, length)}"),
         *([{"type": "FactSet", "facts": facts}] if facts else []),
-        _text(f"{origin} · {time}") | {"isSubtle": True, "size": "Small"},
+        _text(origin) | {"isSubtle": True, "size": "Small"},
     ]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -74,8 +75,11 @@ def _payload(message: Message, details: int, length: int) -> dict[str, Any]:
         "body": body,
         "msteams": {"width": "full"},
     }
-    if message.link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open", "url": message.link}]
+    if message.links:
+        card["actions"] = [
+            {"type": "Action.OpenUrl", "title": link.label, "url": link.url}
+            for link in message.links
+        ]
     attachment = {
         "contentType": "application/vnd.microsoft.card.adaptive",
         "contentUrl": None,

@@ -15,6 +15,7 @@ from pinecone_backup.adapters.tls import ssl_context
 from pinecone_backup.adapters.webhook_sender import WebhookSender
 from pinecone_backup.adapters.webhooks import WebhookCourier
 from pinecone_backup.usecases.notify import Notifier
+from pinecone_backup.webhooks.links import Pages
 
 if TYPE_CHECKING:
     from pinecone_backup.settings import NotifySettings
@@ -38,4 +39,5 @@ def build_notifier(settings: NotifySettings) -> Notifier:
         metrics=EmfMetrics(stack=settings.stack_name),
         clock=lambda: datetime.now(UTC),
         jitter=random,
+        pages=Pages(settings.link_base.rstrip("/"), settings.aws_region, settings.stack_name),
     )

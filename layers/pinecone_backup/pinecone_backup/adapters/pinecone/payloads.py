@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     ValidationError,
     WrapValidator,
+    model_validator,
 )
 
 from pinecone_backup.model import (
@@ -268,12 +269,26 @@ class _Listing(_Wire):
         return (self.pagination.next if self.pagination is not None else None) or None
 
 
-class _Indexes(_Listing):
-    indexes: list[_Index]
+class _MaybeBare(_Listing):
+    """A listing that Pinecone may answer without its rows, as ``{}``, when there are none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_rows_may_be_missing(cls, value: object) -> object:
+        # Some other object without rows must not pass for an empty listing.
+        if isinstance(value, dict) and not value.keys() <= {"pagination"}:
+            (rows,) = cls.model_fields.keys() - {"pagination"}
+            if rows not in value:
+                raise ValueError(f"neither {rows} nor an empty listing")
+        return value
 
 
-class _Backups(_Listing):
-    data: list[_Backup]
+class _Indexes(_MaybeBare):
+    indexes: list[_Index] = []
+
+
+class _Backups(_MaybeBare):
+    data: list[_Backup] = []
 
 
 class _Schedules(_Listing):

@@ -70,7 +70,7 @@ _NEXT_STEPS: dict[type[PineconeError], str] = {
     DeletionProtected: "Disable the index's deletion protection first, if that is intended.",
     NotFound: "",
     Conflict: "Look at what has that name, or which schedule is enabled.",
-    PreconditionFailed: "It works once the restore, or the backup, is complete.",
+    PreconditionFailed: "Settle what Pinecone's answer names, then ask again.",
     RequestInvalid: "Asking again in the same way is useless; correct what was asked.",
     RateLimited: "The next run asks again; fewer runs at a time help.",
     Unavailable: "The next run asks again; see Pinecone's status page if it stays so.",

@@ -21,6 +21,7 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.model import Status
 from pinecone_backup.records import Deletion, DeletionState
+from pinecone_backup.rules.containment import protects
 from pinecone_backup.rules.inventory import Entry, Origin, Worth
 from pinecone_backup.rules.plan import DEFAULT_FLOOR
 from pinecone_backup.usecases.gone import deleted_event
@@ -160,10 +161,19 @@ def _refuse_always(facts: Facts, entry: Entry) -> None:
     for hold in facts.holds or ():
         if hold.target in (backup.backup_id, backup.index_name) and hold.active(facts.time.actual):
             raise RuleForbids(
-                f"Backup {backup.backup_id} is held by {hold.owner}: {hold.reason}",
+                f"Backup {backup.backup_id} is held by {hold.placed_by}: {hold.reason}",
                 rule="held",
                 next_step=f"Release hold {hold.hold_id} first, if that is right.",
             )
+    unreadable = protects(
+        facts.unreadable, backup_id=backup.backup_id, index_name=backup.index_name
+    )
+    if unreadable:
+        raise RuleForbids(
+            f"Backup {backup.backup_id} is not deleted: {unreadable}",
+            rule="unreadable",
+            next_step="See the findings about the ledger; correct that item, or delete it.",
+        )
     job = (facts.restoring or {}).get(backup.backup_id)
     if job is not None:
         raise RuleForbids(
