@@ -17,6 +17,7 @@ from pinecone_backup.records import BackupRecord, Hold, HoldScope, Verdict
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.inventory import take_inventory
 from pinecone_backup.rules.marker import Marker, ours
+from pinecone_backup.rules.pauses import PAUSE_TAG, pause_of
 from pinecone_backup.rules.plan import Baseline, Facts, digest_of, make_plan
 from pinecone_backup.rules.policy import ExpiryRetention, KeepRetention, validate_policy
 from pinecone_backup.rules.retention import keep
@@ -215,6 +216,31 @@ def which_policy() -> str:
         found = document.assigned("main", index, tags)
         shown = " ".join(f"{key}={value}" for key, value in tags.items())
         lines.append((index, shown, found.policy.name if found.policy else "-", found.by.value))
+    return _columns(lines)
+
+
+@example
+def pauses() -> str:
+    document = validate_policy(
+        {
+            "projects": [{"name": "main"}],
+            "policies": [{**_policy("gold"), "timezone": "Europe/Berlin"}],
+            "assignments": [{"policy": "gold", "paused_until": "2026-12-01"}],
+        }
+    )
+    lines = [("tag backup-paused-until", "at", "")]
+    for tag, moment in (
+        ("", "2026-11-30T22:59"),
+        ("", "2026-11-30T23:00"),
+        ("2026-12-24", "2026-12-05T12:00"),
+        ("2026-11-28", "2026-11-29T12:00"),
+        ("soon", "2026-12-05T12:00"),
+    ):
+        tags = {PAUSE_TAG: tag} if tag else {}
+        index = Index("catalogue", IndexKind.SERVERLESS, "Ready", ready=True, tags=tags)
+        now = _at(moment)
+        pause = pause_of(document.assigned("main", index.name, tags), index, now)
+        lines.append((tag or "-", _wall(now), pause.reason if pause else "not paused"))
     return _columns(lines)
 
 

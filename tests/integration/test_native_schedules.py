@@ -163,7 +163,7 @@ def test_a_schedule_that_no_policy_asks_for_any_more_is_paused_once(stack: Stack
     stack.document = document(CRON)
     outcome = stack.later(minutes=15)
     assert settings(stack) == [("native", "daily", 14, False)]
-    assert outcome.native.changes == {"docs": "paused schedule native: no policy asks for it"}
+    assert outcome.native.changes == {"docs": "paused schedule native: no policy asks for it now"}
     stack.simulator.requests.clear()
     stack.later(minutes=15)
     assert stack.calls("update_backup_schedule") == 0

@@ -72,6 +72,7 @@ POLICIES = st.builds(
             "priority": st.sampled_from([-10_000, 0, 10_000]),
             "shrink_percent": st.sampled_from([0, 50, 100]),
             "native_satisfies": st.booleans(),
+            "paused_until": st.sampled_from([None, "2000-01-01", "2099-12-31"]),
         }
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import Backup, Index, IndexKind, NativeSchedule, Status
@@ -147,6 +147,7 @@ def index_facts(
     index_id: str | None = ID,
     policy: Policy | None = POLICY,
     by: AssignedBy | None = None,
+    paused_until: date | None = None,
     first_seen: datetime | None = None,
     previous_ids: tuple[str, ...] = (),
     record_count: int | None = None,
@@ -163,7 +164,11 @@ def index_facts(
     seen = first_seen or ago(days=100)
     return IndexFacts(
         index=index,
-        assigned=Assigned(policy, by or (AssignedBy.ASSIGNMENT if policy else AssignedBy.NOTHING)),
+        assigned=Assigned(
+            policy,
+            by or (AssignedBy.ASSIGNMENT if policy else AssignedBy.NOTHING),
+            paused_until,
+        ),
         record=IndexRecord(
             name,
             seen,

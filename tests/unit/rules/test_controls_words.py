@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,9 @@ def scenarios() -> Iterator[ProjectFacts]:
     yield of(policy=None)
     yield of(policy=None, by=AssignedBy.OPT_OUT)
     yield of(policy=None, by=AssignedBy.UNKNOWN_TAG, tags={"backup-policy": "gold"})
+    yield of(first_seen=NOW, paused_until=date(2026, 12, 1))
+    yield of(backup(at=ago(hours=31)), tags={"backup-paused-until": "2026-12-01"})
+    yield of(first_seen=NOW, tags={"backup-paused-until": "next week"})
     yield of(kind=IndexKind.POD)
     yield of(own_key=True)
     yield of(backup(at=ago(hours=31)))

@@ -1,4 +1,4 @@
-"""Whether an index needs a backup now, and whether it may have one (rules C1 to C5, I1, G5).
+"""Whether an index needs a backup now, and whether it may have one (rules C1 to C6, I1, G5).
 
 Creation is level-triggered: each tick asks, for each index, whether its latest slot is satisfied,
 and if not, whether this is the moment to try. ``due`` answers from what is listed; where the slot
@@ -20,6 +20,7 @@ from pinecone_backup.rules.claims import MOST_ATTEMPTS, failed, posted
 from pinecone_backup.rules.findings import Control, Evidence, Observation
 from pinecone_backup.rules.inventory import CLOCK_SKEW, Origin, Worth
 from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.pauses import last_pause_end, pause_of
 from pinecone_backup.rules.policy import AssignedBy
 from pinecone_backup.rules.slots import jitter, latest_slot, next_slot
 
@@ -57,6 +58,8 @@ class Kind(StrEnum):
     GIVEN_UP = "given_up"
     NO_QUOTA = "no_quota_left"
     TOO_NEW = "too_new"
+    PAUSED = "paused"
+    """Or the pause has just ended, and the index waits for its turn (rule C6)."""
     NOT_READY = "index_not_ready"
     UNCLEAR = "unclear"
     """Pinecone could not be asked about the index: the next tick asks again."""
@@ -204,12 +207,12 @@ def _believed(entries: Sequence[Entry], record: IndexRecord, inventory: Inventor
 
 
 def due(view: View, time: RunTime) -> Decision:
-    """Whether the index's latest slot is open, by what is listed (rules C1, C2 and C5)."""
+    """Whether the index's latest slot is open, by what is listed (rules C1, C2, C5 and C6)."""
     policy = view.assigned.policy
     if policy is None:
         kind, reason = _WITHOUT_POLICY[view.assigned.by]
         return Decision(view.name, kind, reason)
-    unfit = _unfit(view, policy)
+    unfit = _unfit(view, policy) or _paused(view, policy, time.actual)
     if unfit or policy.cron is None:
         return unfit or Decision(
             view.name, Kind.NATIVE, "its policy relies on a native schedule", policy
@@ -221,6 +224,7 @@ def due(view: View, time: RunTime) -> Decision:
         _satisfied(view, policy, slot, time)
         or _running(view, policy, slot, time.actual)
         or _too_new(view, policy, slot, time.actual)
+        or _catching_up(view, policy, slot, time.actual)
         or Decision(view.name, Kind.OPEN, f"slot {_told(slot)} is not satisfied", policy, slot)
     )
 
@@ -235,6 +239,26 @@ def _unfit(view: View, policy: Policy) -> Decision | None:
     else:
         return None
     return Decision(view.name, Kind.UNSUPPORTED, reason, policy)
+
+
+def _paused(view: View, policy: Policy, now: datetime) -> Decision | None:
+    """Rule C6. A pause that cannot be read keeps nothing from being created."""
+    pause = pause_of(view.assigned, view.index, now)
+    if pause is None or pause.until is None:
+        return None
+    return Decision(view.name, Kind.PAUSED, pause.reason, policy, until=pause.until)
+
+
+def _catching_up(view: View, policy: Policy, slot: datetime, now: datetime) -> Decision | None:
+    """Rule C6: what became due during a pause starts after it as a slot would, spread."""
+    ended = last_pause_end(view.assigned, view.index, now)
+    if ended is None or slot >= ended:
+        return None
+    until = ended + jitter(view.spread_key, policy.cron or "")
+    if now >= until:
+        return None
+    reason = f"its pause ended at {_told(ended)}; slot {_told(slot)} starts at {_told(until)}"
+    return Decision(view.name, Kind.PAUSED, reason, policy, slot, until=until)
 
 
 def _satisfied(view: View, policy: Policy, slot: datetime, time: RunTime) -> Decision | None:

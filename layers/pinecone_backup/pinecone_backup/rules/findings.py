@@ -42,6 +42,12 @@ class Control(StrEnum):
 
     NO_POLICY = "no-policy", Severity.WARNING, "No policy is assigned: the index is not backed up"
     OPTED_OUT = "opted-out", Severity.INFO, "The index is opted out of backups on purpose"
+    PAUSED = "paused", Severity.INFO, "Backups of the index are paused on purpose, until a day"
+    UNREADABLE_PAUSE = (
+        "unreadable-pause",
+        Severity.ERROR,
+        "The index's backup-paused-until tag names no day",
+    )
     UNKNOWN_POLICY_TAG = (
         "unknown-policy-tag",
         Severity.ERROR,

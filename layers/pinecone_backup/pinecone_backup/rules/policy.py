@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -64,6 +64,7 @@ _PATTERNS = {
 }
 """What the patterns of texts ask for, in words."""
 
+_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 _ELAPSED = re.compile(r"(?:([0-9]{1,8})d)?(?:([0-9]{1,8})h)?(?:([0-9]{1,8})m)?")
 
 
@@ -92,6 +93,26 @@ def _a_minute_to_a_century(value: timedelta) -> timedelta:
     if not timedelta(minutes=1) <= value <= CENTURY:
         raise ValueError(f"{_elapsed_text(value)!r} is not between a minute and a century")
     return value
+
+
+def read_day(text: str) -> date:
+    """Read a day like 2026-12-01.
+
+    Raises:
+        ValueError: It is not such a day, or in another century.
+    """
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is not a day of this century like 2026-12-01")
+
+
+def _day(value: object) -> object:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    return read_day(str(value))
 
 
 def _elapsed_text(value: timedelta) -> str:
@@ -135,6 +156,13 @@ Elapsed = Annotated[
     ),
 ]
 """Elapsed time: ``1d12h30m`` (``m`` is minutes), a century at most."""
+
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DAY.pattern}$"}),
+]
+"""A day of the calendar: ``2026-12-01``. It begins at midnight in the policy's zone."""
 
 Name = Annotated[str, Field(pattern=_NAME)]
 Glob = Annotated[str, Field(pattern=_GLOB)]
@@ -362,6 +390,8 @@ class Policy(_Part):
     """Failed backups may be deleted after this (rule G3)."""
     native_satisfies: bool = False
     """Whether a native schedule's backup satisfies a slot of ours (rule G5)."""
+    paused_until: Day | None = None
+    """Until this day begins, nothing is created and nothing is deleted (rule C6)."""
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
@@ -385,6 +415,8 @@ class Assignment(_Part):
     """A glob over the index name, as in ``prod-*``."""
     tags: Annotated[dict[TagKey, Glob], Field(max_length=20)] = {}
     """Index tags that must all be present; values are globs."""
+    paused_until: Day | None = None
+    """The same for the indexes that have their policy by this assignment (rule C6)."""
 
     def matches(self, project: str, index: str, tags: Mapping[str, str]) -> bool:
         """Whether this assignment speaks of the index."""
@@ -472,7 +504,8 @@ class PolicyDocument(_Part):
             if assignment.matches(project, index, tags):
                 if assignment.policy == OPT_OUT:
                     return Assigned(None, AssignedBy.OPT_OUT)
-                return Assigned(self.policy(assignment.policy), AssignedBy.ASSIGNMENT)
+                policy = self.policy(assignment.policy)
+                return Assigned(policy, AssignedBy.ASSIGNMENT, assignment.paused_until)
         return Assigned(None, AssignedBy.NOTHING)
 
 
@@ -488,10 +521,15 @@ class AssignedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The policy of an index (None: nothing is created or deleted) and how it came to it."""
+    """The policy of an index (None: nothing is created or deleted) and how it came to it.
+
+    Attributes:
+        paused_until: What the assignment says of that; ``rules.pauses`` says what comes of it.
+    """
 
     policy: Policy | None
     by: AssignedBy
+    paused_until: date | None = None
 
 
 def parse_policy(document: str | bytes, *, version: str = "") -> PolicyDocument:
