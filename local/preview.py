@@ -25,6 +25,7 @@ from rich.text import Text
 from local.jsonc import read_policy
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.policy import POLICY_TAG, PolicyDocument, parse_policy
+from pinecone_backup.rules.policy_warnings import warnings
 from pinecone_backup.rules.preview import LONGEST, PastBackup, imagined, preview
 from pinecone_backup.rules.retention import keep
 from pinecone_backup.rules.slots import slots_before
@@ -96,7 +97,16 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
         console.print(str(error), style="bold red", markup=False, highlight=False)
         return 1
     show(preview(facts, days=wanted.days), subjects, console)
+    _warn(document, facts, console)
     return 0
+
+
+def _warn(document: PolicyDocument, facts: Facts, console: Console) -> None:
+    """What is probably not meant: the indexes of a preview are no evidence of who has which tag."""
+    for warning in warnings(document, now=facts.time.actual):
+        console.print()
+        console.print(Text(f"{warning.path}: {warning.sentence}", "yellow"))
+        console.print(Text(f"  {warning.action}"))
 
 
 def _parser() -> argparse.ArgumentParser:

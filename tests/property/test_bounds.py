@@ -17,6 +17,7 @@ from pinecone_backup.rules.creation import View, due
 from pinecone_backup.rules.forecast import Tenant, forecast
 from pinecone_backup.rules.plan import Facts, make_plan
 from pinecone_backup.rules.policy import parse_policy, validate_policy
+from pinecone_backup.rules.policy_warnings import KnownProject, warnings
 from pinecone_backup.rules.preview import MOST_WORK, preview
 from pinecone_backup.rules.steady import steady_count
 from tests.support import audits
@@ -138,7 +139,7 @@ def test_an_audit_judges_at_the_bounds(document: PolicyDocument) -> None:
     assert isinstance(controls.evaluate(project), list)
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(DOCUMENTS)
 def test_the_forecast_ends_at_the_bounds(document: PolicyDocument) -> None:
     """What it holds is bounded by the quota and a week's slots."""
@@ -153,6 +154,13 @@ def test_the_forecast_ends_at_the_bounds(document: PolicyDocument) -> None:
 def test_the_long_run_is_counted_or_left_open_at_the_bounds(document: PolicyDocument) -> None:
     count = steady_count(document.policies[0], NOW)
     assert count is None or count >= 1
+
+
+@settings(max_examples=6)
+@given(DOCUMENTS)
+def test_warnings_are_given_at_the_bounds(document: PolicyDocument) -> None:
+    found = warnings(document, now=NOW, known=KnownProject("main", [index()]))
+    assert all(warning.path.split(".")[0] in ("policies", "projects") for warning in found)
 
 
 @settings(max_examples=10)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from local.examples import EXAMPLES
 from local.jsonc import without_comments
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.policy import parse_policy
+from pinecone_backup.rules.policy_warnings import warnings
 
 ROOT = DOCS.parent
 REFERENCE = (DOCS / "policy-reference.md").read_text()
@@ -85,6 +87,10 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_the_example_document_is_valid() -> None:
     document = parse_policy(EXAMPLE)
     assert [policy.name for policy in document.policies] == ["gold", "silver", "bronze", "built-in"]
+
+
+def test_the_example_document_has_no_warnings() -> None:
+    assert warnings(parse_policy(EXAMPLE), now=datetime(2026, 11, 22, tzinfo=UTC)) == []
 
 
 def test_the_commented_example_is_the_same_document() -> None:

@@ -3,13 +3,14 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from local.preview import main
 
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "projects": [{"name": "main"}],
     "policies": [
         {
@@ -125,6 +126,20 @@ def test_an_index_without_a_policy_is_named_as_such(policy: Path, tmp_path: Path
     text = printed("--policy", policy, "--days", 0, "--history", history)
     assert "users: no policy, nothing is deleted" in text
     assert "13 kept" in text
+
+
+def test_what_is_probably_not_meant_is_said_after_the_picture(policy: Path) -> None:
+    gold, bronze = DOCUMENT["policies"]
+    policy.write_text(json.dumps({**DOCUMENT, "policies": [{**gold, "max_age": "1h"}, bronze]}))
+    text = printed("--policy", policy, "--days", 0)
+    assert line_of(text, "policies.0.max_age: Up to 1")
+    assert line_of(text, "policies.1: No assignment leads to policy bronze")
+    assert text.index("In the long run") < text.index("policies.0.max_age")
+
+
+def test_a_preview_that_ends_early_says_so(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pinecone_backup.rules.preview.MOST_WORK", 50)
+    assert line_of(printed("--policy", policy, "--days", 9), "The preview ends after ")
 
 
 def test_an_invalid_document_is_refused_with_all_its_errors(policy: Path) -> None:

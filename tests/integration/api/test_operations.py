@@ -419,13 +419,45 @@ def test_the_policy_in_force_is_given_with_its_version(world: World) -> None:
 
 def test_a_policy_is_looked_over_without_being_stored(world: World) -> None:
     fine = world.ask("POST", "/v1/policy/validate", {"document": POLICY})
-    assert fine.json == {"valid": True, "errors": []}
+    assert fine.json == {"valid": True, "errors": [], "warnings": []}
     wrong = {"projects": [{"name": "main"}, {"name": "main"}], "policies": [{"name": "P"}]}
     answer = world.ask("POST", "/v1/policy/validate", {"document": wrong})
     assert (answer.status, answer.json["valid"]) == (200, False)
     assert {"policies.0.name", "policies.0.retention", "projects.1.name"} <= {
         error["path"] for error in answer.json["errors"]
     }
+
+
+def hurried(**changes: Any) -> dict[str, Any]:
+    (policy,) = POLICY["policies"]
+    return {**POLICY, "policies": [{**policy, "stuck_after": "30m", **changes}]}
+
+
+def test_what_is_probably_not_meant_is_said_beside_the_errors(world: World) -> None:
+    answer = world.ask("POST", "/v1/policy/validate", {"document": hurried()})
+    assert (answer.json["valid"], answer.json["errors"]) == (True, [])
+    (warning,) = answer.json["warnings"]
+    assert (warning["code"], warning["path"]) == ("stuck-too-soon", "policies.0.stuck_after")
+    assert warning["parameters"]["policy"] == POLICY["policies"][0]["name"]
+    assert warning["detail"]
+    assert warning["next_step"].startswith("Give ")
+
+
+def test_a_document_with_errors_has_no_warnings_yet(world: World) -> None:
+    wrong = hurried(colour="blue")
+    answer = world.ask("POST", "/v1/policy/validate", {"document": wrong})
+    assert (answer.json["valid"], answer.json["warnings"]) == (False, [])
+
+
+def test_a_preview_warns_of_what_this_project_comes_to(world: World) -> None:
+    """Three backups of one index, where the project may hold two."""
+    document = {**keeping(3), "projects": [{"name": "main", "quota": 2}]}
+    answer = world.ask("POST", "/policy/preview", {"document": document, "days": 0})
+    assert answer.json["ended"] == ""
+    assert [(each["code"], each["path"]) for each in answer.json["warnings"]] == [
+        ("beyond-quota", "policies.0.retention"),
+        ("beyond-quota", "projects.0.quota"),
+    ]
 
 
 def keeping(count: int) -> dict[str, Any]:

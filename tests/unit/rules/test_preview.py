@@ -204,6 +204,9 @@ def test_the_same_preview_is_given_in_whatever_order_the_history_comes() -> None
         ("* * * * *", {"expire_after_days": 9}, None),
         ("* * * * *", {"expire_after_days": 36_525, "max_count": 7}, 7),
         ("0 2 29 2 *", {"keep_last": 10_000}, None),
+        ("0 2 * * *", {"keep_yearly": 10_000}, None),
+        ("0 2 * * *", {"keep_monthly": 376}, 376),
+        ("0 2 * * *", {"keep_monthly": 377}, None),
         ("0 2 * * *", {"keep_daily": 3, "keep_yearly": 1000}, None),
     ],
 )

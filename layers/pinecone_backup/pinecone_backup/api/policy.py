@@ -14,6 +14,7 @@ from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.model import RunTime
 from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.rules.policy import validate_policy as validated
+from pinecone_backup.rules.policy_warnings import KnownProject, WarningCode, warnings
 from pinecone_backup.usecases.present import present_facts
 
 if TYPE_CHECKING:
@@ -45,11 +46,24 @@ class PolicyError(Output):
     detail: str
 
 
+class PolicyWarning(Output):
+    """One thing in a valid policy document that is probably not meant."""
+
+    code: WarningCode
+    path: str
+    detail: str
+    """What will come of it."""
+    next_step: str
+    parameters: dict[str, str | int]
+
+
 class PolicyValidity(Output):
     """Whether a policy document could be stored as it is."""
 
     valid: bool
     errors: list[PolicyError]
+    warnings: list[PolicyWarning]
+    """Of a valid document; they keep nothing from being stored."""
 
 
 class PreviewPolicy(Input):
@@ -97,6 +111,10 @@ class PolicyPreview(Output):
     days: list[PreviewedDay]
     kept_today: list[PreviewedBackup]
     steady: list[SteadyState]
+    ended: str
+    """Why fewer days are shown than were asked for; empty when all are."""
+    warnings: list[PolicyWarning]
+    """What is probably not meant, as far as this project goes."""
 
 
 @route("GET", "/v1/policy", access=Access.READ, tag=_TAG, gives=CurrentPolicy)
@@ -116,16 +134,16 @@ def describe_policy(call: Call, _: Nothing) -> CurrentPolicy:
     changes=False,
 )
 def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
-    """Look a policy document over: every error at once. Nothing is stored."""
-    del call
+    """Look a policy document over: every error at once, or every warning. Nothing is stored."""
     try:
-        validated(request.document)
+        document = validated(request.document)
     except PolicyInvalid as error:
         return PolicyValidity(
             valid=False,
             errors=[PolicyError(path=path, detail=said) for path, said in error.errors],
+            warnings=[],
         )
-    return PolicyValidity(valid=True, errors=[])
+    return PolicyValidity(valid=True, errors=[], warnings=_warnings(document, call.now))
 
 
 @route(
@@ -169,7 +187,24 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
             )
             for each in seen.steady
         ],
+        ended=seen.ended,
+        warnings=_warnings(document, call.now, KnownProject(facts.project, facts.indexes)),
     )
+
+
+def _warnings(
+    document: PolicyDocument, now: datetime, known: KnownProject | None = None
+) -> list[PolicyWarning]:
+    return [
+        PolicyWarning(
+            code=warning.code,
+            path=warning.path,
+            detail=warning.sentence,
+            next_step=warning.action,
+            parameters=dict(warning.parameters),
+        )
+        for warning in warnings(document, now=now, known=known)
+    ]
 
 
 def _given(document: Mapping[str, object]) -> PolicyDocument:

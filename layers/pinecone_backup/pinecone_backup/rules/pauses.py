@@ -75,12 +75,12 @@ def _ends(assigned: Assigned, index: Index) -> Iterator[tuple[datetime, str]]:
     if policy is None:
         return
     if policy.paused_until is not None:
-        yield _starts(policy.paused_until, policy.zone), f"policy {policy.name}"
+        yield begins(policy.paused_until, policy.zone), f"policy {policy.name}"
     if assigned.paused_until is not None:
-        yield _starts(assigned.paused_until, policy.zone), "its assignment"
+        yield begins(assigned.paused_until, policy.zone), "its assignment"
     day = _day(index.tags.get(PAUSE_TAG, ""))
     if day is not None:
-        yield _starts(day, policy.zone), f"its tag {PAUSE_TAG}"
+        yield begins(day, policy.zone), f"its tag {PAUSE_TAG}"
 
 
 def _day(text: str) -> date | None:
@@ -90,7 +90,7 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _starts(day: date, zone: ZoneInfo) -> datetime:
+def begins(day: date, zone: ZoneInfo) -> datetime:
     """When a day begins in a zone, UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 

@@ -9,7 +9,7 @@ from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.forecast import INTERVALS
 from pinecone_backup.rules.policy import ExpiryRetention
 from pinecone_backup.rules.retention import KEEP_ALL, keep
-from pinecone_backup.rules.slots import last_of_each_day, slots_before
+from pinecone_backup.rules.slots import last_of_each_day, slots_before, slots_between
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,11 @@ SETTLES_WITHIN = timedelta(days=32 * 366)
 """What needs longer than about thirty years to settle is taken to grow for ever."""
 MOST_SLOTS = SETTLES_WITHIN.days
 """So many slots are looked at: more than any project may hold, and one for each of those days."""
+
+PLAYED = timedelta(days=35)
+"""So long prunes are played forward: over the end of a month, whichever it is."""
+MOST_PLAYED = 2_000
+"""Of a steady state with more slots behind it prunes are not played forward."""
 
 _DAY = timedelta(days=1)
 
@@ -47,6 +52,40 @@ def steady_count(policy: Policy, now: datetime) -> int | None:
     return len(keep(rows, policy.retention, policy.zone, now).keys() | floor)
 
 
+def excesses(policy: Policy, now: datetime, *, every: timedelta) -> Iterator[tuple[int, int]]:
+    """What prunes of an index delete beyond what was made since the prune before.
+
+    Of five weeks of prunes in the steady state; it is what is held against the limits (rule D2).
+    Nothing where no steady state with ``MOST_PLAYED`` slots behind it at most is known.
+
+    Args:
+        policy: Any policy.
+        now: When the first prune is, aware.
+        every: The time between two prunes.
+
+    Yields:
+        So many backups beyond, and how many there were before that prune.
+    """
+    if policy.cron is None or isinstance(policy.retention, ExpiryRetention):
+        return  # expiring goes day by day, as creating does
+    past = _distinguishable_past(policy.cron, policy, now)
+    if past is None or len(past) > MOST_PLAYED:
+        return
+    held = sorted(past)
+    for number in range(PLAYED // every):
+        at = now + number * every
+        new = list(slots_between(policy.cron, policy.zone, at - every, at)) if number else []
+        if number and not new:
+            continue  # windows end at the newest backup: without a new one nothing goes
+        before = [*held, *new]
+        rows = [(slot.isoformat(), slot) for slot in reversed(before)]
+        floor = {key for key, _ in rows[: policy.floor]}
+        kept = keep(rows, policy.retention, policy.zone, at).keys() | floor
+        held = [slot for slot in before if slot.isoformat() in kept]
+        if number:
+            yield len(before) - len(held) - len(new), len(before)
+
+
 def _distinguishable_past(cron: str, policy: Policy, now: datetime) -> set[datetime] | None:
     """The slots before which nothing can make a difference to a retention; None: all can."""
     retention = policy.retention
@@ -57,13 +96,14 @@ def _distinguishable_past(cron: str, policy: Policy, now: datetime) -> set[datet
         if retention.max_count is not None:
             return _until(slots, least, now, start)  # what is older goes, however young it is
         return _until(slots, least, now - timedelta(days=retention.expire_after_days or 0), start)
-    if KEEP_ALL in [value for _, value in retention]:
+    horizon = _coarse_horizon(retention)
+    if horizon >= SETTLES_WITHIN or KEEP_ALL in [value for _, value in retention]:
         return None
     edges = [duration.before(now, policy.zone) for duration in _windows(retention)]
-    coarse = now - _coarse_horizon(retention)
+    coarse = now - horizon
     within = min((edge or start for edge in edges), default=now)
     finest = max(retention.keep_last, retention.keep_hourly, policy.floor)
-    if min(within, coarse) <= start:
+    if within <= start:
         return None
     fine = _until(slots, finest, within, start)
     days = slots_before(last_of_each_day(cron), policy.zone, now)
