@@ -62,6 +62,38 @@ def test_a_protected_project_is_healthy_and_the_report_names_what_to_restore_fro
     assert index.restore_from.backup_id == newest.backup_id
 
 
+def test_what_a_policy_document_probably_does_not_mean_is_one_finding_of_the_project(
+    auditor: Auditor,
+) -> None:
+    """It ends with the document that says it no more."""
+    auditor.seed("docs", hours_ago=2)
+    auditor.document = document(stuck_after="5m", max_age="24h")
+
+    outcome = auditor.audit()
+    warned = auditor.open_findings()
+    auditor.document = document()
+    auditor.audit()
+
+    assert warned == {"policy-warned": "(project)"}
+    assert outcome.report.health is Health.HEALTHY
+    assert auditor.open_findings() == {}
+
+
+def test_a_tag_of_the_project_reaches_a_policy_that_no_assignment_names(auditor: Auditor) -> None:
+    auditor.seed("docs", hours_ago=2)
+    (index,) = auditor.simulator.project.indexes
+    (policy,) = document().policies
+    auditor.document = document().model_copy(update={"policies": [policy], "assignments": []})
+
+    auditor.audit()
+    unreached = auditor.open_findings()
+    index.tags = {"backup-policy": "standard"}
+    auditor.audit()
+
+    assert "policy-warned" in unreached
+    assert auditor.open_findings() == {}
+
+
 def test_a_restore_of_ours_is_followed_to_its_end(auditor: Auditor) -> None:
     """D1: only an unfinished restore job protects the backup that it reads."""
     backup = auditor.seed("docs", hours_ago=2)

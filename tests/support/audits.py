@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pinecone_backup.rules.inventory import Inventory
+    from pinecone_backup.rules.policy_warnings import PolicyWarning
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OWNER = "stack-a"
@@ -198,6 +199,7 @@ def project_facts(
     orphans: Orphans | None = None,
     holds: Sequence[Hold] = (),
     unreadable: Sequence[UnreadableItem] = (),
+    warnings: Sequence[PolicyWarning] = (),
 ) -> ProjectFacts:
     """One project, by default with a forecast in which nothing changes."""
     held = held or inventory([])
@@ -213,6 +215,7 @@ def project_facts(
         orphans=orphans or Orphans(),
         holds=holds,
         unreadable=unreadable,
+        warnings=warnings,
     )
 
 

@@ -13,6 +13,7 @@ from pinecone_backup.rules.controls import evaluate
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.forecast import Forecast
 from pinecone_backup.rules.policy import AssignedBy, Orphans
+from pinecone_backup.rules.policy_warnings import PolicyWarning, WarningCode
 from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX
 from tests.support.audits import (
     NATIVE_POLICY,
@@ -118,6 +119,18 @@ def scenarios() -> Iterator[ProjectFacts]:
     yield of(backup(at=ago(days=3)), problem="Pinecone answered 500", unread_audits=72)
     yield of(problem="ledger item INDEX#docs cannot be read", index_id=None, unread_audits=2)
     yield project_facts(unreadable=unreadable_items())
+    yield project_facts(warnings=[policy_warning(0)])
+    yield project_facts(warnings=[policy_warning(number) for number in range(7)])
+
+
+def policy_warning(number: int) -> PolicyWarning:
+    return PolicyWarning(
+        WarningCode.MAX_AGE_BELOW_GAP,
+        f"policies.{number}.max_age",
+        {"policy": "gold"},
+        "The index will be overdue every time.",
+        "Give more.",
+    )
 
 
 def unreadable_items() -> list[UnreadableItem]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.forecast import Forecast
     from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory
     from pinecone_backup.rules.policy import Assigned, Orphans, Policy
+    from pinecone_backup.rules.policy_warnings import PolicyWarning
 
 STUCK_AFTER = timedelta(hours=12)
 """For indexes without a policy; a policy says its own ``stuck_after``."""
@@ -161,6 +162,7 @@ class ProjectFacts:
         indexes: The active indexes, by name.
         holds: All holds, the released ones included.
         unreadable: Items of the ledger that cannot be read (rule U2).
+        warnings: What the policy document says that is probably not meant.
         now: The actual time, UTC: ages and expiries go by it (rule T2).
         quota: Backups the project may hold.
         forecast: When that will be used up.
@@ -176,6 +178,7 @@ class ProjectFacts:
     orphans: Orphans
     holds: Sequence[Hold] = ()
     unreadable: Sequence[UnreadableItem] = ()
+    warnings: Sequence[PolicyWarning] = ()
 
     @property
     def used(self) -> int:

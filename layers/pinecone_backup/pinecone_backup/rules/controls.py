@@ -8,7 +8,7 @@ name, but for
 - ``orphan``: the id of the deleted index; ``other-owner``: the other deployment's owner;
 - ``contradictory-listing``, ``deletion-stuck``: the backup id; ``hold-expired``: the hold id;
 - native schedules: the schedule id, or the index name where no schedule is;
-- ``quota-near``: the project.
+- ``quota-near``, ``policy-warned``: the project.
 """
 
 from __future__ import annotations
@@ -445,6 +445,23 @@ def quota_near(facts: ProjectFacts) -> Iterator[Observation]:
     )
 
 
+def policy_warned(facts: ProjectFacts) -> Iterator[Observation]:
+    """One finding for all that the policy document says and probably does not mean."""
+    warnings = facts.warnings
+    if not warnings:
+        return
+    shown = " ".join(f"{each.path}: {each.sentence}" for each in warnings[:_SHOWN_IDS])
+    more = len(warnings) - _SHOWN_IDS
+    yield Observation.of(
+        Control.POLICY_WARNED,
+        PROJECT_SUBJECT,
+        title=f"The policy document has {_number(warnings, 'warning')}",
+        diagnosis=shown + (f" And {more} more." if more > 0 else ""),
+        action=f"{warnings[0].action} Validating the document lists every warning.",
+        warnings=[f"{each.code} {each.path}" for each in warnings][: 10 * _SHOWN_IDS],
+    )
+
+
 def orphan(facts: ProjectFacts) -> Iterator[Observation]:
     """Backups remain of an index that was deleted (rule D7)."""
     for incarnation in facts.inventory.incarnations.values():
@@ -591,6 +608,7 @@ NATIVE_CONTROLS: dict[Control, OfIndex] = {
     Control.NATIVE_DRIFT: native_drift,
 }
 PROJECT_CONTROLS: dict[Control, Callable[[ProjectFacts], Iterator[Observation]]] = {
+    Control.POLICY_WARNED: policy_warned,
     Control.QUOTA_NEAR: quota_near,
     Control.ORPHAN: orphan,
     Control.DELETION_STUCK: deletion_stuck,

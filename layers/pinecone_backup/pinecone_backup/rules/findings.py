@@ -151,6 +151,11 @@ class Control(StrEnum):
         "The project is not in the policy document any more, and the ledger knows it",
     )
     POLICY_MISSING = "policy-missing", Severity.CRITICAL, "No policy document has been stored"
+    POLICY_WARNED = (
+        "policy-warned",
+        Severity.INFO,
+        "The policy document says something that is probably not meant",
+    )
     POLICY_INVALID = "policy-invalid", Severity.CRITICAL, "The policy document does not validate"
     PRUNE_STOPPED = (
         "prune-stopped",

@@ -30,6 +30,7 @@ from pinecone_backup.rules.forecast import Tenant, forecast
 from pinecone_backup.rules.inventory import Origin, Worth
 from pinecone_backup.rules.memory import mark_audited, mark_seen, set_incarnation
 from pinecone_backup.rules.plan import Facts, make_plan
+from pinecone_backup.rules.policy_warnings import KnownProject, warnings
 from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX, judge
 from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
@@ -258,6 +259,11 @@ def _facts(
         orphans=document.orphans,
         holds=ledger.holds(),
         unreadable=unreadable,
+        warnings=warnings(
+            document,
+            now=now,
+            known=KnownProject(context.project, [index.index for index in indexes]),
+        ),
     )
 
 
