@@ -132,7 +132,7 @@ def test_what_is_probably_not_meant_is_said_after_the_picture(policy: Path) -> N
     gold, bronze = DOCUMENT["policies"]
     policy.write_text(json.dumps({**DOCUMENT, "policies": [{**gold, "max_age": "1h"}, bronze]}))
     text = printed("--policy", policy, "--days", 0)
-    assert line_of(text, "policies.0.max_age: Up to 1")
+    assert line_of(text, "policies.0.max_age: Two backups are up to 12 hours apart")
     assert line_of(text, "policies.1: No assignment leads to policy bronze")
     assert text.index("In the long run") < text.index("policies.0.max_age")
 

@@ -134,8 +134,8 @@ def test_the_headline_says_who_could_not_be_read() -> None:
 @pytest.mark.parametrize(
     ("facts", "protection", "reason"),
     [
-        ({}, Protection.OVERDUE, "No good backup, 100 d after"),
-        ({"first_seen": ago(hours=1)}, Protection.WAITING, "No good backup, 1 h after"),
+        ({}, Protection.OVERDUE, "No good backup, 100 days after"),
+        ({"first_seen": ago(hours=1)}, Protection.WAITING, "No good backup, 1 hour after"),
         ({"policy": None}, Protection.UNPROTECTED, "No policy is assigned"),
         (
             {"policy": None, "by": AssignedBy.UNKNOWN_TAG},
@@ -164,7 +164,7 @@ def test_an_index_names_what_to_restore_from() -> None:
     assert index.restore_from.record_count == 77
     assert index.restore_from.verified
     assert index.age_seconds == 3 * 3600
-    assert "3 h old; 26 h are allowed" in index.reason
+    assert "3 hours old; 26 hours are allowed" in index.reason
 
 
 def test_a_backup_without_a_count_is_good_and_not_verified() -> None:
@@ -180,7 +180,7 @@ def test_an_overdue_index_still_names_what_to_restore_from() -> None:
     (index,) = report_of(of_rows(backup(at=ago(days=3)))).indexes
     assert index.protection is Protection.OVERDUE
     assert index.restore_from is not None
-    assert "3 d old; only 26 h are allowed" in index.reason
+    assert "3 days old; only 26 hours are allowed" in index.reason
 
 
 def test_an_index_that_cannot_be_read_names_what_was_known() -> None:

@@ -319,7 +319,7 @@ def test_each_worth_has_its_own_shape() -> None:
 
 def test_a_mark_tells_its_story() -> None:
     (mark,) = timeline(indexed(backup(at=ago(hours=3))), NOW).marks
-    assert "22 Nov 2026, 09:00 UTC, 3 h ago; good, ours; 1,000 records" in mark.title
+    assert "22 Nov 2026, 09:00 UTC, 3 hours ago; good, ours; 1,000 records" in mark.title
     assert "daily snapshot" in mark.title
 
 
@@ -340,9 +340,9 @@ def test_a_backup_ahead_of_the_clock_lies_at_now() -> None:
 def test_a_timeline_says_in_words_what_it_shows() -> None:
     rows = [backup("a", at=ago(days=1)), backup("b", at=ago(days=9))]
     words = timeline(indexed(*rows), NOW).summary
-    assert "2 backups of docs, the newest 24 h old, the oldest 9 d" in words
+    assert "2 backups of docs, the newest 1 day old, the oldest 9 days" in words
     assert "kept as 2 daily" in words
-    assert "the longest gap is 8 d" in words
+    assert "the longest gap is 8 days" in words
     assert timeline(indexed(), NOW).summary == "docs has no backup."
 
 

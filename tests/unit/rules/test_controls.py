@@ -128,8 +128,8 @@ def test_a_good_backup_as_old_as_max_age_is_not_overdue() -> None:
 def test_a_good_backup_older_than_max_age_is_overdue_with_figures() -> None:
     (found,) = seen(controls.overdue, of_rows(backup(at=ago(hours=31))))
     assert found.severity is Severity.CRITICAL
-    assert "newest good backup of index docs is 31 h old" in found.diagnosis
-    assert "max_age of policy standard is 26 h" in found.diagnosis
+    assert "newest good backup of index docs is 31 hours old" in found.diagnosis
+    assert "max_age of policy standard is 26 hours" in found.diagnosis
     assert found.data["backup_id"] == "b-1"
     assert found.data["age_seconds"] == 31 * 3600
 
@@ -226,7 +226,7 @@ def test_a_failed_backup_is_a_finding_until_a_good_one_is_newer() -> None:
     (found,) = seen(controls.failed, of_rows(failure, backup("good", at=ago(hours=9))))
     assert found.subject == NAME
     assert found.data["backup_ids"] == ["bad"]
-    assert "3 h ago" in found.diagnosis
+    assert "3 hours ago" in found.diagnosis
     assert "InitializationFailed" in found.diagnosis
     assert not seen(controls.failed, of_rows(failure, backup("good", at=ago(hours=2))))
 
@@ -255,7 +255,7 @@ def test_a_backup_under_way_is_stuck_only_after_stuck_after(status: Status) -> N
     assert not seen(controls.stuck, of_rows(backup(at=edge, status=status)))
     (found,) = seen(controls.stuck, of_rows(backup(at=edge - SECOND, status=status)))
     assert found.subject == NAME
-    assert "for 12 h, stuck_after is 12 h" in found.diagnosis
+    assert "for 12 hours, stuck_after is 12 hours" in found.diagnosis
 
 
 def test_without_a_policy_a_backup_is_stuck_after_twelve_hours() -> None:
@@ -489,7 +489,7 @@ def test_the_backups_of_a_deleted_index_are_orphans_and_one_finding() -> None:
     (found,) = controls.orphan(project_facts(inventory(rows)))
     assert found.severity is Severity.INFO
     assert (found.subject, found.data["index"]) == ("id-old", "old")
-    assert "deleted 3 d ago: 3 backups (3 good)" in found.diagnosis
+    assert "deleted 3 days ago: 3 backups (3 good)" in found.diagnosis
     assert "kept until somebody deletes them" in found.diagnosis
 
 
@@ -527,7 +527,7 @@ def test_a_stuck_deletion_is_about_the_backup_and_names_the_index() -> None:
     held = inventory([row], records=[record_of(row, deletion=accepted(ago(days=2)))])
     (found,) = controls.deletion_stuck(project_facts(held))
     assert (found.subject, found.data["index"]) == ("b-1", NAME)
-    assert "2 d ago" in found.diagnosis
+    assert "2 days ago" in found.diagnosis
 
 
 def test_the_backups_of_another_deployment_are_one_finding() -> None:

@@ -69,10 +69,10 @@ def test_a_warning_says_what_will_come_of_it_and_what_to_do() -> None:
     assert warning == PolicyWarning(
         WarningCode.MAX_AGE_BELOW_GAP,
         "policies.0.max_age",
-        {"policy": "gold", "max_age": "24 h", "gap": "24 h"},
-        "Up to 24 h pass between two backups, and after 24 h the index is overdue: it will be "
+        {"policy": "gold", "max_age": "1 day", "gap": "1 day"},
+        "Two backups are up to 1 day apart, and after 1 day the index is overdue: it will be "
         "every time.",
-        "Give more than 24 h, and the time that a backup takes, or make backups more often.",
+        "Give more than 1 day, and the time that a backup takes, or make backups more often.",
     )
 
 

@@ -204,7 +204,7 @@ def _of_schedule(policy: Policy, path: str, now: datetime) -> Iterator[PolicyWar
             WarningCode.MAX_AGE_BELOW_GAP,
             f"{path}.max_age",
             {"policy": policy.name, "max_age": span(policy.max_age), "gap": span(gap)},
-            f"Up to {span(gap)} pass between two backups, and after {span(policy.max_age)} the "
+            f"Two backups are up to {span(gap)} apart, and after {span(policy.max_age)} the "
             "index is overdue: it will be every time.",
             f"Give more than {span(gap)}, and the time that a backup takes, or make backups more "
             "often.",
@@ -217,8 +217,8 @@ def _of_schedule(policy: Policy, path: str, now: datetime) -> Iterator[PolicyWar
             WarningCode.RETENTION_BELOW_GAP,
             f"{path}.retention",
             {"policy": policy.name, "reach": span(reach), "gap": span(gap), "floor": policy.floor},
-            f"The retention reaches back {span(reach)}, and up to {span(gap)} pass between two "
-            f"backups: it is the floor of {policy.floor} that keeps them.",
+            f"The retention reaches back {span(reach)}, and two backups are up to {span(gap)} "
+            f"apart: it is the floor of {policy.floor} that keeps them.",
             "Keep for longer, keep a number of backups, or make them more often.",
         )
     shortest = shortest_interval(policy.cron)
