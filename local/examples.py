@@ -8,18 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
-from pinecone_backup.records import BackupRecord, Hold, HoldScope, Verdict
+from pinecone_backup.records import BackupRecord, Hold, HoldScope, IndexRecord, Verdict
+from pinecone_backup.rules.creation import View, due
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.inventory import take_inventory
 from pinecone_backup.rules.marker import Marker, ours
 from pinecone_backup.rules.pauses import PAUSE_TAG, pause_of
 from pinecone_backup.rules.plan import Baseline, Facts, digest_of, make_plan
-from pinecone_backup.rules.policy import ExpiryRetention, KeepRetention, validate_policy
+from pinecone_backup.rules.policy import (
+    Assigned,
+    AssignedBy,
+    ExpiryRetention,
+    KeepRetention,
+    validate_policy,
+)
 from pinecone_backup.rules.retention import keep
 from pinecone_backup.rules.slots import jitter, slots_between
 from pinecone_backup.rules.verdict import judge, verdict_on
@@ -174,6 +182,59 @@ def slots_when_clocks_change() -> str:
             *((cron, *(_slots(cron, day) for day in days)) for cron in crons),
         ]
     )
+
+
+@example
+def days_of_a_cron() -> str:
+    crons = ("0 2 L * *", "0 2 LW * *", "0 2 * * 5L", "0 2 * * MON#1", "0 2 * * MON-FRI")
+    names = ("0 2 * * SUN", "0 2 * * 7", "0 2 1 JAN,JUL *")
+    head = ("cron", "the first days from 22 November 2026 on")
+    return _columns([head, *((cron, _days(cron)) for cron in (*crons, *names))])
+
+
+@example
+def days_and_weekdays() -> str:
+    crons = ("0 2 1,15 * MON", "0 2 */10 * MON", "0 2 1 * */2")
+    head = ("cron", "the first days from 22 November 2026 on")
+    return _columns([head, *((cron, _days(cron)) for cron in crons)])
+
+
+@example
+def on_demand_beside_a_slot() -> str:
+    policy = validate_policy(
+        {"projects": [{"name": "main"}], "policies": [_policy("gold")]}
+    ).policies[0]
+    lines = [("on demand at", "it is", "at", "the slot of 02:00")]
+    for made, status, moment in (
+        ("01:50", Status.READY, "02:05"),
+        ("01:59", Status.UNDER_WAY, "02:05"),
+        ("02:01", Status.READY, "02:05"),
+        ("02:01", Status.UNDER_WAY, "02:05"),
+        ("01:50", Status.READY, "02:01"),
+    ):
+        at, now = _at(f"2026-05-04T{made}"), _at(f"2026-05-04T{moment}")
+        marker = Marker(OWNER, None, at, "run-9", 1)
+        text = {Status.READY: "Ready", Status.UNDER_WAY: "Initializing"}[status]
+        row = Backup(
+            backup_id="b9",
+            index_name="catalogue",
+            index_id="ix-1",
+            status=status,
+            status_text=text,
+            created_at=at,
+            name=marker.name_for("catalogue"),
+            description=str(marker),
+        )
+        inventory = take_inventory([row], records={}, owner=OWNER, now=now)
+        view = View(
+            "main",
+            Index(name="catalogue", kind=IndexKind.SERVERLESS, state="Ready", ready=True),
+            Assigned(policy, AssignedBy.ASSIGNMENT),
+            IndexRecord("catalogue", at - 9 * DAY, at, "ix-1"),
+            inventory.incarnations["ix-1"].entries,
+        )
+        lines.append((made, text, moment, due(view, RunTime(now, now)).reason))
+    return _columns(lines)
 
 
 @example
@@ -534,6 +595,12 @@ def _slots(cron: str, day: tuple[datetime, datetime]) -> str:
     found = slots_between(cron, BERLIN, day[0] - HOUR / 60, day[1] - HOUR / 60)
     times = [f"{slot.astimezone(BERLIN):%H:%M}" for slot in found]
     return ", ".join(times if len(times) < 10 else [*times[:5], "..."])  # noqa: PLR2004
+
+
+def _days(cron: str) -> str:
+    start = _at("2026-11-22")
+    found = islice(slots_between(cron, UTC_ZONE, start, start + 900 * DAY), 5)
+    return ", ".join(f"{slot:%a %d %b}" for slot in found)
 
 
 def _every(step: timedelta, newest: str, count: int) -> list[str]:

@@ -14,7 +14,7 @@ from local.examples import EXAMPLES
 from local.jsonc import without_comments
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.policy import parse_policy
-from pinecone_backup.rules.policy_warnings import warnings
+from pinecone_backup.rules.policy_warnings import WarningCode, warnings
 
 ROOT = DOCS.parent
 REFERENCE = (DOCS / "policy-reference.md").read_text()
@@ -68,6 +68,11 @@ def test_every_rule_that_is_cited_is_defined() -> None:
     }
     assert unknown == set()
     assert len(DEFINED) >= 35
+
+
+def test_every_warning_is_in_the_reference() -> None:
+    table = REFERENCE.partition("| code | what it warns of |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == list(WarningCode)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
