@@ -11,6 +11,8 @@ PORT   ?= 8080
 HOST   ?= 172.17.0.1
 STAGE  ?= default
 POLICY ?= docs/policy.example.json
+PARAMS ?=
+TAGS   ?=
 
 PY  := PYTHONPATH=layers/pinecone_backup:. .venv/bin/python
 UV  := .venv-uv/bin/uv
@@ -66,15 +68,15 @@ bench: .venv/ready .venv-sam/ready ## What is fast, and how we know
 build: .venv/ready ## Build layers and functions for ARCH (arm64 or x86_64), without Docker
 	@.venv/bin/python -m local.build $(ARCH)
 
-# The parameter Architecture of what was built takes no other value than the one it was built for.
 sam-build: .venv/ready .venv-sam/ready ## Build as `sam local` and `sam deploy` take it, for ARCH
 	@ARCH=$(ARCH) UV="$(CURDIR)/$(UV)" PYTHON="$(CURDIR)/.venv/bin/python" \
-		$(SAM) build --config-env $(STAGE) --parameter-overrides Architecture=$(ARCH)
-	@sed -i.bak -E '/^  Architecture:/,/^  [A-Z]/ { s/Default: .*/Default: $(ARCH)/; /^ +- (arm64|x86_64)$$/ { /$(ARCH)/!d; }; }' \
-		.aws-sam/build/template.yaml
+		$(SAM) build --config-env $(STAGE) --parameter-overrides Architecture=$(ARCH) >&2
 
-deploy: sam-build ## Deploy into your AWS account, asking for every parameter (STAGE, ARCH)
-	@$(SAM) deploy --guided --config-env $(STAGE)
+deploy: sam-build ## Deploy into your AWS account, asking for what accounts differ in (STAGE, ARCH)
+	@$(PY) -m local.account guided --stage $(STAGE) --arch $(ARCH) --parameters '$(PARAMS)' --tags '$(TAGS)'
+
+deploy-ci: sam-build ## The same without a question; outputs as JSON (STAGE, ARCH, PARAMS="A=b", TAGS="a=b")
+	@$(PY) -m local.account ci --stage $(STAGE) --arch $(ARCH) --parameters '$(PARAMS)' --tags '$(TAGS)'
 
 ##@ Keep it
 
@@ -93,7 +95,7 @@ help: ## This list
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 
-.PHONY: run up down sam-local simulator preview test lint check-template mutate bench build sam-build deploy \
+.PHONY: run up down sam-local simulator preview test lint check-template mutate bench build sam-build deploy deploy-ci \
 	docs setup clean help
 
 # --------------------------------------------------------------------------------------------------

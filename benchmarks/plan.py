@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
 from pinecone_backup.rules.inventory import take_inventory
 from pinecone_backup.rules.marker import Marker
-from pinecone_backup.rules.plan import Facts, make_plan
+from pinecone_backup.rules.plan import make_plan
+from pinecone_backup.rules.plan_facts import Facts
 from pinecone_backup.rules.policy import validate_policy
 from pinecone_backup.rules.verdict import judge
 

@@ -63,6 +63,7 @@ def deploy(
     given |= parameters or {}
     artifacts = build(given["Architecture"], functions=functions)
     body = packaged(template, _uploaded(emulator, artifacts))
+    _upload_nested(emulator, body, template.parent)
     client = emulator.session().client("cloudformation")
     _apply(emulator, client, stack_name, body, given)
     outputs = _outputs(emulator, client, stack_name)
@@ -150,6 +151,16 @@ def _uploaded(emulator: Emulator, artifacts: Mapping[str, Artifact]) -> dict[str
             s3.put_object(Bucket=ARTIFACT_BUCKET, Key=key, Body=artifact.archive.read_bytes())
         addresses[name] = (ARTIFACT_BUCKET, key)
     return addresses
+
+
+def _upload_nested(emulator: Emulator, body: Json, folder: Path) -> None:
+    """Put the templates of nested stacks where CloudFormation reads them."""
+    s3 = emulator.session().client("s3")
+    for resource in body["Resources"].values():
+        if isinstance(resource, dict) and resource["Type"] == "AWS::CloudFormation::Stack":
+            key = resource["Properties"]["TemplateURL"]
+            s3.put_object(Bucket=ARTIFACT_BUCKET, Key=key, Body=(folder / key).read_bytes())
+            resource["Properties"]["TemplateURL"] = f"{emulator.url}/{ARTIFACT_BUCKET}/{key}"
 
 
 def _apply(

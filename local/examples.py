@@ -8,17 +8,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
-from pinecone_backup.records import BackupRecord, Hold, HoldScope, Verdict
+from pinecone_backup.reasons import sentence
+from pinecone_backup.records import BackupRecord, Hold, HoldScope, IndexRecord, Verdict
+from pinecone_backup.rules.claims import on_demand_slot
+from pinecone_backup.rules.creation import View, due
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.inventory import take_inventory
 from pinecone_backup.rules.marker import Marker, ours
-from pinecone_backup.rules.plan import Baseline, Facts, digest_of, make_plan
-from pinecone_backup.rules.policy import ExpiryRetention, KeepRetention, validate_policy
+from pinecone_backup.rules.pauses import PAUSE_TAG, pause_of
+from pinecone_backup.rules.plan import digest_of, make_plan
+from pinecone_backup.rules.plan_facts import Baseline, Facts
+from pinecone_backup.rules.policy import (
+    Assigned,
+    AssignedBy,
+    ExpiryRetention,
+    KeepRetention,
+    validate_policy,
+)
 from pinecone_backup.rules.retention import keep
 from pinecone_backup.rules.slots import jitter, slots_between
 from pinecone_backup.rules.verdict import judge, verdict_on
@@ -95,10 +107,9 @@ def month_ends() -> str:
         ("2024-02-29", "1y"),
         ("2026-05-31", "3m"),
         ("2026-03-01", "1m1d"),
-        ("2026-05-31", "9999y"),
     ):
         edge = Duration.parse(text).before(_at(latest), UTC_ZONE)
-        lines.append((latest, text, f"{edge:%Y-%m-%d}" if edge else "never: all are kept"))
+        lines.append((latest, text, f"{edge:%Y-%m-%d}" if edge else ""))
     return _columns(lines)
 
 
@@ -177,6 +188,60 @@ def slots_when_clocks_change() -> str:
 
 
 @example
+def days_of_a_cron() -> str:
+    crons = ("0 2 L * *", "0 2 LW * *", "0 2 * * 5L", "0 2 * * MON#1", "0 2 * * MON-FRI")
+    names = ("0 2 * * SUN", "0 2 * * 7", "0 2 1 JAN,JUL *")
+    head = ("cron", "the first days from 22 November 2026 on")
+    return _columns([head, *((cron, _days(cron)) for cron in (*crons, *names))])
+
+
+@example
+def days_and_weekdays() -> str:
+    crons = ("0 2 1,15 * MON", "0 2 */10 * MON", "0 2 1 * */2")
+    head = ("cron", "the first days from 22 November 2026 on")
+    return _columns([head, *((cron, _days(cron)) for cron in crons)])
+
+
+@example
+def on_demand_beside_a_slot() -> str:
+    policy = validate_policy(
+        {"projects": [{"name": "main"}], "policies": [_policy("gold")]}
+    ).policies[0]
+    lines = [("on demand at", "it is", "at", "the slot of 02:00")]
+    for made, status, moment in (
+        ("01:50", Status.READY, "02:05"),
+        ("01:59", Status.UNDER_WAY, "02:05"),
+        ("02:01", Status.READY, "02:05"),
+        ("02:01", Status.UNDER_WAY, "02:05"),
+        ("01:50", Status.READY, "02:01"),
+    ):
+        at, now = _at(f"2026-05-04T{made}"), _at(f"2026-05-04T{moment}")
+        marker = Marker(OWNER, None, at, "run-9", 1)
+        name = marker.name_for("catalogue")
+        text = {Status.READY: "Ready", Status.UNDER_WAY: "Initializing"}[status]
+        row = Backup(
+            backup_id="b9",
+            index_name="catalogue",
+            index_id="ix-1",
+            status=status,
+            status_text=text,
+            created_at=at,
+            name=name,
+            description=str(marker.named("catalogue", name)),
+        )
+        inventory = take_inventory([row], records={}, owner=OWNER, now=now)
+        view = View(
+            "main",
+            Index(name="catalogue", kind=IndexKind.SERVERLESS, state="Ready", ready=True),
+            Assigned(policy, AssignedBy.ASSIGNMENT),
+            IndexRecord("catalogue", at - 9 * DAY, at, "ix-1"),
+            inventory.incarnations["ix-1"].entries,
+        )
+        lines.append((made, text, moment, due(view, RunTime(now, now)).reason))
+    return _columns(lines)
+
+
+@example
 def a_stable_spread() -> str:
     crons = ("0 2 * * *", "*/15 * * * *")
     lines: list[tuple[str, ...]] = [("index", *(f"cron {cron}" for cron in crons))]
@@ -220,6 +285,31 @@ def which_policy() -> str:
 
 
 @example
+def pauses() -> str:
+    document = validate_policy(
+        {
+            "projects": [{"name": "main"}],
+            "policies": [{**_policy("gold"), "timezone": "Europe/Berlin"}],
+            "assignments": [{"policy": "gold", "paused_until": "2026-12-01"}],
+        }
+    )
+    lines = [("tag backup-paused-until", "at", "")]
+    for tag, moment in (
+        ("", "2026-11-30T22:59"),
+        ("", "2026-11-30T23:00"),
+        ("2026-12-24", "2026-12-05T12:00"),
+        ("2026-11-28", "2026-11-29T12:00"),
+        ("soon", "2026-12-05T12:00"),
+    ):
+        tags = {PAUSE_TAG: tag} if tag else {}
+        index = Index("catalogue", IndexKind.SERVERLESS, "Ready", ready=True, tags=tags)
+        now = _at(moment)
+        pause = pause_of(document.assigned("main", index.name, tags), index, now)
+        lines.append((tag or "-", _wall(now), pause.reason if pause else "not paused"))
+    return _columns(lines)
+
+
+@example
 def all_errors_at_once() -> str:
     try:
         validate_policy(
@@ -227,13 +317,14 @@ def all_errors_at_once() -> str:
                 "projects": [{"name": "main", "quota": 0}],
                 "policies": [
                     {**_policy("gold"), "cron": "0 25 * * *", "timezone": "Europe/Bonn"},
-                    {**_policy("silver"), "retention": {"keep_daily": 0}},
+                    {**_policy("silver"), "retention": {"keep_daily": 7, "max_count": 9}},
+                    {**_policy("Bronze"), "max_ege": "1d", "floor": 20_000},
                 ],
-                "assignments": [{"policy": "platinum"}],
+                "assignments": [{"policy": "platinum"}, {"policy": "sliver"}],
             }
         )
     except PolicyInvalid as error:
-        return _columns([(path or "document", reason) for path, reason in error.errors])
+        return "\n".join(f"{path}:\n    {reason}" for path, reason in error.errors)
     raise AssertionError("the document is invalid")
 
 
@@ -250,6 +341,26 @@ def a_marker() -> str:
             _yes(ours(name, str(marker), "catalogue", "acme-staging")),
         ),
         ("ours, renamed", _yes(ours("nightly", str(marker), "catalogue", OWNER))),
+    ]
+    return _columns(lines)
+
+
+@example
+def a_backup_on_demand() -> str:
+    slot, expires_at = on_demand_slot(_at("2026-05-04T09:30")), _at("2026-06-03T09:30")
+    marker = Marker(OWNER, None, slot, "run-8", 1, expires_at).named("catalogue", "before-import")
+    description = marker.described("Before the spring import")
+    project = Project({"retention": {"keep_last": 1}}, now=_at("2026-05-04T12:00"))
+    project.add("b", 2.5 / 24)
+    row = replace(project.rows[0], name="before-import", description=description)
+    entries = take_inventory([row], records={}, owner=OWNER, now=project.now).entries
+    entry = entries["b"]
+    lines = [
+        ("name", row.name or ""),
+        ("description", description),
+        ("whose", entry.origin.value),
+        ("satisfies a slot", _yes(entry.slot)),
+        ("may go from", f"{entry.expires_at:%Y-%m-%d %H:%M} UTC on"),
     ]
     return _columns(lines)
 
@@ -279,10 +390,13 @@ class Project:
         status: str = "Ready",
         records: int | None = 1000,
         name: str | None = None,
+        slot: datetime | None = None,
     ) -> None:
         """A backup made so many days ago; with a name of its own it is nobody's we know."""
         at = self.now - days * DAY
-        marker = Marker(owner, policy, at, "run-1", 1)
+        marker = Marker(owner, policy, slot or at, "run-1", 1)
+        if policy is None:
+            marker = marker.named("catalogue", marker.name_for("catalogue"))
         kinds = {"Ready": Status.READY, "Initializing": Status.UNDER_WAY, "Failed": Status.FAILED}
         self.rows.append(
             Backup(
@@ -334,6 +448,34 @@ class Project:
 
 
 @example
+def a_backup_belongs_to_its_slot() -> str:
+    project = Project({"retention": {"keep_daily": 3}, "floor": 1}, now=_at("2026-11-20T04:00"))
+    for name, slot, late in (
+        ("b19", "2026-11-19T22:00", 5),
+        ("b18", "2026-11-18T22:00", 160),
+        ("b17", "2026-11-17T22:00", 5),
+        ("b16", "2026-11-16T22:00", 5),
+    ):
+        made = _at(slot) + timedelta(minutes=late)
+        project.add(name, (project.now - made) / DAY, slot=_at(slot))
+    rows = {row.backup_id: row for row in project.rows}
+    lines = [("", "slot", "created", "", "")]
+    for item in make_plan(project.facts()).items:
+        row = rows[item.backup_id]
+        marker = ours(row.name, row.description, "catalogue", OWNER)
+        lines.append(
+            (
+                item.backup_id,
+                f"{marker.slot:%d %b %H:%M}" if marker else "",
+                f"{item.created_at:%d %b %H:%M}",
+                item.action.value,
+                sentence(item.reasons),
+            )
+        )
+    return _columns(lines)
+
+
+@example
 def the_floor() -> str:
     project = Project({"retention": {"keep_last": 1}, "floor": 3})
     for days in range(5):
@@ -346,11 +488,11 @@ def verdicts() -> str:
     lines = [("records", "newest older good one", "verdict", "")]
     for count, reference in ((1000, None), (990, 1000), (500, 1000), (499, 1000), (0, 1000)):
         verdict, reason = verdict_on(count, reference=reference, shrink_percent=50)
-        lines.append((str(count), str(reference or "-"), verdict.value, reason))
+        lines.append((str(count), str(reference or "-"), verdict.value, str(reason)))
     verdict, reason = verdict_on(None, reference=1000, shrink_percent=50)
-    lines.append(("-", "1000", verdict.value, reason))
+    lines.append(("-", "1000", verdict.value, str(reason)))
     verdict, reason = verdict_on(0, reference=1000, shrink_percent=50, index_count=0)
-    lines.append(("0", "1000", verdict.value, reason))
+    lines.append(("0", "1000", verdict.value, str(reason)))
     return _columns(lines)
 
 
@@ -481,7 +623,7 @@ def _retention(
         if week:
             shown = f"{local:%a %d %b %Y, ISO week %V of %G}"
         fate = "stays" if time in kept else "goes"
-        lines.append((shown, fate, ", ".join(kept.get(time, ()))))
+        lines.append((shown, fate, sentence(kept.get(time, ()))))
     return _columns(lines)
 
 
@@ -493,7 +635,7 @@ def _plan(facts: Facts) -> str:
             item.backup_id,
             f"{(now - item.created_at) / DAY:.0f} d" if item.created_at else "undated",
             item.action.value,
-            ", ".join(item.reasons),
+            sentence(item.reasons),
         )
         for item in plan.items
     ]
@@ -508,6 +650,12 @@ def _slots(cron: str, day: tuple[datetime, datetime]) -> str:
     found = slots_between(cron, BERLIN, day[0] - HOUR / 60, day[1] - HOUR / 60)
     times = [f"{slot.astimezone(BERLIN):%H:%M}" for slot in found]
     return ", ".join(times if len(times) < 10 else [*times[:5], "..."])  # noqa: PLR2004
+
+
+def _days(cron: str) -> str:
+    start = _at("2026-11-22")
+    found = islice(slots_between(cron, UTC_ZONE, start, start + 900 * DAY), 5)
+    return ", ".join(f"{slot:%a %d %b}" for slot in found)
 
 
 def _every(step: timedelta, newest: str, count: int) -> list[str]:

@@ -108,7 +108,7 @@ def _end(*_: object) -> None:
 
 
 def _end_with_the_starter(is_up: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    os.read(0, 1)  # sys.stdin has a lock, which the end of the interpreter would wait for
     if not is_up.is_set():
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -28,14 +28,15 @@ TAGS = {
     "Health": "Can everything be reached that a run needs?",
     "Projects and indexes": "What the policy document names, and what Pinecone holds.",
     "Backups": "Named as in Pinecone's own API; deleting goes by the safeguards of prune.",
+    "Deletions": "What was deleted: by whom, why, by what approval, and what was left.",
     "Native schedules": "Pinecone's own scheduler.",
     "Restores": "A new index from a backup.",
     "Runs": "Executions of create, prune and audit.",
-    "Plans": "What a prune would delete, and why.",
+    "Plans": "What a prune would delete, with the reasons.",
     "Findings": "What is wrong.",
     "Reports": "What the last audit saw.",
-    "Holds": "What must stay.",
-    "Suspects": "Backups that look empty or shrunk.",
+    "Holds": "What nothing may delete.",
+    "Suspects": "Backups that seem empty or shrunk.",
     "Policy": "The document that says what is protected, and how.",
 }
 EXAMPLES: dict[str, Json] = {
@@ -271,8 +272,9 @@ def _success(route: Route) -> Json:
     if route.locates:
         answer["headers"] = {
             "Location": {
-                "description": "The path of what was made.",
-                "schema": {"type": "string"},
+                "description": "What was made or started, relative to the address of the "
+                "request (RFC 9110).",
+                "schema": {"type": "string", "format": "uri-reference"},
             }
         }
     return answer

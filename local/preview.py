@@ -12,6 +12,7 @@ import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -23,31 +24,34 @@ from rich.text import Text
 
 from local.jsonc import read_policy
 from pinecone_backup.errors import PolicyInvalid
+from pinecone_backup.reasons import ReasonKind, sentence
 from pinecone_backup.rules.policy import POLICY_TAG, PolicyDocument, parse_policy
+from pinecone_backup.rules.policy_warnings import warnings
 from pinecone_backup.rules.preview import LONGEST, PastBackup, imagined, preview
 from pinecone_backup.rules.retention import keep
-from pinecone_backup.rules.slots import slots_between
+from pinecone_backup.rules.slots import slots_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pinecone_backup.rules.plan import Facts, PlanItem
+    from pinecone_backup.rules.plan import PlanItem
+    from pinecone_backup.rules.plan_facts import Facts
     from pinecone_backup.rules.policy import Policy
     from pinecone_backup.rules.preview import Preview, PreviewDay
 
 LETTERS = (
-    ("Y", "yearly", "bold magenta"),
-    ("M", "monthly", "bold blue"),
-    ("W", "weekly", "bold cyan"),
-    ("D", "daily", "bold green"),
-    ("H", "hourly", "green"),
-    ("T", "within ", "green"),
-    ("L", "last snapshot", "green"),
-    ("A", "not older than", "green"),
-    ("N", "among the newest", "green"),
-    ("F", "floor", "yellow"),
+    ("Y", ("yearly",), "bold magenta"),
+    ("M", ("monthly",), "bold blue"),
+    ("W", ("weekly",), "bold cyan"),
+    ("D", ("daily",), "bold green"),
+    ("H", ("hourly",), "green"),
+    ("T", (ReasonKind.WITHIN, ReasonKind.WITHIN_PERIOD), "green"),
+    ("L", (ReasonKind.LAST,), "green"),
+    ("A", (ReasonKind.NOT_OLDER,), "green"),
+    ("N", (ReasonKind.AMONG_NEWEST,), "green"),
+    ("F", (ReasonKind.FLOOR,), "yellow"),
 )
-"""What a day of the calendar is marked with: the first whose word stands in a reason."""
+"""What a day of the calendar is marked with: the first whose period or kind a reason has."""
 MEANINGS = {
     "Y": "yearly",
     "M": "monthly",
@@ -66,6 +70,8 @@ PROTECTED = ("P", "yellow")
 WEEKS = 8
 """So many weeks of the past stand in a calendar; what is older is listed below it."""
 IMAGINED_SIZE = 2**30
+MOST_IMAGINED = 20_000
+"""The newest slots of the two years that are imagined: one an hour, and some more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,16 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
         console.print(str(error), style="bold red", markup=False, highlight=False)
         return 1
     show(preview(facts, days=wanted.days), subjects, console)
+    _warn(document, facts, console)
     return 0
+
+
+def _warn(document: PolicyDocument, facts: Facts, console: Console) -> None:
+    """What is probably not meant: the indexes of a preview are no evidence of who has which tag."""
+    for warning in warnings(document, now=facts.time.actual):
+        console.print()
+        console.print(Text(f"{warning.path}: {warning.sentence}", "yellow"))
+        console.print(Text(f"  {warning.action}"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -181,9 +196,9 @@ def _imagined_history(
             continue
         indexes[policy.name] = {POLICY_TAG: policy.name}
         start = now - timedelta(days=731)
+        slots = islice(slots_before(policy.cron, policy.zone, now), MOST_IMAGINED)
         rows = [
-            (f"{policy.name}-{slot:%Y%m%dt%H%M}z", slot)
-            for slot in slots_between(policy.cron, policy.zone, start, now)
+            (f"{policy.name}-{slot:%Y%m%dt%H%M}z", slot) for slot in takewhile(start.__lt__, slots)
         ]
         left = keep(rows, policy.retention, policy.zone, now)
         history += [
@@ -215,6 +230,8 @@ def show(found: Preview, subjects: Sequence[Subject], console: Console) -> None:
     console.print(_legend(found))
     console.print()
     console.print(_day_by_day(found))
+    if found.ended:
+        console.print(Text(f"{found.ended}.", "yellow"))
     console.print()
     console.print(_long_run(found, subjects))
 
@@ -289,8 +306,11 @@ def _cell(
 
 def _mark(items: Sequence[PlanItem]) -> tuple[str, str]:
     """The letter that stands for the rule which keeps the longest, and its style."""
-    reasons = " ".join(reason for item in items for reason in item.reasons)
-    return next(((letter, style) for letter, word, style in LETTERS if word in reasons), PROTECTED)
+    found = {
+        mark for item in items for reason in item.reasons for mark in (reason.period, reason.kind)
+    }
+    marks = ((letter, style) for letter, any_of, style in LETTERS if found & set(any_of))
+    return next(marks, PROTECTED)
 
 
 def _legend(found: Preview) -> Text:
@@ -318,7 +338,9 @@ def _day_by_day(found: Preview) -> Table:
             f"-{len(day.deleted)}" if day.deleted else "",
             str(day.count),
             _bytes(day.size_bytes),
-            Text(bar, "blue").append(f" waits: {day.waits}" if day.waits else "", "yellow"),
+            Text(bar, "blue").append(
+                f" waits: {sentence(day.waits)}" if day.waits else "", "yellow"
+            ),
         )
     return table
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from local.api import ask
 from local.progress import hours, step
 from local.receiver import Behaviour
 from local.scenario import DAY, EXPECTED_POLICY, POLICY, START, seed
@@ -24,9 +25,11 @@ from local.simulator import Simulator
 from local.simulator.faults import Fault
 from local.stack import DayFailed, Stack, running, wait_until
 from pinecone_backup.model import RunKind
+from pinecone_backup.reasons import Reason, ReasonKind, sentence
 from pinecone_backup.records import Run, RunState
 from pinecone_backup.rules.marker import Marker, ours
 from pinecone_backup.rules.plan import Action, Plan
+from pinecone_backup.rules.protection import Safeguard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,6 +51,7 @@ class Day:
     plans: list[tuple[datetime, Plan]] = field(default_factory=list)
     opened: list[tuple[datetime, Finding]] = field(default_factory=list)
     resolved: list[tuple[datetime, Finding]] = field(default_factory=list)
+    asked: list[tuple[datetime, str, int]] = field(default_factory=list)
 
     def last_plan(self) -> Plan:
         """The plan of the first prune that may delete."""
@@ -155,6 +159,66 @@ def _happenings(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[
         16 * hour: ("a stuck backup comes to life", finish_the_stuck_one),
         17 * hour: ("prune", prune),
         23 * hour: ("the last audit", audit),
+    } | _requests(stack, day)
+
+
+def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[], None]]]:
+    """What people ask the API for, by time of day."""
+    project, hour = stack.simulator.project, timedelta(hours=1)
+
+    def asked(what: str, path: Callable[[], str], **body: Any) -> tuple[str, Callable[[], None]]:
+        """A request to the API, and a prune and an audit after it; a create run follows."""
+
+        def act() -> None:
+            status, answer = ask(
+                stack.outputs["ApiUrl"], "POST", f"/v1/projects/main{path()}", body
+            )
+            day.asked.append((stack.simulator.clock.now(), what, status))
+            if status // 100 != 2:  # noqa: PLR2004
+                raise DayFailed(f"The API answered {status} to {what}: {answer}")
+            _run(stack, day, RunKind.PRUNE)
+            _run(stack, day, RunKind.AUDIT)
+
+        return what, act
+
+    def newest() -> str:
+        ready = [row for row in project.backups if row.index_name == "products" and not row.gone_at]
+        return max(ready, key=lambda row: row.created_at).backup_id
+
+    def finding() -> str:
+        return next(each.finding_id for each in stack.ledger().findings() if each.open)
+
+    def hold() -> str:
+        return stack.ledger().holds()[0].hold_id
+
+    held = newest()
+    return {
+        7 * hour: asked("a backup on demand", lambda: "/indexes/papers/backups"),
+        10 * hour: asked(
+            "a backup with a name", lambda: "/indexes/experiments/backups", name="before-release"
+        ),
+        12 * hour: asked(
+            "a hold", lambda: "/holds", scope="backup", target=held, reason="The auditors come"
+        ),
+        13 * hour: asked(
+            "the hold's release", lambda: f"/holds/{hold()}/release", reason="They have gone"
+        ),
+        15 * hour: asked(
+            "an acknowledgement", lambda: f"/findings/{finding()}/acknowledge", reason="Known"
+        ),
+        18 * hour: asked(
+            "a restore",
+            lambda: f"/backups/{newest()}/create-index",
+            name="products-restored",
+            tags={"backup-policy": "none"},
+        ),
+        19 * hour: asked(
+            "a native schedule",
+            lambda: "/indexes/experiments/backup-schedules",
+            name="daily",
+            schedule={"type": "time-based", "frequency": "daily"},
+            retention={"expire_after_days": 7},
+        ),
     }
 
 
@@ -206,6 +270,7 @@ def _show(stack: Stack, day: Day, console: Console) -> None:
     _show_pruned(day, console)
     _show_left_alone(day, console)
     _show_findings(day, console)
+    _show_asked(day, console)
     _show_webhooks(stack, console)
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_bytes(stack.read_object("reports/main/latest.html"))
@@ -239,7 +304,7 @@ def _show_pruned(day: Day, console: Console) -> None:
         kept = [item for item in mine if item.action is Action.KEEP]
         if not deleted:
             continue
-        reasons = Counter(reason for item in kept for reason in item.reasons)
+        reasons = Counter(str(reason) for item in kept for reason in item.reasons)
         words = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
         freed = sum(item.size_bytes or 0 for item in deleted)
         table.add_row(index, str(len(deleted)), str(len(kept)), _size(freed), words)
@@ -256,12 +321,12 @@ def _show_left_alone(day: Day, console: Console) -> None:
     plan = day.last_plan()
     table = _table("Left alone", "Index", "Backups", "Why")
     counted = Counter(
-        (item.index_name, ", ".join(item.reasons))
+        (item.index_name, sentence(item.reasons))
         for item in plan.items
         if item.action is Action.LEAVE_ALONE
     )
     frozen = Counter(
-        (index.index_name, index.frozen or "its index was deleted: kept for ever")
+        (index.index_name, str(index.frozen or Reason.of(ReasonKind.ORPHAN_KEPT)))
         for index in plan.indexes
         if index.frozen or index.orphan
         for item in plan.items
@@ -285,6 +350,19 @@ def _show_findings(day: Day, console: Console) -> None:
             style="" if resolved is None else "dim",
         )
     _print(console, table, f"{len(day.opened)} findings opened, {len(day.resolved)} resolved.")
+
+
+def _show_asked(day: Day, console: Console) -> None:
+    table = _table("Asked for", "At", "What people asked the API for", "Answer")
+    for at, what, status in day.asked:
+        table.add_row(f"{at:%H:%M}", what, str(status))
+    failed = sum(run.state is RunState.FAILED for run in day.runs)
+    _print(
+        console,
+        table,
+        f"After each a prune, an audit and a create run; {failed} of the day's {len(day.runs)} "
+        "runs failed.",
+    )
 
 
 def _show_webhooks(stack: Stack, console: Console) -> None:
@@ -364,6 +442,11 @@ def _claims(stack: Stack, day: Day) -> Iterable[tuple[str, bool]]:
     yield from _claims_about_pruning(day)
     deleted = {backup.backup_id for backup in project.backups if backup.gone_at}
     planned = {item.backup_id for _, plan in day.plans[1:] for item in plan.to_go}
+    yield (
+        "nothing that people asked for kept a run from its work",
+        not {"run-broken", "ledger-unreadable", "project-unknown"}
+        & {finding.control for _, finding in day.opened},
+    )
     yield "exactly what the plans named was deleted", bool(deleted) and deleted == planned
     yield from _claims_about_findings(day)
     signed = [got for got in stack.receiver.received if got.path.startswith("/standard")]
@@ -383,14 +466,14 @@ def _claims_about_pruning(day: Day) -> Iterable[tuple[str, bool]]:
     yield "the first prune was a dry run that named what would go", bool(dry.to_go)
     yield (
         "only backups that this deployment made were deleted",
-        all(not item.reasons[0].startswith("not ours") for item in first.to_go),
+        all(Safeguard.NOT_OURS not in item.safeguards for item in first.to_go),
     )
     kept = {item.backup_id: item for item in first.items if item.action is Action.LEAVE_ALONE}
     yield (
         "the manual backup and the other deployment's were left alone",
         (
-            {"not ours (manual)", "belongs to another deployment: staging-backup"}
-            <= {reason for item in kept.values() for reason in item.reasons}
+            {ReasonKind.MANUAL, ReasonKind.OTHER_OWNER}
+            <= {reason.kind for item in kept.values() for reason in item.reasons}
         ),
     )
     yield (

@@ -26,7 +26,7 @@ share_logging(logger)
 
 
 class _Budget:
-    """Tells how long a call to Pinecone may take, so that the answer still comes in time."""
+    """How long a call to Pinecone may take, so that the answer still comes in time."""
 
     def __init__(self) -> None:
         self._left: Callable[[], float] = lambda: CALL_SECONDS

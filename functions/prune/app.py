@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pinecone_backup.model import RunKind
-from pinecone_backup.settings import PruneMode, PruneSettings
+from pinecone_backup.model import PruneMode, RunKind
+from pinecone_backup.settings import PruneSettings
 from pinecone_backup.triggers import read_trigger
-from pinecone_backup.usecases.deletions import PruneServices
+from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
 from pinecone_backup.usecases.runs import Job, run_projects
 from pinecone_backup.wiring.projects import Container, share_logging, time_left

@@ -80,14 +80,14 @@ type Event = Grown | Changed | Replaced
 
 @dataclass(slots=True)
 class _State:
-    """A namespace while its history is told."""
+    """A namespace while its history is replayed."""
 
     base: Held
     top: int
     changes: dict[str, Record | None]
     exists: bool = False
 
-    def tell(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """Take one event into account."""
         self.exists = True
         if isinstance(event, Grown):
@@ -140,7 +140,7 @@ class _History:
         if happened not in self._seen:
             state = _State(Held(), 0, {})
             for event in self._events[:happened]:
-                state.tell(event)
+                state.apply(event)
             self._seen[happened] = state.held(seed, namespace) if state.exists else None
         return self._seen[happened]
 

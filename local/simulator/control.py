@@ -16,7 +16,7 @@ from local.simulator.damages import Damage, Harm
 from local.simulator.errors import ApiError
 from local.simulator.exchange import simulator_dependency
 from local.simulator.faults import Call, Fault
-from local.simulator.project import BACKUP_QUOTAS
+from local.simulator.project_state import BACKUP_QUOTAS
 from local.simulator.schema import Fields, vector_fields
 from local.simulator.seeding import SeedableProject
 from local.simulator.simulator import Simulator

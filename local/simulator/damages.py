@@ -121,16 +121,19 @@ class Restoring:
         self.ends_as, self.failed = ends_as, True
 
 
-def victims(records: Records, share: float) -> Callable[[str], bool]:
-    """Which ids a share means: the first one, and what their checksums choose."""
+def victims(records: Records, harm: Harm) -> Callable[[str], bool]:
+    """Which ids a share means: the first one, and what their checksums choose.
+
+    Each damage chooses others, so that several do not all hit the same records.
+    """
     first = next(records.ids(), "")
-    below = share * 2**32
-    return lambda record_id: record_id == first or crc32(record_id.encode()) < below
+    salt, below = crc32(harm.damage.encode()), harm.share * 2**32
+    return lambda record_id: record_id == first or crc32(record_id.encode(), salt) < below
 
 
 def _altered(restoring: Restoring, harm: Harm, alteration: Callable[[Records], Alteration]) -> None:
     def change(records: Records) -> Records:
-        hit, alter = victims(records, harm.share), alteration(records)
+        hit, alter = victims(records, harm), alteration(records)
         return Altered(records, lambda record: alter(record) if hit(record.record_id) else record)
 
     restoring.alter(change)
@@ -160,7 +163,7 @@ def _truncate(record: Record) -> Record:
 
 
 def _lose(restoring: Restoring, harm: Harm) -> None:
-    restoring.alter(lambda records: Without(records, victims(records, harm.share)))
+    restoring.alter(lambda records: Without(records, victims(records, harm)))
 
 
 def _empty(restoring: Restoring, _harm: Harm) -> None:
@@ -169,7 +172,7 @@ def _empty(restoring: Restoring, _harm: Harm) -> None:
 
 def _add(restoring: Restoring, harm: Harm) -> None:
     def change(records: Records) -> Records:
-        hit = victims(records, harm.share)
+        hit = victims(records, harm)
         copies = (f"{record_id}-copy" for record_id in records.ids() if hit(record_id))
         twins = {name: records.get(name.removesuffix("-copy")) for name in copies}
         return Overlaid(

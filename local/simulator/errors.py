@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 BAD_REQUEST = "Bad request. The request body included invalid request parameters."
 NAME_RULE = (
     "{what} must be 1-45 characters long, start and end with an alphanumeric character, "
@@ -79,8 +81,9 @@ def backup_not_found(backup_id: str) -> ApiError:
 
 def no_such_route(status: int, method: str) -> ApiError:
     """404 or 405: the path, or the method on it, is none of Pinecone's."""
-    message = "Not found." if status == 404 else f"Method {method} is not allowed here."  # noqa: PLR2004 - Not Found
-    return ApiError(status, "NOT_FOUND" if status == 404 else "INVALID_ARGUMENT", message)  # noqa: PLR2004 - Not Found
+    if status == HTTPStatus.NOT_FOUND:
+        return not_found("Not found.")
+    return ApiError(status, "INVALID_ARGUMENT", f"Method {method} is not allowed here.")
 
 
 def already_exists(message: str = "Resource already exists.") -> ApiError:

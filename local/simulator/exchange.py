@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import Request  # noqa: TC002 - FastAPI reads the annotation
@@ -136,12 +137,13 @@ def refusal(failure: ApiError, request: Request) -> Response:
     """
     if request.url.path.startswith("/data/"):
         if failure.status in _GATEWAY_STATUSES:
-            text = "Unauthorized" if failure.status == 401 else failure.message  # noqa: PLR2004 - Unauthorized
+            unauthorized = failure.status == HTTPStatus.UNAUTHORIZED
+            text = "Unauthorized" if unauthorized else failure.message
             return PlainTextResponse(text, failure.status)
         return JSONResponse(shapes.rpc_status(failure), failure.status)
     version = _version(request)
     old = version is None or version in VERSIONS[: VERSIONS.index("2026-07")]
-    if failure.status == 401 and not old:  # noqa: PLR2004 - Unauthorized
+    if failure.status == HTTPStatus.UNAUTHORIZED and not old:
         return PlainTextResponse("Invalid API key", failure.status)
     return JSONResponse(shapes.error(failure), failure.status)
 
@@ -206,7 +208,7 @@ def _refusal(fault: Fault, request: Request) -> Response:
 
 def _rows(response: Response) -> dict[str, Any]:
     """The body of a listing; empty when the answer is none."""
-    if response.status_code != 200 or not response.body:  # noqa: PLR2004 - OK
+    if response.status_code != HTTPStatus.OK or not response.body:
         return {}
     body: dict[str, Any] = json.loads(bytes(response.body))
     return body if {"data", "indexes"} & body.keys() else {}

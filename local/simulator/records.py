@@ -13,7 +13,7 @@ import struct
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,9 @@ class Records(ABC):
         """Only the first so many, by id."""
         return self if limit >= self.count() else First(self, limit)
 
+    def __contains__(self, record_id: str) -> bool:
+        return self.get(record_id) is not None
+
     def __iter__(self) -> Iterator[Record]:
         for record_id in self.ids():
             record = self.get(record_id)
@@ -91,16 +94,21 @@ class Seed:
 
     def record(self, namespace: str, number: int) -> Record:
         """The record with that number; ``values`` lie between -1 and 1 with four digits."""
-        key = f"{self.text}/{namespace}/{number}".encode()
-        wide = hashlib.shake_128(key).digest(2 * ((self.dimension or 0) + 2 * SPARSE_ENTRIES))
-        numbers = struct.unpack(f"<{len(wide) // 2}H", wide)
-        sparse, dense = numbers[: 2 * SPARSE_ENTRIES], numbers[2 * SPARSE_ENTRIES :]
-        return Record(
-            seeded_id(number),
-            tuple((value % 20_001 - 10_000) / 10_000 for value in dense),
-            _seeded_sparse(sparse) if self.sparse else None,
-            {"number": number, "group": f"g{number % SEEDED_GROUPS}"},
-        )
+        return _seeded_record(self, namespace, number)
+
+
+@lru_cache(maxsize=512)
+def _seeded_record(seed: Seed, namespace: str, number: int) -> Record:
+    key = f"{seed.text}/{namespace}/{number}".encode()
+    wide = hashlib.shake_128(key).digest(2 * ((seed.dimension or 0) + 2 * SPARSE_ENTRIES))
+    numbers = struct.unpack(f"<{len(wide) // 2}H", wide)
+    sparse, dense = numbers[: 2 * SPARSE_ENTRIES], numbers[2 * SPARSE_ENTRIES :]
+    return Record(
+        seeded_id(number),
+        tuple([(value % 20_001 - 10_000) / 10_000 for value in dense]),
+        _seeded_sparse(sparse) if seed.sparse else None,
+        {"number": number, "group": f"g{number % SEEDED_GROUPS}"},
+    )
 
 
 def seeded_id(number: int) -> str:
@@ -129,8 +137,10 @@ class Seeded(Records):
         return self._seed.record(self._namespace, int(record_id.removeprefix(_PREFIX)))
 
     def __contains__(self, record_id: str) -> bool:
-        at = bisect_left(self._numbers, record_id, key=seeded_id)
-        return at < len(self._numbers) and seeded_id(self._numbers[at]) == record_id
+        digits = record_id.removeprefix(_PREFIX)
+        if not (digits.isascii() and digits.isdigit()) or int(digits) not in self._numbers:
+            return False
+        return seeded_id(int(digits)) == record_id
 
     def ids(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
         """The ids, made one by one."""
@@ -163,6 +173,9 @@ class Joined(Records):
         """The record, from the collection that has it."""
         return self._one.get(record_id) or self._other.get(record_id)
 
+    def __contains__(self, record_id: str) -> bool:
+        return record_id in self._one or record_id in self._other
+
     def ids(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
         """The ids of both, in order."""
         return heapq.merge(
@@ -187,6 +200,11 @@ class Overlaid(Records):
             return self._changes[record_id]
         return self._base.get(record_id)
 
+    def __contains__(self, record_id: str) -> bool:
+        if record_id in self._changes:
+            return self._changes[record_id] is not None
+        return record_id in self._base
+
     def ids(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
         """The ids that are left, with those that were added."""
         kept = (i for i in self._base.ids(after=after, prefix=prefix) if i not in self._changes)
@@ -203,7 +221,7 @@ class Overlaid(Records):
 
     @cached_property
     def _count(self) -> int:
-        replaced = sum(self._base.get(i) is not None for i in self._changes)
+        replaced = sum(record_id in self._base for record_id in self._changes)
         return self._base.count() - replaced + len(self._present)
 
 

@@ -178,3 +178,15 @@ def test_no_answer_at_all_is_named_by_its_kind() -> None:
 
     with pytest.raises(LedgerUnavailable, match="EndpointConnectionError"):
         DynamoDeliveryLog(client, "table").is_disabled("ops", "f")
+
+
+def test_an_item_without_its_fields_delivers_nothing_twice(dynamodb: DynamoDBClient) -> None:
+    """Somebody damaged it by hand: the message waits, and a topic's end is not known."""
+    log = DynamoDeliveryLog(dynamodb, "table")
+    log.mark_delivered("e-1", "ops", now=NOON)
+    log.mark_resolved("t-1", "ops", at=NOON, now=NOON)
+    for item in dynamodb.scan(TableName="table")["Items"]:
+        bare = {name: value for name, value in item.items() if name in ("pk", "sk")}
+        dynamodb.put_item(TableName="table", Item=bare)
+    assert log.begin("e-1", "ops", now=NOON) is DeliveryStatus.IN_FLIGHT
+    assert log.resolved_at("t-1", "ops") is None

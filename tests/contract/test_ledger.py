@@ -18,11 +18,14 @@ from pinecone_backup.errors import (
     LedgerUnavailable,
 )
 from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
+from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import (
     BackupRecord,
+    BaselineRecord,
     Claim,
     ClaimState,
-    Deletion,
+    DeletionMark,
+    DeletionRecord,
     DeletionState,
     Finding,
     Hold,
@@ -127,7 +130,15 @@ def claim(version: int = 0) -> Claim:
     )
 
 
-def backup(number: int = 1, deletion: Deletion | None = None) -> BackupRecord:
+def deleted(number: int = 1, *, at: datetime = NOW, **changes: Any) -> DeletionRecord:
+    made = DeletionRecord(
+        f"b{number}", "docs", "i1", DeletionState.ACCEPTED, at, "run", "alice",
+        reasons=(Reason.of(ReasonKind.PERIOD, period="daily", oldest=True),),
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def backup(number: int = 1, deletion: DeletionMark | None = None) -> BackupRecord:
     return BackupRecord(
         f"b{number}", "docs", "i1", "n", NOW, NOW, verdict=Verdict.GOOD, record_count=0,
         deletion=deletion,
@@ -193,6 +204,18 @@ def test_runs_can_be_of_one_kind(ledger: Ledger) -> None:
     assert list(ledger.runs(kind=RunKind.AUDIT)) == [run(1, RunKind.AUDIT)]
 
 
+def test_runs_are_read_downwards_from_an_id_or_a_time_to_another(ledger: Ledger) -> None:
+    for number in (2, 1, 4, 3):
+        ledger.put_run(run(number))
+    ids = [run(number).run_id for number in range(5)]
+    time = ids[3].partition("-")[0]
+    assert [each.run_id for each in ledger.runs_before("~")] == ids[:0:-1]
+    assert [each.run_id for each in ledger.runs_before(ids[3])] == [ids[2], ids[1]]
+    assert [each.run_id for each in ledger.runs_before(time, down_to=ids[2])] == [ids[2]]
+    assert list(ledger.runs_before(ids[2], down_to=ids[2])) == []
+    assert list(ledger.runs_before(ids[1], down_to=ids[3])) == []
+
+
 def test_the_last_completed_run_has_the_latest_time(ledger: Ledger) -> None:
     """T1: an older run that ends later does not move the mark back."""
     ledger.put_run(run(2, state=RunState.PARTIAL))
@@ -239,22 +262,53 @@ def test_a_backup_record_reads_back_as_it_was_written(ledger: Ledger) -> None:
 
 def test_an_accepted_deletion_stays_among_the_backups(ledger: Ledger) -> None:
     """G4: until a later listing confirms it."""
-    deletion = Deletion(DeletionState.ACCEPTED, NOW, "run", "alice", ("too old",))
-    ledger.put_backup(backup(deletion=deletion))
-    assert ledger.backups()["b1"].deletion == deletion
+    ledger.put_deletion(backup(), deleted())
+    assert ledger.backups()["b1"].deletion == DeletionMark(DeletionState.ACCEPTED, NOW)
+    assert ledger.deletion("b1") == deleted()
 
 
 def test_a_confirmed_deletion_leaves_the_backups(ledger: Ledger) -> None:
     ledger.put_backup(backup())
-    deletion = Deletion(DeletionState.DELETED, NOW, "run", "alice", confirmed_at=NOW)
-    ledger.put_backup(backup(deletion=deletion))
+    confirmed = deleted(state=DeletionState.DELETED, confirmed_at=NOW)
+    ledger.put_deletion(backup(), confirmed)
     assert ledger.backups() == {}
+    assert ledger.deletion("b1") == confirmed
+
+
+def test_a_backup_without_a_deletion_has_none(ledger: Ledger) -> None:
+    ledger.put_backup(backup())
+    assert ledger.deletion("b1") is None
+    assert ledger.deletion("b2") is None
+
+
+def test_deletions_are_listed_from_a_time_up_to_before_another_newest_first(
+    ledger: Ledger,
+) -> None:
+    for number in range(5):
+        ledger.put_deletion(backup(number), deleted(number, at=NOW + number * HOUR))
+    found = ledger.deletions(since=NOW + HOUR, until=NOW + 4 * HOUR)
+    assert [deletion.backup_id for deletion in found] == ["b3", "b2", "b1"]
+    assert len(ledger.deletions(since=NOW)) == 5
+
+
+def test_a_deletion_is_not_written_over_by_another_run(ledger: Ledger) -> None:
+    ledger.put_deletion(backup(), deleted())
+    with pytest.raises(LedgerConflict):
+        ledger.put_deletion(backup(), deleted(run_id="other", comment="mine"))
+    assert ledger.deletion("b1") == deleted()
+
+
+def test_the_measure_of_a_changed_policy_is_remembered(ledger: Ledger) -> None:
+    """D3."""
+    assert ledger.baseline() is None
+    ledger.put_baseline(BaselineRecord("v1", {"docs": "gold", "shop": None}))
+    assert ledger.baseline() == BaselineRecord("v1", {"docs": "gold", "shop": None})
 
 
 def test_more_backups_than_a_page_are_all_read(ledger: Ledger) -> None:
     long = "x" * 40_000
     for number in range(40):
-        ledger.put_backup(replace(backup(number), verdict_reason=long))
+        ledger.put_backup(replace(backup(number), accepted_reason=long))
     assert len(ledger.backups()) == 40
 
 
@@ -347,8 +401,8 @@ def test_an_unreadable_item_is_not_written_over(ledger: Ledger, damage: Damage) 
     damage("BACKUP#b1", name=None)
     ledger.backups()
     ledger.put_backup(backup())
-    deletion = Deletion(DeletionState.DELETED, NOW, "run", "alice", confirmed_at=NOW)
-    ledger.put_backup(backup(deletion=deletion))
+    with pytest.raises(ItemUnreadable):
+        ledger.put_deletion(backup(), deleted())
     assert [item.key for item in ledger.inspect([ItemKind.BACKUP])] == ["BACKUP#b1"]
 
 

@@ -187,7 +187,7 @@ def test_a_refusal_reaches_the_client(url: str, call: Call, error: str, said: st
     assert said in outcome["message"]
 
 
-def test_a_wrong_key_is_told_to_the_client(url: str) -> None:
+def test_a_wrong_key_is_refused(url: str) -> None:
     (outcome,) = node_calls(url, Call("listIndexes"), key="wrong")
 
     assert outcome["error"] == "PineconeAuthorizationError"

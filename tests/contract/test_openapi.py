@@ -19,8 +19,14 @@ from local.openapi import EXAMPLES
 from pinecone_backup.api.routes import ROUTES, Route
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import new_record
-from tests.integration.api.test_operations import audit, finding, plan_a_prune
-from tests.support.api import Gateway, World, idempotency_table
+from tests.support.api import (
+    Gateway,
+    World,
+    audit,
+    finding,
+    idempotency_table,
+    plan_a_prune,
+)
 from tests.support.simulator import fresh_simulator, simulator_server
 
 if TYPE_CHECKING:
@@ -195,6 +201,7 @@ def test_every_example_of_the_document_is_answered_as_it_says(
         ids = inhabited(world)
         prepare(world, route.operation, ids)
         path = route.path.format(**ids)
+        path += "?reason=costs&override=limits" * (route.operation == "delete_backup")
         _, _, operation = OPERATIONS[route.operation]
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         answer = world.ask(route.method, path, body.get("example"))
@@ -208,10 +215,13 @@ def prepare(world: World, operation: str, ids: dict[str, str]) -> None:
         world.ask("POST", f"/plans/{ids['digest']}/approve", EXAMPLES["approve_plan"])
     if operation == "create_backup_schedule":
         world.ask("DELETE", f"/backup-schedules/{ids['schedule_id']}")
-    if operation == "delete_backup":
+    if operation in ("delete_backup", "describe_deletion"):
         world.ask("POST", f"/holds/{ids['hold_id']}/release", {"reason": "x"})
         rows = world.get("/backups")["data"]
         ids["backup_id"] = min(rows, key=lambda row: str(row["created_at"]))["backup_id"]
+    if operation == "describe_deletion":
+        deletion = world.ask("DELETE", f"/backups/{ids['backup_id']}?reason=costs&override=limits")
+        assert deletion.status == 202, deletion.text
 
 
 # --- Whatever is asked ----------------------------------------------------------------------

@@ -8,6 +8,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import pytest
@@ -16,13 +17,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.emulator import REGION
-from tests.e2e.conftest import until
+from tests.support.deployed import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local.simulator import Simulator
-    from tests.e2e.conftest import Deployed
+    from tests.support.deployed import Deployed
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 
@@ -30,17 +31,25 @@ ROOT_USER = Credentials("test", "test")
 
 
 def ask(
-    stack: Deployed,
+    stack: Deployed, method: str, path: str, body: object = None, **how: Any
+) -> tuple[int, Any]:
+    """Send a request to a path; the status and the JSON of the answer."""
+    status, _, answer = send(method, stack.outputs["ApiUrl"] + path, body, **how)
+    return status, answer
+
+
+def send(
     method: str,
-    path: str,
+    url: str,
     body: object = None,
     *,
     credentials: Credentials | None = ROOT_USER,
     headers: Mapping[str, str] | None = None,
-) -> tuple[int, Any]:
+) -> tuple[int, Mapping[str, str], Any]:
+    """Send a request to an address; the status, the headers and the JSON of the answer."""
     data = None if body is None else json.dumps(body).encode()
     given = {"Content-Type": "application/json", **(headers or {})} if data else {}
-    request = AWSRequest(method, stack.outputs["ApiUrl"] + path, headers=given, data=data)
+    request = AWSRequest(method, url, headers=given, data=data)
     if credentials:
         SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
     signed = urllib.request.Request(  # noqa: S310 - our own loopback address
@@ -48,9 +57,9 @@ def ask(
     )
     try:
         with urllib.request.urlopen(signed, timeout=30) as answer:  # noqa: S310
-            return answer.status, json.loads(answer.read() or b"null")
+            return answer.status, dict(answer.headers), json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read() or b"null")
+        return error.code, dict(error.headers), json.loads(error.read() or b"null")
 
 
 def test_an_unsigned_request_is_refused_and_a_signed_one_served(
@@ -105,6 +114,15 @@ def test_a_run_that_was_asked_for_runs_and_its_report_can_be_opened(
     _, link = ask(stack, "GET", f"/v1/projects/{name}/reports/latest/page")
     with urllib.request.urlopen(link["url"], timeout=10) as page:  # noqa: S310 - the emulator's
         assert b"<html" in page.read()
+
+
+def test_a_location_leads_to_what_was_asked_for(
+    stack: Deployed, project: tuple[str, Simulator]
+) -> None:
+    url = f"{stack.outputs['ApiUrl']}/v1/projects/{project[0]}/runs"
+    _, headers, run = send("POST", url, {"kind": "audit"})
+    status, _, followed = send("GET", urljoin(url, headers["Location"]))
+    assert (status, followed["run_id"]) == (200, run["run_id"])
 
 
 def test_an_answer_without_a_body_arrives_as_204(

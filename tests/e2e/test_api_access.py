@@ -18,7 +18,7 @@ from local.emulator import REGION
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.e2e.conftest import Deployed
+    from tests.support.deployed import Deployed
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 

@@ -11,7 +11,7 @@ import pytest
 
 from local.deploy import DeploymentFailed, delete, deploy
 from local.simulator import DEFAULT_KEY, Simulator
-from tests.e2e.conftest import Deployed, until
+from tests.support.deployed import Deployed, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -152,6 +152,20 @@ def test_a_key_and_a_path_of_ones_own_reach_the_resources(stack: Deployed) -> No
         FunctionName=outputs["CreateFunctionName"]
     )["Role"]
     assert ":role/backup/" in role
+
+
+def test_a_dashboard_shows_the_functions_queues_and_logs_of_the_stack(stack: Deployed) -> None:
+    parameters = {"SchedulesState": "DISABLED", "Dashboard": "true"}
+    outputs = deploy(stack.emulator, "watched", parameters)
+    body = stack.aws.client("cloudwatch").get_dashboard(DashboardName="watched")["DashboardBody"]
+    widgets = json.loads(body)["widgets"]
+    assert len({(one["x"], one["y"]) for one in widgets}) == len(widgets)
+    for name in ("Create", "Prune", "Audit", "Notify", "Api"):
+        assert outputs[f"{name}FunctionName"] in body
+    for queue in ("Events", "Delivery", "EventsDeadLetters", "DeliveryDeadLetters", "Failures"):
+        url = outputs.get(f"{queue}QueueUrl") or outputs[f"{queue}Url"]
+        assert f'"{url.rsplit("/", 1)[1]}"' in body
+    assert "${" not in body
 
 
 def test_a_parameter_that_is_not_safe_is_refused(stack: Deployed) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.e2e.conftest import Deployed
+    from tests.support.deployed import Deployed
 
 pytestmark = [
     pytest.mark.emulator,

@@ -6,7 +6,10 @@ calls below are made with a role's own credentials.
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,13 +17,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.emulator import LocalSession
+from tests.support.template import resolved_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import boto3
 
-    from tests.e2e.conftest import Deployed
+    from local.simulator import Simulator
+    from tests.support.deployed import Deployed
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 
@@ -204,3 +209,22 @@ def test_a_role_may_make_no_call_beyond_its_work(
     stack: Deployed, session_of: Sessions, role: str, call: Call
 ) -> None:
     assert _attempt(session_of(role), call, stack.outputs) in DENIED
+
+
+def test_every_partition_that_the_functions_write_is_open_to_their_roles(
+    stack: Deployed, project: tuple[str, Simulator]
+) -> None:
+    """The emulator does not know ``dynamodb:LeadingKeys``, which real roles are held to."""
+    name, _ = project
+    for function in ("create", "audit", "prune"):
+        stack.invoke(function, {"project": name})
+    table = stack.aws.client("dynamodb")
+    written = {
+        item["pk"]["S"]
+        for page in table.get_paginator("scan").paginate(TableName=stack.outputs["TableName"])
+        for item in page["Items"]
+    }
+    conditions = re.findall(r'"dynamodb:LeadingKeys": (\[.*?\])', json.dumps(resolved_template()))
+    open_to_roles = [pattern for found in conditions for pattern in json.loads(found)]
+    assert {"PROJECTS", f"PROJECT#{name}"} <= written
+    assert [pk for pk in written if not any(fnmatchcase(pk, one) for one in open_to_roles)] == []

@@ -15,7 +15,7 @@ from local.emulator import ROOT
 from local.sam_local import environments, forward, ports
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Deployed
+    from tests.support.deployed import Deployed
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 

@@ -10,7 +10,7 @@ import pytest
 from local.deploy import delete, deploy
 from local.simulator import DEFAULT_KEY, Simulator
 from pinecone_backup.model import RunKind, TriggerKind
-from tests.e2e.conftest import Deployed, until
+from tests.support.deployed import Deployed, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

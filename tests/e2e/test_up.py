@@ -17,7 +17,7 @@ import pytest
 
 from local.build import build, host_architecture
 from local.emulator import ROOT
-from tests.e2e.conftest import until
+from tests.support.deployed import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
 
-COPIED = ("docs", "events", "functions", "layers", "local", "template.yaml")
+COPIED = ("dashboard.yaml", "docs", "events", "functions", "layers", "local", "template.yaml")
 
 
 @dataclass(frozen=True, slots=True)

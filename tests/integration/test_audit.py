@@ -12,19 +12,21 @@ from local.simulator import DEFAULT_KEY, Fault
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import BackupError, KeyRejected, ListingIncomplete, PineconeError
-from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import (
     BackupRecord,
-    Deletion,
+    DeletionRecord,
     DeletionState,
     RestoreRecord,
     Run,
     RunState,
+    Severity,
     Verdict,
 )
 from pinecone_backup.report.model import Health
 from pinecone_backup.rules.audit_facts import Protection
-from tests.support.auditing import Auditor, document
+from pinecone_backup.usecases.requests.on_demand import create_on_demand
+from tests.support.auditing import OWNER, Auditor, document
 from tests.support.audits import NOW
 from tests.support.pinecone_transport import Key, Time
 
@@ -60,6 +62,67 @@ def test_a_protected_project_is_healthy_and_the_report_names_what_to_restore_fro
     assert index.protection is Protection.PROTECTED
     assert index.restore_from is not None
     assert index.restore_from.backup_id == newest.backup_id
+
+
+def test_a_backup_on_demand_is_what_an_index_is_restored_from(auditor: Auditor) -> None:
+    """I2: by the name that its caller gave it."""
+    auditor.seed("docs", hours_ago=25)
+    now = auditor.simulator.clock.now()
+    context = RunContext(
+        "run-1",
+        RunKind.CREATE,
+        "main",
+        OWNER,
+        RunTime(scheduled_at=now, actual=now),
+        TriggerKind.API,
+        "ann",
+    )
+    made = create_on_demand(
+        context, auditor.control_plane, auditor.ledger, "docs", name="before-import"
+    )
+    auditor.simulator.clock.advance(hours=2)
+
+    auditor.audit()
+
+    assert auditor.open_findings() == {}
+    (index,) = auditor.latest().indexes
+    point = index.restore_from
+    assert point is not None
+    assert (point.backup_id, point.name, point.by_hand) == (made.backup_id, "before-import", True)
+    assert [shown.by_hand for shown in index.backups] == [True, False]
+    assert b"before-import (by hand)" in auditor.objects.get("reports/main/latest.html")
+
+
+def test_what_a_policy_document_probably_does_not_mean_is_one_finding_of_the_project(
+    auditor: Auditor,
+) -> None:
+    """It ends with the document that says it no more."""
+    auditor.seed("docs", hours_ago=2)
+    auditor.document = document(stuck_after="5m", max_age="24h")
+
+    outcome = auditor.audit()
+    warned = auditor.open_findings()
+    auditor.document = document()
+    auditor.audit()
+
+    assert warned == {"policy-warned": "(project)"}
+    assert outcome.report.health is Health.HEALTHY
+    assert auditor.open_findings() == {}
+
+
+def test_a_tag_of_the_project_reaches_a_policy_that_no_assignment_names(auditor: Auditor) -> None:
+    auditor.seed("docs", hours_ago=2)
+    (index,) = auditor.simulator.project.indexes
+    (policy,) = document().policies
+    auditor.document = document().model_copy(update={"policies": [policy], "assignments": []})
+
+    auditor.audit()
+    unreached = auditor.open_findings()
+    index.tags = {"backup-policy": "standard"}
+    auditor.audit()
+
+    assert "policy-warned" in unreached
+    assert auditor.open_findings() == {}
 
 
 def test_a_restore_of_ours_is_followed_to_its_end(auditor: Auditor) -> None:
@@ -305,14 +368,22 @@ def test_a_recreated_index_starts_without_protection(auditor: Auditor) -> None:
 
 
 def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor: Auditor) -> None:
-    """N2: described before it is called gone."""
+    """N2: described before it counts as deleted."""
     kept, deleted = auditor.seed("docs", hours_ago=2), auditor.seed("docs", hours_ago=30)
     auditor.audit()
     auditor.simulator.project.delete_backup(deleted.backup_id)
     record = auditor.ledger.backups()[deleted.backup_id]
     now = auditor.simulator.clock.now()
-    accepted = Deletion(DeletionState.ACCEPTED, now, "prune-1", "schedule", ("kept by no rule",))
-    auditor.ledger.put_backup(replace(record, deletion=accepted))
+    accepted = DeletionRecord(
+        record.backup_id,
+        record.index_name,
+        record.index_id,
+        DeletionState.ACCEPTED,
+        now,
+        "prune-1",
+        "schedule",
+    )
+    auditor.ledger.put_deletion(record, accepted)
     auditor.simulator.clock.advance(minutes=5)
     auditor.simulator.requests.clear()
 
@@ -337,7 +408,7 @@ def test_a_backup_that_somebody_else_deleted_is_told_as_that(auditor: Auditor) -
 
     (line,) = auditor.latest().deletions
     assert line.actor == ""
-    assert line.reasons == ("gone, and not deleted by us",)
+    assert line.reasons == ("deleted outside this deployment",)
     assert "backup.deleted" not in [event.type for event in auditor.ledger.events]
 
 
@@ -473,3 +544,41 @@ def test_an_index_seen_for_the_first_time_waits_for_its_first_backup(auditor: Au
     auditor.audit()
 
     assert auditor.open_findings() == {"overdue": "docs"}
+
+
+def test_an_index_that_two_audits_cannot_read_is_a_finding(auditor: Auditor) -> None:
+    """U1: the first time may be a passing trouble of Pinecone's."""
+    auditor.seed("docs", hours_ago=2)
+    auditor.break_down("list_index_backups", 500, path="*docs*")
+    auditor.audit()
+    once = auditor.open_findings()
+    auditor.simulator.clock.advance(timedelta(hours=1))
+    auditor.audit()
+    assert ("index-unknown" in once, auditor.open_findings()) == (False, {"index-unknown": "docs"})
+    (finding,) = auditor.ledger.findings()
+    assert finding.severity is Severity.ERROR
+
+
+def test_an_index_that_breaks_its_promise_as_far_as_is_known_is_critical(auditor: Auditor) -> None:
+    """U1: its newest good backup is three days old, and the project's listing shows it."""
+    auditor.seed("docs", hours_ago=72)
+    auditor.break_down("list_index_backups", 500, path="*docs*")
+    for _ in range(2):
+        auditor.audit()
+        auditor.simulator.clock.advance(timedelta(hours=1))
+    (finding,) = [each for each in auditor.ledger.findings() if each.control == "index-unknown"]
+    assert (finding.severity, "3 d" in finding.diagnosis) == (Severity.CRITICAL, True)
+
+
+def test_an_index_that_is_read_again_is_not_unknown_any_more(auditor: Auditor) -> None:
+    """U1: and the next trouble is again the first."""
+    auditor.seed("docs", hours_ago=2)
+    auditor.break_down("list_index_backups", 500, path="*docs*")
+    auditor.audit()
+    auditor.audit()
+    auditor.simulator.faults.clear()
+    auditor.audit()
+    resolved = auditor.open_findings()
+    auditor.break_down("list_index_backups", 500, path="*docs*")
+    auditor.audit()
+    assert (resolved, auditor.open_findings()) == ({}, {})

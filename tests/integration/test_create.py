@@ -15,7 +15,14 @@ from pinecone_backup.errors import (
     PineconeError,
     SubjectUnknown,
 )
-from pinecone_backup.records import BackupRecord, Claim, ClaimState, RunState, Verdict
+from pinecone_backup.records import (
+    BackupRecord,
+    Claim,
+    ClaimState,
+    IndexRecord,
+    RunState,
+    Verdict,
+)
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.slots import jitter, latest_slot
 from tests.support.creating import (
@@ -80,7 +87,7 @@ def test_a_due_index_gets_one_backup_that_says_whose_and_for_what_it_is(stack: S
     assert outcome.state is RunState.SUCCEEDED
 
 
-def test_a_created_backup_is_recorded_and_told(stack: Stack) -> None:
+def test_a_created_backup_has_a_record_and_an_event(stack: Stack) -> None:
     stack.tick()
     (row,) = stack.made()
     record = stack.ledger.backups()[row.backup_id]
@@ -140,7 +147,7 @@ def test_the_triggers_time_selects_the_slot_and_the_clock_dates_the_claim(stack:
     assert claim.claimed_at == START
 
 
-def test_an_index_starts_at_its_slot_plus_its_spread(stack: Stack) -> None:
+def test_an_index_starts_at_its_slot_plus_its_jitter(stack: Stack) -> None:
     """C1."""
     stack.tick()
     due = START + timedelta(hours=23) + jitter("main/docs", "0 11 * * *")
@@ -292,7 +299,7 @@ def test_a_changed_incarnation_is_remembered(stack: Stack) -> None:
     assert record.index_id == stack.made()[-1].index_id
 
 
-def test_two_incarnations_that_both_look_alive_are_told_apart_by_asking(stack: Stack) -> None:
+def test_two_incarnations_that_both_seem_alive_are_distinguished_by_asking(stack: Stack) -> None:
     """I1: an old row without its index's deletion does not make the new index's claim fail."""
     stack.tick()
     stack.later(hours=1)
@@ -431,6 +438,101 @@ def test_one_index_that_fails_leaves_the_others_alone(stack: Stack) -> None:
     assert set(outcome.problems) == {"a", "b"}
 
 
+@pytest.mark.parametrize("broken", ["index_backups", "create_backup"])
+def test_an_unexpected_error_at_one_index_is_a_problem_of_that_index_only(
+    stack: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: str,
+) -> None:
+    known(stack, "a", "z")
+    honest = getattr(stack.control_plane, broken)
+
+    def but_not_for_docs(index: str, **more: Any) -> Any:
+        if index == "docs":
+            raise ZeroDivisionError("some text that nobody has checked")
+        return honest(index, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stack.control_plane, broken, but_not_for_docs)
+        outcome = stack.tick()
+    assert stack.kinds(outcome) == {"a": "under_way", "docs": "unclear", "z": "under_way"}
+    assert outcome.state is RunState.PARTIAL
+    problem = "Unexpected ZeroDivisionError; the function's log has the traceback"
+    assert outcome.summary["problems"] == outcome.unexpected == {"docs": problem}
+    (logged,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert logged.exc_info
+
+
+def test_an_index_whose_view_cannot_be_formed_leaves_the_others_alone(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(stack, "a")
+    honest = stack.ledger.put_index
+
+    def but_not_docs(record: IndexRecord) -> None:
+        if record.name == "docs":
+            raise ZeroDivisionError
+        honest(record)
+
+    monkeypatch.setattr(stack.ledger, "put_index", but_not_docs)
+    outcome = stack.later(hours=1)
+    assert stack.kinds(outcome) == {"a": "under_way", "docs": "unclear"}
+
+
+def spoil(stack: Stack, kind: str, name: str) -> None:
+    """An item of the ledger that was edited by hand."""
+    (key,) = [key for key in stack.ledger.keys(kind) if key.startswith(f"{kind}#{name}")]
+    stack.ledger.table.items[key]["record"] = {"S": "edited"}
+
+
+def test_an_index_whose_claim_cannot_be_read_gets_nothing_and_the_others_theirs(
+    stack: Stack,
+) -> None:
+    """U2, C3: nobody knows what its claim says."""
+    stack.simulator.faults.add(Fault(kind="status", status=400, operation="create_backup"))
+    stack.tick()
+    spoil(stack, "CLAIM", "docs")
+    known(stack, "a")
+    outcome = stack.later(hours=1)
+    assert stack.kinds(outcome) == {"a": "under_way", "docs": "unclear"}
+    assert outcome.state is RunState.PARTIAL
+    assert (set(outcome.problems), outcome.unexpected) == ({"docs"}, {})
+
+
+def test_a_backup_whose_claim_cannot_be_read_is_recorded_without_it(stack: Stack) -> None:
+    """U2."""
+    stack.simulator.faults.add(AFTER_EFFECT[0].model_copy())
+    stack.tick()
+    spoil(stack, "CLAIM", "docs")
+    assert stack.kinds(stack.later(minutes=15)) == {"docs": "satisfied"}
+    (row,) = stack.made()
+    assert set(stack.ledger.backups()) == {row.backup_id}
+    assert stack.events("backup.created") == []
+
+
+def test_an_index_whose_record_cannot_be_read_is_not_new(stack: Stack) -> None:
+    """U2, C5."""
+    spoil(stack, "INDEX", "docs")
+    assert stack.kinds(stack.tick()) == {"docs": "under_way"}
+
+
+def test_what_may_have_been_created_before_an_unexpected_error_counts_against_the_quota(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C4."""
+    known(stack, "z")
+    stack.document = document(DAILY, quota=1)
+    honest = stack.control_plane.create_backup
+
+    def and_then_break(index: str, **more: Any) -> Any:
+        honest(index, **more)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stack.control_plane, "create_backup", and_then_break)
+    assert stack.kinds(stack.tick()) == {"docs": "unclear", "z": "no_quota_left"}
+
+
 def test_an_index_that_vanishes_meanwhile_is_no_trouble(stack: Stack) -> None:
     stack.simulator.faults.add(
         Fault(kind="status", status=404, operation="list_index_backups", times=1)
@@ -462,10 +564,10 @@ WITHOUT_EFFECT = [
 
 
 @pytest.mark.parametrize("fault", AFTER_EFFECT, ids=lambda fault: f"{fault.kind}-{fault.status}")
-def test_a_post_whose_answer_was_lost_is_found_and_told_by_the_next_tick(
+def test_a_post_whose_answer_was_lost_is_found_and_recorded_by_the_next_tick(
     stack: Stack, fault: Fault
 ) -> None:
-    """C3: no second POST, and the news is not lost."""
+    """C3: no second POST, and the event is not lost."""
     stack.simulator.faults.add(fault.model_copy())
     outcome = stack.tick()
     assert outcome.created == {}
@@ -479,7 +581,7 @@ def test_a_post_whose_answer_was_lost_is_found_and_told_by_the_next_tick(
     assert stack.calls("create_backup") == 1
 
 
-def test_the_news_of_a_lost_answer_is_told_although_an_audit_saw_the_backup_first(
+def test_the_event_of_a_lost_answer_is_recorded_although_an_audit_saw_the_backup_first(
     stack: Stack,
 ) -> None:
     """C3: and what the audit wrote about the backup stays."""
@@ -562,10 +664,10 @@ def test_a_post_that_stays_rate_limited_is_a_failed_attempt(stack: Stack) -> Non
 
 
 @pytest.mark.parametrize("dies_at", [1, 2, 3, 4])
-def test_a_crash_at_any_write_neither_doubles_nor_loses_the_backup_or_its_news(
+def test_a_crash_at_any_write_neither_doubles_nor_loses_the_backup_or_its_event(
     stack: Stack, dies_at: int
 ) -> None:
-    """C3: before the claim, and after the POST before the news, the record and the claim."""
+    """C3: before the claim, and after the POST before the event, the record and the claim."""
     ledger = DyingLedger()
     for record in stack.ledger.indexes().values():
         ledger.put_index(record)

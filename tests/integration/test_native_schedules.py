@@ -95,7 +95,7 @@ def test_a_schedule_that_is_as_it_should_be_costs_one_listing(stack: Stack) -> N
 @pytest.mark.parametrize(
     "change", [{"frequency": "weekly"}, {"retention_days": 7}, {"enabled": False}]
 )
-def test_a_schedule_that_drifted_is_set_right_and_told(
+def test_a_schedule_that_drifted_is_corrected_and_a_finding(
     stack: Stack, change: dict[str, Any]
 ) -> None:
     stack.tick()
@@ -163,7 +163,7 @@ def test_a_schedule_that_no_policy_asks_for_any_more_is_paused_once(stack: Stack
     stack.document = document(CRON)
     outcome = stack.later(minutes=15)
     assert settings(stack) == [("native", "daily", 14, False)]
-    assert outcome.native.changes == {"docs": "paused schedule native: no policy asks for it"}
+    assert outcome.native.changes == {"docs": "paused schedule native: no policy asks for it now"}
     stack.simulator.requests.clear()
     stack.later(minutes=15)
     assert stack.calls("update_backup_schedule") == 0
@@ -198,12 +198,12 @@ def test_on_doubt_about_the_policy_the_schedule_runs_on(stack: Stack, tag: str |
     assert settings(stack) == [("native", "daily", 14, True)]
 
 
-def test_a_schedule_that_is_gone_when_it_should_be_paused_is_forgotten(stack: Stack) -> None:
+def test_a_schedule_that_was_deleted_when_it_should_be_paused_is_forgotten(stack: Stack) -> None:
     stack.tick()
     stack.simulator.project.delete_schedule(schedules(stack)[0].schedule_id)
     stack.document = document(CRON)
     outcome = stack.later(minutes=15)
-    assert outcome.native.changes == {"docs": "schedule native is gone"}
+    assert outcome.native.changes == {"docs": "schedule native was deleted outside this deployment"}
     assert [record.managed_by_policy for record in stack.ledger.schedules()] == [""]
 
 
@@ -228,6 +228,25 @@ def test_schedules_that_cannot_be_listed_change_nothing_and_resolve_nothing(stac
     outcome = stack.later(minutes=15)
     assert list(outcome.native.problems) == ["docs"]
     assert stack.open_findings() == {("native-drift", theirs.schedule_id)}
+
+
+def test_an_unexpected_error_at_one_schedule_leaves_the_others_alone(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.simulator.project.seed_index("more", records=10)
+    honest = stack.control_plane.native_schedules
+
+    def but_not_for_docs(index: str) -> Any:
+        if index == "docs":
+            raise ZeroDivisionError
+        return honest(index)
+
+    monkeypatch.setattr(stack.control_plane, "native_schedules", but_not_for_docs)
+    outcome = stack.tick()
+    problem = "Unexpected ZeroDivisionError; the function's log has the traceback"
+    assert outcome.summary["native_problems"] == outcome.unexpected == {"docs": problem}
+    assert set(outcome.native.changes) == {"more"}
+    assert outcome.state is RunState.PARTIAL
 
 
 def test_without_time_left_schedules_wait_for_the_next_tick(stack: Stack) -> None:

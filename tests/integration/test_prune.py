@@ -16,6 +16,8 @@ from pinecone_backup.errors import (
     PineconeError,
     SubjectUnknown,
 )
+from pinecone_backup.model import PruneMode
+from pinecone_backup.reasons import sentence
 from pinecone_backup.records import (
     DeletionState,
     Hold,
@@ -28,9 +30,8 @@ from pinecone_backup.records import (
 )
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.plan import Action, Plan
-from pinecone_backup.settings import PruneMode
 from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, DESCRIBED_AT_MOST, plan_key
-from tests.support.backups import record
+from tests.support.backups import record, text, texts
 from tests.support.pruning import Stack, client, document
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone.client import PineconeClient
     from pinecone_backup.model import Backup, DomainEvent
-    from pinecone_backup.records import BackupRecord, Deletion, PlanRecord
+    from pinecone_backup.records import BackupRecord, DeletionRecord, PlanRecord
     from pinecone_backup.rules.policy import PolicyDocument
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -73,8 +74,8 @@ def plan_record(stack: Stack, digest: str) -> PlanRecord:
     return record
 
 
-def deletion_of(stack: Stack, backup_id: str) -> Deletion:
-    deletion = stack.ledger.backups()[backup_id].deletion
+def deletion_of(stack: Stack, backup_id: str) -> DeletionRecord:
+    deletion = stack.ledger.deletion(backup_id)
     assert deletion is not None
     return deletion
 
@@ -117,7 +118,7 @@ def test_every_deletion_is_recorded_with_its_reason_and_announced_once(stack: St
 
     deletion = deletion_of(stack, ids[3])
     assert deletion.state is DeletionState.ACCEPTED
-    assert deletion.reasons == ("no rule of policy standard keeps it",)
+    assert texts(deletion.reasons) == ("no rule of policy standard keeps it",)
     assert (deletion.run_id, deletion.actor) == ("run-0002", "schedule")
     [event] = events(stack, "backup.deleted")
     assert event.data["backup_id"] == ids[3]
@@ -392,7 +393,9 @@ def test_a_tripped_index_limit_freezes_that_index_and_the_others_go_on(stack: St
     assert stack.listed("frozen") == set(frozen)
     assert stack.listed("docs") == set(docs[:3])
     assert outcome.awaiting
-    assert outcome.plan.waits_because == "3 deletions in one index, where the limits allow 2"
+    assert (
+        sentence(outcome.plan.waits_because) == "3 deletions in one index, where the limits allow 2"
+    )
 
 
 def test_what_a_limit_held_back_goes_with_an_approval(stack: Stack) -> None:
@@ -534,7 +537,7 @@ def test_a_held_backup_is_never_deleted_and_changes_nobody_elses_fate(stack: Sta
 
     assert stack.listed() == {*ids[:3], ids[4]}
     [held] = [item for item in outcome.plan.items if item.backup_id == ids[4]]
-    assert held.reasons == ("held by alice: quarterly audit",)
+    assert texts(held.reasons) == ("held by alice: quarterly audit",)
 
 
 def test_a_hold_on_an_index_holds_all_its_incarnations(stack: Stack) -> None:
@@ -695,7 +698,7 @@ def test_an_index_without_an_assignment_loses_nothing(stack: Stack) -> None:
     outcome = stack.run()
 
     assert stack.listed() == set(ids)
-    assert outcome.plan.indexes[0].frozen == "no policy is assigned"
+    assert str(outcome.plan.indexes[0].frozen) == "no policy is assigned"
 
 
 def test_a_suspect_displaces_no_good_backup(stack: Stack) -> None:
@@ -709,7 +712,7 @@ def test_a_suspect_displaces_no_good_backup(stack: Stack) -> None:
 
     assert stack.listed() == {*empty, *good[:3]}
     record = stack.ledger.backups()[empty[0]]
-    assert (record.verdict, record.verdict_reason) == (Verdict.SUSPECT, "empty")
+    assert (record.verdict, str(record.verdict_reason)) == (Verdict.SUSPECT, "empty")
     assert len(events(stack, "backup.suspect")) == 5
 
 
@@ -730,7 +733,7 @@ def test_two_stacks_on_one_project_leave_each_other_alone(
     outcome = mine.run()
 
     assert mine.listed() == {*my_ids[:3], *their_ids}
-    assert {item.reasons for item in outcome.plan.items if item.backup_id in their_ids} == {
+    assert {texts(item.reasons) for item in outcome.plan.items if item.backup_id in their_ids} == {
         ("belongs to another deployment: stack-b",)
     }
     theirs.run()
@@ -752,7 +755,7 @@ def test_what_people_and_native_schedules_made_is_left_alone(
 
     left = {by_hand.backup_id, native.backup_id, on_demand}
     assert stack.listed() == {*ids[:3], *left}
-    reasons = {item.backup_id: item.reasons for item in outcome.plan.items}
+    reasons = {item.backup_id: texts(item.reasons) for item in outcome.plan.items}
     assert reasons[by_hand.backup_id] == ("not ours (manual)",)
     assert reasons[native.backup_id] == ("made by native schedule nightly",)
     assert reasons[on_demand] == ("made on demand",)
@@ -810,7 +813,7 @@ def test_an_old_incarnation_not_said_to_be_deleted_is_kept(
     outcome = stack.run()
 
     assert stack.listed() == {*old, *new[2:]}
-    assert {index.frozen for index in outcome.plan.indexes} == {
+    assert {text(index.frozen) for index in outcome.plan.indexes} == {
         "",
         "not the active incarnation of docs",
     }
@@ -834,7 +837,7 @@ def test_restore_and_swap_keeps_the_old_incarnation_until_the_new_one_stands(
 
     assert stack.listed() == {*old, *new}
     [orphan] = [index for index in outcome.plan.indexes if index.orphan]
-    assert orphan.frozen == "index docs was restored from it and has 1 of 2 good backups"
+    assert str(orphan.frozen) == "index docs was restored from it and has 1 of 2 good backups"
     new.append(stack.seed("docs"))
     outcome = stack.run()
     assert stack.listed() == {old[0], *new}
@@ -971,7 +974,7 @@ def test_a_backup_from_the_future_is_kept_and_counts_for_nothing(stack: Stack) -
 
     assert stack.listed() == {ahead, *ids[:3]}
     [item] = [item for item in outcome.plan.items if item.backup_id == ahead]
-    assert item.reasons == ("dated in the future",)
+    assert texts(item.reasons) == ("dated in the future",)
 
 
 # --- Earlier deletions -----------------------------------------------------------------------
@@ -988,7 +991,7 @@ def test_the_next_run_confirms_what_is_gone_and_forgets_it(
 
     outcome = stack.run()
 
-    assert set(outcome.confirmed_gone) == set(ids[3:])
+    assert set(outcome.confirmed) == set(ids[3:])
     assert set(stack.ledger.backups()) == set(ids[:3])
 
 
@@ -1033,7 +1036,7 @@ def test_a_missing_backup_that_cannot_be_described_is_not_called_gone(
 
     outcome = stack.run()
 
-    assert outcome.confirmed_gone == ()
+    assert outcome.confirmed == ()
     assert set(stack.ledger.backups()) == set(ids)
 
 
@@ -1075,7 +1078,7 @@ def test_what_is_missing_is_described_only_while_time_is_left(stack: Stack) -> N
     stack.simulator.clock.advance(minutes=5)
     stack.time_left = 74.0
 
-    assert stack.run().confirmed_gone == ()
+    assert stack.run().confirmed == ()
     assert ids[3] in stack.ledger.backups()
 
 
@@ -1092,7 +1095,7 @@ def test_only_so_many_missing_backups_are_described_in_one_run(
 
     outcome = stack.run()
 
-    assert len(outcome.confirmed_gone) == DESCRIBED_AT_MOST
+    assert len(outcome.confirmed) == DESCRIBED_AT_MOST
     assert outcome.vanished == ()
     assert set(stack.run().vanished) == set(ids[:2])
 
@@ -1122,7 +1125,7 @@ def test_an_index_whose_newest_good_backup_is_gone_is_skipped(
     outcome = stack.run()
 
     assert stack.listed() == set(ids[1:])
-    assert outcome.skipped_indexes == {"docs": f"its newest good backup {ids[0]} is gone"}
+    assert outcome.skipped_indexes == {"docs": f"its newest good backup {ids[0]} is deleted"}
 
 
 def test_a_project_that_the_policy_does_not_name_is_stopped_and_told(stack: Stack) -> None:
@@ -1250,7 +1253,7 @@ def test_a_name_without_an_active_index_makes_none_of_its_incarnations_active(
 
     outcome = stack.run()
 
-    assert {index.frozen for index in outcome.plan.indexes} == {
+    assert {text(index.frozen) for index in outcome.plan.indexes} == {
         "not the active incarnation of docs"
     }
     assert stack.listed() == {*old, *new}
@@ -1295,16 +1298,16 @@ def test_a_ledger_that_fails_stops_every_index(
     for name in ("docs", "shop"):
         stack.seed_days(name, 6)
     stack.settle()
-    put_backup = stack.ledger.put_backup
+    put_deletion = stack.ledger.put_deletion
     written: list[str] = []
 
-    def failing_once(known: BackupRecord) -> None:
+    def failing_once(known: BackupRecord, deletion: DeletionRecord) -> None:
         written.append(known.backup_id)
         if len(written) == 2:
             raise LedgerUnavailable("DynamoDB does not answer")
-        put_backup(known)
+        put_deletion(known, deletion)
 
-    monkeypatch.setattr(stack.ledger, "put_backup", failing_once)
+    monkeypatch.setattr(stack.ledger, "put_deletion", failing_once)
 
     with pytest.raises(LedgerUnavailable):
         stack.run()

@@ -15,12 +15,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pinecone_backup.errors import BackupError
-from pinecone_backup.model import RestoreJob, RunContext, RunKind, RunTime, Status, TriggerKind
-from pinecone_backup.records import DeletionState, Hold, HoldScope, PlanState, Run, RunState
-from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.deletions import PruneServices
+from pinecone_backup.model import (
+    PruneMode,
+    RestoreJob,
+    RunContext,
+    RunKind,
+    RunTime,
+    Status,
+    TriggerKind,
+)
+from pinecone_backup.records import (
+    DeletionRecord,
+    DeletionState,
+    Hold,
+    HoldScope,
+    PlanState,
+    Run,
+    RunState,
+)
+from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import prune
-from tests.support.backups import NOW, OWNER, MemoryPlane, backup, deletion, index
+from tests.support.backups import NOW, OWNER, MemoryPlane, backup, index
 from tests.support.container import MemoryObjects
 from tests.support.fuse import Fuse, Fused, Killed, ledger_error, plane_error, store_error
 from tests.support.ledger import MemoryLedger
@@ -67,7 +82,10 @@ class World:
         known = self.ledger.backups()["docs-07"]
         self.control_plane.delete_backup("docs-07")
         self.control_plane.deletes.clear()
-        self.ledger.put_backup(replace(known, deletion=deletion(DeletionState.UNKNOWN)))
+        intended = DeletionRecord(
+            "docs-07", "docs", known.index_id, DeletionState.UNKNOWN, NOW, "run-0", "schedule"
+        )
+        self.ledger.put_deletion(known, intended)
 
     def run(self, fuse: Fuse | None = None, *, mode: PruneMode = PruneMode.ENFORCE) -> None:
         fuse = fuse or Fuse()

@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeAliasType, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +19,7 @@ from pinecone_backup.adapters.codec import Unreadable, decode, deserialize, enco
 from pinecone_backup.records import BackupRecord, Claim, ClaimState, Finding, Severity, Verdict
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-FEWER = settings(max_examples=50)
+FEWER = settings(max_examples=25)
 
 RECORDS: list[Any] = [
     kind
@@ -44,16 +44,19 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         int: NUMBERS,
         bool: st.booleans(),
         NoneType: st.none(),
+        Any: JSON,
         datetime: st.datetimes(timezones=st.just(UTC)) | st.just(datetime.min.replace(tzinfo=UTC)),
     }
     if hint in simple:
         return simple[hint]
+    if isinstance(hint, TypeAliasType):
+        hint = hint.__value__
     if get_origin(hint) is UnionType:
         return st.one_of([values(part) for part in get_args(hint)])
     if get_origin(hint) is tuple:
         return st.lists(values(get_args(hint)[0]), max_size=3).map(tuple)
     if get_origin(hint) is Mapping:
-        return st.dictionaries(st.text(), JSON, max_size=3)
+        return st.dictionaries(st.text(), values(get_args(hint)[1]), max_size=3)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return st.sampled_from(hint)
     return of(hint)
@@ -131,6 +134,25 @@ def test_what_is_no_record_is_unreadable_and_nothing_worse(attributes: dict[str,
     for kind in RECORDS:
         with pytest.raises(Unreadable):
             decode(kind, attributes)
+
+
+ENUMERATED = [
+    (kind, name)
+    for kind in RECORDS
+    for name, hint in get_type_hints(kind).items()
+    if any(isinstance(part, type) and issubclass(part, Enum) for part in (hint, *get_args(hint)))
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), ENUMERATED, ids=str)
+@settings(max_examples=5)
+@given(data=st.data())
+def test_a_member_of_a_newer_version_is_unreadable(
+    kind: Any, name: str, data: st.DataObject
+) -> None:
+    stored = encode(data.draw(of(kind)))["record"] | {name: "of a newer version"}
+    with pytest.raises(Unreadable, match=name):
+        decode(kind, {"record": stored})
 
 
 CLAIM = Claim("docs", NOW, ClaimState.CLAIMED, 1, "", "name", "run", NOW, NOW)

@@ -3,10 +3,10 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinecone_backup.rules.slots import jitter, latest_slot, next_slot, slots_between
+from pinecone_backup.rules.slots import jitter, latest_slot, longest_gap, next_slot, slots_between
 
 ZONES = st.sampled_from(
     ["UTC", "Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Antarctica/Troll"]
@@ -76,6 +76,16 @@ def test_slots_come_in_order_each_once(cron: str, zone: ZoneInfo, start: datetim
     """C1: over every change of clocks."""
     slots = list(slots_between(cron, zone, start, start + timedelta(days=4)))
     assert all(before < after for before, after in pairwise(slots))
+
+
+@settings(max_examples=20)
+@given(CRONS, st.sampled_from(["UTC", "Asia/Kathmandu"]).map(ZoneInfo))
+def test_no_gap_of_a_year_is_longer_than_the_longest(cron: str, zone: ZoneInfo) -> None:
+    """C1: and some gap is as long, where clocks do not change."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    slots = list(slots_between(cron, zone, start, start + timedelta(days=420)))
+    gaps = [after - before for before, after in pairwise(slots)]
+    assert longest_gap(cron, zone, 2026) == max(gaps)
 
 
 @given(CRONS, MOMENTS)

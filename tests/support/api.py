@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 from moto import mock_aws
@@ -18,9 +18,14 @@ from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.api.app import Api
+from pinecone_backup.model import PruneMode, RunContext, RunKind, RunTime, TriggerKind
+from pinecone_backup.records import Finding, PlanRecord, Severity
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import ApiSettings
+from pinecone_backup.usecases.audit import audit_project
+from pinecone_backup.usecases.deletion import PruneServices
+from pinecone_backup.usecases.prune import prune
 from pinecone_backup.usecases.runs import DEPLOYMENT, RunServices
 from pinecone_backup.wiring.projects import Container
 from tests.support.container import (
@@ -54,6 +59,7 @@ SETTINGS = {
     "bus_name": "bus",
     "bucket_name": "bucket",
     "project_secret_prefix": "stack-a/projects/",
+    "prune_mode": "enforce",
 }
 POLICY: dict[str, Any] = {
     "version": 1,
@@ -141,11 +147,17 @@ CONTEXT = cast("LambdaContext", Context())
 
 @dataclass(slots=True)
 class Answer:
-    """What the API answered."""
+    """What the API answered to a request for ``path``."""
 
+    path: str
     status: int
     headers: dict[str, str]
     text: str
+
+    @property
+    def location(self) -> str:
+        """Where ``Location`` leads, below the API's root."""
+        return urljoin(self.path, self.headers["Location"])
 
     @property
     def json(self) -> Any:
@@ -159,7 +171,7 @@ class Answer:
 
 
 @dataclass
-class MemoryOutside:
+class MemoryContainer:
     """A container over memory and a simulated Pinecone."""
 
     url: str
@@ -170,7 +182,7 @@ class MemoryOutside:
     projects: MemoryProjects = field(default_factory=MemoryProjects)
     document: PolicyDocument = field(default_factory=lambda: validate_policy(POLICY))
     version: str = "v1"
-    planes: dict[str, ControlPlane] = field(default_factory=dict)
+    control_planes: dict[str, ControlPlane] = field(default_factory=dict)
     load: Callable[[], tuple[PolicyDocument, str]] | None = None
     versions: dict[str, PolicyDocument] = field(default_factory=dict)
     clock: Callable[[], Any] | None = None
@@ -205,15 +217,15 @@ class MemoryOutside:
         return self.ledger(DEPLOYMENT)
 
     def control_plane(self, project: Project) -> ControlPlane:
-        if project.name not in self.planes:
-            self.planes[project.name] = PineconeClient(
+        if project.name not in self.control_planes:
+            self.control_planes[project.name] = PineconeClient(
                 Key(DEFAULT_KEY),
                 base_url=self.url,
                 http=self.http,
                 call_seconds=2,
                 sleep=lambda _: None,
             )
-        return self.planes[project.name]
+        return self.control_planes[project.name]
 
 
 class World:
@@ -222,7 +234,7 @@ class World:
     def __init__(self, simulator: Simulator, url: str, **settings: Any) -> None:
         given = {**SETTINGS, "pinecone_url": url, **settings}
         self.simulator = simulator
-        self.container = MemoryOutside(
+        self.container = MemoryContainer(
             url, ApiSettings.model_validate(given), clock=simulator.clock.now
         )
         self.api = Api(self.container)
@@ -243,7 +255,7 @@ class World:
             path = f"/v1/projects/main{path}"
         answer = self.api(api_event(method, path, body, **event), CONTEXT)
         headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
-        return Answer(answer["statusCode"], headers, answer["body"] or "")
+        return Answer(path, answer["statusCode"], headers, answer["body"] or "")
 
     def seed(self, index: str = "products", *, days_ago: float = 0, **properties: Any) -> str:
         """A backup that policy ``daily`` made, Ready; its id."""
@@ -263,6 +275,71 @@ class World:
         return answer.json
 
 
+def context(world: World, kind: RunKind) -> RunContext:
+    clock = world.simulator.clock.now()
+    return RunContext(
+        run_id="run-1",
+        kind=kind,
+        project="main",
+        owner=OWNER,
+        time=RunTime(clock, clock),
+        trigger=TriggerKind.SCHEDULE,
+        actor="schedule",
+    )
+
+
+def plan_a_prune(world: World) -> PlanRecord:
+    """A first prune: a dry run, whose plan would delete what ``keep_last`` 3 leaves out."""
+    for day in range(6):
+        world.seed(days_ago=day)
+    prune(
+        context(world, RunKind.PRUNE),
+        PruneServices(
+            control_plane=world.container.control_plane(world.container.document.projects[0]),
+            ledger=world.ledger,
+            store=world.container.objects,
+            policy_version=lambda _: world.container.document,
+            time_left=lambda: 900,
+        ),
+        document=world.container.document,
+        policy_version="v1",
+        mode=PruneMode.ENFORCE,
+    )
+    (plan,) = world.ledger.plans()
+    return plan
+
+
+def audit(world: World) -> None:
+    audit_project(
+        context(world, RunKind.AUDIT),
+        world.container.control_plane(world.container.document.projects[0]),
+        world.ledger,
+        world.container.objects,
+        MemoryMetrics(),
+        document=world.container.document,
+        policy_version="v1",
+        time_left=lambda: 900,
+        stack="stack-a",
+    )
+
+
+def finding(world: World, number: int, **properties: Any) -> Finding:
+    now = world.simulator.clock.now()
+    given: dict[str, Any] = {
+        "finding_id": f"f{number}",
+        "control": "overdue",
+        "severity": Severity.WARNING,
+        "subject": "products",
+        "title": "t",
+        "diagnosis": "d",
+        "action": "a",
+        "opened_at": now,
+        "last_seen_at": now,
+        **properties,
+    }
+    return Finding(**given)
+
+
 class Gateway:
     """API Gateway as a WSGI application, in front of one world's API."""
 
@@ -277,7 +354,7 @@ class Gateway:
             for name, values in answer["multiValueHeaders"].items()
             for value in values
         ]
-        start_response(f"{answer['statusCode']} told", headers)
+        start_response(f"{answer['statusCode']} answered", headers)
         return [(answer["body"] or "").encode()]
 
     def _event(self, path: str, environ: dict[str, Any]) -> dict[str, Any]:
@@ -296,7 +373,7 @@ class Gateway:
             headers=headers,
         )
         event["requestContext"]["path"] = f"/live{path}"
-        return event | {"path": path}
+        return event | {"path": path, "pathParameters": {"proxy": path.removeprefix("/")}}
 
 
 @contextmanager

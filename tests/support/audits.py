@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import Backup, Index, IndexKind, NativeSchedule, Status
+from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import (
     BackupRecord,
-    Deletion,
+    DeletionMark,
     DeletionState,
     Hold,
     HoldScope,
@@ -30,11 +31,13 @@ from pinecone_backup.rules.policy import (
     Orphans,
     Policy,
 )
+from tests.support.backups import signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pinecone_backup.rules.inventory import Inventory
+    from pinecone_backup.rules.policy_warnings import PolicyWarning
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OWNER = "stack-a"
@@ -73,6 +76,8 @@ def backup(
     backup_id: str = "b-1",
     *,
     at: datetime | None = NOW,
+    slot: datetime | None = None,
+    expires_at: datetime | None = None,
     status: Status = Status.READY,
     index: str = NAME,
     index_id: str = ID,
@@ -82,8 +87,11 @@ def backup(
     records: int | None = 1000,
     deleted_at: datetime | None = None,
 ) -> Backup:
-    """One row; with ``owner`` None somebody made it by hand."""
-    marker = Marker(owner, policy, at or NOW, "run-0", 1) if owner else None
+    """One row, made for the slot of its time; with ``owner`` None somebody made it by hand."""
+    signature: dict[str, Any] = {"name": name, "description": None}
+    if owner:
+        marker = Marker(owner, policy, slot or at or NOW, "run-0", 1, expires_at)
+        signature |= signed(marker, index)
     return Backup(
         backup_id=backup_id,
         index_name=index,
@@ -91,8 +99,7 @@ def backup(
         status=status,
         status_text=_STATUS_TEXT[status],
         created_at=at,
-        name=marker.name_for(index) if marker else name,
-        description=str(marker) if marker else None,
+        **signature,
         record_count=records,
         size_bytes=None if records is None else records * 6144,
         index_deleted_at=deleted_at,
@@ -103,8 +110,8 @@ def record_of(
     row: Backup,
     *,
     verdict: Verdict | None = Verdict.GOOD,
-    reason: str = "",
-    deletion: Deletion | None = None,
+    reason: Reason | None = None,
+    deletion: DeletionMark | None = None,
 ) -> BackupRecord:
     """What the ledger knows of a backup."""
     return BackupRecord(
@@ -121,9 +128,13 @@ def record_of(
     )
 
 
-def accepted(at: datetime, **changes: Any) -> Deletion:
+EMPTY = Reason.of(ReasonKind.EMPTY)
+EMPTY_AS_INDEX = Reason.of(ReasonKind.EMPTY_AS_INDEX)
+
+
+def accepted(at: datetime, **changes: Any) -> DeletionMark:
     """A deletion that Pinecone accepted."""
-    return replace(Deletion(DeletionState.ACCEPTED, at, "run-1", "schedule"), **changes)
+    return replace(DeletionMark(DeletionState.ACCEPTED, at), **changes)
 
 
 def inventory(
@@ -147,6 +158,7 @@ def index_facts(
     index_id: str | None = ID,
     policy: Policy | None = POLICY,
     by: AssignedBy | None = None,
+    paused_until: date | None = None,
     first_seen: datetime | None = None,
     previous_ids: tuple[str, ...] = (),
     record_count: int | None = None,
@@ -163,7 +175,11 @@ def index_facts(
     seen = first_seen or ago(days=100)
     return IndexFacts(
         index=index,
-        assigned=Assigned(policy, by or (AssignedBy.ASSIGNMENT if policy else AssignedBy.NOTHING)),
+        assigned=Assigned(
+            policy,
+            by or (AssignedBy.ASSIGNMENT if policy else AssignedBy.NOTHING),
+            paused_until,
+        ),
         record=IndexRecord(
             name,
             seen,
@@ -193,6 +209,7 @@ def project_facts(
     orphans: Orphans | None = None,
     holds: Sequence[Hold] = (),
     unreadable: Sequence[UnreadableItem] = (),
+    warnings: Sequence[PolicyWarning] = (),
 ) -> ProjectFacts:
     """One project, by default with a forecast in which nothing changes."""
     held = held or inventory([])
@@ -208,6 +225,7 @@ def project_facts(
         orphans=orphans or Orphans(),
         holds=holds,
         unreadable=unreadable,
+        warnings=warnings,
     )
 
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.errors import NotFound, PreconditionFailed
 from pinecone_backup.model import Backup, Index, IndexKind, RestoreJob, RunTime, Status
 from pinecone_backup.ports import Page
-from pinecone_backup.records import BackupRecord, Deletion, DeletionState, Verdict
+from pinecone_backup.records import BackupRecord, DeletionMark, DeletionState, Verdict
 from pinecone_backup.rules.inventory import Inventory, take_inventory
 from pinecone_backup.rules.marker import Marker
-from pinecone_backup.rules.plan import Facts, Plan, make_plan
+from pinecone_backup.rules.plan import Plan, make_plan
+from pinecone_backup.rules.plan_facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pinecone_backup.reasons import Reason
     from pinecone_backup.rules.policy import PolicyDocument
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -48,9 +50,16 @@ def backup(
         size_bytes=100,
     )
     if owner is not None:
-        marker = Marker(owner, policy, at or NOW, "run-0", 1)
-        made = replace(made, name=marker.name_for(index), description=str(marker))
+        made = replace(made, **signed(Marker(owner, policy, at or NOW, "run-0", 1), index))
     return replace(made, **properties)
+
+
+def signed(marker: Marker, index: str, name: str = "") -> dict[str, Any]:
+    """The name and the description that a marker gives to a backup; one on demand may be named."""
+    name = name or marker.name_for(index)
+    if marker.policy is None:
+        marker = marker.named(index, name)
+    return {"name": name, "description": str(marker)}
 
 
 def record(
@@ -69,9 +78,9 @@ def record(
     return replace(made, **properties)
 
 
-def deletion(state: DeletionState, *, at: datetime = NOW) -> Deletion:
-    """An earlier attempt to delete."""
-    return Deletion(state, at, "run-0", "schedule", ("no rule keeps it",))
+def deletion(state: DeletionState, *, at: datetime = NOW) -> DeletionMark:
+    """The mark of an earlier attempt to delete."""
+    return DeletionMark(state, at)
 
 
 def index(name: str = "docs", **properties: Any) -> Index:
@@ -124,8 +133,18 @@ def by_action(plan: Plan) -> dict[str, list[str]]:
 
 
 def reasons(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """Reasons by id."""
-    return {item.backup_id: item.reasons for item in plan.items}
+    """The texts of the reasons, by id."""
+    return {item.backup_id: texts(item.reasons) for item in plan.items}
+
+
+def texts(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    """Reasons as people read them."""
+    return tuple(map(str, reasons))
+
+
+def text(reason: Reason | None) -> str:
+    """A reason as people read it; empty for none."""
+    return str(reason or "")
 
 
 class MemoryPlane:

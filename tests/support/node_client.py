@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ AVAILABLE = shutil.which("node") is not None and shutil.which("npm") is not None
 
 _PINS = Path(__file__).parents[1] / "contract" / "node"
 _BUILD = Path(__file__).parents[2] / ".build"
-_INSTALLED = _BUILD / "node-client"
+_FILES = ("package.json", "package-lock.json", "drive.mjs")
 _SECONDS = 120
 
 
@@ -33,22 +34,25 @@ class NodeFailure(RuntimeError):
 
 
 def installed() -> Path:
-    """The folder with the client and the script that drives it, installed by the first caller."""
-    lock = (_PINS / "package-lock.json").read_text(encoding="utf-8")
-    present = _INSTALLED / "package-lock.json"
-    if not present.exists() or present.read_text(encoding="utf-8") != lock:
-        _BUILD.mkdir(exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix="node-client-", dir=_BUILD))
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(_PINS / name, fresh)
-        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], fresh)
-        shutil.rmtree(_INSTALLED, ignore_errors=True)
-        try:
-            fresh.rename(_INSTALLED)
-        except OSError:  # another test process was faster
-            shutil.rmtree(fresh)
-    shutil.copy(_PINS / "drive.mjs", _INSTALLED)
-    return _INSTALLED
+    """The folder with the client and the script that drives it, made by the first who needs it.
+
+    It is named after what it is made from, appears whole, and is never changed: test processes
+    do not get into each other's way.
+    """
+    made_from = b"".join((_PINS / name).read_bytes() for name in _FILES)
+    folder = _BUILD / f"node-client-{sha256(made_from).hexdigest()[:12]}"
+    if folder.exists():
+        return folder
+    _BUILD.mkdir(exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix="node-client-new-", dir=_BUILD))
+    for name in _FILES:
+        shutil.copy(_PINS / name, fresh)
+    _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], fresh)
+    try:
+        fresh.rename(folder)
+    except OSError:  # another process was faster
+        shutil.rmtree(fresh)
+    return folder
 
 
 @dataclass(frozen=True, slots=True)

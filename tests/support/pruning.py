@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import BackupError, SubjectUnknown
-from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
+from pinecone_backup.model import PruneMode, RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import PlanState, Run, RunState
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
-from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.deletions import PruneServices
+from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
+from tests.support.backups import signed
 from tests.support.container import MemoryObjects
 from tests.support.ledger import MemoryLedger
 from tests.support.pinecone_transport import Key, Time
@@ -111,8 +111,7 @@ class Stack:
         marker = Marker(owner or self.owner, policy, at, "run-0", 1)
         backup = self.simulator.project.seed_backup(
             index,
-            name=marker.name_for(index),
-            description=str(marker),
+            **signed(marker, index),
             created_at=at,
             **properties,
         )

@@ -9,7 +9,8 @@ from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.report.build import Material, build_report
 from pinecone_backup.rules.controls import evaluate, looked_at
 from pinecone_backup.rules.findings import reconcile
-from pinecone_backup.rules.plan import Facts, make_plan
+from pinecone_backup.rules.plan import make_plan
+from pinecone_backup.rules.plan_facts import Facts
 from pinecone_backup.rules.policy import Assignment, PolicyDocument, Project
 from tests.support.audits import NOW, OWNER, POLICY
 

@@ -38,18 +38,27 @@ class MemoryTable:
         return {}
 
     def query(self, **request: Any) -> dict[str, Any]:
-        prefix = request["ExpressionAttributeValues"].get(":prefix", {"S": ""})["S"]
-        keys = sorted(key for key in self.items if key.startswith(prefix))
+        values = request["ExpressionAttributeValues"]
+        prefix = values.get(":prefix", {"S": ""})["S"]
+        first, last = (values.get(name, {"S": ""})["S"] for name in (":first", ":last"))
+        keys = sorted(
+            key
+            for key in self.items
+            if key.startswith(prefix) and (not last or first <= key <= last)
+        )
         if not request["ScanIndexForward"]:
             keys.reverse()
         return {"Items": [self.items[key] for key in keys]}
 
     def transact_write_items(self, *, TransactItems: list[Any]) -> dict[str, Any]:  # noqa: N803
-        puts = [each["Put"] for each in TransactItems]
+        puts = [each["Put"] for each in TransactItems if "Put" in each]
         for put in puts:
             self._check(put["Item"]["sk"]["S"], "TransactWriteItems", **put)
         for put in puts:
             self.items[put["Item"]["sk"]["S"]] = put["Item"]
+        for each in TransactItems:
+            if "Delete" in each:
+                self.items.pop(each["Delete"]["Key"]["sk"]["S"], None)
         return {}
 
     def _check(self, key: str, operation: str, **request: Any) -> None:

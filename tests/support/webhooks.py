@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pinecone_backup.webhooks.targets import Target
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
-PAGES = Pages("https://backups.example.com", "eu-central-1", "backup")
+LOGS = {name: f"/logs/backup-{name}" for name in ("create", "prune", "audit", "api")}
+PAGES = Pages("https://backups.example.com", "eu-central-1", LOGS)
 
 
 class MemoryDeliveryLog:

@@ -12,14 +12,26 @@ from pinecone_backup.figures import size, span
     ("duration", "text"),
     [
         (timedelta(seconds=59), "less than a minute"),
-        (timedelta(minutes=20), "20 min"),
-        (timedelta(hours=31), "31 h"),
-        (timedelta(hours=5, minutes=3), "5 h 3 min"),
-        (timedelta(hours=48), "2 d"),
-        (timedelta(days=3, hours=4, minutes=59), "3 d 4 h"),
+        (timedelta(seconds=60), "1 minute"),
+        (timedelta(minutes=20), "20 minutes"),
+        (timedelta(minutes=59, seconds=59), "59 minutes"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(minutes=61), "61 minutes"),
+        (timedelta(minutes=90), "90 minutes"),
+        (timedelta(minutes=119), "119 minutes"),
+        (timedelta(hours=2), "2 hours"),
+        (timedelta(hours=5, minutes=3), "5 hours 3 minutes"),
+        (timedelta(hours=23, minutes=1), "23 hours 1 minute"),
+        (timedelta(hours=24, seconds=59), "1 day"),
+        (timedelta(hours=24, minutes=1), "24 hours 1 minute"),
+        (timedelta(hours=31), "31 hours"),
+        (timedelta(hours=47, minutes=59), "47 hours 59 minutes"),
+        (timedelta(hours=48), "2 days"),
+        (timedelta(days=3, hours=1, minutes=59), "3 days 1 hour"),
+        (timedelta(days=1461), "1,461 days"),
     ],
 )
-def test_a_span_is_written_in_its_two_greatest_units(duration: timedelta, text: str) -> None:
+def test_a_span_is_written_in_words(duration: timedelta, text: str) -> None:
     assert span(duration) == text
 
 

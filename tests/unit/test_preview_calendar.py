@@ -3,13 +3,14 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from local.preview import main
 
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "projects": [{"name": "main"}],
     "policies": [
         {
@@ -127,12 +128,26 @@ def test_an_index_without_a_policy_is_named_as_such(policy: Path, tmp_path: Path
     assert "13 kept" in text
 
 
+def test_what_is_probably_not_meant_is_said_after_the_picture(policy: Path) -> None:
+    gold, bronze = DOCUMENT["policies"]
+    policy.write_text(json.dumps({**DOCUMENT, "policies": [{**gold, "max_age": "1h"}, bronze]}))
+    text = printed("--policy", policy, "--days", 0)
+    assert line_of(text, "policies.0.max_age: Two backups are up to 12 hours apart")
+    assert line_of(text, "policies.1: No assignment leads to policy bronze")
+    assert text.index("In the long run") < text.index("policies.0.max_age")
+
+
+def test_a_preview_that_ends_early_says_so(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pinecone_backup.rules.preview.MOST_WORK", 50)
+    assert line_of(printed("--policy", policy, "--days", 9), "The preview ends after ")
+
+
 def test_an_invalid_document_is_refused_with_all_its_errors(policy: Path) -> None:
     policy.write_text(json.dumps({**DOCUMENT, "projects": [], "color": "blue"}))
     text = " ".join(printed("--policy", policy, code=1).split())
     assert "is not a valid policy document" in text
-    assert "projects: List should have at least 1 item" in text
-    assert "color: Extra inputs are not permitted" in text
+    assert "projects: must have at least 1 entry" in text
+    assert "color: is not known here" in text
 
 
 @pytest.mark.parametrize(

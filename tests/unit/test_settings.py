@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pinecone_backup.errors import SettingsInvalid
-from pinecone_backup.settings import NotifySettings, PruneMode, PruneSettings, Settings
+from pinecone_backup.model import PruneMode
+from pinecone_backup.settings import NotifySettings, PruneSettings, Settings
 
 ENVIRONMENT = {
     "STACK_NAME": "backup",
@@ -75,6 +76,13 @@ def test_links_have_a_plain_https_base(base: str) -> None:
 
 def test_without_a_link_base_there_is_none() -> None:
     assert NotifySettings.read(NOTIFY).link_base == ""
+
+
+def test_the_log_groups_are_named_by_function() -> None:
+    settings = NotifySettings.read(NOTIFY | {"LOG_GROUPS": "create=s-CreateLogs-1A, api=s=b,"})
+
+    assert settings.log_groups == {"create": "s-CreateLogs-1A", "api": "s=b"}
+    assert NotifySettings.read(NOTIFY).log_groups == {}
 
 
 def test_a_list_is_separated_by_commas() -> None:

@@ -7,6 +7,7 @@ names in a signature, it depends on.
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -150,3 +151,18 @@ def test_no_imports_go_in_a_circle() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "tests").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(ROOT / "tests")),
+)
+def test_tests_share_only_what_lies_in_support(path: Path) -> None:
+    imported = {
+        str(node.module)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+    }
+
+    assert [name for name in imported if re.match(r"tests\.(?!support\b)", name)] == []

@@ -162,7 +162,7 @@ def test_logs_stay_when_that_is_asked_for_and_are_in_no_later_stacks_way(
     assert len(groups) == len(FUNCTIONS) + 1
     for group in groups:
         assert (group["DeletionPolicy"], group["UpdateReplacePolicy"]) == (policy, policy)
-        assert "LogGroupName" not in group["Properties"]
+        assert retain == "false" or "LogGroupName" not in group["Properties"]
 
 
 def test_a_key_of_ones_own_encrypts_everything() -> None:
@@ -265,6 +265,27 @@ def test_only_notify_reads_the_targets_and_it_reads_no_api_key() -> None:
     assert secrets("NotifyRole") == ["${AWS::StackName}/targets-??????"]
     for role in ("CreateRole", "PruneRole", "AuditRole", "ApiRole"):
         assert secrets(role) == ["${AWS::StackName}/projects/*"]
+
+
+@pytest.mark.parametrize(
+    ("role", "partitions"),
+    [
+        ("CreateRole", {"PROJECTS", "PROJECT#*"}),
+        ("PruneRole", {"PROJECTS", "PROJECT#*"}),
+        ("AuditRole", {"PROJECTS", "PROJECT#*"}),
+        ("NotifyRole", {"DELIVERY#*"}),
+        ("ApiRole", {"PROJECTS", "PROJECT#*", "IDEMPOTENCY"}),
+    ],
+)
+def test_a_role_reaches_only_its_own_partitions_of_the_table(
+    role: str, partitions: set[str]
+) -> None:
+    reached = set()
+    for statement in _statements(role):
+        if any(action.startswith("dynamodb:") for action in _list(statement["Action"])):
+            (condition,) = statement["Condition"].values()
+            reached |= set(condition["dynamodb:LeadingKeys"])
+    assert reached == partitions
 
 
 def test_no_role_can_write_the_policy_or_delete_an_object() -> None:

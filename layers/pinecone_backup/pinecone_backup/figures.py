@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import timedelta
 
-_DAY = 86_400
-_UNITS = (("d", _DAY), ("h", 3_600), ("min", 60))
+_HOUR, _DAY = 60, 24 * 60
+_UNITS = (("day", _DAY), ("hour", _HOUR), ("minute", 1))
 
 
 def span(duration: timedelta) -> str:
-    """A time span in its two greatest units: ``31 h``, ``3 d 4 h``; hours up to two days."""
-    seconds = int(duration.total_seconds())
-    units = _UNITS[1:] if seconds < 2 * _DAY else _UNITS[:2]
+    """A time span in words and at most two units: ``1 day``, ``31 hours``, ``3 days 4 hours``.
+
+    Minutes up to two hours and hours up to two days, but for ``1 hour`` and ``1 day``.
+    """
+    left = int(duration.total_seconds()) // 60
+    if left < 2 * _HOUR and left != _HOUR:
+        first = 2
+    else:
+        first = 1 if left < 2 * _DAY and left != _DAY else 0
     parts = []
-    for unit, length in units:
-        count, seconds = divmod(seconds, length)
+    for unit, length in _UNITS[first : first + 2]:
+        count, left = divmod(left, length)
         if count:
-            parts.append(f"{count} {unit}")
+            parts.append(f"{count:,} {unit}{'' if count == 1 else 's'}")
     return " ".join(parts) or "less than a minute"
 
 

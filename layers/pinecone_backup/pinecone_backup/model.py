@@ -162,6 +162,22 @@ class RunKind(StrEnum):
     CREATE = "create"
     PRUNE = "prune"
     AUDIT = "audit"
+    DELETE = "delete"
+    """A person's or a program's deletion of one backup."""
+
+
+TICKED = (RunKind.CREATE, RunKind.PRUNE, RunKind.AUDIT)
+"""The kinds of runs that schedules start and that can be asked for."""
+
+
+class PruneMode(StrEnum):
+    """What a deployment may delete through this product."""
+
+    DRY_RUN = "dry_run"
+    """Nothing, whoever asks: the kill switch."""
+    APPROVE = "approve"
+    """What a person approved, or asked for."""
+    ENFORCE = "enforce"
 
 
 @dataclass(frozen=True, slots=True)

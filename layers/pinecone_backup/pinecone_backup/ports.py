@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     )
     from pinecone_backup.records import (
         BackupRecord,
+        BaselineRecord,
         Claim,
+        DeletionRecord,
         Finding,
         Hold,
         IndexRecord,
@@ -157,6 +159,14 @@ class Ledger(Protocol):
         """The newest runs first, by start."""
         ...
 
+    def runs_before(self, bound: str, *, down_to: str = "") -> Iterator[Run]:
+        """Runs by falling id: those below ``bound`` and not below ``down_to``.
+
+        Ids begin with the time of their start, so that either may
+        be an id or such a time. They are read as they are taken.
+        """
+        ...
+
     def last_completed(self, kind: RunKind) -> Run | None:
         """The completed (succeeded or partial) run of this kind with the latest ``time``."""
         ...
@@ -175,6 +185,30 @@ class Ledger(Protocol):
     def backups(self) -> Mapping[str, BackupRecord]: ...
 
     def put_backup(self, record: BackupRecord) -> None: ...
+
+    # Deletions.
+    def deletion(self, backup_id: str) -> DeletionRecord | None:
+        """The newest deletion of a backup, confirmed or not."""
+        ...
+
+    def deletions(
+        self, *, since: datetime, until: datetime | None = None
+    ) -> Sequence[DeletionRecord]:
+        """The deletions decided from ``since`` up to before ``until``, the newest first."""
+        ...
+
+    def put_deletion(self, backup: BackupRecord, deletion: DeletionRecord) -> None:
+        """Write how far a deletion has come, with its mark in the backup's record, at once.
+
+        A confirmed one moves the backup's record to the archive. Raises ``LedgerConflict`` when
+        another run's deletion of that backup and moment stands there.
+        """
+        ...
+
+    # What the last accepted prune went by (rule D3).
+    def baseline(self) -> BaselineRecord | None: ...
+
+    def put_baseline(self, record: BaselineRecord) -> None: ...
 
     def indexes(self) -> Mapping[str, IndexRecord]: ...
 
@@ -233,7 +267,7 @@ class Ledger(Protocol):
     ) -> Sequence[UnreadableItem]:
         """Read through some kinds of items, and those of some keys; what cannot be read, by key.
 
-        Of runs only the newest 200 are read through.
+        Of runs and deletions only the newest 200 are read through.
         """
         ...
 

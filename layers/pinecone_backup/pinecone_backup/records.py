@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.reasons import Reason
 
 
 class Verdict(StrEnum):
@@ -37,8 +38,8 @@ class DeletionState(StrEnum):
 
     ACCEPTED = "accepted"
     """Pinecone answered 202: it counts for nothing from then on."""
-    DELETED = "gone"
-    """404, or confirmed by a later complete listing."""
+    DELETED = "deleted"
+    """Confirmed: neither listed nor described any more."""
     SKIPPED = "skipped"
     """412: a restore is pending."""
     FAILED = "failed"
@@ -52,16 +53,62 @@ class DeletionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
-    """The last attempt to delete a backup, who caused it and why."""
+class DeletionMark:
+    """How far the newest attempt to delete a backup has come, and when it began.
 
+    The rest of it stands in the ``DeletionRecord`` of that time.
+    """
+
+    state: DeletionState
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRecord:
+    """One deletion: who, when, why, by what approval, and what was left.
+
+    Written once, before Pinecone is asked; from then on only ``state``, ``error`` and
+    ``confirmed_at`` change, and nothing once it is confirmed.
+
+    Attributes:
+        at: When it was decided, UTC.
+        actor: Who caused it; empty for a backup that was deleted outside this deployment.
+        reasons: What the rules found, or that somebody asked for it.
+        comment: The reason that a person gave, in their words.
+        override: The safeguards that were overruled.
+        digest: The plan that it belongs to; empty for a person's deletion of one backup.
+        approved_by: Who approved that plan, with ``approved_reason``.
+        good_left: The newest good backup that was left in the index, and when it was taken;
+            None when none was left.
+    """
+
+    backup_id: str
+    index_name: str
+    index_id: str
     state: DeletionState
     at: datetime
     run_id: str
     actor: str
-    reasons: tuple[str, ...] = ()
+    name: str | None = None
+    created_at: datetime | None = None
+    size_bytes: int | None = None
+    record_count: int | None = None
+    reasons: tuple[Reason, ...] = ()
+    comment: str = ""
+    override: tuple[str, ...] = ()
+    by_person: bool = False
+    digest: str = ""
+    approved_by: str = ""
+    approved_reason: str = ""
+    good_left: str | None = None
+    good_left_at: datetime | None = None
     error: str = ""
     confirmed_at: datetime | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the deletion happened, so that no other one of this backup can follow."""
+        return self.state.accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +128,7 @@ class BackupRecord:
     created_at: datetime | None
     first_seen_at: datetime
     verdict: Verdict | None = None
-    verdict_reason: str = ""
+    verdict_reason: Reason | None = None
     verdict_at: datetime | None = None
     record_count: int | None = None
     size_bytes: int | None = None
@@ -90,7 +137,7 @@ class BackupRecord:
     accepted_at: datetime | None = None
     restore_tested: bool | None = None
     restore_tested_at: datetime | None = None
-    deletion: Deletion | None = None
+    deletion: DeletionMark | None = None
 
 
 class ClaimState(StrEnum):
@@ -248,6 +295,7 @@ class Run:
 
     Attributes:
         time: The run's ``RunTime.scheduled_at``; the order of runs goes by it (rule T1).
+        started_at: None while it is only asked for, and when it never started.
         summary: JSON-ready figures and lists, small enough for DynamoDB.
     """
 
@@ -257,7 +305,7 @@ class Run:
     actor: str
     state: RunState
     time: datetime
-    started_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None = None
     policy_version: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -288,11 +336,23 @@ class PlanRecord:
     delete_count: int
     keep_count: int
     bytes_freed: int
-    waits_because: str = ""
+    waits_because: tuple[Reason, ...] = ()
     approved_by: str = ""
     approved_reason: str = ""
     approved_at: datetime | None = None
     approval_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRecord:
+    """By what the last accepted prune went: the measure of a changed policy (rule D3).
+
+    Attributes:
+        assignments: Policy name by index name; None where an index had none.
+    """
+
+    policy_version: str
+    assignments: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +409,9 @@ class ItemKind(StrEnum):
     LAST_RUN = "LAST"
     CLAIM = "CLAIM"
     BACKUP = "BACKUP"
+    DELETED = "DELETED"
+    DELETION = "DELETION"
+    BASELINE = "BASELINE"
     INDEX = "INDEX"
     HOLD = "HOLD"
     FINDING = "FINDING"

@@ -6,28 +6,27 @@ Nothing else reads the environment. ``template.yaml`` sets these variables.
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pinecone_backup.errors import SettingsInvalid
+from pinecone_backup.model import PruneMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class PruneMode(StrEnum):
-    """What a prune run may do."""
-
-    DRY_RUN = "dry_run"
-    APPROVE = "approve"
-    ENFORCE = "enforce"
-
-
 def _comma_separated(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _pairs(value: object) -> object:
+    if isinstance(value, str):
+        parts = (part.partition("=") for part in value.split(",") if part.strip())
+        return {name.strip(): text.strip() for name, _, text in parts}
     return value
 
 
@@ -111,5 +110,7 @@ class NotifySettings(LedgerSettings):
     """What people open in a browser: the API below ``/v1``, guides below ``/docs``; or empty."""
     aws_region: str = ""
     """Set by Lambda itself; empty elsewhere."""
+    log_groups: Annotated[dict[str, str], BeforeValidator(_pairs)] = Field(default_factory=dict)
+    """The functions' log groups by function: ``create=NAME, prune=NAME``. For links only."""
     insecure_webhook_hosts: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
     """Local stack only: ``host:port`` values allowed over plain http and on private addresses."""

@@ -44,11 +44,11 @@ async def list_index_backups(
     caller: Caller,
     index_name: str,
     limit: Limit = None,
-    paginationToken: Token = None,  # noqa: N803 - the wire's spelling
+    token: Token = None,
     include_deleted: bool = False,  # noqa: FBT001, FBT002, RUF100 - a query parameter
 ) -> Response:
     """List the backups of an index, or of every index that ever had the name."""
-    asked = window(caller, limit, paginationToken)
+    asked = window(caller, limit, token)
     rows = caller.project.index_backups(index_name, include_deleted=include_deleted)
     bare = caller.project.behaviour.bare_empty_listings
     return page(
@@ -64,10 +64,10 @@ async def list_index_backups(
 async def list_project_backups(
     caller: Caller,
     limit: Limit = None,
-    paginationToken: Token = None,  # noqa: N803 - the wire's spelling
+    token: Token = None,
 ) -> Response:
     """List the backups of the project, those of deleted indexes included."""
-    asked = window(caller, limit, paginationToken)
+    asked = window(caller, limit, token)
     rows = caller.project.project_backups()
     bare = caller.project.behaviour.bare_empty_listings
     return page(
@@ -115,10 +115,10 @@ async def create_index_from_backup(
 async def list_restore_jobs(
     caller: Caller,
     limit: Limit = None,
-    paginationToken: Token = None,  # noqa: N803 - the wire's spelling
+    token: Token = None,
 ) -> Response:
     """List the restore jobs of the project."""
-    asked = window(caller, limit, paginationToken)
+    asked = window(caller, limit, token)
     jobs = caller.project.restore_jobs()
     now = caller.project.clock.now()
     if not caller.project.behaviour.restore_listing_exhaustive:

@@ -14,7 +14,10 @@ from local.simulator.paging import Window
 
 Caller = Annotated[Context, Depends(context_of)]
 Limit = Annotated[str | None, Query(description="Rows per page")]
-Token = Annotated[str | None, Query(description="`pagination.next` of the page before")]
+Token = Annotated[
+    str | None,
+    Query(alias="paginationToken", description="`pagination.next` of the page before"),
+]
 
 
 class Body(BaseModel):

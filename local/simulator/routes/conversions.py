@@ -59,12 +59,12 @@ async def convert_index(caller: Converter, index_name: str, body: ConvertIndex) 
 async def list_conversion_jobs(
     caller: Converter,
     limit: Limit = None,
-    paginationToken: Token = None,  # noqa: N803 - the wire's spelling
+    token: Token = None,
 ) -> Response:
     """List the conversions of the project, the newest first."""
     now = caller.project.clock.now()
     rows = caller.project.conversion_jobs()
-    asked = window(caller, limit, paginationToken)
+    asked = window(caller, limit, token)
     return page(caller, rows, lambda job: shapes.conversion_job(job, now), asked)
 
 

@@ -21,14 +21,14 @@ class CreateNamespace(Body):
 async def list_namespaces(
     served: Served,
     limit: int = 100,
-    paginationToken: Token = None,  # noqa: N803 - the wire's spelling
+    token: Token = None,
     prefix: str = "",
 ) -> Response:
     """List the namespaces of an index, by name."""
     if not 1 <= limit <= MOST_LISTED:
         raise errors.invalid(f"limit must be between 1 and {MOST_LISTED}, got {limit}.")
     matching = [one for one in served.namespaces() if one.name.startswith(prefix)]
-    after = after_of(paginationToken)
+    after = after_of(token)
     rows = [one for one in matching if one.name > after][:limit]
     body: shapes.Json = {
         "namespaces": [shapes.namespace(row) for row in rows],

@@ -74,10 +74,10 @@ async def list_backup_schedules(
     caller: Scheduler,
     index_name: str,
     limit: Limit = None,
-    paginationToken: Token = None,  # noqa: N803 - the wire's spelling
+    token: Token = None,
 ) -> Response:
     """List the schedules of an index, disabled ones included."""
-    asked = window(caller, limit, paginationToken)
+    asked = window(caller, limit, token)
     rows = caller.project.list_schedules(index_name)
     return page(caller, rows, lambda row: shapes.schedule(row, caller.project), asked)
 
@@ -115,10 +115,10 @@ async def list_backup_schedule_history(
     caller: Scheduler,
     schedule_id: str,
     limit: Limit = None,
-    paginationToken: Token = None,  # noqa: N803 - the wire's spelling
+    token: Token = None,
 ) -> Response:
     """List what a schedule made and plans."""
-    asked = window(caller, limit, paginationToken)
+    asked = window(caller, limit, token)
     rows = caller.project.schedule_history(schedule_id)
     return page(
         caller, rows, lambda row: shapes.history_item(row, caller.project, caller.version), asked

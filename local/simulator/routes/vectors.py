@@ -4,6 +4,7 @@ from typing import Annotated, Any, Self
 
 from fastapi import Depends, Query
 from pydantic import ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
 from starlette.responses import JSONResponse, Response
 
 from local.simulator import errors, shapes
@@ -34,9 +35,9 @@ Namespace = Annotated[str, Query(description="The default namespace when empty")
 
 
 class DataBody(Body):
-    """A request body of the data plane; whole numbers are numbers like any other."""
+    """A request body of the data plane, in camel case; whole numbers are numbers like others."""
 
-    model_config = ConfigDict(strict=False)
+    model_config = ConfigDict(strict=False, alias_generator=to_camel)
 
 
 class SparseValues(DataBody):
@@ -55,12 +56,12 @@ class Vector(DataBody):
 
     id: str
     values: list[float] = Field([])
-    sparseValues: SparseValues | None = None  # noqa: N815 - the wire's spelling
+    sparse_values: SparseValues | None = None
     metadata: dict[str, Any] | None = None
 
     def value(self) -> Record:
         """As an index has it."""
-        sparse = None if self.sparseValues is None else self.sparseValues.value()
+        sparse = None if self.sparse_values is None else self.sparse_values.value()
         return Record(self.id, tuple(self.values), sparse, self.metadata or None)
 
 
@@ -89,16 +90,16 @@ class Update(Selecting):
 
     id: str | None = None
     values: list[float] | None = None
-    sparseValues: SparseValues | None = None  # noqa: N815 - the wire's spelling
-    setMetadata: dict[str, Any] | None = None  # noqa: N815 - the wire's spelling
-    dryRun: bool = False  # noqa: N815 - the wire's spelling
+    sparse_values: SparseValues | None = None
+    set_metadata: dict[str, Any] | None = None
+    dry_run: bool = False
 
 
 class Delete(Selecting):
     """Body of delete_vectors."""
 
     ids: list[str] | None = None
-    deleteAll: bool = False  # noqa: N815 - the wire's spelling
+    delete_all: bool = False
 
 
 class FetchByMetadata(Selecting):
@@ -106,20 +107,20 @@ class FetchByMetadata(Selecting):
 
     filter: dict[str, Any]
     limit: int = 100
-    paginationToken: str | None = None  # noqa: N815 - the wire's spelling
+    pagination_token: str | None = None
 
 
 class QueryVectors(DataBody):
     """Body of query_vectors."""
 
-    topK: int  # noqa: N815 - the wire's spelling
+    top_k: int
     namespace: str = ""
     vector: list[float] | None = None
-    sparseVector: SparseValues | None = None  # noqa: N815 - the wire's spelling
+    sparse_vector: SparseValues | None = None
     id: str | None = None
     filter: dict[str, Any] = Field({})
-    includeValues: bool = False  # noqa: N815 - the wire's spelling
-    includeMetadata: bool = False  # noqa: N815 - the wire's spelling
+    include_values: bool = False
+    include_metadata: bool = False
 
 
 class StatsQuery(DataBody):
@@ -160,19 +161,19 @@ async def upsert_vectors(served: Served, body: Upsert) -> Response:
 @router.post(f"{HOST}/vectors/update", operation_id="update_vector")
 async def update_vector(served: Served, body: Update) -> Response:
     """Change a record by its id, or the metadata of all that a filter selects."""
-    namespace, metadata = _name(body.namespace), body.setMetadata or {}
+    namespace, metadata = _name(body.namespace), body.set_metadata or {}
     if (body.id is None) == (body.filter is None):
         raise errors.invalid("Update takes either an id or a filter.")
     if body.filter is not None:
-        if body.values is not None or body.sparseValues is not None:
+        if body.values is not None or body.sparse_values is not None:
             raise errors.invalid("An update by filter changes metadata only.")
-        matched = served.update_matching(namespace, body.filter, metadata, pretend=body.dryRun)
+        matched = served.update_matching(namespace, body.filter, metadata, pretend=body.dry_run)
         return JSONResponse({"matchedRecords": matched})
     served.update(
         namespace,
         body.id or "",
         values=None if body.values is None else tuple(body.values),
-        sparse=None if body.sparseValues is None else body.sparseValues.value(),
+        sparse=None if body.sparse_values is None else body.sparse_values.value(),
         metadata=metadata,
     )
     return JSONResponse({})
@@ -182,9 +183,9 @@ async def update_vector(served: Served, body: Update) -> Response:
 async def delete_vectors(served: Served, body: Delete) -> Response:
     """Delete records by id, by filter, or all of a namespace."""
     namespace = _name(body.namespace)
-    if sum((body.ids is not None, body.filter is not None, body.deleteAll)) != 1:
+    if sum((body.ids is not None, body.filter is not None, body.delete_all)) != 1:
         raise errors.invalid("Delete takes one of ids, filter and deleteAll.")
-    if body.deleteAll:
+    if body.delete_all:
         served.empty(namespace)
     elif body.filter is not None:
         served.delete_matching(namespace, body.filter)
@@ -201,10 +202,10 @@ async def list_vectors(
     namespace: Namespace = "",
     prefix: str = "",
     limit: int = 100,
-    paginationToken: Token = None,  # noqa: N803 - the wire's spelling
+    token: Token = None,
 ) -> Response:
     """List the ids of a namespace, in the order of their bytes."""
-    after = after_of(paginationToken)
+    after = after_of(token)
     ids = served.list_ids(_name(namespace), prefix=prefix, after=after, limit=limit)
     body: shapes.Json = {"vectors": [{"id": record_id} for record_id in ids]}
     if len(ids) == limit:
@@ -231,7 +232,7 @@ async def fetch_vectors_by_metadata(
 ) -> Response:
     """Read the records that a filter selects, page by page."""
     found = served.fetch_matching(
-        _name(body.namespace), body.filter, after=after_of(body.paginationToken), limit=body.limit
+        _name(body.namespace), body.filter, after=after_of(body.pagination_token), limit=body.limit
     )
     answer: shapes.Json = {"vectors": {record.record_id: shapes.record(record) for record in found}}
     if len(found) == body.limit:
@@ -243,19 +244,18 @@ async def fetch_vectors_by_metadata(
 async def query_vectors(caller: Caller, served: Served, body: QueryVectors) -> Response:
     """Find the records most like a vector, or like a record."""
     namespace = _name(body.namespace)
-    by_vector = body.vector is not None or body.sparseVector is not None
+    by_vector = body.vector is not None or body.sparse_vector is not None
     if by_vector == (body.id is not None):
         raise errors.invalid("Query takes either an id or a vector.")
     if body.id is not None:
         probe = served.probe_of(namespace, body.id)
     else:
-        sparse = None if body.sparseVector is None else body.sparseVector.value()
+        sparse = None if body.sparse_vector is None else body.sparse_vector.value()
         probe = Probe(tuple(body.vector or ()), sparse)
     found = (
-        [] if probe is None else served.query(namespace, probe, limit=body.topK, only=body.filter)
+        [] if probe is None else served.query(namespace, probe, limit=body.top_k, only=body.filter)
     )
-    rows = [
-        shapes.match(one, values=body.includeValues, metadata=body.includeMetadata) for one in found
-    ]
+    included = {"values": body.include_values, "metadata": body.include_metadata}
+    rows = [shapes.match(one, **included) for one in found]
     units = served.read_units_of_query(namespace)
     return _read(caller, served, body.namespace, {"matches": rows}, units)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import re
 import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import pytest
 
+from local.openapi import EXAMPLES
 from local.simulator import DEFAULT_KEY
 from local.simulator.faults import Fault
 from pinecone_backup import errors
 from pinecone_backup.adapters.aws import client
 from pinecone_backup.api.problems import PROBLEMS, problem_of
+from pinecone_backup.api.routes import ROUTES, Route
 from pinecone_backup.errors import (
     LedgerUnavailable,
     PolicyInvalid,
@@ -34,6 +38,9 @@ if TYPE_CHECKING:
     from local.simulator import Simulator
 
 BACKUPS = "/indexes/products/backups"
+
+QUERIES = {"delete_backup": "?reason=costs"}
+"""What a request must say beside its path."""
 
 
 def test_every_problem_says_what_where_and_what_to_do(world: World) -> None:
@@ -84,9 +91,11 @@ def test_a_body_that_is_not_a_json_object_is_refused(world: World, body: str | b
     assert (answer.status, answer.problem) == (400, "invalid-request")
 
 
-def test_a_body_of_another_kind_is_refused(world: World) -> None:
-    answer = world.ask("POST", BACKUPS, "name=x", headers={"Content-Type": "text/plain"})
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_a_json_body_needs_the_content_type_of_json(world: World, kind: str) -> None:
+    answer = world.ask("POST", BACKUPS, {}, headers={"Content-Type": kind})
     assert (answer.status, answer.problem) == (415, "unsupported-media-type")
+    assert answer.json["next_step"] == "Send Content-Type: application/json."
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(world: World) -> None:
@@ -119,17 +128,83 @@ def test_without_iam_in_front_the_actor_says_so(world: World) -> None:
     assert answer.json["actor"] == "unidentified caller"
 
 
-@pytest.mark.parametrize("path", ["/v1/projects/main/runs", "/{proxy+}"])
-def test_behind_a_domain_of_its_own_or_sam_local_locations_have_no_stage(
-    world: World, path: str
+@pytest.mark.parametrize("path", ["/v1/projects/main/runs", "/v1/projects/main/runs/"])
+@pytest.mark.parametrize(
+    "root",
+    [
+        "https://abc.execute-api.eu-central-1.amazonaws.com/live",
+        "https://ops.example.com",
+        "https://ops.example.com/backups/prod",
+        "http://127.0.0.1:4566/restapis/abc/live/_user_request_",
+    ],
+)
+def test_a_location_leads_to_what_was_made_wherever_the_api_lies(
+    world: World, root: str, path: str
 ) -> None:
-    event = api_event("POST", "/v1/projects/main/runs", {"kind": "audit"})
-    event["requestContext"]["path"] = path
-    answer = world.api(event, CONTEXT)
-    assert answer["multiValueHeaders"]["Location"][0].startswith("/v1/projects/main/runs/")
+    answer = world.ask("POST", path, {"kind": "audit"})
+    found = urljoin(f"{root}{path}", answer.headers["Location"])
+    assert found == f"{root}/v1/projects/main/runs/{answer.json['run_id']}"
+
+
+def test_the_base_path_of_a_custom_domain_does_not_matter(world: World) -> None:
+    event = api_event("GET", "/v1/projects/main/backups")
+    event["path"] = event["requestContext"]["path"] = "/ops/v1/projects/main/backups"
+    assert world.api(event, CONTEXT)["statusCode"] == 200
+
+
+def test_a_request_without_the_gateways_parameter_goes_by_its_path(world: World) -> None:
+    event = api_event("GET", "/v1/projects/main/backups") | {"pathParameters": None}
+    assert world.api(event, CONTEXT)["statusCode"] == 200
 
 
 # --- What is not there, or does not work ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "route", [each for each in ROUTES if "{project}" in each.path], ids=lambda each: each.operation
+)
+def test_every_path_of_a_project_that_nobody_knows_is_answered_alike(
+    world: World, route: Route
+) -> None:
+    path = re.sub(r"\{\w+\}", "absent", route.path) + QUERIES.get(route.operation, "")
+    answer = world.ask(route.method, path, EXAMPLES.get(route.operation))
+    assert (answer.status, answer.problem) == (404, "not-found")
+    assert answer.json["detail"] == "The policy names no project 'absent'"
+    assert answer.json["next_step"] == "It names: main"
+
+
+@pytest.mark.parametrize(
+    "route",
+    [each for each in ROUTES if len(re.findall(r"\{\w+\}", each.path)) > 1],
+    ids=lambda each: each.operation,
+)
+def test_whatever_a_path_names_in_vain_the_answer_has_a_next_step(
+    world: World, route: Route
+) -> None:
+    path = re.sub(r"\{\w+\}", "absent", route.path.replace("{project}", "main"))
+    path += QUERIES.get(route.operation, "")
+    answer = world.ask(route.method, path, EXAMPLES.get(route.operation))
+    assert (answer.status, answer.problem) == (404, "not-found")
+    assert answer.json["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("path", "listing"),
+    [
+        ("/runs/absent", "/v1/projects/main/runs"),
+        ("/plans/absent", "/v1/projects/main/plans"),
+        ("/backups/absent", "/v1/projects/main/backups"),
+        ("/indexes/absent/backups", "/v1/projects/main/indexes"),
+        (
+            "/backup-schedules/absent",
+            "/v1/projects/{project}/indexes/{index_name}/backup-schedules",
+        ),
+    ],
+)
+def test_what_is_not_found_is_answered_with_where_to_look(
+    world: World, path: str, listing: str
+) -> None:
+    assert world.ask("GET", path).json["next_step"] == f"GET {listing} lists what there is."
 
 
 def test_a_project_that_the_policy_does_not_name_is_not_found(world: World) -> None:
@@ -177,7 +252,7 @@ def test_a_missing_secret_is_told_with_the_command_that_sets_it(world: World) ->
         def project_backups_page(self, **_: object) -> None:
             raise SecretNotSet("The secret has no value yet", next_step="aws secretsmanager ...")
 
-    world.container.planes["main"] = Unset()  # type: ignore[assignment] # all that is asked of it
+    world.container.control_planes["main"] = Unset()  # type: ignore[assignment] # all that is asked of it
     answer = world.ask("GET", "/backups")
     assert (answer.status, answer.problem) == (503, "not-configured")
     assert answer.json["next_step"] == "aws secretsmanager ..."
@@ -190,7 +265,7 @@ def test_health_does_not_guess_about_what_it_could_not_ask(world: World) -> None
         def project_backups_page(self, **_: object) -> None:
             raise StoreUnavailable("Secrets Manager did not answer")
 
-    world.container.planes["main"] = Unreadable()  # type: ignore[assignment] # all that is asked
+    world.container.control_planes["main"] = Unreadable()  # type: ignore[assignment] # all that is asked
     (project,) = world.get("/v1/health")["projects"]
     assert (project["secret"], project["pinecone"]) == ("unknown", "unknown")
 
@@ -256,7 +331,7 @@ def test_an_unexpected_error_is_a_problem_that_tells_nothing_of_the_inside(
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret inside")
 
-    monkeypatch.setattr(world.ledger, "runs", crash)
+    monkeypatch.setattr(world.ledger, "runs_before", crash)
     answer = world.ask("GET", "/runs")
     assert (answer.status, answer.problem) == (500, "internal")
     assert "inside" not in answer.text

@@ -8,70 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pinecone_backup.api import runs
 from pinecone_backup.errors import StoreUnavailable
-from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
-from pinecone_backup.records import Finding, PlanRecord, PlanState, RunState, Severity, Verdict
+from pinecone_backup.model import PruneMode, RunKind, TriggerKind
+from pinecone_backup.records import PlanState, Run, RunState, Severity, Verdict
 from pinecone_backup.rules.inventory import new_record
 from pinecone_backup.rules.policy import validate_policy
-from pinecone_backup.settings import PruneMode
-from pinecone_backup.usecases.audit import audit_project
-from pinecone_backup.usecases.deletions import PruneServices
-from pinecone_backup.usecases.prune import prune
-from tests.support.api import ACTOR, OWNER, POLICY, World
-from tests.support.container import MemoryMetrics
+from pinecone_backup.usecases.runs import new_run_id
+from tests.support.api import ACTOR, POLICY, World, audit, finding, plan_a_prune
+from tests.support.audits import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.simulator import Simulator
-
-
-def context(world: World, kind: RunKind) -> RunContext:
-    clock = world.simulator.clock.now()
-    return RunContext(
-        run_id="run-1",
-        kind=kind,
-        project="main",
-        owner=OWNER,
-        time=RunTime(clock, clock),
-        trigger=TriggerKind.SCHEDULE,
-        actor="schedule",
-    )
-
-
-def plan_a_prune(world: World) -> PlanRecord:
-    """A first prune: a dry run, whose plan would delete what ``keep_last`` 3 leaves out."""
-    for day in range(6):
-        world.seed(days_ago=day)
-    prune(
-        context(world, RunKind.PRUNE),
-        PruneServices(
-            control_plane=world.container.control_plane(world.container.document.projects[0]),
-            ledger=world.ledger,
-            store=world.container.objects,
-            policy_version=lambda _: world.container.document,
-            time_left=lambda: 900,
-        ),
-        document=world.container.document,
-        policy_version="v1",
-        mode=PruneMode.ENFORCE,
-    )
-    (plan,) = world.ledger.plans()
-    return plan
-
-
-def audit(world: World) -> None:
-    audit_project(
-        context(world, RunKind.AUDIT),
-        world.container.control_plane(world.container.document.projects[0]),
-        world.ledger,
-        world.container.objects,
-        MemoryMetrics(),
-        document=world.container.document,
-        policy_version="v1",
-        time_left=lambda: 900,
-        stack="stack-a",
-    )
 
 
 # --- Runs -----------------------------------------------------------------------------------
@@ -87,24 +37,36 @@ def test_a_run_is_asked_for_on_the_bus_and_can_be_followed(
     answer = world.ask("POST", "/runs", {"kind": kind})
     run_id = answer.json["run_id"]
     assert (answer.status, answer.json["state"]) == (202, "requested")
-    assert answer.headers["Location"] == f"/live/v1/projects/main/runs/{run_id}"
+    assert answer.location == f"/v1/projects/main/runs/{run_id}"
     asked = {"project": "main", "run_id": run_id, **extra}
     assert world.container.bus.requested == [(RunKind(kind), asked)]
     assert world.get(f"/runs/{run_id}") == answer.json
 
 
-def test_a_run_that_could_not_be_asked_for_has_failed(world: World) -> None:
+def test_a_run_that_was_only_asked_for_has_not_started(world: World) -> None:
+    run_id = world.ask("POST", "/runs", {"kind": "audit"}).json["run_id"]
+    assert world.get(f"/runs/{run_id}")["started_at"] is None
+
+
+def test_a_run_that_could_not_be_asked_for_has_failed_and_never_started(world: World) -> None:
     world.container.bus.refuse = {"audit"}
     answer = world.ask("POST", "/runs", {"kind": "audit"})
     assert (answer.status, answer.problem) == (503, "storage-unavailable")
     (run,) = world.ledger.runs()
-    assert run.state is RunState.FAILED
+    assert (run.state, run.started_at) == (RunState.FAILED, None)
+
+
+def put_runs(world: World, *kinds: str, state: RunState = RunState.SUCCEEDED) -> None:
+    """Runs of these kinds, one a minute."""
+    for kind in map(RunKind, kinds):
+        at = world.simulator.clock.now()
+        run_id = new_run_id(kind, at)
+        world.ledger.put_run(Run(run_id, kind, TriggerKind.SCHEDULE, "schedule", state, at, at))
+        world.simulator.clock.advance(minutes=1)
 
 
 def test_runs_are_listed_newest_first_by_kind_and_page(world: World) -> None:
-    for kind in ("create", "audit", "audit", "create", "audit"):
-        world.ask("POST", "/runs", {"kind": kind})
-        world.simulator.clock.advance(minutes=1)
+    put_runs(world, "create", "audit", "audit", "create", "audit")
     first = world.get("/runs?kind=audit&limit=2")
     token = first["pagination"]["next"]
     rest = world.get(f"/runs?kind=audit&limit=2&paginationToken={token}")
@@ -112,6 +74,54 @@ def test_runs_are_listed_newest_first_by_kind_and_page(world: World) -> None:
     assert ids == sorted(ids, reverse=True)
     assert (len(ids), rest["pagination"]) == (3, None)
     assert world.ask("GET", f"/runs?limit=2&paginationToken={token}").status == 400
+
+
+def listed(world: World, query: str) -> list[str]:
+    """The kinds and states of all runs that a query lists, page by page."""
+    found, token = [], ""
+    while True:
+        page = world.get(f"/runs?limit=2{query}{token}")
+        found += [f"{run['kind']} {run['state']}" for run in page["data"]]
+        if page["pagination"] is None:
+            return found
+        token = f"&paginationToken={page['pagination']['next']}"
+
+
+def test_runs_are_listed_by_time_kind_and_state(world: World) -> None:
+    start = world.simulator.clock.now()
+    put_runs(world, "create", "audit", "prune", "create", "audit")
+    put_runs(world, "audit", "prune", "create", state=RunState.FAILED)
+    first, last = (f"{start + timedelta(minutes=n):%FT%TZ}" for n in (2, 7))
+    assert listed(world, "&kind=audit") == [
+        "audit failed",
+        "audit succeeded",
+        "audit succeeded",
+    ]
+    assert listed(world, "&state=failed") == ["create failed", "prune failed", "audit failed"]
+    assert listed(world, f"&from={first}&to={last}&kind=prune") == [
+        "prune failed",
+        "prune succeeded",
+    ]
+    assert listed(world, f"&to={last}&state=failed") == ["prune failed", "audit failed"]
+    assert listed(world, f"&from={first}&to={first}") == []
+    assert listed(world, f"&from={last}&to={first}") == []
+
+
+@pytest.mark.parametrize("time", ["0.5", "1767225600", "2026-03-01", "2026-03-01T00:00:00", ""])
+def test_a_time_without_its_offset_is_refused(world: World, time: str) -> None:
+    answer = world.ask("GET", f"/runs?from={time}")
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, "query:from")
+
+
+def test_a_page_of_runs_names_the_next_where_reading_on_would_take_too_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_READ_AT_MOST", 3)
+    put_runs(world, "audit", *["create"] * 6)
+    page = world.get("/runs?kind=audit")
+    assert page["data"] == []
+    assert page["pagination"] is not None
+    assert listed(world, "&kind=audit") == ["audit succeeded"]
 
 
 def test_a_run_that_nobody_knows_is_not_found(world: World) -> None:
@@ -209,6 +219,8 @@ def test_a_plan_for_an_earlier_policy_is_not_executed(enforcing: World) -> None:
 
 def test_a_deployment_that_only_plans_executes_nothing(world: World) -> None:
     record = plan_a_prune(world)
+    settings = world.container.settings
+    world.container.settings = settings.model_copy(update={"prune_mode": PruneMode.DRY_RUN})
     world.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
     answer = world.ask("POST", f"/plans/{record.digest}/execute")
     assert (answer.status, answer.problem) == (409, "approval-refused")
@@ -222,23 +234,6 @@ def test_a_plan_that_nobody_knows_is_not_found(world: World) -> None:
 
 
 # --- Findings -------------------------------------------------------------------------------
-
-
-def finding(world: World, number: int, **properties: Any) -> Finding:
-    now = world.simulator.clock.now()
-    given: dict[str, Any] = {
-        "finding_id": f"f{number}",
-        "control": "overdue",
-        "severity": Severity.WARNING,
-        "subject": "products",
-        "title": "t",
-        "diagnosis": "d",
-        "action": "a",
-        "opened_at": now,
-        "last_seen_at": now,
-        **properties,
-    }
-    return Finding(**given)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +329,7 @@ def test_a_hold_is_placed_listed_described_and_released(world: World) -> None:
     placed = world.ask("POST", "/holds", request)
     assert (placed.status, placed.json["placed_by"], placed.json["active"]) == (201, ACTOR, True)
     hold_id = placed.json["hold_id"]
-    assert placed.headers["Location"].endswith(f"/holds/{hold_id}")
+    assert placed.location == f"/v1/projects/main/holds/{hold_id}"
     assert [each["hold_id"] for each in world.get("/holds?active=true")["data"]] == [hold_id]
     released = world.ask("POST", f"/holds/{hold_id}/release", {"reason": "closed"})
     assert (released.json["active"], released.json["released_by"]) == (False, ACTOR)
@@ -374,7 +369,7 @@ def test_suspects_are_listed_until_somebody_accepts_them(world: World) -> None:
     for day, verdict in verdicts.items():
         ids[day] = world.seed(days_ago=day)
         backup = control_plane.describe_backup(ids[day])
-        world.ledger.put_backup(new_record(backup, clock, verdict=verdict, verdict_reason="empty"))
+        world.ledger.put_backup(new_record(backup, clock, verdict=verdict, verdict_reason=EMPTY))
     listed = [each["backup_id"] for each in world.get("/suspects")["data"]]
     assert listed == [ids[0], ids[2]]
     answer = world.ask("POST", f"/suspects/{ids[0]}/accept", {"reason": "cut down on purpose"})
@@ -419,13 +414,45 @@ def test_the_policy_in_force_is_given_with_its_version(world: World) -> None:
 
 def test_a_policy_is_looked_over_without_being_stored(world: World) -> None:
     fine = world.ask("POST", "/v1/policy/validate", {"document": POLICY})
-    assert fine.json == {"valid": True, "errors": []}
+    assert fine.json == {"valid": True, "errors": [], "warnings": []}
     wrong = {"projects": [{"name": "main"}, {"name": "main"}], "policies": [{"name": "P"}]}
     answer = world.ask("POST", "/v1/policy/validate", {"document": wrong})
     assert (answer.status, answer.json["valid"]) == (200, False)
-    assert {"policies.0.name", "policies.0.retention", ""} <= {
+    assert {"policies.0.name", "policies.0.retention", "projects.1.name"} <= {
         error["path"] for error in answer.json["errors"]
     }
+
+
+def hurried(**changes: Any) -> dict[str, Any]:
+    (policy,) = POLICY["policies"]
+    return {**POLICY, "policies": [{**policy, "stuck_after": "30m", **changes}]}
+
+
+def test_what_is_probably_not_meant_is_said_beside_the_errors(world: World) -> None:
+    answer = world.ask("POST", "/v1/policy/validate", {"document": hurried()})
+    assert (answer.json["valid"], answer.json["errors"]) == (True, [])
+    (warning,) = answer.json["warnings"]
+    assert (warning["code"], warning["path"]) == ("stuck-too-soon", "policies.0.stuck_after")
+    assert warning["parameters"]["policy"] == POLICY["policies"][0]["name"]
+    assert warning["detail"]
+    assert warning["next_step"].startswith("Give ")
+
+
+def test_a_document_with_errors_has_no_warnings_yet(world: World) -> None:
+    wrong = hurried(colour="blue")
+    answer = world.ask("POST", "/v1/policy/validate", {"document": wrong})
+    assert (answer.json["valid"], answer.json["warnings"]) == (False, [])
+
+
+def test_a_preview_warns_of_what_this_project_comes_to(world: World) -> None:
+    """Three backups of one index, where the project may hold two."""
+    document = {**keeping(3), "projects": [{"name": "main", "quota": 2}]}
+    answer = world.ask("POST", "/policy/preview", {"document": document, "days": 0})
+    assert answer.json["ended"] == ""
+    assert [(each["code"], each["path"]) for each in answer.json["warnings"]] == [
+        ("beyond-quota", "policies.0.retention"),
+        ("beyond-quota", "projects.0.quota"),
+    ]
 
 
 def keeping(count: int) -> dict[str, Any]:

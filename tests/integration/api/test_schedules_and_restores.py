@@ -29,7 +29,7 @@ def test_a_native_schedule_is_created_and_remembered(world: World) -> None:
     """G5: what it makes stays native when it is gone."""
     made = schedule(world)
     assert (made.status, made.json["enabled"]) == (201, True)
-    assert made.headers["Location"].endswith(f"/backup-schedules/{made.json['schedule_id']}")
+    assert made.location == f"/v1/projects/main/backup-schedules/{made.json['schedule_id']}"
     (record,) = world.ledger.schedules()
     assert (record.schedule_id, record.index_name) == (made.json["schedule_id"], "products")
     assert "schedule.created" in world.container.bus.types()
@@ -138,7 +138,7 @@ def test_an_index_is_created_from_a_backup_and_the_job_followed_to_its_end(world
     started = world.ask("POST", f"/backups/{backup_id}/create-index", {"name": "copy"})
     assert started.status == 202
     job = f"/restore-jobs/{started.json['restore_job_id']}"
-    assert started.headers["Location"] == f"/live/v1/projects/main{job}"
+    assert started.location == f"/v1/projects/main{job}"
     pending = world.get(job)
     assert (pending["status"], pending["started_by"]) == ("Pending", ACTOR)
     world.simulator.clock.advance(hours=6)

@@ -18,6 +18,12 @@ POLICIES = {
     Access.DESTROY: "DestroyPolicy",
 }
 ORDER = list(Access)
+LAST_WORDS = sorted(
+    word
+    for word in {each.path.rpartition("/")[2] for each in ROUTES}
+    if re.fullmatch(app.PATH_VALUE, word)
+)
+"""How paths of the API end, as far as a parameter can take that value."""
 _TEMPLATE = load_template(ROOT / "template.yaml")
 _VALUE = re.compile(r"\{\w+\}")
 
@@ -52,14 +58,11 @@ def test_each_policy_allows_its_routes_and_those_of_the_lesser_ones(
 @pytest.mark.parametrize(
     "route", [each for each in ROUTES if each.access is not Access.READ], ids=lambda r: r.operation
 )
-@pytest.mark.parametrize("word", sorted({each.path.rpartition("/")[2] for each in ROUTES}))
+@pytest.mark.parametrize("word", LAST_WORDS)
 def test_no_parameter_makes_a_path_look_like_one_that_needs_less(route: Route, word: str) -> None:
     """A backup that is called like a path of the API is still what it is."""
-    if not re.fullmatch(app.PATH_VALUE, word):
-        return
-    needed = ORDER.index(route.access)
-    for lesser in ORDER[:needed]:
-        assert not allowed(lesser, route.method, called(route, word))
+    lesser = ORDER[: ORDER.index(route.access)]
+    assert [each for each in lesser if allowed(each, route.method, called(route, word))] == []
 
 
 def test_whoever_only_looks_can_only_get() -> None:

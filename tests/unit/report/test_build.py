@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pinecone_backup.model import IndexKind, RestoreJob, RunKind, Status, TriggerKind
-from pinecone_backup.records import HoldScope, Run, RunState, Severity, Verdict
+from pinecone_backup.reasons import Reason, ReasonKind
+from pinecone_backup.records import (
+    DeletionRecord,
+    DeletionState,
+    HoldScope,
+    Run,
+    RunState,
+    Severity,
+    Verdict,
+)
 from pinecone_backup.report.build import build_unknown_report, tier_of
 from pinecone_backup.report.model import Gap, Health, Report
 from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.findings import Control, Evidence, Observation, reconcile
 from pinecone_backup.rules.policy import AssignedBy
-from pinecone_backup.rules.verdict import EMPTY_AS_THE_INDEX
 from tests.support.audits import (
+    EMPTY_AS_INDEX,
     ID,
     NAME,
     NATIVE_POLICY,
     NOW,
-    accepted,
     ago,
     backup,
     hold,
@@ -134,8 +141,8 @@ def test_the_headline_says_who_could_not_be_read() -> None:
 @pytest.mark.parametrize(
     ("facts", "protection", "reason"),
     [
-        ({}, Protection.OVERDUE, "No good backup, 100 d after"),
-        ({"first_seen": ago(hours=1)}, Protection.WAITING, "No good backup, 1 h after"),
+        ({}, Protection.OVERDUE, "No good backup, 100 days after"),
+        ({"first_seen": ago(hours=1)}, Protection.WAITING, "No good backup, 1 hour after"),
         ({"policy": None}, Protection.UNPROTECTED, "No policy is assigned"),
         (
             {"policy": None, "by": AssignedBy.UNKNOWN_TAG},
@@ -164,7 +171,7 @@ def test_an_index_names_what_to_restore_from() -> None:
     assert index.restore_from.record_count == 77
     assert index.restore_from.verified
     assert index.age_seconds == 3 * 3600
-    assert "3 h old; 26 h are allowed" in index.reason
+    assert "3 hours old; 26 hours are allowed" in index.reason
 
 
 def test_a_backup_without_a_count_is_good_and_not_verified() -> None:
@@ -180,7 +187,7 @@ def test_an_overdue_index_still_names_what_to_restore_from() -> None:
     (index,) = report_of(of_rows(backup(at=ago(days=3)))).indexes
     assert index.protection is Protection.OVERDUE
     assert index.restore_from is not None
-    assert "3 d old; only 26 h are allowed" in index.reason
+    assert "3 days old; only 26 hours are allowed" in index.reason
 
 
 def test_an_index_that_cannot_be_read_names_what_was_known() -> None:
@@ -192,7 +199,7 @@ def test_an_index_that_cannot_be_read_names_what_was_known() -> None:
 def test_an_empty_index_says_that_there_is_nothing_to_restore() -> None:
     """G2."""
     row = backup(at=ago(hours=2), records=0)
-    records = [record_of(row, verdict=Verdict.SUSPECT, reason=EMPTY_AS_THE_INDEX)]
+    records = [record_of(row, verdict=Verdict.SUSPECT, reason=EMPTY_AS_INDEX)]
     (index,) = report_of(of_rows(row, records=records)).indexes
     assert index.protection is Protection.PROTECTED
     assert index.restore_from is None
@@ -251,19 +258,26 @@ def test_each_backup_lies_in_the_finest_tier_that_keeps_it() -> None:
     ]
 
 
+def _period(period: str, **more: bool) -> Reason:
+    return Reason.of(ReasonKind.PERIOD, period=period, **more)
+
+
 @pytest.mark.parametrize(
     ("reasons", "tier"),
     [
-        (("monthly snapshot", "yearly snapshot"), "monthly"),
-        (("last snapshot", "daily snapshot", "weekly snapshot"), "daily"),
-        (("oldest yearly snapshot",), "yearly"),
-        (("hourly within 2d",), "hourly"),
-        (("within 7d", "floor"), ""),
-        ((), ""),
+        ([_period("monthly"), _period("yearly")], "monthly"),
+        ([Reason.of(ReasonKind.LAST), _period("daily"), _period("weekly")], "daily"),
+        ([_period("yearly", oldest=True)], "yearly"),
+        ([Reason.of(ReasonKind.WITHIN_PERIOD, period="hourly", duration="2d")], "hourly"),
+        ([Reason.of(ReasonKind.WITHIN, duration="7d"), Reason.of(ReasonKind.FLOOR, floor=2)], ""),
+        ([Reason.of(ReasonKind.HELD, placed_by="ann", reason="until the yearly audit")], ""),
+        ([], ""),
     ],
 )
-def test_the_tier_is_read_from_the_reasons(reasons: tuple[str, ...], tier: str) -> None:
-    """K6."""
+def test_the_tier_is_a_value_of_the_reasons_and_no_word_in_them(
+    reasons: list[Reason], tier: str
+) -> None:
+    """K6: what a person wrote about a hold is no tier."""
     assert tier_of(reasons) == tier
 
 
@@ -400,29 +414,32 @@ def test_the_last_runs_are_named() -> None:
     assert (line.run_id, line.kind, line.state, line.actor) == ("r-1", "prune", "stopped", "ann")
 
 
-def deleted(backup_id: str, at: datetime, **changes: Any) -> BackupRecord:
-    row = backup(backup_id, at=ago(days=30))
-    return record_of(row, deletion=accepted(at, reasons=("kept by no rule",), **changes))
+def test_deletions_are_shown_as_the_ledger_has_them() -> None:
+    deletion = DeletionRecord(
+        "a",
+        "docs",
+        "i-1",
+        DeletionState.ACCEPTED,
+        ago(days=1),
+        "prune-1",
+        "schedule",
+        size_bytes=7,
+        reasons=(Reason.of(ReasonKind.NOT_KEPT, policy="gold"),),
+        good_left="b",
+    )
+    (line,) = report_of(of_rows(), deletions=[deletion]).deletions
+    assert (line.backup_id, line.run_id, line.size_bytes) == ("a", "prune-1", 7)
+    assert line.reasons == ("no rule of policy gold keeps it",)
+    assert line.good_left == "b"
 
 
-def test_deletions_of_the_last_seven_days_are_told_newest_first() -> None:
-    edge = NOW - timedelta(days=7)
-    records = [
-        deleted("a", edge),
-        deleted("b", edge + timedelta(seconds=1)),
-        deleted("c", NOW),
-        record_of(backup("kept")),
-    ]
-    lines = report_of(of_rows(), records=records).deletions
-    assert [line.backup_id for line in lines] == ["c", "b"]
-    assert lines[0].reasons == ("kept by no rule",)
-
-
-def test_deletions_are_carried_over_from_the_last_report_and_brought_up_to_date() -> None:
-    before = report_of(of_rows(), records=[deleted("a", ago(days=1)), deleted("b", ago(days=2))])
-    now = [deleted("a", ago(days=1), confirmed_at=NOW)]
-    lines = report_of(of_rows(), records=now, previous=before).deletions
-    assert [(line.backup_id, line.confirmed_at) for line in lines] == [("a", NOW), ("b", None)]
+def test_a_deletion_of_an_earlier_report_that_the_ledger_does_not_have_is_not_shown() -> None:
+    """The ledger is the history; reports only show it."""
+    deletion = DeletionRecord(
+        "a", "docs", "i-1", DeletionState.ACCEPTED, NOW, "prune-1", "schedule"
+    )
+    before = report_of(of_rows(), deletions=[deletion])
+    assert not report_of(of_rows(), previous=before).deletions
 
 
 def test_a_gap_makes_the_evidence_incomplete() -> None:

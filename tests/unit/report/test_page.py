@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pinecone_backup.model import Status
-from pinecone_backup.records import Verdict
+from pinecone_backup.reasons import Reason, ReasonKind
+from pinecone_backup.records import DeletionRecord, DeletionState, Verdict
 from pinecone_backup.report.build import build_unknown_report
 from pinecone_backup.report.model import Gap
 from pinecone_backup.report.page import WIDTH, age_gauge, curve, quota_gauge, render_page, timeline
 from pinecone_backup.rules.forecast import Forecast
 from pinecone_backup.rules.policy import AssignedBy
 from tests.support.audits import (
+    EMPTY,
     NOW,
     POLICY,
-    accepted,
     ago,
     backup,
     hold,
@@ -102,7 +103,7 @@ def rich_report(name: str = "docs", **changes: Any) -> Report:
     ]
     records = [record_of(row) for row in rows if row.status is Status.READY]
     records = [
-        record_of(row, verdict=Verdict.SUSPECT, reason=name) if row.backup_id == "s-1" else record
+        record_of(row, verdict=Verdict.SUSPECT, reason=EMPTY) if row.backup_id == "s-1" else record
         for row, record in zip(
             [row for row in rows if row.status is Status.READY], records, strict=True
         )
@@ -118,8 +119,19 @@ def rich_report(name: str = "docs", **changes: Any) -> Report:
         coming=Forecast([(NOW, 43), (NOW + timedelta(days=7), 50)], ago(days=-3), pruning=True),
         holds=[hold("b-2", reason=name, placed_by=name), hold("b-3", expires_at=ago(days=1))],
     )
-    deleted = record_of(backup("g-1", index=name), deletion=accepted(ago(days=1), reasons=(name,)))
-    return report_of(facts, records=[deleted], gaps=[Gap(subject="blind", reason=name)], **changes)
+    deletion = DeletionRecord(
+        "g-1",
+        name,
+        "id-0",
+        DeletionState.ACCEPTED,
+        ago(days=1),
+        "run-1",
+        name,
+        reasons=(Reason.of(ReasonKind.ASKED_FOR, actor=name, reason=name),),
+    )
+    return report_of(
+        facts, deletions=[deletion], gaps=[Gap(subject="blind", reason=name)], **changes
+    )
 
 
 def test_a_page_is_well_formed() -> None:
@@ -319,8 +331,13 @@ def test_each_worth_has_its_own_shape() -> None:
 
 def test_a_mark_tells_its_story() -> None:
     (mark,) = timeline(indexed(backup(at=ago(hours=3))), NOW).marks
-    assert "22 Nov 2026, 09:00 UTC, 3 h ago; good, ours; 1,000 records" in mark.title
+    assert "22 Nov 2026, 09:00 UTC, 3 hours ago; good, ours; 1,000 records" in mark.title
     assert "daily snapshot" in mark.title
+
+
+def test_a_mark_says_that_a_backup_was_made_by_hand() -> None:
+    (mark,) = timeline(indexed(backup(at=ago(hours=3), policy=None)), NOW).marks
+    assert "3 hours ago; good, by hand; 1,000 records" in mark.title
 
 
 def test_what_goes_at_the_next_prune_is_told_apart() -> None:
@@ -340,9 +357,9 @@ def test_a_backup_ahead_of_the_clock_lies_at_now() -> None:
 def test_a_timeline_says_in_words_what_it_shows() -> None:
     rows = [backup("a", at=ago(days=1)), backup("b", at=ago(days=9))]
     words = timeline(indexed(*rows), NOW).summary
-    assert "2 backups of docs, the newest 24 h old, the oldest 9 d" in words
+    assert "2 backups of docs, the newest 1 day old, the oldest 9 days" in words
     assert "kept as 2 daily" in words
-    assert "the longest gap is 8 d" in words
+    assert "the longest gap is 8 days" in words
     assert timeline(indexed(), NOW).summary == "docs has no backup."
 
 

@@ -8,7 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pinecone_backup.records import Claim, ClaimState
-from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted, refused
+from pinecone_backup.rules.claims import (
+    ambiguous,
+    claimed,
+    failed,
+    on_demand_slot,
+    posted,
+    refused,
+)
 from pinecone_backup.rules.marker import Marker
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -41,8 +48,18 @@ def test_a_claim_replaces_the_one_that_was_read_and_no_other() -> None:
 
 
 def test_a_claim_for_a_backup_on_demand_has_no_policy() -> None:
-    claim = claimed("docs", replace(MARKER, policy=None), previous=None, now=NOW)
-    assert claim.policy == ""
+    on_demand = replace(MARKER, policy=None)
+    claim = claimed("docs", on_demand, previous=None, now=NOW)
+    assert (claim.policy, claim.backup_name) == ("", on_demand.name_for("docs"))
+    named = claimed("docs", on_demand, previous=None, now=NOW, name="before-import")
+    assert named == replace(claim, backup_name="before-import")
+
+
+def test_a_backup_on_demand_is_claimed_once_in_a_minute_and_never_for_a_slot() -> None:
+    """C3."""
+    asked = on_demand_slot(NOW.replace(second=42, microsecond=7))
+    assert asked == on_demand_slot(NOW.replace(second=0)) == NOW.replace(second=1)
+    assert asked != NOW.replace(second=0)
 
 
 def test_a_posted_claim_names_its_backup_and_forgets_its_troubles() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pinecone_backup.model import IndexKind, Status
+from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import DeletionState, HoldScope, Severity, Verdict
 from pinecone_backup.rules import controls
 from pinecone_backup.rules.controls import evaluate, looked_at
@@ -15,8 +16,9 @@ from pinecone_backup.rules.findings import Control, reconcile
 from pinecone_backup.rules.forecast import Forecast
 from pinecone_backup.rules.inventory import NativeMark
 from pinecone_backup.rules.policy import AssignedBy, Orphans
-from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX
 from tests.support.audits import (
+    EMPTY,
+    EMPTY_AS_INDEX,
     NAME,
     NATIVE_POLICY,
     NOW,
@@ -128,8 +130,8 @@ def test_a_good_backup_as_old_as_max_age_is_not_overdue() -> None:
 def test_a_good_backup_older_than_max_age_is_overdue_with_figures() -> None:
     (found,) = seen(controls.overdue, of_rows(backup(at=ago(hours=31))))
     assert found.severity is Severity.CRITICAL
-    assert "newest good backup of index docs is 31 h old" in found.diagnosis
-    assert "max_age of policy standard is 26 h" in found.diagnosis
+    assert "newest good backup of index docs is 31 hours old" in found.diagnosis
+    assert "max_age of policy standard is 26 hours" in found.diagnosis
     assert found.data["backup_id"] == "b-1"
     assert found.data["age_seconds"] == 31 * 3600
 
@@ -206,7 +208,7 @@ def test_a_native_backup_protects_where_the_policy_relies_on_it() -> None:
 def test_an_empty_index_with_a_recent_empty_backup_is_not_overdue() -> None:
     """G2: an empty backup of an index that is itself empty is not a problem."""
     row = backup(at=ago(hours=1), records=0)
-    for reason, count in ((EMPTY_AS_THE_INDEX, None), (EMPTY, 0)):
+    for reason, count in ((EMPTY_AS_INDEX, None), (EMPTY, 0)):
         records = [record_of(row, verdict=Verdict.SUSPECT, reason=reason)]
         assert not seen(controls.overdue, of_rows(row, records=records, record_count=count))
 
@@ -226,7 +228,7 @@ def test_a_failed_backup_is_a_finding_until_a_good_one_is_newer() -> None:
     (found,) = seen(controls.failed, of_rows(failure, backup("good", at=ago(hours=9))))
     assert found.subject == NAME
     assert found.data["backup_ids"] == ["bad"]
-    assert "3 h ago" in found.diagnosis
+    assert "3 hours ago" in found.diagnosis
     assert "InitializationFailed" in found.diagnosis
     assert not seen(controls.failed, of_rows(failure, backup("good", at=ago(hours=2))))
 
@@ -255,7 +257,7 @@ def test_a_backup_under_way_is_stuck_only_after_stuck_after(status: Status) -> N
     assert not seen(controls.stuck, of_rows(backup(at=edge, status=status)))
     (found,) = seen(controls.stuck, of_rows(backup(at=edge - SECOND, status=status)))
     assert found.subject == NAME
-    assert "for 12 h, stuck_after is 12 h" in found.diagnosis
+    assert "for 12 hours, stuck_after is 12 hours" in found.diagnosis
 
 
 def test_without_a_policy_a_backup_is_stuck_after_twelve_hours() -> None:
@@ -290,7 +292,10 @@ def test_a_native_run_that_does_not_finish_is_stuck_by_its_own_time() -> None:
 # Empty and shrunk
 
 
-def suspect(row: Backup, reason: str, **index: Any) -> IndexFacts:
+SHRUNK = Reason.of(ReasonKind.SHRUNK, records=400, reference=1000)
+
+
+def suspect(row: Backup, reason: Reason, **index: Any) -> IndexFacts:
     older = backup("good", at=ago(days=2))
     records = [record_of(older), record_of(row, verdict=Verdict.SUSPECT, reason=reason)]
     return of_rows(older, row, records=records, **index)
@@ -306,7 +311,7 @@ def test_an_empty_backup_of_an_index_with_records_is_an_error() -> None:
 def test_an_empty_backup_of_an_empty_index_is_information() -> None:
     """G2."""
     for facts in (
-        suspect(backup(records=0), EMPTY_AS_THE_INDEX),
+        suspect(backup(records=0), EMPTY_AS_INDEX),
         suspect(backup(records=0), EMPTY, record_count=0),
     ):
         (found,) = seen(controls.empty, facts)
@@ -317,10 +322,10 @@ def test_an_empty_backup_of_an_empty_index_is_information() -> None:
 def test_a_shrunk_backup_is_an_error_that_says_by_how_much() -> None:
     """G1."""
     reason = "400 records, after 1,000 in the newest older good backup"
-    (found,) = seen(controls.shrunk, suspect(backup(records=400), reason))
+    (found,) = seen(controls.shrunk, suspect(backup(records=400), SHRUNK))
     assert found.severity is Severity.ERROR
     assert reason in found.diagnosis
-    assert not seen(controls.empty, suspect(backup(records=400), reason))
+    assert not seen(controls.empty, suspect(backup(records=400), SHRUNK))
 
 
 def test_a_suspect_is_no_finding_any_more_when_a_good_one_is_newer() -> None:
@@ -474,6 +479,20 @@ def test_a_quota_that_is_reached_within_thirty_days_is_near() -> None:
     assert not list(controls.quota_near(late))
 
 
+@pytest.mark.parametrize(
+    ("reached", "title"),
+    [
+        (NOW + timedelta(days=2), "Backup quota reached in 2 days: 90 of 100 backups are used"),
+        (NOW + timedelta(days=99), "90 of 100 backups are used"),
+        (NOW, "90 of 100 backups are used"),
+        (None, "90 of 100 backups are used"),
+    ],
+)
+def test_the_title_says_when_the_quota_is_reached(reached: datetime | None, title: str) -> None:
+    (found,) = controls.quota_near(project_with(90, reached=reached))
+    assert found.title == title
+
+
 def test_a_planned_native_run_takes_no_quota() -> None:
     """G5."""
     rows = [backup("p", at=ago(hours=1), owner=None, status=Status.PLANNED), backup("b")]
@@ -489,7 +508,7 @@ def test_the_backups_of_a_deleted_index_are_orphans_and_one_finding() -> None:
     (found,) = controls.orphan(project_facts(inventory(rows)))
     assert found.severity is Severity.INFO
     assert (found.subject, found.data["index"]) == ("id-old", "old")
-    assert "deleted 3 d ago: 3 backups (3 good)" in found.diagnosis
+    assert "deleted 3 days ago: 3 backups (3 good)" in found.diagnosis
     assert "kept until somebody deletes them" in found.diagnosis
 
 
@@ -527,7 +546,7 @@ def test_a_stuck_deletion_is_about_the_backup_and_names_the_index() -> None:
     held = inventory([row], records=[record_of(row, deletion=accepted(ago(days=2)))])
     (found,) = controls.deletion_stuck(project_facts(held))
     assert (found.subject, found.data["index"]) == ("b-1", NAME)
-    assert "2 d ago" in found.diagnosis
+    assert "2 days ago" in found.diagnosis
 
 
 def test_the_backups_of_another_deployment_are_one_finding() -> None:
@@ -548,6 +567,23 @@ def test_rows_that_contradict_each_other_are_a_finding() -> None:
     (found,) = controls.contradictory_listing(project_facts(inventory(rows)))
     assert found.subject == "b-1"
     assert "docs and notes" in found.diagnosis
+
+
+def test_a_slot_that_is_not_believed_is_reported_by_index() -> None:
+    """C2."""
+    rows = [
+        backup("b-1", slot=NOW + timedelta(days=9)),
+        backup("b-2", slot=NOW + timedelta(minutes=5, seconds=1)),
+        backup("b-3", slot=NOW + timedelta(minutes=5)),
+        backup("b-4", slot=NOW - timedelta(days=9)),
+        backup("b-5", slot=NOW + timedelta(days=9), owner="stack-b"),
+        backup("b-6", slot=NOW + timedelta(days=9), index="notes", index_id="id-notes"),
+        backup("b-7", slot=NOW + timedelta(days=9), policy=None),
+    ]
+    docs, notes = controls.slot_ahead(project_facts(inventory(rows)))
+    assert (docs.subject, docs.data["backup_ids"]) == ("docs", ["b-1", "b-2"])
+    assert f"{NOW + timedelta(days=9):%Y-%m-%d %H:%M} UTC" in docs.diagnosis
+    assert (notes.subject, notes.data["backup_ids"]) == ("notes", ["b-6"])
 
 
 def test_an_undated_backup_and_one_from_the_future_are_reported() -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import IndexKind, Status
+from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import ItemKind, UnreadableItem, Verdict
 from pinecone_backup.rules.controls import evaluate
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.forecast import Forecast
 from pinecone_backup.rules.policy import AssignedBy, Orphans
-from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX
+from pinecone_backup.rules.policy_warnings import PolicyWarning, WarningCode
 from tests.support.audits import (
+    EMPTY,
+    EMPTY_AS_INDEX,
     NATIVE_POLICY,
     NOW,
     accepted,
@@ -48,7 +52,7 @@ def of(
     return project_facts(held, index_facts(held, **index), **(project or {}))
 
 
-def suspects(count: int, records: int, reason: str) -> ProjectFacts:
+def suspects(count: int, records: int, reason: Reason) -> ProjectFacts:
     good = backup("good", at=ago(hours=20))
     rows = [backup(f"s-{n}", at=ago(hours=n), records=records) for n in range(1, count + 1)]
     known = [record_of(row, verdict=Verdict.SUSPECT, reason=reason) for row in rows]
@@ -64,6 +68,9 @@ def scenarios() -> Iterator[ProjectFacts]:
     yield of(policy=None)
     yield of(policy=None, by=AssignedBy.OPT_OUT)
     yield of(policy=None, by=AssignedBy.UNKNOWN_TAG, tags={"backup-policy": "gold"})
+    yield of(first_seen=NOW, paused_until=date(2026, 12, 1))
+    yield of(backup(at=ago(hours=31)), tags={"backup-paused-until": "2026-12-01"})
+    yield of(first_seen=NOW, tags={"backup-paused-until": "next week"})
     yield of(kind=IndexKind.POD)
     yield of(own_key=True)
     yield of(backup(at=ago(hours=31)))
@@ -80,8 +87,8 @@ def scenarios() -> Iterator[ProjectFacts]:
     yield of(good, *running[:1])
     yield of(good, *running)
     yield suspects(1, 0, EMPTY)
-    yield suspects(2, 0, EMPTY_AS_THE_INDEX)
-    yield suspects(2, 9, "9 records, after 1,000 in the newest older good backup")
+    yield suspects(2, 0, EMPTY_AS_INDEX)
+    yield suspects(2, 9, Reason.of(ReasonKind.SHRUNK, records=9, reference=1000))
     yield of(backup(index_id="id-0"), previous_ids=("id-x", "id-0"), first_seen=NOW)
     yield of(policy=NATIVE_POLICY, first_seen=NOW)
     yield of(policy=NATIVE_POLICY, first_seen=NOW, schedules=[schedule(enabled=False)])
@@ -109,11 +116,24 @@ def scenarios() -> Iterator[ProjectFacts]:
     )
     yield project_facts(inventory([backup(), backup(index="notes", index_id="id-notes")]))
     yield of(good, backup("u", at=None, owner=None))
+    yield of(good, backup("ahead", at=ago(hours=2), slot=ago(days=-300)))
     yield of(good, project={"holds": [hold("good", expires_at=ago(days=1))]})
     yield of(good, problem="Pinecone answered 500", unread_audits=2)
     yield of(backup(at=ago(days=3)), problem="Pinecone answered 500", unread_audits=72)
     yield of(problem="ledger item INDEX#docs cannot be read", index_id=None, unread_audits=2)
     yield project_facts(unreadable=unreadable_items())
+    yield project_facts(warnings=[policy_warning(0)])
+    yield project_facts(warnings=[policy_warning(number) for number in range(7)])
+
+
+def policy_warning(number: int) -> PolicyWarning:
+    return PolicyWarning(
+        WarningCode.MAX_AGE_BELOW_GAP,
+        f"policies.{number}.max_age",
+        {"policy": "gold"},
+        "The index will be overdue every time.",
+        "Give more.",
+    )
 
 
 def unreadable_items() -> list[UnreadableItem]:
@@ -169,7 +189,7 @@ def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
         Control.POLICY_INVALID,
         Control.PRUNE_STOPPED,
         Control.PLAN_WAITING,
-        Control.RUN_FAILED,
+        Control.RUN_BROKEN,
     }
     spoken = {seen.control for facts in scenarios() for seen in evaluate(facts)}
     assert spoken == set(Control) - elsewhere

@@ -18,19 +18,20 @@ from pinecone_backup.rules.creation import (
     View,
     attempt,
     due,
+    evidence_of,
     in_order,
-    looked_at,
     marker_of,
     no_quota,
     observed,
+    view_by_listing,
     view_of,
-    views_of,
 )
 from pinecone_backup.rules.findings import Control, Evidence, Observation, finding_id
 from pinecone_backup.rules.inventory import Entry, Origin, Worth, take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import Assigned, AssignedBy, Policy
 from pinecone_backup.rules.slots import jitter
+from tests.support.backups import signed
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SLOT = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
@@ -64,9 +65,11 @@ def entry(
     at: datetime | None = SLOT,
     index_id: str = "id-1",
     name: str | None = None,
+    policy: str | None = "daily",
 ) -> Entry:
-    marker = Marker(OWNER, "daily", slot, "run-0", attempt)
+    marker = Marker(OWNER, policy, slot, "run-0", attempt)
     running = worth in (Worth.UNDER_WAY, Worth.UNKNOWN)
+    signature = signed(marker, "docs")
     backup = Backup(
         backup_id=backup_id,
         index_name="docs",
@@ -74,8 +77,8 @@ def entry(
         status=Status.UNDER_WAY if running else Status.READY,
         status_text="Initializing" if running else "Ready",
         created_at=at,
-        name=name or marker.name_for("docs"),
-        description=str(marker),
+        name=name or signature["name"],
+        description=signature["description"],
     )
     return Entry(backup, origin, worth, at, marker if origin is Origin.OURS else None)
 
@@ -213,8 +216,34 @@ def test_what_counts_for_nothing_satisfies_nothing(worth: Worth) -> None:
     assert due(view(entry(worth=worth)), AT_NOON).kind is Kind.OPEN
 
 
+@pytest.mark.parametrize(
+    ("ahead", "kind"),
+    [(5 * MINUTE, Kind.SATISFIED), (5 * MINUTE + timedelta(seconds=1), Kind.OPEN)],
+)
+def test_a_slot_long_after_the_creation_is_not_believed_and_satisfies_nothing(
+    ahead: timedelta, kind: Kind
+) -> None:
+    """C2."""
+    assert due(view(entry(at=SLOT, slot=SLOT + ahead)), AT_NOON).kind is kind
+
+
+def test_a_backup_on_demand_satisfies_no_slot() -> None:
+    """C2: the retention would miss the slot's backup."""
+    assert due(view(entry(policy=None)), AT_NOON).kind is Kind.OPEN
+
+
+def test_while_a_backup_on_demand_is_under_way_no_new_one_starts() -> None:
+    """C2."""
+    assert due(view(entry(policy=None, worth=Worth.UNDER_WAY)), AT_NOON).kind is Kind.UNDER_WAY
+
+
+def test_a_backup_on_demand_is_no_attempt_for_a_slot() -> None:
+    """C3."""
+    assert tried(None, entry(policy=None, worth=Worth.FAILED)).attempt == 1
+
+
 def test_a_backup_of_a_later_slot_satisfies_and_one_of_an_earlier_slot_does_not() -> None:
-    """C2: on demand included."""
+    """C2."""
     assert due(view(entry(slot=SLOT + MINUTE)), AT_NOON).kind is Kind.SATISFIED
     assert due(view(entry(slot=SLOT - MINUTE)), AT_NOON).kind is Kind.OPEN
 
@@ -243,7 +272,7 @@ def test_a_foreign_backup_satisfies_nothing_even_where_native_ones_do() -> None:
     assert due(view(foreign, policy=policy(native_satisfies=True)), AT_NOON).kind is Kind.OPEN
 
 
-def test_a_newer_slot_waits_for_the_indexs_spread() -> None:
+def test_a_newer_slot_waits_for_the_indexs_jitter() -> None:
     """C1."""
     waits = jitter("main/docs", "0 11 * * *")
     assert waits > MINUTE
@@ -350,7 +379,7 @@ def test_a_new_index_waits_half_an_hour_from_when_it_was_first_seen(
     assert due(view(record=record), AT_NOON).kind is kind
 
 
-def test_a_new_index_is_told_until_when_it_waits() -> None:
+def test_the_decision_says_until_when_a_new_index_waits() -> None:
     """C5."""
     decision = due(view(record=IndexRecord("docs", NOW, NOW)), AT_NOON)
     assert decision == Decision(
@@ -417,9 +446,9 @@ def test_a_claim_keeps_everybody_else_away_while_its_lease_lasts() -> None:
 def test_an_expired_lease_is_a_failed_attempt_that_ended_with_the_lease() -> None:
     """C3."""
     decision = tried(claim(), now=NOW + 20 * MINUTE)
-    assert decision.claim == failed(claim(), "run run-9 ended without telling", NOW + 20 * MINUTE)
+    assert decision.claim == failed(claim(), "run run-9 ended without a result", NOW + 20 * MINUTE)
     assert (decision.kind, decision.until) == (Kind.WAITS, NOW + 50 * MINUTE)
-    assert decision.reason == "attempt 1 failed: run run-9 ended without telling"
+    assert decision.reason == "attempt 1 failed: run run-9 ended without a result"
     again = tried(claim(), now=NOW + 50 * MINUTE)
     assert (again.kind, again.attempt) == (Kind.CREATE, 2)
 
@@ -618,12 +647,14 @@ def row(backup_id: str, index_id: str, **changes: Any) -> Backup:
 
 def believed(*rows: Backup, record: IndexRecord | None = None) -> tuple[set[str], set[str]]:
     index = Index("docs", IndexKind.SERVERLESS, "Ready", ready=True)
-    (seen,) = views_of(
+    inventory = take_inventory(rows, records={}, owner=OWNER, now=NOW)
+    seen = view_by_listing(
         "main",
-        [index],
-        assigned={"docs": Assigned(DAILY, AssignedBy.ASSIGNMENT)},
-        records={"docs": record or IndexRecord("docs", NOW, NOW)},
-        inventory=take_inventory(rows, records={}, owner=OWNER, now=NOW),
+        index,
+        Assigned(DAILY, AssignedBy.ASSIGNMENT),
+        record or IndexRecord("docs", NOW, NOW),
+        [entry for entry in inventory.entries.values() if entry.backup.index_name == "docs"],
+        inventory=inventory,
     )
     assert (seen.project, seen.index, seen.certain) == ("main", index, False)
     return (
@@ -717,7 +748,7 @@ def test_in_the_end_it_goes_by_name() -> None:
     assert order(candidate("b"), candidate("a")) == ["a", "b"]
 
 
-def test_who_gets_none_is_told_why() -> None:
+def test_the_decision_says_why_an_index_gets_none() -> None:
     """C4."""
     decision = Decision("docs", Kind.CREATE, "", DAILY, SLOT, attempt=1)
     assert no_quota(decision, 500) == replace(
@@ -761,7 +792,7 @@ def test_who_gets_none_is_told_why() -> None:
             Observation.of(
                 Control.QUOTA_REACHED,
                 "docs",
-                title="docs: the quota has no room for its backup",
+                title="docs: no quota remains for its backup",
                 diagnosis="Index docs: because of this. Indexes of higher priority, and those "
                 "whose newest good backup is older, go first.",
                 action="Shorten a retention, prune, delete orphans, or have Pinecone raise the "
@@ -819,7 +850,7 @@ def test_that_creating_fails_is_over_when_the_slot_is_satisfied_or_the_index_not
         Kind.OPTED_OUT,
         Kind.UNKNOWN_TAG,
     }
-    evidence = looked_at([Decision("docs", kind, "")], [], NOW)
+    evidence = evidence_of([Decision("docs", kind, "")], [], NOW)
     assert covered(evidence, Control.CREATION_FAILING) is (kind in over)
     for control in (Control.CREATION_REFUSED, Control.QUOTA_REACHED):
         assert covered(evidence, control) is (kind in over | {Kind.UNDER_WAY})
@@ -827,18 +858,18 @@ def test_that_creating_fails_is_over_when_the_slot_is_satisfied_or_the_index_not
 
 
 @pytest.mark.parametrize(("unseen", "over"), [(DAY, False), (DAY + MINUTE, True)])
-def test_an_index_that_is_gone_for_a_day_has_no_findings_any_more(
+def test_an_index_that_is_not_listed_for_a_day_has_no_findings_any_more(
     unseen: timedelta, over: bool
 ) -> None:
     """U1: an index list that comes back short resolves nothing."""
     record = IndexRecord("docs", NOW - 9 * DAY, NOW - unseen)
-    evidence = looked_at([], [record], NOW)
+    evidence = evidence_of([], [record], NOW)
     for control in (Control.CREATION_FAILING, Control.CREATION_REFUSED, Control.QUOTA_REACHED):
         assert covered(evidence, control) is over
 
 
-def test_an_index_that_is_listed_is_not_gone_however_old_its_record() -> None:
+def test_an_index_that_is_listed_is_not_deleted_however_old_its_record() -> None:
     """U1."""
     record = IndexRecord("docs", NOW - 9 * DAY, NOW - 9 * DAY)
-    evidence = looked_at([Decision("docs", Kind.WAITS, "")], [record], NOW)
+    evidence = evidence_of([Decision("docs", Kind.WAITS, "")], [record], NOW)
     assert not covered(evidence, Control.CREATION_FAILING)

@@ -47,6 +47,14 @@ def test_the_points_are_weeks_from_now_to_the_horizon() -> None:
     assert [at for at, _ in forecasted.points] == [NOW + n * STEP for n in range(HORIZON + 1)]
 
 
+def test_it_ends_with_the_week_in_which_the_quota_is_reached() -> None:
+    """C4: nothing is created beyond it."""
+    endless = Tenant(policy(KeepRetention(keep_last=-1)), [])
+    assert [count for _, count in played(endless, quota=14).points] == [0, 7, 14]
+    assert [count for _, count in played(endless, quota=15).points] == [0, 7, 14, 21]
+    assert played(endless, quota=14).reached_at == NOW + 2 * STEP
+
+
 def test_where_nothing_is_pruned_every_slot_stays() -> None:
     forecasted = played(Tenant(policy(KeepRetention(keep_daily=7)), []), pruning=False)
     assert forecasted.steady == HORIZON * 7

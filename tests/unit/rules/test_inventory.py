@@ -21,7 +21,8 @@ from pinecone_backup.rules.inventory import (
     native_marks,
     take_inventory,
 )
-from tests.support.backups import NOW, OWNER, backup, deletion, inventory_of, record
+from pinecone_backup.rules.marker import Marker
+from tests.support.backups import NOW, OWNER, backup, deletion, inventory_of, record, signed
 
 if TYPE_CHECKING:
     from pinecone_backup.model import Backup
@@ -449,7 +450,7 @@ def test_the_newest_good_one_is_ours_and_good() -> None:
 def test_what_the_ledger_knows_and_the_listing_misses_is_told() -> None:
     """N2: once confirmed gone, no more."""
     inventory: Inventory = inventory_of([backup("b1")])
-    confirmed = replace(deletion(DeletionState.DELETED), confirmed_at=NOW)
+    confirmed = deletion(DeletionState.DELETED)
     records = {
         known.backup_id: known
         for known in (
@@ -475,3 +476,52 @@ def test_a_known_record_is_kept() -> None:
     entry = only(backup(), verdict=Verdict.GOOD)
 
     assert entry.known(NOW + timedelta(days=1)) is entry.record
+
+
+# Backups on demand
+
+
+def on_demand(expires_at: datetime | None = None, **properties: Any) -> Entry:
+    marker = Marker(OWNER, None, NOW, "run-0", 1, expires_at)
+    row = backup(**{**signed(marker, "docs", "before-import"), **properties})
+    return inventory_of([row]).entries[row.backup_id]
+
+
+def test_a_backup_on_demand_is_good_and_ours_and_of_no_policy() -> None:
+    """I2, K2: its time is its creation's, and it has no slot."""
+    entry = on_demand()
+    assert (entry.good_and_ours, entry.on_demand, entry.by_policy) == (True, True, False)
+    assert (entry.slot, entry.slot_ahead, entry.retention_at) == (None, False, entry.at)
+
+
+def test_a_backup_of_a_policy_is_not_on_demand_and_never_expires_by_itself() -> None:
+    row = backup()
+    entry = inventory_of([row]).entries[row.backup_id]
+    assert (entry.on_demand, entry.by_policy) == (False, True)
+    assert (entry.expires_at, entry.expired(NOW)) == (None, False)
+
+
+def test_a_renamed_backup_on_demand_is_foreign() -> None:
+    """I2."""
+    entry = on_demand(name="after-import")
+    assert (entry.origin, entry.on_demand) == (Origin.FOREIGN, False)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "expired"),
+    [(None, False), (NOW, True), (NOW + timedelta(seconds=1), False)],
+)
+def test_a_backup_on_demand_may_go_from_its_expiry_on(
+    expires_at: datetime | None, expired: bool
+) -> None:
+    """D8."""
+    entry = on_demand(expires_at)
+    assert (entry.expires_at, entry.expired(NOW)) == (expires_at, expired)
+
+
+def test_another_deployments_expiry_is_none_of_ours() -> None:
+    """I2."""
+    marker = Marker("stack-b", None, NOW, "run-0", 1, NOW)
+    row = backup(**signed(marker, "docs"))
+    entry = inventory_of([row]).entries[row.backup_id]
+    assert (entry.origin, entry.expires_at) == (Origin.OTHER_OWNER, None)

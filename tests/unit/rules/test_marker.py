@@ -9,6 +9,11 @@ from pinecone_backup.rules.marker import Marker, index_digest, looks_like_marker
 SLOT = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 MARKER = Marker(owner="backup-prod", policy="gold", slot=SLOT, run_id="01JRUN", attempt=2)
 TEXT = "pinecone-backup/1 owner=backup-prod policy=gold slot=20260329T013000Z run=01JRUN attempt=2"
+ON_DEMAND = Marker("backup-prod", None, SLOT, "01JRUN", 1).named("catalogue", "before-import")
+MANUAL = (
+    "[pinecone-backup/2 owner=backup-prod at=20260329T013000Z run=01JRUN "
+    f"name={sha256(b'catalogue/before-import').hexdigest()[:8]} expires=never]"
+)
 NAME = "gold-20260329t0130z-" + sha256(b"catalogue").hexdigest()[:6] + "-2"
 
 
@@ -25,14 +30,59 @@ def test_a_marker_is_read_back_as_it_was_written() -> None:
     assert Marker.parse(TEXT) == MARKER
 
 
-def test_a_backup_made_on_demand_carries_no_policy() -> None:
-    """I2: and so is never pruned by one."""
-    marker = replace(MARKER, policy=None)
-    assert str(marker) == TEXT.replace("policy=gold", "policy=-")
-    assert Marker.parse(str(marker)) == marker
+def test_a_marker_on_demand_carries_version_owner_time_run_name_and_expiry() -> None:
+    """I2: this text is stored with every backup on demand; a change of it disowns them all."""
+    assert str(ON_DEMAND) == MANUAL
+    expiring = replace(ON_DEMAND, expires_at=datetime(2026, 12, 31, 12, 0, 5, 9, tzinfo=UTC))
+    assert str(expiring) == MANUAL.replace("expires=never", "expires=20261231T120005Z")
 
 
-def test_the_slot_is_told_in_utc() -> None:
+def test_a_marker_on_demand_is_read_back_without_a_policy() -> None:
+    """I2: and so no policy prunes its backup."""
+    assert Marker.parse(MANUAL) == ON_DEMAND
+    expiring = replace(ON_DEMAND, expires_at=datetime(2026, 12, 31, tzinfo=UTC))
+    assert Marker.parse(str(expiring)) == expiring
+    assert ON_DEMAND.policy is None
+
+
+@pytest.mark.parametrize("text", ["before the import", "two\nlines: [both] ours", "  padded "])
+def test_a_marker_on_demand_stands_behind_the_callers_description(text: str) -> None:
+    """I2."""
+    described = ON_DEMAND.described(text)
+    assert described == f"{text.strip()} {MANUAL}"
+    assert Marker.parse(described) == ON_DEMAND
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_without_a_description_the_marker_on_demand_stands_alone(text: str) -> None:
+    assert ON_DEMAND.described(text) == MANUAL
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        MANUAL + " ",
+        MANUAL + ".",
+        MANUAL[1:-1],
+        "text" + MANUAL,
+        "text\n" + MANUAL,
+        " " + MANUAL,
+        f"{MANUAL} {MANUAL}",
+        f"{TEXT} {MANUAL}",
+        MANUAL.replace("/2 ", "/3 "),
+        MANUAL.replace("name=", "name=x"),
+        MANUAL.replace("expires=never", "expires="),
+        MANUAL.replace("expires=never", "expires=20260230T000000Z"),
+        MANUAL.replace("owner=backup-prod", "owner=two words"),
+        TEXT.replace("policy=gold", "policy=-"),
+    ],
+)
+def test_what_is_not_exactly_a_marker_on_demand_is_none(description: str) -> None:
+    """I2."""
+    assert Marker.parse(description) is None
+
+
+def test_the_slot_is_written_in_utc() -> None:
     """T3, I5"""
     marker = replace(MARKER, slot=SLOT.astimezone(timezone(timedelta(hours=2))))
     assert str(marker) == TEXT
@@ -83,6 +133,9 @@ def test_what_is_not_exactly_a_marker_is_none(description: str | None) -> None:
         replace(MARKER, run_id=""),
         replace(MARKER, attempt=0),
         replace(MARKER, attempt=100),
+        replace(MARKER, policy=None, attempt=1),
+        replace(ON_DEMAND, attempt=2),
+        replace(ON_DEMAND, owner="two words"),
     ],
 )
 def test_a_marker_that_could_not_be_read_back_is_never_written(marker: Marker) -> None:
@@ -154,6 +207,25 @@ def test_a_backup_is_foreign_when_anything_disagrees(
     assert ours(name, description, index, owner) is None
 
 
+def test_a_backup_on_demand_is_ours_by_the_callers_name_and_index() -> None:
+    """I2."""
+    described = ON_DEMAND.described("before the import")
+    assert ours("before-import", described, "catalogue", "backup-prod") == ON_DEMAND
+    assert ours("before-import", described, "users", "backup-prod") is None
+    assert ours("after-import", described, "catalogue", "backup-prod") is None
+    assert ours(None, described, "catalogue", "backup-prod") is None
+    nameless = str(ON_DEMAND.named("catalogue", "None"))
+    assert ours(None, nameless, "catalogue", "backup-prod") is None
+    assert ours("before-import", described, "catalogue", "backup-staging") is None
+
+
+def test_a_marker_on_demand_says_nothing_of_who_asked() -> None:
+    """Whoever may list backups reads it; the principal's name may be private."""
+    assert {part.partition("=")[0] for part in MANUAL.strip("[]").split()[1:]} == {
+        *("owner", "at", "run", "name", "expires")
+    }
+
+
 @pytest.mark.parametrize(
     ("description", "refused"),
     [
@@ -162,12 +234,16 @@ def test_a_backup_is_foreign_when_anything_disagrees(
         ("  \n" + TEXT, True),
         (TEXT.upper(), True),
         ("pinecone-backup/9 of another age", True),
+        (MANUAL, True),
+        ("text " + MANUAL.upper(), True),
+        ("text\n" + TEXT, True),
         ("see pinecone-backup/1", False),
+        ("see example.com/pinecone-backup/issues/1 of the owner", False),
         ("pinecone-backup", False),
         ("", False),
         (None, False),
     ],
 )
-def test_what_begins_like_a_marker_is_recognised(description: str | None, refused: bool) -> None:
-    """I2: the API refuses descriptions that begin like a marker."""
+def test_what_reads_like_a_marker_is_recognised(description: str | None, refused: bool) -> None:
+    """I2: the API refuses descriptions that read like a marker."""
     assert looks_like_marker(description) is refused

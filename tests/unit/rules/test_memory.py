@@ -58,7 +58,7 @@ def test_no_backup_while_those_of_the_known_id_are_listed_is_a_new_incarnation()
     assert record.first_seen_at == NOW
 
 
-def test_no_backup_anywhere_may_mean_that_they_are_just_gone() -> None:
+def test_no_backup_anywhere_may_mean_that_they_were_just_deleted() -> None:
     """Somebody deleted all backups: the index is no younger for that, and is overdue at once."""
     assert set_incarnation(KNOWN, None, listed_ids=set(), now=NOW) is KNOWN
 

@@ -11,7 +11,8 @@ import pytest
 
 from pinecone_backup.model import Status
 from pinecone_backup.records import DeletionState, Hold, HoldScope, Verdict
-from pinecone_backup.rules.plan import Action, Baseline, Plan, ambiguous_names, digest_of
+from pinecone_backup.rules.plan import Action, Plan, digest_of
+from pinecone_backup.rules.plan_facts import Baseline, ambiguous_names
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from tests.support.backups import (
     NOW,
@@ -23,6 +24,8 @@ from tests.support.backups import (
     plan_of,
     reasons,
     record,
+    text,
+    texts,
 )
 from tests.support.pruning import document
 
@@ -41,7 +44,7 @@ def hold(held: str, /, scope: HoldScope = HoldScope.BACKUP, **properties: Any) -
 # --- Reasons and retention -------------------------------------------------------------------
 
 
-def test_the_retentions_reasons_come_first_then_the_floors_then_the_rails() -> None:
+def test_the_retentions_reasons_come_first_then_the_floors_then_the_safeguards() -> None:
     """K6, D1."""
     rows = days(4)
     plan = plan_of(
@@ -146,7 +149,7 @@ def test_what_no_policy_decides_about_is_never_deleted_and_counts_for_nothing(
 
     assert by_action(plan)["delete"] == ["b2"]
     [item] = [item for item in plan.items if item.backup_id == "odd"]
-    assert (str(item.action), item.reasons) == (action, (reason,))
+    assert (str(item.action), texts(item.reasons)) == (action, (reason,))
 
 
 def test_a_backup_without_a_verdict_is_never_deleted() -> None:
@@ -217,7 +220,7 @@ def test_what_is_held_does_not_count_for_the_limits() -> None:
     plan = plan_of(days(5), policy, holds=[hold("b3"), hold("b4")])
 
     assert by_action(plan)["delete"] == ["b2"]
-    assert plan.waits_because == ""
+    assert plan.waits_because == ()
 
 
 def test_a_held_last_orphan_does_not_wait_for_approval() -> None:
@@ -225,7 +228,7 @@ def test_a_held_last_orphan_does_not_wait_for_approval() -> None:
     plan = plan_of(orphans(1), AFTER_30, indexes=[], holds=[hold("o0")])
 
     assert by_action(plan) == {"keep": ["o0"]}
-    assert plan.waits_because == ""
+    assert plan.waits_because == ()
 
 
 def test_a_failed_backup_without_a_record_that_is_held_stays() -> None:
@@ -246,14 +249,14 @@ def test_assignments_go_by_project_and_index_name() -> None:
         return plan_of(days(9), validate_policy(base | {"assignments": assignments}))
 
     assert assigned(project="main", index="do*").assignments == {"docs": "standard"}
-    assert assigned(index="x*").indexes[0].frozen == "no policy is assigned"
+    assert str(assigned(index="x*").indexes[0].frozen) == "no policy is assigned"
     opted_out = plan_of(
         days(9),
         validate_policy(
             base | {"assignments": [{"policy": "none", "project": "main", "index": "docs"}]}
         ),
     )
-    assert opted_out.indexes[0].frozen == "opted out"
+    assert str(opted_out.indexes[0].frozen) == "opted out"
 
 
 def test_the_newest_restore_tested_one_is_never_deleted() -> None:
@@ -443,8 +446,8 @@ def test_a_frozen_incarnation_keeps_all_and_says_why_where_a_rule_does_not() -> 
 
     frozen = "contradictory: backup x is listed under docs and shop"
     assert "delete" not in by_action(plan)
-    assert plan.indexes[0].frozen == frozen
-    assert reasons(plan)["b0"] == ("last snapshot", "newest good")
+    assert text(plan.indexes[0].frozen) == frozen
+    assert reasons(plan)["b0"] == ("last snapshot", "newest good", frozen)
     assert reasons(plan)["b3"] == (frozen,)
     assert reasons(plan)["x"] == ("contradictory",)
 
@@ -468,7 +471,7 @@ def test_an_index_without_a_policy_loses_nothing(
     plan = plan_of(days(9), policy, indexes=[index(tags=tags)])
 
     assert by_action(plan) == {"keep": [f"b{day}" for day in range(9)]}
-    assert plan.indexes[0].frozen == frozen
+    assert text(plan.indexes[0].frozen) == frozen
     assert plan.assignments == {"docs": None}
     assert set(reasons(plan).values()) == {(frozen,)}
 
@@ -478,7 +481,7 @@ def test_an_index_that_is_only_absent_from_the_listing_loses_nothing() -> None:
     plan = plan_of(days(9), LAST_TWO, indexes=[])
 
     assert "delete" not in by_action(plan)
-    assert plan.indexes[0].frozen == "its index is not listed, and not said to be deleted"
+    assert str(plan.indexes[0].frozen) == "its index is not listed, and not said to be deleted"
 
 
 def test_of_two_living_incarnations_only_the_active_one_is_pruned() -> None:
@@ -490,22 +493,22 @@ def test_of_two_living_incarnations_only_the_active_one_is_pruned() -> None:
     without = plan_of(rows, LAST_TWO, active={"docs": None})
 
     assert "delete" not in by_action(unknown)
-    assert {each.frozen for each in unknown.indexes} == {
+    assert {str(each.frozen) for each in unknown.indexes} == {
         "several incarnations of docs are listed, and the active one is not known"
     }
     assert by_action(known)["delete"] == ["n2", "n3"]
-    assert {each.index_id: each.frozen for each in known.indexes} == {
+    assert {each.index_id: text(each.frozen) for each in known.indexes} == {
         "new": "",
         "old": "not the active incarnation of docs",
     }
-    assert {each.frozen for each in without.indexes} == {"not the active incarnation of docs"}
+    assert {str(each.frozen) for each in without.indexes} == {"not the active incarnation of docs"}
 
 
 def test_one_incarnation_that_is_not_the_active_one_is_not_pruned() -> None:
     """I1."""
     plan = plan_of(days(4), LAST_TWO, active={"docs": "another"})
 
-    assert plan.indexes[0].frozen == "not the active incarnation of docs"
+    assert str(plan.indexes[0].frozen) == "not the active incarnation of docs"
 
 
 def test_names_of_several_living_incarnations_are_ambiguous() -> None:
@@ -555,13 +558,13 @@ def test_an_index_limit_is_a_count_and_a_percentage_of_our_ready_backups(
         rows, document(retention={"keep_last": 2}, floor=1, limits=limits((99, 100), limit))
     )
 
-    assert plan.indexes[0].waits == plan.waits_because == waits
+    assert text(plan.indexes[0].waits) == "; ".join(texts(plan.waits_because)) == waits
     assert by_action(plan).get("wait" if waits else "delete") == [
         f"b{number}" for number in range(2, backups)
     ]
     if waits:
-        assert reasons(plan)["b2"] == ("no rule of policy standard keeps it", f"waits: {waits}")
-    assert plan.held_back == ""
+        assert reasons(plan)["b2"] == ("no rule of policy standard keeps it", waits)
+    assert plan.held_back is None
 
 
 def test_suspects_count_as_ready_and_failed_ones_do_not() -> None:
@@ -597,9 +600,9 @@ def test_a_run_limit_makes_everything_wait(limit: tuple[int, int], held_back: st
         rows, document(retention={"keep_last": 2}, floor=1, limits=limits(limit, (99, 100)))
     )
 
-    assert plan.held_back == plan.waits_because == held_back
+    assert text(plan.held_back) == "; ".join(texts(plan.waits_because)) == held_back
     assert by_action(plan)["wait" if held_back else "delete"] == ["b2", "b3", "s2", "s3"]
-    assert [each.waits for each in plan.indexes] == [held_back, "", held_back]
+    assert [text(each.waits) for each in plan.indexes] == [held_back, "", held_back]
 
 
 def test_one_deletion_in_each_index_is_within_every_run_limit() -> None:
@@ -620,7 +623,7 @@ def test_what_an_index_limit_holds_back_does_not_count_for_the_run() -> None:
     )
 
     assert by_action(plan)["delete"] == ["s2", "s3"]
-    assert plan.held_back == ""
+    assert plan.held_back is None
 
 
 @pytest.mark.parametrize(
@@ -634,7 +637,7 @@ def test_what_cannot_be_read_stops_everything(facts: dict[str, Any], stopped: st
     """D2."""
     plan = plan_of(days(4), LAST_TWO, **facts)
 
-    assert (plan.stopped, plan.held_back) == (stopped, "")
+    assert (text(plan.stopped), plan.held_back) == (stopped, None)
     assert by_action(plan) == {"keep": ["b0", "b1", "b2", "b3"]}
     assert reasons(plan)["b3"] == (stopped,)
     assert plan.digest == digest_of("v1", [])
@@ -647,7 +650,7 @@ def test_a_project_that_the_policy_does_not_name_loses_nothing() -> None:
     )
     plan = plan_of(days(9), stranger)
 
-    assert plan.stopped == "the policy document does not name project main"
+    assert text(plan.stopped) == "the policy document does not name project main"
     assert plan.to_go == ()
     assert plan.quota == 0
 
@@ -719,7 +722,7 @@ def test_a_change_that_swaps_deletions_waits_too() -> None:
     new = document(retention={"keep_yearly": -1, "keep_last": 1}, floor=1)
     plan = plan_of(days(9), new, baseline=Baseline(old, "v0", {"docs": "standard"}))
 
-    assert plan.held_back == (
+    assert text(plan.held_back) == (
         "the policy or an assignment changed: 4 backups go that would not have gone before"
     )
 
@@ -729,7 +732,7 @@ def test_a_waiting_change_is_said_before_a_tripped_limit() -> None:
     policy = document(retention={"keep_last": 2}, floor=1, limits=limits((1, 100), (99, 100)))
     plan = plan_of(days(9), policy, baseline=baseline(9))
 
-    assert plan.held_back.startswith("the policy or an assignment changed: 7 backups")
+    assert text(plan.held_back).startswith("the policy or an assignment changed: 7 backups")
 
 
 def test_shorter_care_for_orphans_is_a_change_too() -> None:
@@ -816,8 +819,8 @@ def test_the_newest_good_orphan_needs_approval() -> None:
         "newest good: needs approval",
     )
     assert reasons(plan)["o1"] == ("its index was deleted over 30 days ago",)
-    assert plan.waits_because == "the last backup of a deleted index"
-    assert plan.held_back == ""
+    assert "; ".join(texts(plan.waits_because)) == "the last backup of a deleted index"
+    assert plan.held_back is None
 
 
 def test_without_a_good_orphan_the_newest_suspect_needs_approval() -> None:
@@ -894,7 +897,7 @@ def test_orphans_stay_while_an_index_restored_from_them_is_below_its_floor(
     plan = plan_of(rows, AFTER_30, indexes=[index(source_backup_id="o2")])
 
     assert ("delete" not in by_action(plan)) is kept
-    assert plan.indexes[0].frozen == (
+    assert text(plan.indexes[0].frozen) == (
         f"index docs was restored from it and has {good} of 2 good backups" if kept else ""
     )
 
@@ -906,7 +909,9 @@ def test_the_floor_of_the_restored_indexes_own_policy_decides() -> None:
 
     plan = plan_of(rows, policy, indexes=[index("shop", source_backup_id="o0")])
 
-    assert plan.indexes[0].frozen == "index shop was restored from it and has 2 of 3 good backups"
+    assert (
+        str(plan.indexes[0].frozen) == "index shop was restored from it and has 2 of 3 good backups"
+    )
 
 
 @pytest.mark.parametrize(("good", "kept"), [(1, True), (2, False)])
@@ -929,7 +934,9 @@ def test_a_source_that_is_no_longer_listed_is_known_by_the_ledger() -> None:
         sources={"o9": "id-of-docs"},
     )
 
-    assert plan.indexes[0].frozen == "index shop was restored from it and has 0 of 2 good backups"
+    assert (
+        str(plan.indexes[0].frozen) == "index shop was restored from it and has 0 of 2 good backups"
+    )
 
 
 def test_a_source_elsewhere_holds_nothing_back() -> None:
@@ -964,23 +971,26 @@ def test_in_doubt_the_poorest_incarnation_of_the_restored_index_counts() -> None
     sure = plan_of(rows, AFTER_30, indexes=restored, active={"shop": "old"})
     empty = plan_of(rows, AFTER_30, indexes=restored, active={"shop": None})
 
-    assert doubt.indexes[0].frozen.endswith("has 1 of 2 good backups")
-    assert sure.indexes[0].frozen == ""
-    assert empty.indexes[0].frozen.endswith("has 0 of 2 good backups")
+    assert str(doubt.indexes[0].frozen).endswith("has 1 of 2 good backups")
+    assert sure.indexes[0].frozen is None
+    assert str(empty.indexes[0].frozen).endswith("has 0 of 2 good backups")
 
 
 def test_good_backups_of_a_deleted_namesake_do_not_stand_for_the_restored_index() -> None:
     """D7, I1."""
     plan = plan_of(orphans(), AFTER_30, indexes=[index(source_backup_id="o0")])
 
-    assert plan.indexes[0].frozen.endswith("has 0 of 2 good backups")
+    assert str(plan.indexes[0].frozen).endswith("has 0 of 2 good backups")
 
 
 def test_an_orphan_that_its_name_says_is_active_is_frozen() -> None:
     """D7, I1: on doubt nothing is deleted."""
     plan = plan_of(orphans(), AFTER_30, indexes=[index()], active={"docs": "id-of-docs"})
 
-    assert plan.indexes[0].frozen == "its backups say it is deleted, and its name says it is active"
+    assert (
+        str(plan.indexes[0].frozen)
+        == "its backups say it is deleted, and its name says it is active"
+    )
     assert "delete" not in by_action(plan)
 
 
@@ -989,7 +999,7 @@ def test_a_contradictory_orphan_is_frozen() -> None:
     rows = [*orphans(), replace(orphans(1)[0], index_name="shop")]
     plan = plan_of(rows, AFTER_30, indexes=[])
 
-    assert plan.indexes[0].frozen.startswith("contradictory: ")
+    assert str(plan.indexes[0].frozen).startswith("contradictory: ")
     assert plan.to_go == ()
 
 
@@ -1065,6 +1075,6 @@ def test_every_reason_to_wait_is_told() -> None:
     )
     plan = plan_of(rows, policy)
 
-    assert plan.waits_because == (
+    assert "; ".join(texts(plan.waits_because)) == (
         "4 deletions in one index, where the limits allow 2; the last backup of a deleted index"
     )

@@ -220,16 +220,16 @@ def test_every_error_is_listed_at_once() -> None:
         "limits.per_run.count",
         "limits.per_run.percent",
         "color",
-        "",
-        "",
-        "",
-        "",
+        "policies.1.name",
+        "policies.2.name",
+        "assignments.0.policy",
+        "assignments.0.project",
     ]
-    assert [reason for path, reason in found if not path] == [
-        "policy name 'gold' is given 2 times",
+    assert [reason for _, reason in found[-4:]] == [
+        "the name 'gold' is given 2 times",
         "a policy cannot be named 'none': that name opts an index out",
-        "assignments.0: there is no policy 'silver'",
-        "assignments.0: there is no project 'nobody'",
+        "there is no policy 'silver'",
+        "there is no project 'nobody'",
     ]
 
 
@@ -237,9 +237,8 @@ def test_the_error_says_what_where_and_which_version() -> None:
     with pytest.raises(PolicyInvalid) as caught:
         parse_policy(json.dumps({"projects": []}), version="v7")
     assert str(caught.value) == (
-        "The policy document (version v7) is invalid: projects: List should have at least 1 item "
-        "after validation, not 0. Correct the document and store it again; until then nothing is "
-        "created or deleted."
+        "The policy document (version v7) is invalid: projects: must have at least 1 entry. "
+        "Correct the document and store it again; until then nothing is created or deleted."
     )
 
 
@@ -274,8 +273,8 @@ def test_a_key_that_is_given_twice_is_refused() -> None:
 
 def test_a_repeated_project_is_refused() -> None:
     assert errors({**DOCUMENT, "projects": [{"name": "main"}, {"name": "search"}] * 2}) == [
-        ("", "project name 'main' is given 2 times"),
-        ("", "project name 'search' is given 2 times"),
+        ("projects.2.name", "the name 'main' is given 2 times"),
+        ("projects.3.name", "the name 'search' is given 2 times"),
     ]
 
 
@@ -337,23 +336,32 @@ def test_a_time_span_that_is_none_is_told_what_one_looks_like() -> None:
     ]
 
 
+TWO_FORMS = (
+    "a retention has one of two forms: keep rules (keep_last, keep_daily, keep_within ...), or "
+    "expire_after_days with min_count and max_count"
+)
+
+
 @pytest.mark.parametrize(
     ("retention", "path", "reason"),
     [
-        ({}, "", "give keep rules, or expire_after_days, or max_count"),
-        ({"min_count": 3}, "", "give keep rules, or expire_after_days, or max_count"),
+        ({}, "", f"limits nothing: {TWO_FORMS}"),
+        ({"min_count": 3}, "", f"limits nothing: {TWO_FORMS}"),
         ({"keep_last": 0}, "", "a retention that keeps nothing is invalid: give at least one rule"),
         ({"max_count": 2, "min_count": 3}, "", "min_count must not be above max_count"),
-        ({"keep_last": -2}, ".keep_last", "Input should be greater than or equal to -1"),
-        ({"keep_last": "7"}, ".keep_last", "Input should be a valid integer"),
-        ({"keep_last": True}, ".keep_last", "Input should be a valid integer"),
-        ({"keep_last": 1, "max_count": 2}, ".max_count", "Extra inputs are not permitted"),
-        ({"keep_fortnightly": 1}, ".keep_fortnightly", "Extra inputs are not permitted"),
-        ({"expire_after_days": 0}, ".expire_after_days", "Input should be greater than or equal"),
+        ({"keep_last": -2}, ".keep_last", "must be at least -1"),
+        ({"keep_last": "7"}, ".keep_last", "must be a whole number"),
+        ({"keep_last": True}, ".keep_last", "must be a whole number"),
+        ({"keep_last": 1, "max_count": 2}, ".max_count", f"does not go with the rest: {TWO_FORMS}"),
+        ({"keep_dayly": 1}, ".keep_dayly", "is not known here: did you mean 'keep_daily'?"),
+        ({"kep_daily": 1}, ".kep_daily", "is not known here: did you mean 'keep_daily'?"),
+        ({"max_cout": 2, "max_count": 1}, ".max_cout", "is not known here: did you mean"),
+        ({"keep_last": 1, "colour": 1}, ".colour", f"is not known here: {TWO_FORMS}"),
+        ({"expire_after_days": 0}, ".expire_after_days", "must be at least 1"),
         ({"keep_within": "1w"}, ".keep_within", "'1w' is not a duration like 1y2m3d4h"),
-        ({"keep_within": 30}, ".keep_within", "Input should be"),
-        (7, "", "Input should be a valid dictionary or instance of KeepRetention"),
-        ([], "", "Input should be a valid dictionary or instance of KeepRetention"),
+        ({"keep_within": 30}, ".keep_within", "'30' is not a duration like 1y2m3d4h"),
+        (7, "", f"must be an object: {TWO_FORMS}"),
+        ([], "", f"must be an object: {TWO_FORMS}"),
     ],
 )
 def test_a_retention_is_one_of_two_forms(retention: object, path: str, reason: str) -> None:
@@ -361,6 +369,187 @@ def test_a_retention_is_one_of_two_forms(retention: object, path: str, reason: s
     (found,) = policy_errors(retention=retention)
     assert found[0] == f"retention{path}"
     assert found[1].startswith(reason)
+
+
+# Errors in words
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "reason"),
+    [
+        ({"polices": []}, "polices", "is not known here: did you mean 'policies'?"),
+        ({"colour": []}, "colour", "is not known here"),
+        ({"projects": None}, "projects", "must be a list"),
+        ({"projects": []}, "projects", "must have at least 1 entry"),
+        ({"projects": [{}]}, "projects.0.name", "is missing"),
+        ({"projects": [7]}, "projects.0", "must be an object"),
+        (
+            {"projects": [{"name": "Main"}]},
+            "projects.0.name",
+            "must be 1 to 40 lower-case letters, digits and hyphens, the first and the last",
+        ),
+        (
+            {"projects": [{"name": "main", "secret": "a b"}]},
+            "projects.0.secret",
+            "must be at most 200 letters, digits and /_+=.@-",
+        ),
+        ({"projects": [{"name": 7}]}, "projects.0.name", "must be a text"),
+        ({"version": 2}, "version", "must be 1"),
+        (
+            {"assignments": [{"policy": "none", "index": "k\u00e4se-*"}]},
+            "assignments.0.index",
+            "must be at most 200 printable ASCII characters",
+        ),
+        (
+            {"assignments": [{"policy": "none", "tags": {"a.b": "c"}}]},
+            "assignments.0.tags.a.b.[key]",
+            "must be 1 to 80 letters, digits, hyphens and underscores",
+        ),
+        ({"assignments": [{"policy": "none", "tags": []}]}, "assignments.0.tags", "must be an obj"),
+        ({"limits": {"per_run": {"count": 1}}}, "limits.per_run.percent", "is missing"),
+    ],
+)
+def test_errors_are_said_in_words(document: dict[str, Any], path: str, reason: str) -> None:
+    (found,) = errors({"projects": [{"name": "main"}], **document})
+    assert found[0] == path
+    assert found[1].startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "reason"),
+    [
+        ({"timezon": "UTC"}, "timezon", "is not known here: did you mean 'timezone'?"),
+        ({"native_satisfies": 1}, "native_satisfies", "must be true or false"),
+        (
+            {"cron": None, "native_schedule": {"frequency": "hourly", "expire_after_days": 1}},
+            "native_schedule.frequency",
+            "must be 'daily', 'weekly' or 'monthly'",
+        ),
+        ({"max_age": 26}, "max_age", "26 is not a time span like 26h, 7d or 1d12h30m"),
+    ],
+)
+def test_errors_of_a_policy_are_said_in_words(
+    changes: dict[str, Any], path: str, reason: str
+) -> None:
+    assert policy_errors(**changes) == [(path, reason)]
+
+
+def test_an_unknown_name_suggests_the_near_one_where_it_stands() -> None:
+    """I3: at the assignment's own path."""
+    assignments = [{"policy": "gold"}, {"policy": "bronce"}, {"policy": "gold", "project": "mian"}]
+    assert errors({**DOCUMENT, "assignments": assignments}) == [
+        ("assignments.1.policy", "there is no policy 'bronce': did you mean 'bronze'?"),
+        ("assignments.2.project", "there is no project 'mian': did you mean 'main'?"),
+    ]
+
+
+# Bounds: a century, ten thousand
+
+
+@pytest.mark.parametrize("field", ["floor", "priority"])
+def test_numbers_of_a_policy_go_up_to_ten_thousand(field: str) -> None:
+    assert validate_policy({**DOCUMENT, "policies": [policy(**{field: 10_000})], "assignments": []})
+    assert policy_errors(**{field: 10_001}) == [(field, "must be at most 10,000")]
+
+
+def test_a_priority_goes_down_to_minus_ten_thousand() -> None:
+    """C4"""
+    assert document(policies=[policy(priority=-10_000)], assignments=[])
+    assert policy_errors(priority=-10_001) == [("priority", "must be at least -10,000")]
+
+
+@pytest.mark.parametrize("rule", ["last", "hourly", "daily", "weekly", "monthly", "yearly"])
+def test_keep_counts_go_up_to_ten_thousand(rule: str) -> None:
+    """K3"""
+    most = {f"keep_{rule}": 10_000}
+    assert document(policies=[policy(retention=most)], assignments=[])
+    assert policy_errors(retention={f"keep_{rule}": 10_001}) == [
+        (f"retention.keep_{rule}", "must be at most 10,000")
+    ]
+
+
+@pytest.mark.parametrize("rule", ["", "_hourly", "_daily", "_weekly", "_monthly", "_yearly"])
+@pytest.mark.parametrize(
+    ("most", "more"),
+    [("100y", "101y"), ("1200m", "1201m"), ("36525d", "36526d"), ("876600h", "876601h")],
+)
+def test_windows_reach_back_a_century_at_most(rule: str, most: str, more: str) -> None:
+    """K4"""
+    assert document(policies=[policy(retention={f"keep_within{rule}": most})], assignments=[])
+    assert policy_errors(retention={f"keep_within{rule}": more}) == [
+        (f"retention.keep_within{rule}", f"{more!r} is more than a century")
+    ]
+
+
+def test_the_parts_of_a_window_count_together() -> None:
+    """K4"""
+    assert policy_errors(retention={"keep_within": "99y12m1d"}) == [
+        ("retention.keep_within", "'99y12m1d' is more than a century")
+    ]
+
+
+def test_the_other_form_is_bounded_too() -> None:
+    """K7"""
+    most = {"expire_after_days": 36_525, "min_count": 10_000, "max_count": 10_000}
+    assert document(policies=[policy(retention=most)], assignments=[])
+    more = {name: value + 1 for name, value in most.items()}
+    assert policy_errors(retention=more) == [
+        ("retention.expire_after_days", "must be at most 36,525 days, which is a century"),
+        ("retention.min_count", "must be at most 10,000"),
+        ("retention.max_count", "must be at most 10,000"),
+    ]
+
+
+@pytest.mark.parametrize("field", ["max_age", "stuck_after", "failed_after"])
+def test_time_spans_go_from_a_minute_to_a_century(field: str) -> None:
+    for text in ("1m", "36525d", "876600h", "52596000m"):
+        assert document(policies=[policy(**{field: text})], assignments=[])
+    assert policy_errors(**{field: "36525d1m"}) == [
+        (field, "'36525d1m' is not between a minute and a century")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "path", "reason"),
+    [
+        (
+            {"orphans": {"after": 36_526}},
+            "orphans.after",
+            "must be at most 36,525 days, which is a century",
+        ),
+        ({"projects": [{"name": "main", "quota": 10_001}]}, "projects.0.quota", "must be at most"),
+        (
+            {"limits": {"per_run": {"count": 10_001, "percent": 1}}},
+            "limits.per_run.count",
+            "must be at most 10,000",
+        ),
+        ({"policies": [policy()] * 1001}, "policies", "must have at most 1,000 entries"),
+        ({"projects": [{"name": "main"}] * 1001}, "projects", "must have at most 1,000 entries"),
+        ({"assignments": [{"policy": "none"}] * 1001}, "assignments", "must have at most 1,000"),
+        (
+            {"assignments": [{"policy": "none", "tags": {f"t{n}": "" for n in range(21)}}]},
+            "assignments.0.tags",
+            "must have at most 20 entries",
+        ),
+    ],
+)
+def test_the_document_itself_is_bounded(part: dict[str, Any], path: str, reason: str) -> None:
+    found = errors({"projects": [{"name": "main"}], **part})
+    assert found[0][0] == path
+    assert found[0][1].startswith(reason)
+
+
+def test_what_stands_at_the_bounds_of_the_document_is_taken() -> None:
+    read = validate_policy(
+        {
+            "projects": [{"name": f"p{n}", "quota": 10_000} for n in range(1000)],
+            "policies": [policy(name=f"p{n}") for n in range(1000)],
+            "assignments": [{"policy": "none", "tags": {f"t{n}": "*" for n in range(20)}}] * 1000,
+            "orphans": {"after": 36_525},
+            "limits": {"per_run": {"count": 10_000, "percent": 100}},
+        }
+    )
+    assert (len(read.projects), len(read.policies), len(read.assignments)) == (1000, 1000, 1000)
 
 
 def test_as_many_as_min_count_may_be_the_maximum() -> None:

@@ -7,10 +7,12 @@ import pytest
 
 from pinecone_backup.model import IndexKind
 from pinecone_backup.records import Hold, HoldScope
-from pinecone_backup.rules.plan import Facts
+from pinecone_backup.rules.plan_facts import Facts
 from pinecone_backup.rules.policy import Policy, PolicyDocument, validate_policy
-from pinecone_backup.rules.preview import PastBackup, Preview, imagined, preview, steady_count
+from pinecone_backup.rules.preview import PastBackup, Preview, imagined, preview
 from pinecone_backup.rules.slots import slots_between
+from pinecone_backup.rules.steady import steady_count
+from tests.support.backups import texts
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -74,12 +76,12 @@ def test_today_shows_what_a_prune_would_do_now() -> None:
 
 def test_each_backup_has_its_reasons() -> None:
     (today,) = preview(facts(daily(4)), days=0).days
-    assert [item.reasons for item in today.kept] == [
+    assert [texts(item.reasons) for item in today.kept] == [
         ("last snapshot", "newest good"),
         ("last snapshot",),
         ("last snapshot",),
     ]
-    assert [item.reasons for item in today.deleted] == [("no rule of policy gold keeps it",)]
+    assert [texts(item.reasons) for item in today.deleted] == [("no rule of policy gold keeps it",)]
 
 
 def test_each_next_day_goes_on_from_what_the_day_before_left() -> None:
@@ -138,16 +140,16 @@ def test_the_floor_holds_in_the_preview_too() -> None:
     read = document(policy(retention={"keep_last": 1}, floor=3))
     found = preview(facts(daily(5), read), days=2)
     assert [day.count for day in found.days] == [3, 3, 3]
-    assert found.days[0].kept[1].reasons == ("floor of 3",)
+    assert texts(found.days[0].kept[1].reasons) == ("floor of 3",)
 
 
 def test_a_limit_is_said_and_the_preview_goes_on_as_if_it_was_approved() -> None:
     """D2: a tripped plan waits for approval."""
     found = preview(facts(daily(40)), days=1)
-    assert "37 deletions in one index, where the limits allow 20" in found.days[0].waits
+    assert "37 deletions in one index, where the limits allow 20" in texts(found.days[0].waits)
     assert len(found.days[0].deleted) == 37
     assert found.days[1].count == 3
-    assert found.days[1].waits == ""
+    assert found.days[1].waits == ()
 
 
 def test_a_hold_keeps_its_backup_until_it_expires() -> None:
@@ -193,8 +195,19 @@ def test_the_same_preview_is_given_in_whatever_order_the_history_comes() -> None
         ("0 2 * * *", {"max_count": 6}, 6),
         ("0 2 * * *", {"keep_last": -1}, None),
         ("0 2 * * *", {"keep_daily": 3, "keep_yearly": -1}, None),
-        ("0 2 * * *", {"keep_within": "9999y"}, None),
-        ("0 2 * * *", {"keep_within_yearly": "101y"}, None),
+        ("0 2 * * *", {"keep_within": "33y"}, None),
+        ("0 2 * * *", {"keep_within_yearly": "32y"}, 33),
+        ("0 2 * * *", {"keep_within_yearly": "33y"}, None),
+        ("* * * * *", {"keep_last": 10_000}, 10_000),
+        ("* * * * *", {"keep_within": "8d"}, 8 * 1440),
+        ("* * * * *", {"keep_within": "9d"}, None),
+        ("* * * * *", {"expire_after_days": 8}, 8 * 1440 + 1),
+        ("* * * * *", {"expire_after_days": 9}, None),
+        ("* * * * *", {"expire_after_days": 36_525, "max_count": 7}, 7),
+        ("0 2 29 2 *", {"keep_last": 10_000}, None),
+        ("0 2 * * *", {"keep_yearly": 10_000}, None),
+        ("0 2 * * *", {"keep_monthly": 376}, 376),
+        ("0 2 * * *", {"keep_monthly": 377}, None),
         ("0 2 * * *", {"keep_daily": 3, "keep_yearly": 1000}, None),
     ],
 )

@@ -11,11 +11,13 @@ import pytest
 from pinecone_backup.model import Status
 from pinecone_backup.records import DeletionState, Verdict
 from pinecone_backup.rules.inventory import Worth
-from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX, judge, verdict_on
+from pinecone_backup.rules.verdict import judge, verdict_on
+from tests.support.audits import EMPTY, EMPTY_AS_INDEX
 from tests.support.backups import NOW, backup, deletion, inventory_of, record
 
 if TYPE_CHECKING:
     from pinecone_backup.model import Backup
+    from pinecone_backup.reasons import Reason
     from pinecone_backup.records import BackupRecord
     from pinecone_backup.rules.verdict import Judged
 
@@ -46,9 +48,9 @@ def test_empty_or_shrunk_beyond_the_limit_is_suspect(
 
 
 @pytest.mark.parametrize(
-    ("index_count", "reason"), [(0, EMPTY_AS_THE_INDEX), (5, EMPTY), (None, EMPTY)]
+    ("index_count", "reason"), [(0, EMPTY_AS_INDEX), (5, EMPTY), (None, EMPTY)]
 )
-def test_empty_as_the_index_itself_is_told_apart(index_count: int | None, reason: str) -> None:
+def test_empty_as_the_index_itself_is_told_apart(index_count: int | None, reason: Reason) -> None:
     """G2: information, not a problem; it displaces nothing all the same."""
     verdict = verdict_on(0, reference=9, shrink_percent=50, index_count=index_count)
 
@@ -56,11 +58,12 @@ def test_empty_as_the_index_itself_is_told_apart(index_count: int | None, reason
 
 
 def test_the_reasons_give_the_figures() -> None:
-    assert verdict_on(1234, reference=None, shrink_percent=50)[1] == "1,234 records"
-    assert verdict_on(1234, reference=9876, shrink_percent=50)[1] == (
-        "1,234 records, after 9,876 in the newest older good backup"
-    )
-    assert verdict_on(None, reference=9, shrink_percent=50)[1] == "Pinecone gives no record count"
+    def reason(count: int | None, reference: int | None) -> str:
+        return str(verdict_on(count, reference=reference, shrink_percent=50)[1])
+
+    assert reason(1234, None) == "1,234 records"
+    assert reason(1234, 9876) == "1,234 records, after 9,876 in the newest older good backup"
+    assert reason(None, 9) == "Pinecone gives no record count"
 
 
 def judged(*rows: Backup, known: list[BackupRecord] | None = None, **arguments: Any) -> Judged:
@@ -159,7 +162,7 @@ def test_the_indexes_own_count_decides_the_reason_by_incarnation() -> None:
     [empty] = judged(row, index_counts={"id-of-docs": 0}).records
     [lost] = judged(row, index_counts={"id-of-shop": 0}).records
 
-    assert (empty.verdict_reason, lost.verdict_reason) == (EMPTY_AS_THE_INDEX, EMPTY)
+    assert (empty.verdict_reason, lost.verdict_reason) == (EMPTY_AS_INDEX, EMPTY)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,11 @@ def test_the_record_says_what_was_seen_and_when() -> None:
 
     [new] = judged(row, now=later).records
 
-    assert (new.backup_id, new.verdict, new.verdict_reason) == ("b1", Verdict.GOOD, "7 records")
+    assert (new.backup_id, new.verdict, str(new.verdict_reason)) == (
+        "b1",
+        Verdict.GOOD,
+        "7 records",
+    )
     assert (new.verdict_at, new.first_seen_at) == (later, later)
     assert (new.record_count, new.size_bytes) == (7, 9)
 

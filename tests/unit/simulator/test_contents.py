@@ -29,7 +29,7 @@ emptied = st.just(Replaced(START, Held()))
 histories = st.lists(st.one_of(grown, changed, emptied), max_size=8)
 
 
-def told(events: list[Event]) -> dict[str, Record]:
+def replayed(events: list[Event]) -> dict[str, Record]:
     """What a namespace holds after a history, as a plain dictionary."""
     held: dict[str, Record] = {}
     floor, top = 0, 0
@@ -62,19 +62,20 @@ def assert_same(records: Records, expected: dict[str, Record]) -> None:
     assert records.count() == len(ids)
     assert [records.get(i) for i in ids] == [expected[i] for i in ids]
     assert [records.get(i) for i in IDS] == [expected.get(i) for i in IDS]
+    assert [i in records for i in IDS] == [i in expected for i in IDS]
     for bound in IDS:
         assert list(records.ids(after=bound)) == [i for i in ids if i > bound]
         assert list(records.ids(prefix=bound)) == [i for i in ids if i.startswith(bound)]
 
 
 @given(events=histories)
-def test_a_namespace_holds_what_its_history_tells(events: list[Event]) -> None:
-    assert_same(contents_of(events), told(events))
+def test_a_namespace_holds_what_its_history_says(events: list[Event]) -> None:
+    assert_same(contents_of(events), replayed(events))
 
 
 @given(events=histories, limit=st.integers(0, 12))
 def test_the_first_records_are_those_with_the_smallest_ids(events: list[Event], limit: int) -> None:
-    expected = dict(sorted(told(events).items())[:limit])
+    expected = dict(sorted(replayed(events).items())[:limit])
 
     assert_same(contents_of(events).first(limit), expected)
     assert_same(First(contents_of(events), limit), expected)
@@ -82,7 +83,7 @@ def test_the_first_records_are_those_with_the_smallest_ids(events: list[Event], 
 
 @given(events=histories, lost=st.sets(st.sampled_from(IDS)))
 def test_lost_records_are_nowhere(events: list[Event], lost: set[str]) -> None:
-    expected = {i: record for i, record in told(events).items() if i not in lost}
+    expected = {i: record for i, record in replayed(events).items() if i not in lost}
 
     assert_same(Without(contents_of(events), lost.__contains__), expected)
 
@@ -94,7 +95,7 @@ def test_altered_records_keep_their_ids(events: list[Event]) -> None:
 
     altered = Altered(contents_of(events), bare)
 
-    assert_same(altered, {i: Record(i) for i in told(events)})
+    assert_same(altered, {i: Record(i) for i in replayed(events)})
 
 
 @given(before=histories, after=histories, restored_at=st.integers(1, 3))
@@ -114,7 +115,7 @@ def test_a_restored_namespace_goes_on_from_what_came_back(
     arrived = copy.at(START + timedelta(hours=4))
     assert counts(arrived) == counts(snapshot)
     if before:
-        assert_same(arrived["n"].records, told(before))
+        assert_same(arrived["n"].records, replayed(before))
 
 
 def test_a_past_moment_does_not_know_what_came_later() -> None:

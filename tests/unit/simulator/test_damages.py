@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,7 +127,8 @@ def test_a_share_of_the_records_of_each_namespace_is_hit(
         missing_or_changed = different(source[name], records)
         added = [record for record in records if source[name].get(record.record_id) is None]
         hit = len(missing_or_changed) + len(added)
-        assert max(1, RECORDS * share * 0.4) <= hit <= RECORDS * share * 1.2 + 1
+        assert hit >= 1
+        assert abs(hit - RECORDS * share) <= 4 * sqrt(RECORDS * share * (1 - share)) + 1
 
 
 def test_the_same_records_are_hit_each_time(
@@ -246,6 +248,18 @@ def test_damages_add_up(simulator: Simulator, backup: Backup) -> None:
 
     (records,) = namespaces(simulator, index).values()
     assert all(record.metadata is None for record in records)
+
+
+def test_two_damages_hit_records_of_their_own(
+    simulator: Simulator, backup: Backup, source: dict[str, Records]
+) -> None:
+    harms = Harm(Damage.RECORDS_LOST), Harm(Damage.METADATA_LOST)
+
+    _, index = restored(simulator, backup, *harms)
+
+    hit = different(source["tenant"], namespaces(simulator, index)["tenant"])
+    assert len([was for was, became in hit if became is None]) > 4
+    assert len([was for was, became in hit if became is not None]) > 4
 
 
 def test_a_damaged_index_is_backed_up_as_it_is(simulator: Simulator, backup: Backup) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.simulator import Simulator, vector_fields
+from local.simulator import Fault, Simulator, vector_fields
 from tests.support.simulator import http_client
 
 if TYPE_CHECKING:
@@ -264,3 +264,21 @@ class TestDataPlane:
 
     def test_the_host_of_no_index_is_not_found(self, http: httpx.Client) -> None:
         assert http.get("/data/none/vectors/list").json()["code"] == 5
+
+    def test_a_lost_write_is_answered_and_leaves_nothing(
+        self, http: httpx.Client, simulator: Simulator, host: str
+    ) -> None:
+        simulator.faults.add(Fault(kind="lost_write", operation="upsert_vectors"))
+        body = {"vectors": [{"id": "a", "values": [1, 2]}]}
+
+        assert http.post(f"{host}/vectors/upsert", json=body).json() == {"upsertedCount": 1}
+        assert http.get(f"{host}/vectors/fetch?ids=a").json()["vectors"] == {}
+
+    def test_the_index_of_another_project_is_not_found(
+        self, http: httpx.Client, simulator: Simulator, host: str
+    ) -> None:
+        simulator.add_project("other", keys={"other-key": "ProjectEditor"})
+
+        answer = http.get(f"{host}/vectors/list", headers={"Api-Key": "other-key"})
+
+        assert answer.status_code == 404

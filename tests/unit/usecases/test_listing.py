@@ -140,7 +140,7 @@ def test_deletions_and_new_backups_are_writes_of_ours() -> None:
 
     ledger.put_backup(record(A))
     seen.append(own_writes(ledger))
-    ledger.put_backup(replace(record(A), verdict_reason="looked at"))
+    ledger.put_backup(replace(record(A), record_count=7))
     assert own_writes(ledger) == seen[-1]
     for state in (DeletionState.UNKNOWN, DeletionState.ACCEPTED):
         ledger.put_backup(replace(record(A), deletion=deletion(state)))

@@ -38,9 +38,9 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Done:
-    unexpected: dict[str, str] = field(default_factory=dict)
     state: RunState = RunState.SUCCEEDED
     summary: dict[str, Any] = field(default_factory=lambda: {"created": 1})
+    unexpected: dict[str, str] = field(default_factory=dict)
 
 
 class World:
@@ -223,7 +223,7 @@ def test_a_run_keeps_the_id_it_was_asked_under() -> None:
 
 
 def requested(run_id: str, state: RunState = RunState.REQUESTED) -> Run:
-    return Run(run_id, RunKind.CREATE, TriggerKind.API, "alice", state, NOW, NOW)
+    return Run(run_id, RunKind.CREATE, TriggerKind.API, "alice", state, NOW, None)
 
 
 def test_a_run_that_was_asked_for_through_the_api_says_so() -> None:
@@ -232,6 +232,7 @@ def test_a_run_that_was_asked_for_through_the_api_says_so() -> None:
     world.run(run_id="r1")
     run = world.only_run()
     assert (run.trigger, run.actor, run.state) == (TriggerKind.API, "alice", RunState.SUCCEEDED)
+    assert run.started_at is not None
 
 
 @pytest.mark.parametrize(
@@ -461,3 +462,130 @@ def test_a_run_that_ends_in_part_says_so() -> None:
     world = World()
     world.run(lambda _: replace(Done(), state=RunState.PARTIAL))
     assert world.only_run().state is RunState.PARTIAL
+
+
+# What cannot be read, and what breaks off (rules U1 and U2)
+
+
+def stored(world: World, project: str, run: Run) -> None:
+    world.ledger(project).put_run(run)
+
+
+def completed(kind: RunKind = RunKind.CREATE) -> Run:
+    return Run("r0", kind, TriggerKind.SCHEDULE, "schedule", RunState.SUCCEEDED, NOW, NOW)
+
+
+@pytest.mark.parametrize("key", ["LAST#create", "OUTBOX#"])
+def test_an_item_of_a_newer_version_stops_no_run(key: str) -> None:
+    """U2: of this project or of a later one."""
+    world = World("main", "search")
+    ledger = world.ledger("main")
+    stored(world, "main", completed())
+    ledger.record_event(DomainEvent.of("backup.created", "b1", project="main", at=NOW))
+    ledger.record_event(DomainEvent.of("backup.created", "b2", project="main", at=NOW))
+    damaged = next(each for each in ledger.table.items if each.startswith(key))
+    ledger.table.items[damaged]["record"] = {"S": "of a newer version"}
+    answer = world.run(time=NOW)
+    assert [run["state"] for run in answer["runs"]] == ["succeeded", "succeeded"]
+    assert world.open_findings() == ["ledger-unreadable"]
+    assert world.bus.types().count("backup.created") == (1 if key == "OUTBOX#" else 2)
+
+
+@pytest.mark.parametrize(
+    "method", ["run", "last_completed", "acquire_lease", "put_run", "record_event", "unannounced"]
+)
+def test_whatever_breaks_in_one_project_leaves_the_later_ones_their_run(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    world = World("main", "search")
+    world.ledger("search").put_run(requested("r1"))
+    monkeypatch.setattr(world.ledger("main"), method, _raise(ZeroDivisionError("secret detail")))
+    with suppress(RunFailed):
+        world.run(time=NOW, run_id="r1")
+    asked = world.ledger("search").run("r1")
+    assert asked is not None
+    assert asked.state is RunState.SUCCEEDED
+
+
+def test_a_bus_that_breaks_does_not_fail_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    monkeypatch.setattr(world.bus, "publish", _raise(ZeroDivisionError()))
+    assert world.run()["runs"][0]["state"] == "succeeded"
+    assert [event.type for event in world.ledger().unannounced()] == ["run.completed"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity"),
+    [(RunKind.CREATE, "critical"), (RunKind.AUDIT, "critical"), (RunKind.PRUNE, "error")],
+)
+@pytest.mark.parametrize("error", [ZeroDivisionError(), LedgerUnavailable("no answer")])
+def test_a_run_that_breaks_off_is_a_finding(kind: RunKind, severity: str, error: Exception) -> None:
+    """U1."""
+    world = World()
+    with pytest.raises(RunFailed):
+        world.run(_raise(error), kind=kind)
+    (finding,) = world.ledger().findings()
+    assert (finding.control, finding.subject) == ("run-broken", kind)
+    assert (finding.severity, finding.open) == (severity, True)
+    assert world.only_run().error in finding.diagnosis
+
+
+def test_a_run_that_broke_off_resolves_with_the_next_of_its_kind_that_ends_well() -> None:
+    """U1: and with no other."""
+    world = World()
+    with pytest.raises(RunFailed):
+        world.run(_raise(ZeroDivisionError()))
+    world.run(kind=RunKind.AUDIT)
+    before = world.open_findings()
+    world.run()
+    assert (before, world.open_findings()) == (["run-broken"], [])
+
+
+def test_what_broke_at_one_index_is_a_finding_until_a_run_does_without() -> None:
+    """U1."""
+    world = World()
+    broken = Done(unexpected={"docs": "Unexpected KeyError"}, state=RunState.PARTIAL)
+    world.run(lambda _: broken)
+    (finding,) = world.ledger().findings()
+    world.run(lambda _: replace(Done(), state=RunState.STOPPED))
+    before = world.open_findings()
+    world.run(lambda _: replace(Done(), state=RunState.PARTIAL))
+    assert (finding.subject, finding.data["index"]) == ("create/docs", "docs")
+    assert (before, world.open_findings()) == (["run-broken"], [])
+
+
+def test_a_request_that_cannot_be_read_is_refused() -> None:
+    """U2: nobody knows whether it ran already."""
+    world = World()
+    world.ledger().put_run(requested("r1"))
+    world.ledger().table.items["RUN#r1"]["record"] = {"S": ""}
+    answer = world.run(run_id="r1")
+    assert (answer["runs"][0]["state"], world.jobs) == ("refused", [])
+    assert "RUN#r1" in answer["runs"][0]["error"]
+
+
+def test_a_request_that_cannot_be_read_does_not_hide_that_there_is_no_policy() -> None:
+    world = World()
+    world.ledger().put_run(requested("r1"))
+    world.ledger().table.items["RUN#r1"]["record"] = {"S": ""}
+    world.policies.load = _raise(PolicyMissing("No policy yet"))
+    assert world.run(run_id="r1", project="main")["error"] == "No policy yet"
+
+
+def test_what_the_deployments_own_ledger_cannot_read_is_told_there() -> None:
+    """U2: and resolved when it is gone."""
+    world = World("main", "search")
+    world.run()
+    world.document = PolicyDocument.model_validate({"projects": [{"name": "main"}]})
+    world.run()
+    ledger = world.ledger(DEPLOYMENT)
+    (key,) = ledger.keys("FINDING")
+    ledger.table.items[key]["record"] = {"S": ""}
+    world.run()
+    before = world.open_findings(DEPLOYMENT)
+    del ledger.table.items[key]
+    world.run()
+    assert (before, sorted(world.open_findings(DEPLOYMENT))) == (
+        ["ledger-unreadable"],
+        ["project-removed"],
+    )

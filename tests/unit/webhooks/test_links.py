@@ -1,13 +1,14 @@
 import json
-import re
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
+from pinecone_backup.rules.findings import Control
 from pinecone_backup.webhooks import links
 from pinecone_backup.webhooks.links import LONGEST_LINK, Pages
-from tests.support.webhooks import NOON, PAGES
+from pinecone_backup.webhooks.messages import CATALOGUE
+from tests.support.webhooks import LOGS, NOON, PAGES
 
 ROOT = Path(__file__).parents[3]
 BASE = "https://backups.example.com"
@@ -54,7 +55,7 @@ def test_the_log_is_opened_around_the_time_of_the_event() -> None:
 
     assert url == (
         "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1"
-        "#logsV2:log-groups/log-group/$252Faws$252Flambda$252Fbackup$252Faudit"
+        "#logsV2:log-groups/log-group/$252Flogs$252Fbackup-audit"
         "/log-events$3Fstart$3D1793706300000$26end$3D1793707500000"
     )
 
@@ -75,13 +76,15 @@ def log_of(kind: str, data: dict[str, str]) -> str:
         ("finding.acknowledged", {"control": "overdue"}, "api"),
         ("finding.opened", {"control": "overdue"}, "audit"),
         ("finding.opened", {"control": "creation-failing"}, "create"),
+        ("finding.opened", {"control": "run-broken", "subject": "prune/docs"}, "prune"),
+        ("finding.opened", {"control": "run-broken", "subject": "create"}, "create"),
         ("finding.resolved", {"control": "plan-waiting"}, "prune"),
     ],
 )
 def test_the_log_is_that_of_the_function_that_saw_it(
     kind: str, data: dict[str, str], function: str
 ) -> None:
-    assert log_of(kind, data) == f"/aws/lambda/backup/{function}"
+    assert log_of(kind, data) == LOGS[function]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_the_log_is_that_of_the_function_that_saw_it(
     ],
 )
 def test_each_partition_has_a_console_of_its_own(region: str, host: str) -> None:
-    url = labelled("finding.opened", pages=Pages("", region, "backup"))["Log"]
+    url = labelled("finding.opened", pages=Pages("", region, LOGS))["Log"]
 
     assert url.startswith(f"https://{host}/cloudwatch/home?region={region}#")
 
@@ -103,7 +106,9 @@ def test_each_partition_has_a_console_of_its_own(region: str, host: str) -> None
     [
         (Pages(), []),
         (Pages(base=BASE), ["Report", "Runbook"]),
-        (Pages(region="eu-central-1", stack="backup"), ["Log"]),
+        (Pages(region="eu-central-1"), []),
+        (Pages(logs=LOGS), []),
+        (Pages(region="eu-central-1", logs=LOGS), ["Log"]),
     ],
 )
 def test_what_is_not_known_has_no_link(pages: Pages, left: list[str]) -> None:
@@ -139,8 +144,8 @@ def test_every_page_that_a_link_leads_to_is_a_route_of_the_api() -> None:
     ] == []
 
 
-def test_every_log_that_a_link_leads_to_is_a_log_group_of_the_template() -> None:
-    template = (ROOT / "template.yaml").read_text()
-    groups = set(re.findall(r"LogGroupName: !Sub /aws/lambda/\${AWS::StackName}/(\w+)", template))
+def test_every_log_that_a_link_leads_to_is_that_of_a_function() -> None:
+    functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
 
-    assert {*links._LOGS.values(), "audit", "api"} <= groups
+    assert {*links._LOGS.values(), "audit", "api"} <= functions
+    assert {*links._LOGS} <= {*CATALOGUE, *Control}

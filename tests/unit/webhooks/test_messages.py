@@ -8,6 +8,8 @@ import pytest
 
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.records import Severity
+from pinecone_backup.rules.findings import Control
+from pinecone_backup.webhooks import messages
 from pinecone_backup.webhooks.messages import CATALOGUE, NOTHING, Message, build_message
 from tests.support.webhooks import NOON, PAGES
 
@@ -18,7 +20,7 @@ FINDING = {
     "severity": "error",
     "subject": "products",
     "title": "Backups of products are overdue",
-    "diagnosis": "The newest good backup is 31 h old.",
+    "diagnosis": "The newest good backup is 31 hours old.",
     "action": "Look at the last create run.",
     "opened_at": "2026-11-03T10:00:00+00:00",
     "count": 3,
@@ -47,11 +49,11 @@ def test_a_finding_says_what_was_seen_where_since_when_and_what_to_do() -> None:
 
     assert shown.title == "Backups of products are overdue"
     assert shown.severity is Severity.ERROR
-    assert shown.text == "The newest good backup is 31 h old."
+    assert shown.text == "The newest good backup is 31 hours old."
     assert shown.action == "Look at the last create run."
     assert shown.facts == [
         ("Where", "project prod, index products"),
-        ("Since", "2026-11-03 10:00 UTC, 2 h ago"),
+        ("Since", "2026-11-03 10:00 UTC, 2 hours ago"),
         ("Control", "overdue"),
         ("Times seen", "3"),
         ("Finding id", "f-1"),
@@ -65,7 +67,7 @@ def test_the_end_of_a_finding_says_how_long_it_was_open_and_asks_for_nothing() -
     assert shown.title == "Resolved: Backups of products are overdue"
     assert shown.resolved
     assert shown.action == NOTHING
-    assert shown.facts[1] == ("Was open", "2 h, since 2026-11-03 10:00 UTC")
+    assert shown.facts[1] == ("Was open", "2 hours, since 2026-11-03 10:00 UTC")
 
 
 def test_any_other_event_says_when_it_happened() -> None:
@@ -73,7 +75,7 @@ def test_any_other_event_says_when_it_happened() -> None:
 
     assert list(shown.facts) == [
         ("Where", "project prod"),
-        ("When", "2026-11-03 12:00 UTC, 3 d 1 h ago"),
+        ("When", "2026-11-03 12:00 UTC, 3 days 1 hour ago"),
     ]
 
 
@@ -82,8 +84,8 @@ def test_any_other_event_says_when_it_happened() -> None:
     [
         (NOON, "just now"),
         (NOON + timedelta(seconds=59), "just now"),
-        (NOON + timedelta(minutes=1), "1 min ago"),
-        (NOON - timedelta(minutes=5), "in 5 min"),
+        (NOON + timedelta(minutes=1), "1 minute ago"),
+        (NOON - timedelta(minutes=5), "in 5 minutes"),
     ],
 )
 def test_a_time_says_how_far_it_is_from_now(now: datetime, text: str) -> None:
@@ -97,11 +99,19 @@ def test_a_finding_about_the_project_names_no_index() -> None:
     assert "Subject" not in dict(shown.facts)
 
 
-def test_a_subject_that_is_no_index_is_labelled_by_what_it_is() -> None:
-    shown = message("finding.opened", FINDING | {"control": "orphan", "subject": "i-9"})
+@pytest.mark.parametrize(
+    ("control", "label"),
+    [("orphan", "Index id"), ("run-broken", "Run"), ("ledger-unreadable", "Ledger item")],
+)
+def test_a_subject_that_is_no_index_is_labelled_by_what_it_is(control: str, label: str) -> None:
+    shown = message("finding.opened", FINDING | {"control": control, "subject": "x"})
 
     assert shown.facts[0] == ("Where", "project prod")
-    assert dict(shown.facts)["Index id"] == "i-9"
+    assert dict(shown.facts)[label] == "x"
+
+
+def test_every_control_that_has_a_label_for_its_subject_exists() -> None:
+    assert set(messages._SUBJECTS) <= {*Control}
 
 
 @pytest.mark.parametrize("kind", sorted(CATALOGUE))
@@ -242,16 +252,16 @@ def test_facts_are_written_as_people_read_them_and_never_as_json() -> None:
     }
 
     assert dict(facts("index.moved", data)) == {
-        "Next attempt": "2026-11-03 11:30 UTC, 30 min ago",
+        "Next attempt": "2026-11-03 11:30 UTC, 30 minutes ago",
         "Records": "12,000",
         "Size": "749 MB",
-        "Until": "2026-11-03 14:30 UTC, in 2 h 30 min",
+        "Until": "2026-11-03 14:30 UTC, in 2 hours 30 minutes",
         "Yes": "yes",
         "No": "no",
         "List": "a, 1, 2.5",
         "Nested": "a b (1, (d 2))",
         "Number": "1,234,567.5",
-        "Age": "31 h",
+        "Age": "31 hours",
     }
 
 

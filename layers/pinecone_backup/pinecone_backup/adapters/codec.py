@@ -21,7 +21,8 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import TypeAdapter, ValidationError
@@ -58,11 +59,7 @@ def decode[T: DataclassInstance](kind: type[T], attributes: Mapping[str, Any]) -
     checksum = attributes.get("checksum")
     changed = checksum is not None and checksum != _checksum(stored)
     try:
-        values = {
-            name: json.loads(value) if name in _mappings(kind) else value
-            for name, value in stored.items()
-        }
-        record: T = _adapter(kind).validate_python(values)
+        record: T = _adapter(kind).validate_python(_parsed(kind, stored))
     except ValidationError as error:
         raise Unreadable("; ".join(_reasons(error))) from None
     except (TypeError, ValueError):
@@ -126,11 +123,18 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-@cache
-def _mappings(kind: type[Any]) -> frozenset[str]:
-    """The fields that are written as JSON text."""
-    hints = get_type_hints(kind)
-    return frozenset(name for name, hint in hints.items() if get_origin(hint) is Mapping)
+def _parsed(hint: Any, value: Any) -> Any:
+    """A stored value with its mappings, which are written as JSON text, read."""
+    if get_origin(hint) is Mapping:
+        return json.loads(value)
+    if is_dataclass(hint) and isinstance(value, Mapping):
+        hints = get_type_hints(hint)
+        return {name: _parsed(hints.get(name), part) for name, part in value.items()}
+    if get_origin(hint) is tuple and isinstance(value, list):
+        return [_parsed(get_args(hint)[0], part) for part in value]
+    if isinstance(hint, UnionType) and value is not None:
+        return _parsed(next(each for each in get_args(hint) if each is not type(None)), value)
+    return value
 
 
 def _reasons(error: ValidationError) -> list[str]:

@@ -60,7 +60,7 @@ class DynamoDeliveryLog:
             )
         except LedgerConflict:
             item = self._get(target, f"EVENT#{event_id}")
-            done = item is not None and item["state"].get("S") == "delivered"
+            done = item is not None and item.get("state", {}).get("S") == "delivered"
             return DeliveryStatus.DELIVERED if done else DeliveryStatus.IN_FLIGHT
         return DeliveryStatus.RESERVED
 
@@ -117,7 +117,8 @@ class DynamoDeliveryLog:
     def resolved_at(self, topic: str, target: str) -> datetime | None:
         """When the topic last ended, UTC; None when it did not."""
         item = self._get(target, f"RESOLVED#{topic}")
-        return None if item is None else datetime.fromtimestamp(float(item["until"]["N"]), UTC)
+        until = (item or {}).get("until", {}).get("N")
+        return None if until is None else datetime.fromtimestamp(float(until), UTC)
 
     def _get(self, target: str, key: str) -> Mapping[str, AttributeValueTypeDef] | None:
         try:

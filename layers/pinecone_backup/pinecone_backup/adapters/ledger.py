@@ -4,16 +4,18 @@
 sort key                item                                   lives
 ======================  =====================================  ==========================
 ``LEASE#<name>``        who works on the project now           until it has expired
-``RUN#<run id>``        a run; ids begin with their start      400 days
+``RUN#<run id>``        a run; ids begin with their start      as long as history
 ``LAST#<kind>``         the last completed run of a kind       for ever
 ``CLAIM#<index>#<slot>``a guard on one backup to create        14 days past its slot
-``BACKUP#<id>``         what we know of a backup               until confirmed gone
-``GONE#<id>``           the same, once confirmed gone          400 days
+``BACKUP#<id>``         what we know of a backup               until confirmed deleted
+``DELETED#<id>``        the same, once confirmed deleted       as long as history
+``DELETION#<time>#<id>``one deletion, by when it was decided   as long as history
+``BASELINE#prune``      by what the last accepted prune went   for ever
 ``INDEX#<name>``        an index as we have seen it            for ever
 ``HOLD#<id>``           a hold, released ones too              for ever
 ``FINDING#<id>``        a finding                              90 days past resolving
 ``PLAN#<digest>``       a prune plan, small                    90 days
-``RESTORE#<job id>``    a restore started through us           400 days
+``RESTORE#<job id>``    a restore started through us           as long as history
 ``SCHEDULE#<id>``       a native schedule that we have seen    for ever
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
@@ -21,7 +23,7 @@ sort key                item                                   lives
 
 An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
 consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort keys order by time.
-Expiry is DynamoDB's TTL on ``expires_at``.
+Expiry is DynamoDB's TTL on ``expires_at``; history is kept for 400 days, or as a setting says.
 
 An item that cannot be read is set aside (rule U2): listings pass it over and remember it, asking
 for it alone raises, and what this object knows to be unreadable it does not write over.
@@ -55,7 +57,11 @@ from pinecone_backup.errors import (
 from pinecone_backup.model import DomainEvent, RunKind
 from pinecone_backup.records import (
     BackupRecord,
+    BaselineRecord,
     Claim,
+    DeletionMark,
+    DeletionRecord,
+    DeletionState,
     Finding,
     Hold,
     HoldScope,
@@ -78,10 +84,11 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from mypy_boto3_dynamodb import DynamoDBClient
 
+HISTORY = timedelta(days=400)
+"""How long runs, deletions and restores are kept, where no setting says otherwise."""
 _PROJECT = "PROJECT#"
+_BASELINE = f"{ItemKind.BASELINE}#prune"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
-_RUNS_INSPECTED = 200
-"""So many of the newest runs are looked through for unreadable ones."""
 _RUNS_SEARCHED = 2_000
 """So many of the newest runs are searched for the last completed one, where its mark is lost."""
 _LOG = logging.getLogger(__name__)
@@ -92,6 +99,9 @@ _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
     ItemKind.LAST_RUN: Run,
     ItemKind.CLAIM: Claim,
     ItemKind.BACKUP: BackupRecord,
+    ItemKind.DELETED: BackupRecord,
+    ItemKind.DELETION: DeletionRecord,
+    ItemKind.BASELINE: BaselineRecord,
     ItemKind.INDEX: IndexRecord,
     ItemKind.HOLD: Hold,
     ItemKind.FINDING: Finding,
@@ -101,6 +111,9 @@ _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
     ItemKind.OUTBOX: OutboxRecord,
 }
 
+_INSPECTED = {ItemKind.RUN: 200, ItemKind.DELETION: 200, ItemKind.DELETED: 200}
+"""So many items, the newest ones where keys go by time, of kinds that grow for ever."""
+
 
 class DynamoLedger:
     """The ``Ledger`` of one project in a DynamoDB table.
@@ -109,8 +122,16 @@ class DynamoLedger:
         LedgerUnavailable: From every method, when DynamoDB does not answer or refuses.
     """
 
-    def __init__(self, client: DynamoDBClient, table_name: str, project: str) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table_name: str,
+        project: str,
+        *,
+        history: timedelta = HISTORY,
+    ) -> None:
         self.project = project
+        self._history = history
         self._partition = _Partition(client, table_name, f"{_PROJECT}{project}")
         self._aside: dict[str, UnreadableItem] = {}
 
@@ -173,7 +194,7 @@ class DynamoLedger:
 
     def put_run(self, run: Run) -> None:
         """Write a run; a completed one also moves the mark of the last of its kind."""
-        self._write(run, expires_at=run.started_at + timedelta(days=400))
+        self._write(run, expires_at=(run.started_at or run.time) + self._history)
         if run.state not in (RunState.SUCCEEDED, RunState.PARTIAL):
             return
         key = f"{ItemKind.LAST_RUN}#{run.kind}"
@@ -204,6 +225,16 @@ class DynamoLedger:
                 if len(found) == limit:
                     break
         return found
+
+    def runs_before(self, bound: str, *, down_to: str = "") -> Iterator[Run]:
+        """Runs by falling id, read as they are taken."""
+        if bound <= down_to:  # DynamoDB refuses a range whose end comes before its beginning
+            return
+        first, last = f"{ItemKind.RUN}#{down_to}", f"{ItemKind.RUN}#{bound}"
+        for attributes in self._partition.items_between(first, last):
+            run = self._decoded(Run, ItemKind.RUN, attributes)
+            if run is not None and run.run_id < bound:
+                yield run
 
     def last_completed(self, kind: RunKind) -> Run | None:
         """The completed run of this kind with the latest time.
@@ -249,23 +280,93 @@ class DynamoLedger:
     # Backups and indexes
 
     def backups(self) -> Mapping[str, BackupRecord]:
-        """Every backup we know of that is not confirmed gone, by id."""
+        """Every backup we know of that is not confirmed deleted, by id."""
         return {record.backup_id: record for record in self._all(BackupRecord, ItemKind.BACKUP)}
 
     def put_backup(self, record: BackupRecord) -> None:
-        """Write what we know; a record that is confirmed gone moves to the archive."""
-        deletion = record.deletion
-        if deletion is None or deletion.confirmed_at is None:
-            self._write(record)
-            return
-        self._partition.put(
-            f"GONE#{record.backup_id}",
-            encode(record),
-            expires_at=deletion.confirmed_at + timedelta(days=400),
+        """Write what we know of a backup."""
+        self._write(record)
+
+    def deletion(self, backup_id: str) -> DeletionRecord | None:
+        """The newest deletion of a backup, confirmed or not."""
+        for kind in (ItemKind.BACKUP, ItemKind.DELETED):
+            known = self._get(BackupRecord, f"{kind}#{backup_id}")
+            if known is not None and known.deletion is not None:
+                key = f"{ItemKind.DELETION}#{text_of(known.deletion.at)}#{backup_id}"
+                return self._get(DeletionRecord, key)
+        return None
+
+    def deletions(
+        self, *, since: datetime, until: datetime | None = None
+    ) -> Sequence[DeletionRecord]:
+        """The deletions decided from ``since`` up to before ``until``, the newest first."""
+        first = f"{ItemKind.DELETION}#{text_of(since)}"
+        last = f"{ItemKind.DELETION}#" + (text_of(until) if until else "~")
+        found = self._partition.items_between(first, last)
+        records = (
+            self._decoded(DeletionRecord, ItemKind.DELETION, attributes) for attributes in found
         )
-        key = _key_of(ItemKind.BACKUP, record)
-        if not self._is_aside(key):
-            self._partition.call("delete_item", Key=self._partition.key(key))
+        return [record for record in records if record is not None]
+
+    def put_deletion(self, backup: BackupRecord, deletion: DeletionRecord) -> None:
+        """Write how far a deletion has come, with its mark in the backup's record, at once.
+
+        A confirmed one moves the backup's record to the archive.
+
+        Raises:
+            LedgerConflict: Another run's deletion of that moment stands there.
+            ItemUnreadable: The backup's record cannot be read (rule U2).
+        """
+        marked = replace(backup, deletion=DeletionMark(deletion.state, deletion.at))
+        expires_at = deletion.at + self._history
+        confirmed = deletion.confirmed_at is not None
+        kind = ItemKind.DELETED if confirmed else ItemKind.BACKUP
+        key = _key_of(ItemKind.BACKUP, backup)
+        if self._is_aside(key):
+            raise self._unreadable_error(key)
+        writes: list[dict[str, Any]] = [
+            {
+                "Put": self._partition.put_request(
+                    _key_of(ItemKind.DELETION, deletion), encode(deletion), expires_at=expires_at
+                )
+                | {
+                    "ConditionExpression": "attribute_not_exists(pk) OR #record.#run = :run "
+                    "OR #record.#state = :failed OR #record.#state = :skipped",
+                    "ExpressionAttributeNames": {
+                        "#record": "record",
+                        "#run": "run_id",
+                        "#state": "state",
+                    },
+                    "ExpressionAttributeValues": serialize(
+                        {
+                            ":run": deletion.run_id,
+                            ":failed": DeletionState.FAILED.value,
+                            ":skipped": DeletionState.SKIPPED.value,
+                        }
+                    ),
+                }
+            },
+            {
+                "Put": self._partition.put_request(
+                    f"{kind}#{backup.backup_id}",
+                    encode(marked),
+                    expires_at=expires_at if confirmed else None,
+                )
+            },
+        ]
+        if confirmed:
+            delete = {"TableName": self._partition.table_name, "Key": self._partition.key(key)}
+            writes.append({"Delete": delete})
+        self._partition.call("transact_write_items", TransactItems=writes)
+
+    def baseline(self) -> BaselineRecord | None:
+        """By what the last accepted prune went; None before the first (rule D3)."""
+        return self._read(BaselineRecord, _BASELINE)
+
+    def put_baseline(self, record: BaselineRecord) -> None:
+        """Write by what an accepted prune went."""
+        if not self._is_aside(_BASELINE):
+            self._partition.put(_BASELINE, encode(record))
 
     def indexes(self) -> Mapping[str, IndexRecord]:
         """Every index name that we have seen."""
@@ -309,7 +410,7 @@ class DynamoLedger:
 
     def put_restore(self, record: RestoreRecord) -> None:
         """Write a restore."""
-        self._write(record, expires_at=record.started_at + timedelta(days=400))
+        self._write(record, expires_at=record.started_at + self._history)
 
     def restores(self) -> Sequence[RestoreRecord]:
         """The restores started through us."""
@@ -375,14 +476,14 @@ class DynamoLedger:
     def inspect(
         self, kinds: Iterable[ItemKind], *, keys: Iterable[str] = ()
     ) -> Sequence[UnreadableItem]:
-        """Read through the items of some kinds, of runs the newest 200, and those of some keys.
+        """Read through the items of some kinds, of history the newest 200, and those of some keys.
 
         Returns:
             Those of them that cannot be read, by key.
         """
         found: set[str] = set()
         for kind in kinds:
-            limit = _RUNS_INSPECTED if kind is ItemKind.RUN else None
+            limit = _INSPECTED.get(kind)
             items = self._partition.items(f"{kind}#", newest_first=limit is not None, page=limit)
             for attributes in islice(items, limit):
                 if self._decoded(_RECORDS[kind], kind, attributes) is None:
@@ -401,12 +502,15 @@ class DynamoLedger:
         """One item's record, None without one; raises ``ItemUnreadable``."""
         found = self._read(record, key)
         if key in self._aside:
-            raise ItemUnreadable(
-                f"Ledger item {key} of project {self.project!r} cannot be read: "
-                f"{self._aside[key].reason}",
-                next_step="Correct the item in the table and remove its checksum, or delete it.",
-            )
+            raise self._unreadable_error(key)
         return found
+
+    def _unreadable_error(self, key: str) -> ItemUnreadable:
+        return ItemUnreadable(
+            f"Ledger item {key} of project {self.project!r} cannot be read: "
+            f"{self._aside[key].reason}",
+            next_step="Correct the item in the table and remove its checksum, or delete it.",
+        )
 
     def _read[T: DataclassInstance](self, record: type[T], key: str) -> T | None:
         """One item's record, None without one or when it is set aside."""
@@ -425,11 +529,15 @@ class DynamoLedger:
         page: int | None = None,
     ) -> Iterator[T]:
         """The readable records of a kind, in the order of their keys."""
-        items = self._partition.items(f"{kind}#", newest_first=newest_first, page=page)
-        for attributes in items:
+        prefix = f"{kind}#"
+        vanished = {key for key in dict(self._aside) if key.startswith(prefix)}
+        for attributes in self._partition.items(prefix, newest_first=newest_first, page=page):
+            vanished.discard(attributes["sk"])
             found = self._decoded(record, kind, attributes)
             if found is not None:
                 yield found
+        for key in vanished:
+            self._aside.pop(key, None)
 
     def _decoded[T: DataclassInstance](
         self, record: type[T], kind: ItemKind, attributes: Mapping[str, Any]
@@ -508,9 +616,6 @@ class _Partition:
         names: Mapping[str, str] | None = None,
         values: Mapping[str, Any] | None = None,
     ) -> None:
-        item = self.raw(sk) | dict(attributes)
-        if expires_at is not None:
-            item["expires_at"] = ceil(expires_at.timestamp())
         conditions: dict[str, Any] = {}
         if condition is not None:
             conditions["ConditionExpression"] = condition
@@ -518,7 +623,17 @@ class _Partition:
             conditions["ExpressionAttributeNames"] = dict(names)
         if values:
             conditions["ExpressionAttributeValues"] = serialize(values)
-        self.call("put_item", Item=serialize(item), **conditions)
+        request = self.put_request(sk, attributes, expires_at=expires_at)
+        self.call("put_item", Item=request["Item"], **conditions)
+
+    def put_request(
+        self, sk: str, attributes: Mapping[str, Any], *, expires_at: datetime | None
+    ) -> dict[str, Any]:
+        """A write of one item, as a transaction takes it."""
+        item = self.raw(sk) | dict(attributes)
+        if expires_at is not None:
+            item["expires_at"] = ceil(expires_at.timestamp())
+        return {"TableName": self.table_name, "Item": serialize(item)}
 
     def get(self, sk: str) -> dict[str, Any] | None:
         answer = self.call("get_item", Key=self.key(sk), ConsistentRead=True)
@@ -537,6 +652,21 @@ class _Partition:
         }
         if page is not None:
             query["Limit"] = page
+        yield from self._pages(query)
+
+    def items_between(self, first: str, last: str) -> Iterator[dict[str, Any]]:
+        """The items from one sort key to another, the last ones first."""
+        values = {":pk": self._pk, ":first": first, ":last": last}
+        yield from self._pages(
+            {
+                "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+                "ExpressionAttributeValues": serialize(values),
+                "ConsistentRead": True,
+                "ScanIndexForward": False,
+            }
+        )
+
+    def _pages(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:
             answer = self.call("query", **query)
             for item in answer["Items"]:
@@ -579,6 +709,7 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.RUN: lambda record: record.run_id,
     ItemKind.CLAIM: lambda record: f"{record.index_name}#{text_of(record.slot)}",
     ItemKind.BACKUP: lambda record: record.backup_id,
+    ItemKind.DELETION: lambda record: f"{text_of(record.at)}#{record.backup_id}",
     ItemKind.INDEX: lambda record: record.name,
     ItemKind.HOLD: lambda record: record.hold_id,
     ItemKind.FINDING: lambda record: record.finding_id,
@@ -598,6 +729,8 @@ def _unreadable(kind: ItemKind, attributes: Mapping[str, Any], reason: str) -> U
     backup_id = index_name = ""
     if kind is ItemKind.BACKUP:
         backup_id = name
+    elif kind is ItemKind.DELETION:
+        backup_id = name.partition("#")[2]
     elif kind is ItemKind.INDEX:
         index_name = name
     elif kind is ItemKind.CLAIM:

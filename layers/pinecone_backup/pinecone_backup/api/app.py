@@ -65,10 +65,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class Api:
-    """The API over one outside.
+    """The API.
 
     Args:
-        outside: What the routes need.
+        container: What the routes need.
     """
 
     def __init__(self, container: Container) -> None:
@@ -77,10 +77,8 @@ class Api:
         cors = (
             CORSConfig(
                 allow_origin=cors_origin,
-                allow_headers=[
-                    "Idempotency-Key",
-                    "X-Amz-Content-Sha256",
-                ],  # signers send the second
+                # Signers send the second.
+                allow_headers=["Idempotency-Key", "X-Amz-Content-Sha256"],
                 expose_headers=["Location", "Retry-After", REPLAYED],
                 max_age=600,
             )
@@ -93,8 +91,11 @@ class Api:
         self._resolver.not_found(self._no_route)
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        """Answer one request."""
-        return self._resolver.resolve(event, context)
+        """Answer one request.
+
+        Its path is what lies below the stage, or below the base path of a custom domain.
+        """
+        return self._resolver.resolve({**event, "path": _path(event)}, context)
 
     def _add(self, each: Route) -> None:
         def answer(**path: str) -> Response[str]:
@@ -145,7 +146,7 @@ class Api:
             container=self._container,
             path=path,
             listing=each.path.format(**path),
-            root=_root(event),
+            address=event.path,
             actor=_actor(event),
             request_id=event.request_context.request_id or "",
             now=self._container.services.clock(),
@@ -248,7 +249,7 @@ def _body(event: APIGatewayProxyEvent) -> Mapping[str, Any]:
         raise ProblemError("too-large", f"The body is over {LARGEST_BODY // 1024} KiB")
     if not raw.strip():
         return {}
-    kind = (event.headers.get("content-type") or "application/json").partition(";")[0].strip()
+    kind = (event.headers.get("content-type") or "").partition(";")[0].strip()
     if kind.lower() != "application/json" and not kind.lower().endswith("+json"):
         raise ProblemError(
             "unsupported-media-type",
@@ -288,10 +289,13 @@ def _idempotency_key(event: APIGatewayProxyEvent) -> str | None:
     return key
 
 
-def _root(event: APIGatewayProxyEvent) -> str:
-    """What stands before our paths in what the caller asks for: the stage, as ``/live``."""
-    whole = event.request_context.path or ""
-    return whole.removesuffix(event.path) if whole.endswith(event.path) else ""
+def _path(event: Mapping[str, Any]) -> str:
+    """The path below the stage, or below the base path that a custom domain maps to it."""
+    proxy = (event.get("pathParameters") or {}).get("proxy")
+    if not proxy:
+        return str(event["path"])
+    closing = "/" if event["path"].endswith("/") and not proxy.endswith("/") else ""
+    return f"/{proxy}{closing}"
 
 
 def _actor(event: APIGatewayProxyEvent) -> str:
@@ -299,9 +303,26 @@ def _actor(event: APIGatewayProxyEvent) -> str:
     return identity.user_arn or identity.caller or NOBODY
 
 
+def _where_to_look(path: str) -> str:
+    """The nearest listing that would have what a path names."""
+    listings = [each for each in ROUTES if each.lists]
+    above = path.rstrip("/").rpartition("/")[0]
+    while above:
+        if any(_pattern(each).fullmatch(above) for each in listings):
+            return f"GET {above} lists what there is."
+        kind = above[above.rindex("/") :]
+        for each in listings:
+            if each.path.endswith(kind):  # native schedules are listed by index only
+                return f"GET {each.path} lists what there is."
+        above = above.rpartition("/")[0]
+    return "GET /v1/projects lists the projects."
+
+
 def _refusal(
     event: APIGatewayProxyEvent, problem: ProblemError, *, cause: BackupError | None = None
 ) -> Response[str]:
+    if problem.kind.slug == "not-found" and not problem.next_step:
+        problem.next_step = _where_to_look(event.path)
     body = details(
         problem,
         request_id=event.request_context.request_id or "",

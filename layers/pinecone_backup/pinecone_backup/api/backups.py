@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from pinecone_backup.api.cursors import pagination, read_cursor, write_cursor
+from pinecone_backup.api.cursors import page_of, pagination, read_cursor, write_cursor
+from pinecone_backup.api.deletions import Deletion, deletion_view
 from pinecone_backup.api.holds import Hold, hold_view
-from pinecone_backup.api.models import NAME, Input, Nothing, Output, PageQuery, Pagination, Reason
+from pinecone_backup.api.models import (
+    NAME,
+    Input,
+    Nothing,
+    Output,
+    PageQuery,
+    Pagination,
+    QueryTime,
+    Reason,
+)
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
 from pinecone_backup.model import RunKind
-from pinecone_backup.records import DeletionState, Verdict
-from pinecone_backup.rules.inventory import Origin, Worth, take_inventory
-from pinecone_backup.usecases.present import present_facts
-from pinecone_backup.usecases.requests.delete import LEASE, Safeguard
+from pinecone_backup.records import Verdict
+from pinecone_backup.rules.inventory import (
+    Origin,
+    Worth,
+    native_marks,
+    newest_first,
+    oldest_first,
+    take_inventory,
+)
+from pinecone_backup.rules.policy import Elapsed
+from pinecone_backup.rules.protection import Safeguard
+from pinecone_backup.usecases.listing import list_project
+from pinecone_backup.usecases.project_state import plan_facts, read_project_state
+from pinecone_backup.usecases.prune import former_baseline
+from pinecone_backup.usecases.requests.delete import LEASE, final_deletion
 from pinecone_backup.usecases.requests.delete import delete_backup as delete_one
 from pinecone_backup.usecases.requests.on_demand import create_on_demand
 from pinecone_backup.usecases.runs import new_run_id
@@ -23,15 +45,27 @@ from pinecone_backup.usecases.runs import new_run_id
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pinecone_backup import model, records
+    from pinecone_backup import model
+    from pinecone_backup.model import RunContext
     from pinecone_backup.ports import Page
+    from pinecone_backup.rules.inventory import Entry
+    from pinecone_backup.rules.plan_facts import Facts
+    from pinecone_backup.rules.policy import PolicyDocument
 
 _TAG = "Backups"
-_SAFEGUARDS = "|".join(Safeguard)
+_SAFEGUARDS = "|".join(safeguard for safeguard in Safeguard if safeguard.overrulable)
+_MINUTE, _CENTURY = timedelta(minutes=1), timedelta(days=36_525)
 
 
 def _separated(value: object) -> object:
     return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+def _overrulable(named: frozenset[Safeguard]) -> frozenset[Safeguard]:
+    absolute = sorted(safeguard for safeguard in named if not safeguard.overrulable)
+    if absolute:
+        raise ValueError(f"cannot be overruled: {', '.join(absolute)}")
+    return named
 
 
 class Backup(Output):
@@ -53,7 +87,9 @@ class Backup(Output):
     created_at: datetime | None
     origin: Origin
     policy: str | None
-    """The policy that made it, when it is ours."""
+    """The policy that made it; null when it is not ours, or on demand."""
+    expires_at: datetime | None
+    """From when on a backup on demand may be deleted; null: never, or by its policy."""
 
 
 class BackupList(Output):
@@ -61,6 +97,22 @@ class BackupList(Output):
 
     data: list[Backup]
     pagination: Pagination | None
+
+
+class BackupsQuery(PageQuery):
+    """Which backups of the project, and in which order."""
+
+    from_: Annotated[QueryTime | None, Field(alias="from")] = None
+    """Taken at this time or later."""
+    to: QueryTime | None = None
+    """Taken before this time."""
+    policy: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """Made by this policy of ours."""
+    worth: Worth | None = None
+    origin: Origin | None = None
+    sort: Literal["newest", "oldest"] | None = None
+    """By when it was taken, undated ones last; the newest first unless given, where there is a
+    filter, and Pinecone's order where there is none."""
 
 
 class IndexBackupsQuery(PageQuery):
@@ -71,23 +123,14 @@ class IndexBackupsQuery(PageQuery):
 
 
 class CreateBackup(Input):
-    """A backup to make now. Without a name and a description it is one of ours."""
+    """A backup to make now, beside those of the policy: no policy prunes it."""
 
     name: Annotated[str, Field(pattern=NAME)] | None = None
+    """One that no other backup of the index has; without, one is made up."""
     description: Annotated[str, Field(max_length=1000)] | None = None
-    """Not one that begins like a marker of this product."""
-
-
-class Deletion(Output):
-    """How far a backup's deletion has come."""
-
-    state: DeletionState
-    at: datetime
-    run_id: str
-    actor: str
-    reasons: list[str]
-    error: str
-    confirmed_at: datetime | None
+    """Stands before this product's marker; not one that reads like such a marker."""
+    expire_after: Annotated[Elapsed, Field(ge=_MINUTE, le=_CENTURY)] | None = None
+    """How long it is kept at least, such as `30d` or `12h`; without, for ever."""
 
 
 class BackupDetails(Backup):
@@ -98,6 +141,7 @@ class BackupDetails(Backup):
     verdict: Verdict | None
     """Null until an audit saw it Ready."""
     verdict_reason: str
+    """What the verdict goes by."""
     verdict_at: datetime | None
     accepted_by: str
     accepted_reason: str
@@ -108,23 +152,17 @@ class BackupDetails(Backup):
 
 
 class DeleteBackupQuery(Input):
-    """Which safeguards to overrule, and why."""
+    """Which safeguards to overrule, and for which reason."""
 
     override: Annotated[
         frozenset[Safeguard],
         BeforeValidator(_separated),
+        AfterValidator(_overrulable),
         WithJsonSchema({"type": "string", "pattern": f"^({_SAFEGUARDS})(,({_SAFEGUARDS}))*$"}),
     ] = frozenset()
     """Names of safeguards, separated by commas."""
-    reason: Reason | None = None
-    """Recorded with the deletion; needed with ``override``."""
-
-
-class DeletedBackup(Output):
-    """A deletion that Pinecone accepted, or that had happened already."""
-
-    backup_id: str
-    deletion: Deletion
+    reason: Reason
+    """Recorded with the deletion."""
 
 
 @route(
@@ -141,7 +179,8 @@ def create_backup(call: Call, request: CreateBackup) -> Backup:
     """Start a backup of an index now.
 
     It is under way when the answer comes, and takes minutes to hours: describe it to see its
-    end. While one of ours is under way for the index, none is started.
+    end. While one of ours is under way for the index, none is started. It counts like every good
+    backup, satisfies no slot of a policy, and goes only after its own `expire_after`.
     """
     context = call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.now))
     backup = create_on_demand(
@@ -149,8 +188,9 @@ def create_backup(call: Call, request: CreateBackup) -> Backup:
         call.control_plane(),
         call.ledger(),
         call.path["index_name"],
-        name=request.name,
-        description=request.description,
+        name=request.name or "",
+        description=request.description or "",
+        expire_after=request.expire_after,
     )
     call.locate("backups", backup.backup_id)
     return _rows(call, [backup])[0]
@@ -186,15 +226,22 @@ def list_index_backups(call: Call, query: IndexBackupsQuery) -> BackupList:
     "/v1/projects/{project}/backups",
     access=Access.READ,
     tag=_TAG,
-    takes=PageQuery,
+    takes=BackupsQuery,
     gives=BackupList,
     problems=("not-found",),
 )
-def list_project_backups(call: Call, query: PageQuery) -> BackupList:
-    """List the project's backups, those of deleted indexes included."""
-    token = read_cursor(call.listing, query.paginationToken)
+def list_project_backups(call: Call, query: BackupsQuery) -> BackupList:
+    """List the project's backups, those of deleted indexes included.
+
+    Without a filter and an order of its own, a page is one call to Pinecone. Otherwise each page
+    reads the whole project, a call for each hundred backups, since Pinecone does neither.
+    """
+    listing = f"{call.listing}?{query.filters()}"
+    if query.filters() != BackupsQuery().filters():
+        return _chosen(call, listing, query)
+    token = read_cursor(listing, query.paginationToken)
     page = call.control_plane().project_backups_page(limit=query.limit, token=token)
-    return _page(call, call.listing, page)
+    return _page(call, listing, page)
 
 
 @route(
@@ -217,13 +264,15 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
         now=call.now,
     ).entries[backup.backup_id]
     held = {backup.backup_id, backup.index_name}
+    deletion = ledger.deletion(backup.backup_id) if record and record.deletion else None
     return BackupDetails(
         **_fields(backup),
         origin=entry.origin,
         policy=entry.marker.policy if entry.marker else None,
+        expires_at=entry.expires_at,
         worth=entry.worth,
         verdict=record.verdict if record else None,
-        verdict_reason=record.verdict_reason if record else "",
+        verdict_reason=str(record.verdict_reason or "") if record else "",
         verdict_at=record.verdict_at if record else None,
         accepted_by=record.accepted_by if record else "",
         accepted_reason=record.accepted_reason if record else "",
@@ -233,7 +282,7 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
             for hold in ledger.holds()
             if hold.target in held and hold.active(call.now)
         ],
-        deletion=_deletion(record.deletion) if record and record.deletion else None,
+        deletion=deletion_view(deletion) if deletion is not None else None,
     )
 
 
@@ -243,47 +292,92 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
     access=Access.DESTROY,
     tag=_TAG,
     takes=DeleteBackupQuery,
-    gives=DeletedBackup,
+    gives=Deletion,
     status=202,
     problems=("not-found", "rule-forbids", "busy", "not-ready", *PINECONE_WRITES),
 )
-def delete_backup(call: Call, query: DeleteBackupQuery) -> DeletedBackup:
+def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
     """Delete a backup, within the safeguards of prune.
 
-    What is ours, finished and not needed by its index goes at once. Anything else answers 409
-    and names the safeguards in the way; ``override`` with those names and a reason deletes it
-    all the same. Holds, unfinished restores and contradictions cannot be overruled.
+    What a prune would delete now goes at once. Anything else answers 409 and names the
+    safeguards in the way; ``override`` with those names deletes it all the same. Holds, unfinished
+    restores, contradictions, items that cannot be read and ``PruneMode=dry_run`` cannot be
+    overruled. Asking again answers with the same deletion and changes nothing.
     """
-    run_id = new_run_id(RunKind.PRUNE, call.now)
-    context, ledger, control_plane = (
-        call.context(RunKind.PRUNE, run_id),
-        call.ledger(),
-        call.control_plane(),
-    )
+    run_id = new_run_id(RunKind.DELETE, call.now)
+    context, ledger = call.context(RunKind.DELETE, run_id), call.ledger()
+    control_plane = call.control_plane()
     document, policy_version = call.policy()
     ledger.acquire_lease("write", holder=run_id, now=call.now, ttl=LEASE)
     try:
-        facts = present_facts(
-            control_plane,
-            ledger,
-            document=document,
-            policy_version=policy_version,
-            owner=context.owner,
-            time=context.time,
-        )
-        record = delete_one(
-            context,
-            control_plane,
-            ledger,
-            facts,
-            call.path["backup_id"],
-            overrule=query.override,
-            reason=query.reason or "",
-        )
+        deletion = final_deletion(ledger, call.path["backup_id"])
+        if deletion is None:
+            deletion = delete_one(
+                context,
+                control_plane,
+                ledger,
+                read_facts(call, context, document, policy_version),
+                call.path["backup_id"],
+                mode=call.container.settings.prune_mode,
+                override=query.override,
+                reason=query.reason,
+            )
     finally:
         ledger.release_lease("write", holder=run_id)
-    assert record.deletion is not None  # noqa: S101 - delete_one returns no other
-    return DeletedBackup(backup_id=record.backup_id, deletion=_deletion(record.deletion))
+    return deletion_view(deletion)
+
+
+def read_facts(
+    call: Call, context: RunContext, document: PolicyDocument, policy_version: str
+) -> Facts:
+    """How the project stands, as a prune of this moment would see it; nothing is written."""
+    control_plane, ledger = call.control_plane(), call.ledger()
+    state = read_project_state(context, control_plane, ledger)
+    facts, _ = plan_facts(
+        context,
+        control_plane,
+        ledger,
+        state,
+        document=document,
+        policy_version=policy_version,
+        baseline=former_baseline(
+            ledger,
+            ledger.last_completed(RunKind.PRUNE),
+            call.container.services.policies.load_version,
+            document,
+            policy_version,
+        ),
+    )
+    return facts
+
+
+def _chosen(call: Call, listing: str, query: BackupsQuery) -> BackupList:
+    """One page of the backups that pass a filter, in order."""
+    ledger = call.ledger()
+    inventory = take_inventory(
+        list_project(call.control_plane()),
+        records=ledger.backups(),
+        owner=call.container.services.owner,
+        now=call.now,
+        native=native_marks(ledger.schedules(), {}),
+    )
+    chosen = [entry for entry in inventory.entries.values() if _matches(entry, query)]
+    chosen.sort(key=oldest_first if query.sort == "oldest" else newest_first)
+    entries, cursor = page_of(
+        chosen, listing=listing, limit=query.limit, cursor=query.paginationToken
+    )
+    return BackupList(data=[_row(entry) for entry in entries], pagination=pagination(cursor))
+
+
+def _matches(entry: Entry, query: BackupsQuery) -> bool:
+    made_by = entry.marker.policy if entry.origin is Origin.OURS and entry.marker else None
+    return (
+        (query.from_ is None or (entry.at is not None and entry.at >= query.from_))
+        and (query.to is None or (entry.at is not None and entry.at < query.to))
+        and query.policy in (None, made_by)
+        and query.worth in (None, entry.worth)
+        and query.origin in (None, entry.origin)
+    )
 
 
 def _page(call: Call, listing: str, page: Page[model.Backup]) -> BackupList:
@@ -296,16 +390,17 @@ def _rows(call: Call, rows: Sequence[model.Backup]) -> list[Backup]:
     found = take_inventory(
         rows, records={}, owner=call.container.services.owner, now=call.now
     ).entries
-    shown = []
-    for row in rows:
-        entry = found[row.backup_id]
-        policy = entry.marker.policy if entry.marker else None
-        shown.append(_backup(row, entry.origin, policy))
-    return shown
+    return [_row(replace(found[row.backup_id], backup=row)) for row in rows]
 
 
-def _backup(row: model.Backup, origin: Origin, policy: str | None) -> Backup:
-    return Backup(**_fields(row), origin=origin, policy=policy)
+def _row(entry: Entry) -> Backup:
+    policy = entry.marker.policy if entry.marker else None
+    return Backup(
+        **_fields(entry.backup),
+        origin=entry.origin,
+        policy=policy,
+        expires_at=entry.expires_at,
+    )
 
 
 def _fields(row: model.Backup) -> dict[str, object]:
@@ -326,16 +421,3 @@ def _fields(row: model.Backup) -> dict[str, object]:
         "tags": dict(row.tags) if row.tags is not None else None,
         "created_at": row.created_at,
     }
-
-
-def _deletion(deletion: records.Deletion) -> Deletion:
-    """How far a deletion has come."""
-    return Deletion(
-        state=deletion.state,
-        at=deletion.at,
-        run_id=deletion.run_id,
-        actor=deletion.actor,
-        reasons=list(deletion.reasons),
-        error=deletion.error,
-        confirmed_at=deletion.confirmed_at,
-    )

@@ -97,7 +97,7 @@ def describe_finding(call: Call, _: Nothing) -> Finding:
     problems=("not-found", "rule-forbids"),
 )
 def acknowledge_finding(call: Call, request: WithReason) -> Finding:
-    """Say that somebody knows of a finding, and why it stays for now."""
+    """Record that somebody knows of a finding, and the reason why it stays for now."""
     return _acknowledge(call, request)
 
 
@@ -124,17 +124,16 @@ def list_deployment_findings(call: Call, query: FindingsQuery) -> FindingList:
     problems=("not-found", "rule-forbids"),
 )
 def acknowledge_deployment_finding(call: Call, request: WithReason) -> Finding:
-    """Say that somebody knows of a finding about the deployment."""
+    """Record that somebody knows of a finding about the deployment."""
     return _acknowledge(call, request)
 
 
 def _list(call: Call, query: FindingsQuery) -> FindingList:
     chosen = [finding for finding in call.ledger().findings() if _matches(finding, query)]
     chosen.sort(key=lambda each: (each.severity.rank, -each.opened_at.timestamp(), each.finding_id))
-    filters = query.model_dump_json(exclude={"limit", "paginationToken"})
     rows, cursor = page_of(
         chosen,
-        listing=f"{call.listing}?{filters}",
+        listing=f"{call.listing}?{query.filters()}",
         limit=query.limit,
         cursor=query.paginationToken,
     )

@@ -15,9 +15,8 @@ from pinecone_backup.errors import (
     LedgerError,
     StoreUnavailable,
 )
-from pinecone_backup.model import RunKind
+from pinecone_backup.model import TICKED, PruneMode, RunKind
 from pinecone_backup.records import RunState
-from pinecone_backup.settings import PruneMode
 
 if TYPE_CHECKING:
     from pinecone_backup.ports import Ledger
@@ -70,7 +69,7 @@ class DeploymentHealth(Output):
 
 @route("GET", "/v1/health", access=Access.READ, tag="Health", gives=DeploymentHealth)
 def health(call: Call, _: Nothing) -> DeploymentHealth:
-    """Tell whether everything can be reached.
+    """Report whether everything can be reached.
 
     The answer is 200 either way: ``status`` says how it stands. For each project the secret is
     read, Pinecone is asked for one row, and the ledger is written.
@@ -137,7 +136,7 @@ def _ledger(
     last_runs: dict[RunKind, LastRun | None] = {}
     try:
         _write(ledger, call)
-        for kind in RunKind:
+        for kind in TICKED:
             run = ledger.last_completed(kind)
             last_runs[kind] = _last(run) if run else None
     except LedgerError as error:

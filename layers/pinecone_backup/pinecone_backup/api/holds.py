@@ -1,4 +1,4 @@
-"""Holds: what must stay."""
+"""Holds: what nothing may delete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TAG = "Holds"
 
 
 class Hold(Output):
-    """Somebody's word that a backup, or all of an index, must stay."""
+    """Protects a backup, or every backup of an index, from deletion."""
 
     hold_id: str
     scope: HoldScope
@@ -45,7 +45,7 @@ class Hold(Output):
 
 
 class PlaceHold(Input):
-    """What must stay, why, and until when."""
+    """What to protect, for which reason, and until when."""
 
     scope: HoldScope
     target: Annotated[str, Field(min_length=1, max_length=128)]
@@ -143,7 +143,7 @@ def describe_hold(call: Call, _: Nothing) -> Hold:
     problems=("not-found", "rule-forbids"),
 )
 def release_hold(call: Call, request: WithReason) -> Hold:
-    """Release a hold: what it protected may go again."""
+    """Release a hold: what it protected may be deleted again."""
     hold = holds.release_hold(
         call.ledger(), call.path["hold_id"], who=call.actor, reason=request.reason, now=call.now
     )

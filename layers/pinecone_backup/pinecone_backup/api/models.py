@@ -6,9 +6,19 @@ no request fills the ledger. What belongs to one resource stands beside its rout
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+from pinecone_backup.reasons import ReasonKind
 
 MOST_ROWS = 100
 NAME = r"^[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?$"
@@ -46,6 +56,17 @@ Token = Annotated[str, Field(min_length=1, max_length=2000)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
+def _dated(value: object) -> object:
+    """Pydantic takes a number for seconds since 1970, which nobody means in a query."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\dT", value, re.ASCII):
+        raise ValueError("is not an ISO 8601 time, such as 2026-03-01T00:00:00Z")
+    return value
+
+
+QueryTime = Annotated[AwareDatetime, BeforeValidator(_dated)]
+"""With an offset, or ``Z``."""
+
+
 class PageQuery(Input):
     """Which page of a listing."""
 
@@ -53,6 +74,10 @@ class PageQuery(Input):
     """Rows per page. A paginationToken continues with the size that its listing began with."""
     paginationToken: Token | None = None  # noqa: N815 - Pinecone's name
     """``pagination.next`` of the page before."""
+
+    def filters(self) -> str:
+        """What is asked for beside a page: a cursor is good for the same filters only."""
+        return self.model_dump_json(exclude={"limit", "paginationToken"})
 
 
 class Pagination(Output):
@@ -62,7 +87,18 @@ class Pagination(Output):
     """Send it as ``paginationToken``."""
 
 
+class RuleReason(Output):
+    """What a rule found of a backup."""
+
+    rule: str
+    """Its number in docs/rules.md."""
+    kind: ReasonKind
+    parameters: dict[str, str | int | bool]
+    text: str
+    """The same as people read it."""
+
+
 class WithReason(Input):
-    """Why."""
+    """The reason for something."""
 
     reason: Reason

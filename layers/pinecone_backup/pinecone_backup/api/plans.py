@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING
 from pydantic import AwareDatetime
 
 from pinecone_backup.api.cursors import page_of, pagination
-from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination, Reason
+from pinecone_backup.api.models import (
+    Input,
+    Nothing,
+    Output,
+    PageQuery,
+    Pagination,
+    Reason,
+    RuleReason,
+)
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.api.runs import Run, request_run
 from pinecone_backup.errors import RuleForbids, SubjectUnknown
 from pinecone_backup.model import RunKind
 from pinecone_backup.records import PlanState
-from pinecone_backup.rules.plan import Plan
+from pinecone_backup.rules.plan import Action, Plan
+from pinecone_backup.rules.protection import Safeguard
 from pinecone_backup.usecases.approvals import approve_plan as approve
 from pinecone_backup.usecases.approvals import refuse_to_execute
 from pinecone_backup.usecases.runs import new_run_id
@@ -39,7 +48,7 @@ class PlanSummary(Output):
     delete_count: int
     keep_count: int
     bytes_freed: int
-    waits_because: str
+    waits_because: list[RuleReason]
     approved_by: str
     approved_reason: str
     approved_at: datetime | None
@@ -53,14 +62,63 @@ class PlanList(Output):
     pagination: Pagination | None
 
 
+class PlannedBackup(Output):
+    """One backup in a plan."""
+
+    backup_id: str
+    index_name: str
+    index_id: str
+    name: str | None
+    created_at: datetime | None
+    size_bytes: int | None
+    action: Action
+    reasons: list[RuleReason]
+    safeguards: list[Safeguard]
+    """Everything that stands before its deletion."""
+
+
+class PlannedIndex(Output):
+    """One index in a plan."""
+
+    index_id: str
+    index_name: str
+    policy: str | None
+    orphan: bool
+    """Whether the index is deleted."""
+    anchor: str | None
+    """The backup that must be found Ready before the first deletion."""
+    frozen: RuleReason | None
+    """Why nothing of it is deleted."""
+    waits: RuleReason | None
+    """Why its deletions wait for approval."""
+
+
+class PrunePlan(Output):
+    """What a prune of the project would do."""
+
+    project: str
+    policy_version: str
+    now: datetime
+    items: list[PlannedBackup]
+    indexes: list[PlannedIndex]
+    digest: str
+    assignments: dict[str, str | None]
+    stopped: RuleReason | None
+    """Why nothing at all may be deleted."""
+    waits_because: list[RuleReason]
+    held_back: RuleReason | None
+    """Why the plan waits as a whole."""
+    quota: int
+
+
 class PlanDetails(PlanSummary):
     """A prune plan: every backup with its fate and the reasons."""
 
-    plan: Plan
+    plan: PrunePlan
 
 
 class ApprovePlan(Input):
-    """Somebody read the plan and says that what it names may go."""
+    """Somebody read the plan and agrees to its deletions."""
 
     reason: Reason
     until: AwareDatetime | None = None
@@ -85,7 +143,7 @@ def list_plans(call: Call, query: PageQuery) -> PlanList:
         cursor=query.paginationToken,
     )
     return PlanList(
-        data=[PlanSummary(**_fields(record)) for record in rows],
+        data=[PlanSummary.model_validate(record) for record in rows],
         pagination=pagination(cursor),
     )
 
@@ -99,7 +157,7 @@ def list_plans(call: Call, query: PageQuery) -> PlanList:
     problems=("not-found",),
 )
 def describe_plan(call: Call, _: Nothing) -> PlanDetails:
-    """Describe a plan: every backup, what is to become of it, and why."""
+    """Describe a plan: every backup, its fate and the reasons."""
     record = _record(call)
     try:
         plan = Plan.from_json(call.container.objects.get(record.key))
@@ -108,7 +166,8 @@ def describe_plan(call: Call, _: Nothing) -> PlanDetails:
             f"The text of plan {record.digest[:12]} is not stored any more",
             next_step="Start a prune run: it makes a new plan.",
         ) from None
-    return PlanDetails(**_fields(record), plan=plan)
+    summary = PlanSummary.model_validate(record)
+    return PlanDetails(**dict(summary), plan=PrunePlan.model_validate(plan))
 
 
 @route(
@@ -123,7 +182,7 @@ def describe_plan(call: Call, _: Nothing) -> PlanDetails:
 def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
     """Approve a plan: what it names may be deleted.
 
-    The next prune carries it out, as far as what it names is still to go then.
+    The next prune carries it out, as far as what it names is still to be deleted then.
     """
     until = request.until or call.now + APPROVAL_LASTS
     if until - call.now > LONGEST_APPROVAL:
@@ -142,7 +201,7 @@ def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
         until=until,
         now=call.now,
     )
-    return PlanSummary(**_fields(record))
+    return PlanSummary.model_validate(record)
 
 
 @route(
@@ -171,7 +230,3 @@ def _record(call: Call) -> PlanRecord:
     if record is None:
         raise SubjectUnknown(f"Project {call.path['project']} has no such plan")
     return record
-
-
-def _fields(record: PlanRecord) -> dict[str, object]:
-    return {name: getattr(record, name) for name in PlanSummary.model_fields}

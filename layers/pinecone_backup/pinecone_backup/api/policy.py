@@ -1,4 +1,4 @@
-"""The policy document: read it, look one over, try one on paper."""
+"""The policy document: read it, validate one, preview one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from pinecone_backup.api.models import Input, Nothing, Output
+from pinecone_backup.api.backups import read_facts
+from pinecone_backup.api.models import Input, Nothing, Output, RuleReason
 from pinecone_backup.api.problems import FieldError, ProblemError
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import PolicyInvalid
-from pinecone_backup.model import RunTime
+from pinecone_backup.model import RunKind
 from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.rules.policy import validate_policy as validated
-from pinecone_backup.usecases.present import present_facts
+from pinecone_backup.rules.policy_warnings import KnownProject, WarningCode, warnings
+from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +35,7 @@ class CurrentPolicy(Output):
 
 
 class ValidatePolicy(Input):
-    """A policy document to look over."""
+    """A policy document to validate."""
 
     document: dict[str, Any]
 
@@ -45,15 +47,28 @@ class PolicyError(Output):
     detail: str
 
 
+class PolicyWarning(Output):
+    """One thing in a valid policy document that is probably not meant."""
+
+    code: WarningCode
+    path: str
+    detail: str
+    """What will come of it."""
+    next_step: str
+    parameters: dict[str, str | int]
+
+
 class PolicyValidity(Output):
     """Whether a policy document could be stored as it is."""
 
     valid: bool
     errors: list[PolicyError]
+    warnings: list[PolicyWarning]
+    """Of a valid document; they keep nothing from being stored."""
 
 
 class PreviewPolicy(Input):
-    """A policy document to try on the project, on paper."""
+    """A policy document to preview on the project."""
 
     document: dict[str, Any] | None = None
     """The one in force unless given."""
@@ -68,7 +83,7 @@ class PreviewedBackup(Output):
     index_name: str
     name: str | None
     created_at: datetime | None
-    reasons: list[str]
+    reasons: list[RuleReason]
 
 
 class PreviewedDay(Output):
@@ -79,7 +94,7 @@ class PreviewedDay(Output):
     kept: int
     size_bytes: int
     deleted: list[PreviewedBackup]
-    waits: str
+    waits: list[RuleReason]
 
 
 class SteadyState(Output):
@@ -97,6 +112,10 @@ class PolicyPreview(Output):
     days: list[PreviewedDay]
     kept_today: list[PreviewedBackup]
     steady: list[SteadyState]
+    ended: str
+    """Why fewer days are shown than were asked for; empty when all are."""
+    warnings: list[PolicyWarning]
+    """What is probably not meant, as far as this project goes."""
 
 
 @route("GET", "/v1/policy", access=Access.READ, tag=_TAG, gives=CurrentPolicy)
@@ -116,16 +135,16 @@ def describe_policy(call: Call, _: Nothing) -> CurrentPolicy:
     changes=False,
 )
 def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
-    """Look a policy document over: every error at once. Nothing is stored."""
-    del call
+    """Validate a policy document: every error at once, or every warning. Nothing is stored."""
     try:
-        validated(request.document)
+        document = validated(request.document)
     except PolicyInvalid as error:
         return PolicyValidity(
             valid=False,
             errors=[PolicyError(path=path, detail=said) for path, said in error.errors],
+            warnings=[],
         )
-    return PolicyValidity(valid=True, errors=[])
+    return PolicyValidity(valid=True, errors=[], warnings=_warnings(document, call.now))
 
 
 @route(
@@ -139,7 +158,7 @@ def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
     problems=("not-found",),
 )
 def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
-    """Tell what a policy document would keep and delete of the project, day by day.
+    """Preview what a policy document would keep and delete of the project, day by day.
 
     Nothing is stored and nothing is deleted.
     """
@@ -148,14 +167,8 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
     document, policy_version = call.policy()
     if request.document is not None:
         document, policy_version = _given(request.document), "preview"
-    facts = present_facts(
-        call.control_plane(),
-        call.ledger(),
-        document=document,
-        policy_version=policy_version,
-        owner=call.container.services.owner,
-        time=RunTime(scheduled_at=call.now, actual=call.now),
-    )
+    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
+    facts = read_facts(call, context, document, policy_version)
     seen = preview(facts, days=request.days)
     return PolicyPreview(
         days=[_day(day) for day in seen.days],
@@ -169,7 +182,24 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
             )
             for each in seen.steady
         ],
+        ended=seen.ended,
+        warnings=_warnings(document, call.now, KnownProject(facts.project, facts.indexes)),
     )
+
+
+def _warnings(
+    document: PolicyDocument, now: datetime, known: KnownProject | None = None
+) -> list[PolicyWarning]:
+    return [
+        PolicyWarning(
+            code=warning.code,
+            path=warning.path,
+            detail=warning.sentence,
+            next_step=warning.action,
+            parameters=dict(warning.parameters),
+        )
+        for warning in warnings(document, now=now, known=known)
+    ]
 
 
 def _given(document: Mapping[str, object]) -> PolicyDocument:
@@ -194,7 +224,7 @@ def _day(day: PreviewDay) -> PreviewedDay:
         kept=day.count,
         size_bytes=day.size_bytes,
         deleted=_items(day.deleted),
-        waits=day.waits,
+        waits=[RuleReason.model_validate(reason) for reason in day.waits],
     )
 
 
@@ -205,7 +235,7 @@ def _items(items: Iterable[PlanItem]) -> list[PreviewedBackup]:
             index_name=item.index_name,
             name=item.name,
             created_at=item.created_at,
-            reasons=list(item.reasons),
+            reasons=[RuleReason.model_validate(reason) for reason in item.reasons],
         )
         for item in items
     ]

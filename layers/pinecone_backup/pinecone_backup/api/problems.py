@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): what every error of the API looks like.
+"""Problem details (RFC 9457): the shape of every error of the API.
 
 ``PROBLEMS`` is the whole list: a slug is stable, and ends the URN that stands as ``type``.
 ``problem_of`` turns any of our errors into one. No problem carries a secret, an upstream URL or

@@ -51,7 +51,7 @@ class RestoreStarted(Output):
 
 
 class RestoreJob(Output):
-    """A restore job as Pinecone tells it, and who started it through us."""
+    """A restore job as Pinecone reports it, and who started it through us."""
 
     restore_job_id: str
     backup_id: str

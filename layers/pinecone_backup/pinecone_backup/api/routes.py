@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
+from posixpath import dirname, relpath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinecone_backup.api.models import Input, Nothing
@@ -50,11 +51,11 @@ class Access(StrEnum):
 
 
 class Container(Protocol):
-    """What the routes need of the outside; ``wiring.projects.Container`` is one."""
+    """What the routes need; ``wiring.projects.Container`` is one."""
 
     @property
     def settings(self) -> ApiSettings:
-        """What the deployment tells."""
+        """The function's settings."""
         ...
 
     @property
@@ -84,7 +85,7 @@ class Call:
     Attributes:
         path: The path's parameters, checked.
         listing: Names what a listing lists, for its cursors: the path.
-        root: The path below which the API lies: the stage, or empty.
+        address: The path as it was asked for.
         actor: Who calls: the IAM principal's ARN.
         now: The real clock at the request's begin, UTC.
         headers: To be sent with the answer.
@@ -93,7 +94,7 @@ class Call:
     container: Container
     path: Mapping[str, str]
     listing: str
-    root: str
+    address: str
     actor: str
     request_id: str
     now: datetime
@@ -155,9 +156,12 @@ class Call:
         return self.container.services.ledger_of(name)
 
     def locate(self, *segments: str) -> None:
-        """Tell in ``Location`` where in the project the thing is."""
-        parts = ("v1", "projects", self.path["project"], *segments)
-        self.headers["Location"] = "/".join([self.root, *parts])
+        """Set ``Location`` to something in the project, relative to the request's own address.
+
+        What stands before our paths differs: a stage, a custom domain's base path, an emulator's.
+        """
+        target = "/".join(["/v1/projects", self.path["project"], *segments])
+        self.headers["Location"] = relpath(target, dirname(self.address))
 
     def context(self, kind: RunKind, run_id: str) -> RunContext:
         """For a use case that acts for the caller."""
@@ -182,7 +186,7 @@ class Route:
         gives: The answer's body, or None when it has none.
         status: Of success.
         problems: Slugs that it may answer beyond those that every route may.
-        changes: Whether it may leave events to announce.
+        changes: Whether it may record events, which are announced before the answer.
     """
 
     method: str
@@ -214,8 +218,13 @@ class Route:
 
     @property
     def locates(self) -> bool:
-        """Whether a successful answer tells a ``Location``."""
+        """Whether a successful answer carries a ``Location``."""
         return self.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and self.method == "POST"
+
+    @property
+    def lists(self) -> bool:
+        """Whether it lists the things of one kind."""
+        return self.operation.startswith("list_")
 
     @property
     def in_body(self) -> bool:
@@ -242,9 +251,9 @@ def route[T: Input, G: BaseModel](
     """Add a handler to the table."""
 
     def add(handler: Callable[[Call, T], G | None]) -> Callable[[Call, T], G | None]:
-        news = method != "GET" if changes is None else changes
+        writes = method != "GET" if changes is None else changes
         ROUTES.append(
-            Route(method, path, access, tag, handler, takes, gives, status, problems, news)
+            Route(method, path, access, tag, handler, takes, gives, status, problems, writes)
         )
         return handler
 

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from pinecone_backup import records
-from pinecone_backup.api.cursors import page_of, pagination
-from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination
+from pinecone_backup.api.cursors import pagination, read_cursor, write_cursor
+from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination, QueryTime
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import StoreUnavailable, SubjectUnknown
 from pinecone_backup.model import RunKind, TriggerKind
 from pinecone_backup.records import RunState
-from pinecone_backup.usecases.runs import new_run_id
+from pinecone_backup.usecases.runs import new_run_id, time_in_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from pinecone_backup.ports import Ledger
 
 _TAG = "Runs"
-_REACH = 1_000
-"""So many of the newest runs can be listed; older ones are found by their ids."""
+_RECENT = 20
+"""Among so many of the newest runs a request that has not started is looked for."""
+_READ_AT_MOST = 5_000
+"""So many runs are read for one page; those that fit may be further on."""
+_LAST = "~"
+"""Sorts after every run's id."""
 
 
 class Run(Output):
@@ -33,7 +41,8 @@ class Run(Output):
     state: RunState
     time: datetime
     """Selects slots and retention buckets."""
-    started_at: datetime
+    started_at: datetime | None
+    """Null while it is only asked for, and when it never started."""
     finished_at: datetime | None
     policy_version: str
     summary: dict[str, Any]
@@ -50,13 +59,18 @@ class RunList(Output):
 class StartRun(Input):
     """A run to start. A prune started here plans and deletes nothing: see the plans."""
 
-    kind: RunKind
+    kind: Literal[RunKind.CREATE, RunKind.PRUNE, RunKind.AUDIT]
 
 
 class RunsQuery(PageQuery):
     """Which runs."""
 
+    from_: Annotated[QueryTime | None, Field(alias="from")] = None
+    """Asked for or begun at this second or later."""
+    to: QueryTime | None = None
+    """Asked for or begun before this second."""
     kind: RunKind | None = None
+    state: RunState | None = None
 
 
 @route(
@@ -90,14 +104,20 @@ def start_run(call: Call, request: StartRun) -> Run:
     problems=("not-found",),
 )
 def list_runs(call: Call, query: RunsQuery) -> RunList:
-    """List the newest thousand runs, the newest first."""
-    runs = call.ledger().runs(kind=query.kind, limit=_REACH)
-    rows, cursor = page_of(
-        runs,
-        listing=f"{call.listing}?kind={query.kind}",
-        limit=query.limit,
-        cursor=query.paginationToken,
+    """List runs, the newest first.
+
+    Under a filter that few runs pass, a page can be short or empty and still name a next one: no
+    request reads more than 5,000 runs.
+    """
+    listing = f"{call.listing}?{query.filters()}"
+    bound = time_in_id(query.to) if query.to else _LAST
+    after = read_cursor(listing, query.paginationToken)
+    runs = call.ledger().runs_before(
+        min(bound, after) if after else bound,
+        down_to=time_in_id(query.from_) if query.from_ else "",
     )
+    rows, position = _page(runs, query)
+    cursor = write_cursor(listing, position) if position else None
     return RunList(data=[_run(run) for run in rows], pagination=pagination(cursor))
 
 
@@ -118,18 +138,25 @@ def describe_run(call: Call, _: Nothing) -> Run:
 
 
 def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run:
-    """Record a run as requested, and ask for it on the bus."""
+    """Record a run as requested, and ask for it on the bus.
+
+    Asking again, while it has not started, asks on the bus for the same run: of two requests with
+    one run id the second does nothing.
+    """
     ledger = call.ledger()
-    run = records.Run(
-        run_id=new_run_id(kind, call.now),
-        kind=kind,
-        trigger=TriggerKind.API,
-        actor=call.actor,
-        state=RunState.REQUESTED,
-        time=call.now,
-        started_at=call.now,
-    )
-    ledger.put_run(run)
+    run = _waiting(ledger, call.actor, kind, request)
+    if run is None:
+        run = records.Run(
+            run_id=new_run_id(kind, call.now),
+            kind=kind,
+            trigger=TriggerKind.API,
+            actor=call.actor,
+            state=RunState.REQUESTED,
+            time=call.now,
+            started_at=None,
+            summary=dict(request),
+        )
+        ledger.put_run(run)
     detail = {"project": ledger.project, "run_id": run.run_id, **request}
     try:
         call.container.services.bus.request_run(kind, detail)
@@ -138,6 +165,29 @@ def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run
         raise
     call.locate("runs", run.run_id)
     return _run(run)
+
+
+def _page(runs: Iterable[records.Run], query: RunsQuery) -> tuple[list[records.Run], str | None]:
+    """One page of the runs that fit, and the id after which the next one begins."""
+    rows: list[records.Run] = []
+    for number, run in enumerate(runs, 1):
+        if query.kind in (None, run.kind) and query.state in (None, run.state):
+            if len(rows) == query.limit:
+                return rows, rows[-1].run_id
+            rows.append(run)
+        if number == _READ_AT_MOST:
+            return rows, run.run_id
+    return rows, None
+
+
+def _waiting(
+    ledger: Ledger, actor: str, kind: RunKind, request: Mapping[str, object]
+) -> records.Run | None:
+    """The same request of the same caller that has not started."""
+    for run in ledger.runs(kind=kind, limit=_RECENT):
+        if run.state is RunState.REQUESTED and (run.actor, run.summary) == (actor, request):
+            return run
+    return None
 
 
 def _run(run: records.Run) -> Run:

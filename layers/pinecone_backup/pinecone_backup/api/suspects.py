@@ -1,4 +1,4 @@
-"""Suspects: backups that look empty or shrunk, until a person accepts them (rule G1)."""
+"""Suspects: backups that seem empty or shrunk, until a person accepts them (rule G1)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def list_suspects(call: Call, query: PageQuery) -> SuspectList:
 def accept_suspect(call: Call, request: WithReason) -> Suspect:
     """Accept a suspect: it is good, and the measure for what comes after it.
 
-    Older good backups may then go, which is why this needs the permission to destroy.
+    Older good backups may be deleted then: this needs the permission to destroy.
     """
     record = accept(
         call.ledger(), call.path["backup_id"], who=call.actor, reason=request.reason, now=call.now
@@ -93,7 +93,7 @@ def _suspect(record: BackupRecord) -> Suspect:
         created_at=record.created_at,
         record_count=record.record_count,
         verdict=record.verdict,
-        verdict_reason=record.verdict_reason,
+        verdict_reason=str(record.verdict_reason or ""),
         verdict_at=record.verdict_at,
         accepted_by=record.accepted_by,
         accepted_reason=record.accepted_reason,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
 from pinecone_backup.figures import span
+from pinecone_backup.reasons import PERIODS
 from pinecone_backup.records import HoldScope, Severity
 from pinecone_backup.report.model import (
     BackupPoint,
@@ -38,15 +39,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pinecone_backup.model import RestoreJob, RunContext
-    from pinecone_backup.records import BackupRecord, Finding, Hold, Run
+    from pinecone_backup.reasons import Reason
+    from pinecone_backup.records import DeletionRecord, Finding, Hold, Run
     from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts
     from pinecone_backup.rules.inventory import Entry, Incarnation
     from pinecone_backup.rules.plan import Plan, PlanItem
 
 LATELY = timedelta(days=7)
 """How far back the report shows deletions, and a first report what resolved."""
-TIERS = ("hourly", "daily", "weekly", "monthly", "yearly")
-"""Retention tiers, the finest first."""
 
 _WORST_FIRST = (
     Protection.OVERDUE,
@@ -66,7 +66,7 @@ class Material:
     Attributes:
         findings: All findings of the project, after this audit.
         previous: The last report; None for the first.
-        records: The ledger's backups, with those that this audit confirmed gone.
+        deletions: What was deleted lately, as the ledger has it (``LATELY``).
         restores: Restore jobs; empty when they could not be listed (then there is a gap).
         runs: The last runs of the other kinds.
         gaps: What could not be seen.
@@ -77,7 +77,7 @@ class Material:
     policy_version: str
     findings: Sequence[Finding] = ()
     previous: Report | None = None
-    records: Sequence[BackupRecord] = ()
+    deletions: Sequence[DeletionRecord] = ()
     restores: Sequence[RestoreJob] = ()
     runs: Sequence[Run] = ()
     gaps: Sequence[Gap] = ()
@@ -304,6 +304,7 @@ def _restore_point(entry: Entry, now: datetime) -> RestorePoint:
         backup_id=entry.backup.backup_id,
         name=entry.backup.name,
         origin=entry.origin,
+        by_hand=entry.on_demand,
         at=at,
         age_seconds=int((now - at).total_seconds()),
         record_count=entry.backup.record_count,
@@ -321,22 +322,23 @@ def _point(entry: Entry, item: PlanItem | None, held: _Held) -> BackupPoint:
         at=entry.at,
         worth=entry.worth,
         origin=entry.origin,
+        by_hand=entry.on_demand,
         tier="" if goes else tier_of(reasons),
         goes=goes,
         held=entry in held,
         record_count=entry.backup.record_count,
         size_bytes=entry.backup.size_bytes,
-        reasons=reasons,
+        reasons=tuple(map(str, reasons)),
     )
 
 
-def tier_of(reasons: Iterable[str]) -> str:
+def tier_of(reasons: Iterable[Reason]) -> str:
     """The finest retention tier among the reasons that keep a backup, or empty.
 
     The newest backup is kept by every tier; what the finest says is how soon it will go.
     """
-    said = " ".join(reasons)
-    return next((tier for tier in TIERS if tier in said), "")
+    periods = {reason.period for reason in reasons}
+    return next((tier for tier in PERIODS if tier in periods), "")
 
 
 def _bytes(entries: Iterable[Entry]) -> int:
@@ -445,24 +447,25 @@ def _schedules(facts: ProjectFacts) -> Iterator[ScheduleLine]:
 
 
 def _deletions(material: Material) -> tuple[DeletionLine, ...]:
-    """What was deleted lately, newest first: told by the last report, the ledger, this audit."""
-    edge = material.context.time.actual - LATELY
-    earlier = material.previous.deletions if material.previous else ()
-    lines = {line.backup_id: line for line in earlier}
-    for record in material.records:
-        if record.deletion is not None:
-            lines[record.backup_id] = DeletionLine(
-                backup_id=record.backup_id,
-                index=record.index_name,
-                state=record.deletion.state,
-                at=record.deletion.at,
-                actor=record.deletion.actor,
-                reasons=record.deletion.reasons,
-                error=record.deletion.error,
-                confirmed_at=record.deletion.confirmed_at,
-            )
-    lately = [line for line in lines.values() if line.at > edge]
-    return tuple(sorted(lately, key=lambda line: (line.at, line.backup_id), reverse=True))
+    """What was deleted lately, newest first."""
+    return tuple(
+        DeletionLine(
+            backup_id=deletion.backup_id,
+            index=deletion.index_name,
+            state=deletion.state,
+            at=deletion.at,
+            actor=deletion.actor,
+            run_id=deletion.run_id,
+            approved_by=deletion.approved_by,
+            reasons=tuple(map(str, deletion.reasons)),
+            size_bytes=deletion.size_bytes,
+            good_left=deletion.good_left,
+            good_left_at=deletion.good_left_at,
+            error=deletion.error,
+            confirmed_at=deletion.confirmed_at,
+        )
+        for deletion in material.deletions
+    )
 
 
 def _hold(hold: Hold, now: datetime) -> HoldLine:
@@ -494,7 +497,7 @@ def _run(run: Run) -> RunLine:
         run_id=run.run_id,
         kind=run.kind,
         state=run.state,
-        at=run.started_at,
+        at=run.started_at or run.time,
         actor=run.actor,
         error=run.error,
     )

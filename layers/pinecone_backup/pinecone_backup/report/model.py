@@ -40,6 +40,8 @@ class RestorePoint(_Part):
     backup_id: str
     name: str | None
     origin: Origin
+    by_hand: bool
+    """Whether somebody asked for it, beside the policy."""
     at: datetime
     age_seconds: int
     record_count: int | None
@@ -56,6 +58,8 @@ class BackupPoint(_Part):
     at: datetime | None
     worth: Worth
     origin: Origin
+    by_hand: bool
+    """Whether somebody asked for it, beside the policy: no policy prunes it."""
     tier: str
     """The finest retention tier that keeps it: hourly, daily ... yearly, or empty."""
     goes: bool
@@ -154,14 +158,20 @@ class OrphanLine(_Part):
 
 
 class DeletionLine(_Part):
-    """A backup whose deletion was asked for, or that has gone, lately."""
+    """A deletion of the last days, as the ledger has it."""
 
     backup_id: str
     index: str
     state: DeletionState
     at: datetime
     actor: str
+    run_id: str
+    approved_by: str
     reasons: tuple[str, ...]
+    size_bytes: int | None
+    good_left: str | None
+    """The newest good backup that was left in the index."""
+    good_left_at: datetime | None
     error: str
     confirmed_at: datetime | None
 

@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, StrictUndefined
 
 from pinecone_backup.figures import size, span
+from pinecone_backup.reasons import PERIODS
 from pinecone_backup.records import Severity
-from pinecone_backup.report.build import TIERS
 from pinecone_backup.report.model import Health
 from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.controls import QUOTA_ALARMS, QUOTA_WARNS
@@ -183,7 +183,7 @@ def timeline(index: IndexReport, now: datetime) -> Timeline:
     ages = [max(now - at, timedelta()) for _, at in dated]
     limit = None if index.max_age_seconds is None else timedelta(seconds=index.max_age_seconds)
     longest = max([*ages, limit or _NEAR, timedelta(days=2)]) * 1.15
-    lanes = [tier for tier in reversed(TIERS) if any(point.tier == tier for point, _ in dated)]
+    lanes = [tier for tier in reversed(PERIODS) if any(point.tier == tier for point, _ in dated)]
     if not lanes or any(not point.tier for point, _ in dated):
         lanes.append("")
     marks = [
@@ -239,7 +239,8 @@ def _tone_of(point: BackupPoint) -> str:
 
 
 def _story(point: BackupPoint, at: datetime, age: timedelta) -> str:
-    parts = [f"{_time(at)}, {span(age)} ago", f"{point.worth}, {point.origin}".replace("_", " ")]
+    origin = "by hand" if point.by_hand else point.origin
+    parts = [f"{_time(at)}, {span(age)} ago", f"{point.worth}, {origin}".replace("_", " ")]
     if point.record_count is not None:
         parts.append(f"{point.record_count:,} records")
     if point.held:
@@ -254,7 +255,7 @@ def _in_words(index: IndexReport, ages: Sequence[timedelta]) -> str:
     if not ages:
         return f"{index.name} has no backup."
     tiers = Counter(point.tier for point in index.backups if point.tier)
-    kept = ", ".join(f"{tiers[tier]} {tier}" for tier in TIERS if tiers[tier])
+    kept = ", ".join(f"{tiers[tier]} {tier}" for tier in PERIODS if tiers[tier])
     gap = max((later - sooner for sooner, later in pairwise(sorted(ages))), default=timedelta())
     return (
         f"{len(ages)} backups of {index.name}, the newest {span(min(ages))} old, the oldest "

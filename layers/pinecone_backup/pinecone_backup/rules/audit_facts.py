@@ -7,9 +7,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pinecone_backup.reasons import ReasonKind
 from pinecone_backup.rules.inventory import Origin, Worth
 from pinecone_backup.rules.policy import AssignedBy
-from pinecone_backup.rules.verdict import EMPTY_AS_THE_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.forecast import Forecast
     from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory
     from pinecone_backup.rules.policy import Assigned, Orphans, Policy
+    from pinecone_backup.rules.policy_warnings import PolicyWarning
 
 STUCK_AFTER = timedelta(hours=12)
 """For indexes without a policy; a policy says its own ``stuck_after``."""
@@ -101,7 +102,8 @@ class IndexFacts:
 
     def rightly_empty(self, entry: Entry) -> bool:
         """Whether the backup is empty because the index itself is (rule G2)."""
-        known = entry.record is not None and entry.record.verdict_reason == EMPTY_AS_THE_INDEX
+        reason = entry.record.verdict_reason if entry.record else None
+        known = reason is not None and reason.kind is ReasonKind.EMPTY_AS_INDEX
         return is_empty(entry) and (known or self.record.record_count == 0)
 
     def since_good(self) -> Sequence[Entry]:
@@ -161,6 +163,7 @@ class ProjectFacts:
         indexes: The active indexes, by name.
         holds: All holds, the released ones included.
         unreadable: Items of the ledger that cannot be read (rule U2).
+        warnings: What the policy document says that is probably not meant.
         now: The actual time, UTC: ages and expiries go by it (rule T2).
         quota: Backups the project may hold.
         forecast: When that will be used up.
@@ -176,6 +179,7 @@ class ProjectFacts:
     orphans: Orphans
     holds: Sequence[Hold] = ()
     unreadable: Sequence[UnreadableItem] = ()
+    warnings: Sequence[PolicyWarning] = ()
 
     @property
     def used(self) -> int:

@@ -25,15 +25,29 @@ ASK_AGAIN = timedelta(hours=1)
 """How long after a refusal (400, 402, 403) the same is asked again."""
 
 
-def claimed(index: str, marker: Marker, *, previous: Claim | None, now: datetime) -> Claim:
-    """A claim for the attempt that the marker tells, to be saved before Pinecone is asked."""
+def on_demand_slot(now: datetime) -> datetime:
+    """What stands for the slot of a backup on demand: one in a minute for an index (rule C3).
+
+    It is a second past the minute, which no cron ever names: such a claim is never one of a
+    policy's slot.
+    """
+    return now.replace(second=1, microsecond=0)
+
+
+def claimed(
+    index: str, marker: Marker, *, previous: Claim | None, now: datetime, name: str = ""
+) -> Claim:
+    """A claim for the attempt that the marker names, to be saved before Pinecone is asked.
+
+    ``name`` is the backup's, where the caller of a backup on demand gives one.
+    """
     return Claim(
         index_name=index,
         slot=marker.slot,
         state=ClaimState.CLAIMED,
         attempt=marker.attempt,
         policy=marker.policy or "",
-        backup_name=marker.name_for(index),
+        backup_name=name or marker.name_for(index),
         run_id=marker.run_id,
         claimed_at=now,
         lease_until=now + LEASE,
@@ -49,7 +63,7 @@ def posted(claim: Claim, backup_id: str) -> Claim:
 
 
 def ambiguous(claim: Claim, error: str, at: datetime) -> Claim:
-    """Nobody knows whether Pinecone has the backup: it is looked for before the next attempt."""
+    """Nobody knows whether Pinecone has the backup: the next attempt searches the listing first."""
     wait = WAITS[min(claim.attempt, len(WAITS)) - 1]
     return replace(claim, state=ClaimState.AMBIGUOUS, next_attempt_at=at + wait, error=error)
 

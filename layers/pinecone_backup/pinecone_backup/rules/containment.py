@@ -29,6 +29,9 @@ _MEANWHILE = {
     ItemKind.CLAIM: "No backup of index {index_name} is created for that slot.",
     ItemKind.LAST_RUN: "The newest completed run of that kind is looked up among the runs.",
     ItemKind.FINDING: "That finding is not shown, repeated or resolved.",
+    ItemKind.DELETED: "What became of backup {backup_id} is not shown.",
+    ItemKind.DELETION: "That deletion of backup {backup_id} is not shown.",
+    ItemKind.BASELINE: "A policy that changed since is measured against nothing.",
     ItemKind.PLAN: "That plan can be neither read nor approved nor carried out.",
     ItemKind.SCHEDULE: "What is known of that native schedule is not used.",
     ItemKind.OUTBOX: "That event is not announced.",
@@ -38,7 +41,7 @@ _MEANWHILE = {
 
 
 def protects(items: Iterable[UnreadableItem], *, backup_id: str, index_name: str) -> str:
-    """Why unreadable items keep a backup from being deleted, or empty.
+    """The key of an unreadable item that may keep a backup from being deleted, or empty.
 
     Args:
         items: What cannot be read.
@@ -50,7 +53,7 @@ def protects(items: Iterable[UnreadableItem], *, backup_id: str, index_name: str
             continue
         project = not item.backup_id and not item.index_name
         if project or item.backup_id == backup_id or item.index_name == index_name:
-            return f"ledger item {item.key} cannot be read, and may protect it"
+            return item.key
     return ""
 
 

@@ -8,7 +8,7 @@ name, but for
 - ``orphan``: the id of the deleted index; ``other-owner``: the other deployment's owner;
 - ``contradictory-listing``, ``deletion-stuck``: the backup id; ``hold-expired``: the hold id;
 - native schedules: the schedule id, or the index name where no schedule is;
-- ``quota-near``: the project.
+- ``quota-near``, ``policy-warned``: the project.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from pinecone_backup.rules.audit_facts import STUCK_AFTER, is_empty
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.rules.forecast import INTERVALS
-from pinecone_backup.rules.inventory import Origin, Worth
+from pinecone_backup.rules.inventory import CLOCK_SKEW, Origin, Worth
+from pinecone_backup.rules.pauses import PAUSE_TAG, pause_of, paused_until
 from pinecone_backup.rules.policy import POLICY_TAG, AssignedBy
 
 if TYPE_CHECKING:
@@ -123,6 +124,36 @@ def opted_out(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
         )
 
 
+def paused(index: IndexFacts, now: datetime) -> Iterator[Observation]:
+    """Backups are paused until a day (rule C6): said while that lasts, not held to be wrong."""
+    pause = pause_of(index.assigned, index.index, now)
+    if pause is None or pause.until is None or index.index.unsupported:
+        return
+    yield Observation.of(
+        Control.PAUSED,
+        index.name,
+        title=f"{index.name} is paused until {pause.until:%Y-%m-%d %H:%M} UTC",
+        diagnosis=f"Index {index.name} is {pause.reason}: nothing is created, and no policy "
+        "deletes anything.",
+        action="Nothing, if that is still meant: backups go on by themselves when it ends.",
+        until=pause.until.isoformat(),
+    )
+
+
+def unreadable_pause(index: IndexFacts, now: datetime) -> Iterator[Observation]:
+    """Somebody meant to pause, and nobody knows until when (rule C6)."""
+    pause = pause_of(index.assigned, index.index, now)
+    if pause is not None and pause.until is None:
+        yield Observation.of(
+            Control.UNREADABLE_PAUSE,
+            index.name,
+            title=f"{index.name}: its tag {PAUSE_TAG} cannot be read",
+            diagnosis=f"Index {index.name}: {pause.reason}. Backups go on being created, and no "
+            "policy deletes anything while the tag stands.",
+            action="Write a day like 2026-12-01 into the tag, or remove it.",
+        )
+
+
 def unknown_policy_tag(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
     """The tag wins over all assignments, and names nothing (rule I3)."""
     if index.assigned.by is AssignedBy.UNKNOWN_TAG:
@@ -182,7 +213,8 @@ def index_unknown(index: IndexFacts, now: datetime) -> Iterator[Observation]:
 def overdue(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """The newest good backup is older than ``max_age``.
 
-    Without any, the time counts from when the index was first seen.
+    Without any, the time counts from when the index was first seen. While backups are paused it
+    is said all the same, since the index is not protected; as a warning, since that is on purpose.
     """
     if index.policy is None or index.age(now) <= index.policy.max_age:
         return
@@ -193,14 +225,18 @@ def overdue(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     else:
         saw = f"Index {index.name} has no good backup, {age} after it was first seen"
     newer = _counted_by_worth(index.since_good())
+    pause = pause_of(index.assigned, index.index, now)
+    on_purpose = pause is not None and pause.until is not None
     yield Observation.of(
         Control.OVERDUE,
         index.name,
+        severity=Severity.WARNING if on_purpose else None,
         title=f"{index.name}: newest good backup {age} old"
         if good
         else f"{index.name} has no good backup",
         diagnosis=f"{saw}, max_age of policy {index.policy.name} is {allowed}."
-        + (f" Since then: {newer}." if newer else " No backup was started since then."),
+        + (f" Since then: {newer}." if newer else " No backup was started since then.")
+        + (f" It is {pause.reason}." if pause and on_purpose else ""),
         action="See this index's other findings and the last create run for the cause; a backup "
         "can be made on demand at once.",
         age_seconds=int(index.age(now).total_seconds()),
@@ -309,18 +345,20 @@ def incarnation_changed(index: IndexFacts, _clock: datetime) -> Iterator[Observa
 # What Pinecone's own schedules do: the schedule listings tell.
 
 
-def native_disabled(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
+def native_disabled(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """The policy relies on a native schedule, and none is enabled."""
     policy, schedules = index.policy, index.schedules or ()
     if policy is None or policy.native_schedule is None or _enabled(schedules):
         return
-    paused = max(schedules, key=lambda schedule: schedule.schedule_id, default=None)
+    if paused_until(index.assigned, index.index, now):
+        return
+    latest = max(schedules, key=lambda schedule: schedule.schedule_id, default=None)
     yield Observation.of(
         Control.NATIVE_DISABLED,
-        paused.schedule_id if paused else index.name,
+        latest.schedule_id if latest else index.name,
         title=f"{index.name}: no native schedule is enabled",
         diagnosis=f"Policy {policy.name} relies on a native schedule of index {index.name}; "
-        + (f"{paused.name} is paused." if paused else "there is none."),
+        + (f"{latest.name} is paused." if latest else "there is none."),
         action="Enable or create it; Pinecone plans the next run from that moment on.",
         index=index.name,
     )
@@ -392,11 +430,13 @@ def quota_near(facts: ProjectFacts) -> Iterator[Observation]:
     soon = reached is not None and reached - facts.now <= FORECAST_WARNS
     if percent < QUOTA_WARNS and not soon:
         return
+    left = span(reached - facts.now) if reached is not None and reached > facts.now else ""
     yield Observation.of(
         Control.QUOTA_NEAR,
         PROJECT_SUBJECT,
         severity=Severity.ERROR if percent >= QUOTA_ALARMS else Severity.WARNING,
-        title=f"{facts.used} of {facts.quota} backups are used",
+        title=(f"Backup quota reached in {left}: " if soon and left else "")
+        + f"{facts.used} of {facts.quota} backups are used",
         diagnosis=f"The project holds {facts.used} of {facts.quota} backups ({percent:.0f} %). "
         f"{facts.forecast.explained()}.",
         action="Shorten a retention, prune (see the mode of the deployment), delete orphans and "
@@ -404,6 +444,23 @@ def quota_near(facts: ProjectFacts) -> Iterator[Observation]:
         used=facts.used,
         quota=facts.quota,
         reached_at=reached.isoformat() if reached else None,
+    )
+
+
+def policy_warned(facts: ProjectFacts) -> Iterator[Observation]:
+    """One finding for all that the policy document says and probably does not mean."""
+    warnings = facts.warnings
+    if not warnings:
+        return
+    shown = " ".join(f"{each.path}: {each.sentence}" for each in warnings[:_SHOWN_IDS])
+    more = len(warnings) - _SHOWN_IDS
+    yield Observation.of(
+        Control.POLICY_WARNED,
+        PROJECT_SUBJECT,
+        title=f"The policy document has {_number(warnings, 'warning')}",
+        diagnosis=shown + (f" And {more} more." if more > 0 else ""),
+        action=f"{warnings[0].action} Validating the document lists every warning.",
+        warnings=[f"{each.code} {each.path}" for each in warnings][: 10 * _SHOWN_IDS],
     )
 
 
@@ -500,6 +557,28 @@ def undated_backup(facts: ProjectFacts) -> Iterator[Observation]:
         )
 
 
+def slot_ahead(facts: ProjectFacts) -> Iterator[Observation]:
+    """A marker names a slot that its backup's creation contradicts (rule C2)."""
+    ahead: dict[str, list[Entry]] = {}
+    for entry in facts.inventory.entries.values():
+        if entry.slot_ahead:
+            ahead.setdefault(entry.backup.index_name, []).append(entry)
+    for name, entries in ahead.items():
+        slots = [entry.marker.slot for entry in entries if entry.marker]
+        yield Observation.of(
+            Control.SLOT_AHEAD,
+            name,
+            title=f"{name}: {_number(entries, 'backup')} with a slot that is not believed",
+            diagnosis=f"By its marker, {_number(entries, 'backup')} of index {name} was made more "
+            f"than {span(CLOCK_SKEW)} before its slot, the latest for {max(slots):%Y-%m-%d %H:%M} "
+            "UTC. The creation time counts instead, and no slot is satisfied. Backup ids: "
+            f"{_some(_ids(entries))}.",
+            action="Find out who else creates backups with this deployment's marker. What is not "
+            "needed can be deleted by hand.",
+            backup_ids=_ids(entries),
+        )
+
+
 def hold_expired(facts: ProjectFacts) -> Iterator[Observation]:
     """A hold has run out without a word; what it protected is open to pruning (rule T2)."""
     names = {entry.backup.index_name for entry in facts.inventory.entries.values()}
@@ -532,6 +611,8 @@ type OfIndex = Callable[[IndexFacts, datetime], Iterator[Observation]]
 ASSIGNMENT_CONTROLS: dict[Control, OfIndex] = {
     Control.NO_POLICY: no_policy,
     Control.OPTED_OUT: opted_out,
+    Control.PAUSED: paused,
+    Control.UNREADABLE_PAUSE: unreadable_pause,
     Control.UNKNOWN_POLICY_TAG: unknown_policy_tag,
     Control.UNSUPPORTED_INDEX: unsupported_index,
     Control.INDEX_UNKNOWN: index_unknown,
@@ -551,12 +632,14 @@ NATIVE_CONTROLS: dict[Control, OfIndex] = {
     Control.NATIVE_DRIFT: native_drift,
 }
 PROJECT_CONTROLS: dict[Control, Callable[[ProjectFacts], Iterator[Observation]]] = {
+    Control.POLICY_WARNED: policy_warned,
     Control.QUOTA_NEAR: quota_near,
     Control.ORPHAN: orphan,
     Control.DELETION_STUCK: deletion_stuck,
     Control.OTHER_OWNER: other_owner,
     Control.CONTRADICTORY_LISTING: contradictory_listing,
     Control.UNDATED_BACKUP: undated_backup,
+    Control.SLOT_AHEAD: slot_ahead,
     Control.HOLD_EXPIRED: hold_expired,
     Control.LEDGER_UNREADABLE: ledger_unreadable,
 }

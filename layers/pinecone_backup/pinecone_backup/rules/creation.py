@@ -1,4 +1,4 @@
-"""Whether an index needs a backup now, and whether it may have one (rules C1 to C5, I1, G5).
+"""Whether an index needs a backup now, and whether it may have one (rules C1 to C6, I1, G5).
 
 Creation is level-triggered: each tick asks, for each index, whether its latest slot is satisfied,
 and if not, whether this is the moment to try. ``due`` answers from what is listed; where the slot
@@ -18,13 +18,14 @@ from pinecone_backup.model import words
 from pinecone_backup.records import ClaimState
 from pinecone_backup.rules.claims import MOST_ATTEMPTS, failed, posted
 from pinecone_backup.rules.findings import Control, Evidence, Observation
-from pinecone_backup.rules.inventory import CLOCK_SKEW, Origin, Worth
+from pinecone_backup.rules.inventory import CLOCK_SKEW, Origin, Worth, newest_first
 from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.pauses import last_pause_end, pause_of
 from pinecone_backup.rules.policy import AssignedBy
 from pinecone_backup.rules.slots import jitter, latest_slot, next_slot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from pinecone_backup.model import Index, RunTime
     from pinecone_backup.records import Claim, IndexRecord
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 NEW_INDEX_WAIT = timedelta(minutes=30)
 """A first backup sooner than this would miss the newest vectors (rule C5)."""
-GONE_AFTER = timedelta(days=1)
+DELETED_AFTER = timedelta(days=1)
 """An index that is not listed for this long is taken to be deleted."""
 
 _RUNNING = (Worth.UNDER_WAY, Worth.UNKNOWN)
@@ -47,19 +48,22 @@ class Kind(StrEnum):
     OPEN = "open"
     """The slot is not satisfied; the claim on it says what to do."""
     MISSING = "missing"
-    """A backup that was created is not listed: look for it before anything else (rule N2)."""
+    """A backup that was created is not listed: it is described before anything else (rule N2)."""
     SATISFIED = "satisfied"
     NOT_DUE = "not_due_yet"
-    """Satisfied so far; a newer slot waits for the index's spread (rule C1)."""
+    """Satisfied so far; a newer slot waits for the index's jitter (rule C1)."""
     UNDER_WAY = "under_way"
     WAITS = "waits"
     REFUSED = "refused"
     GIVEN_UP = "given_up"
     NO_QUOTA = "no_quota_left"
     TOO_NEW = "too_new"
+    PAUSED = "paused"
+    """Or the pause has just ended, and the index waits for its turn (rule C6)."""
     NOT_READY = "index_not_ready"
     UNCLEAR = "unclear"
-    """Pinecone could not be asked about the index: the next tick asks again."""
+    """Pinecone could not be asked about the index, or an unexpected error arose: the next tick
+    tries again."""
     NATIVE = "native_schedule"
     UNSUPPORTED = "unsupported"
     NO_POLICY = "no_policy"
@@ -87,7 +91,7 @@ class View:
         entries: The backups of its active incarnation, newest first (rule I1).
         elsewhere: Backups of the same name that belong to other incarnations: they satisfy
             nothing.
-        certain: Whether Pinecone told the active incarnation, or it is but believed.
+        certain: Whether Pinecone named the active incarnation, or it is only believed.
     """
 
     project: str
@@ -104,8 +108,8 @@ class View:
         return self.index.name
 
     @property
-    def spread_key(self) -> str:
-        """What its spread goes by."""
+    def jitter_key(self) -> str:
+        """What its jitter goes by."""
         return f"{self.project}/{self.name}"
 
     @property
@@ -144,36 +148,31 @@ class Decision:
         return self.kind in (Kind.CREATE, Kind.MISSING)
 
 
-def views_of(
+def view_by_listing(
     project: str,
-    indexes: Iterable[Index],
+    index: Index,
+    assigned: Assigned,
+    record: IndexRecord,
+    entries: Collection[Entry],
     *,
-    assigned: Mapping[str, Assigned],
-    records: Mapping[str, IndexRecord],
     inventory: Inventory,
-) -> list[View]:
-    """What the project's listing tells of each index, before its incarnation is asked for.
+) -> View:
+    """What the project's listing shows of an index, before its incarnation is asked for.
 
     The active incarnation is believed to be the only one of the name that is neither deleted
     nor known to be an earlier one. With none, or with several, no backup counts: the slot is
     then open, and the question is put to Pinecone (rule I1).
+
+    Args:
+        project: The project's name.
+        index: The index as listed.
+        assigned: Its policy.
+        record: The ledger's record of it.
+        entries: The backups of its name, in any order.
+        inventory: All backups of the project.
     """
-    by_name: dict[str, list[Entry]] = {}
-    for incarnation in inventory.incarnations.values():
-        for entry in incarnation.entries:
-            by_name.setdefault(entry.backup.index_name, []).append(entry)
-    return [
-        view_of(
-            project,
-            index,
-            assigned[index.name],
-            records[index.name],
-            by_name.get(index.name, ()),
-            active=_believed(by_name.get(index.name, ()), records[index.name], inventory),
-            certain=False,
-        )
-        for index in indexes
-    ]
+    active = _believed(entries, record, inventory)
+    return view_of(project, index, assigned, record, entries, active=active, certain=False)
 
 
 def view_of(
@@ -186,15 +185,18 @@ def view_of(
     active: str | None,
     certain: bool = True,
 ) -> View:
-    """What is known of one index whose active incarnation is ``active`` (None: no backup)."""
+    """What is known of one index whose active incarnation is ``active`` (None: no backup).
+
+    ``entries`` may stand in any order.
+    """
     mine: list[Entry] = []
     elsewhere: list[Entry] = []
-    for entry in entries:
+    for entry in sorted(entries, key=newest_first):
         (mine if entry.backup.index_id == active else elsewhere).append(entry)
     return View(project, index, assigned, record, mine, elsewhere, certain)
 
 
-def _believed(entries: Sequence[Entry], record: IndexRecord, inventory: Inventory) -> str | None:
+def _believed(entries: Collection[Entry], record: IndexRecord, inventory: Inventory) -> str | None:
     live = {
         entry.backup.index_id
         for entry in entries
@@ -204,24 +206,25 @@ def _believed(entries: Sequence[Entry], record: IndexRecord, inventory: Inventor
 
 
 def due(view: View, time: RunTime) -> Decision:
-    """Whether the index's latest slot is open, by what is listed (rules C1, C2 and C5)."""
+    """Whether the index's latest slot is open, by what is listed (rules C1, C2, C5 and C6)."""
     policy = view.assigned.policy
     if policy is None:
         kind, reason = _WITHOUT_POLICY[view.assigned.by]
         return Decision(view.name, kind, reason)
-    unfit = _unfit(view, policy)
+    unfit = _unfit(view, policy) or _paused(view, policy, time.actual)
     if unfit or policy.cron is None:
         return unfit or Decision(
             view.name, Kind.NATIVE, "its policy relies on a native schedule", policy
         )
-    slot = latest_slot(policy.cron, policy.zone, view.spread_key, time.scheduled_at)
+    slot = latest_slot(policy.cron, policy.zone, view.jitter_key, time.scheduled_at)
     if slot is None:
         return Decision(view.name, Kind.NOT_DUE, "its cron has not come to pass yet", policy)
     return (
         _satisfied(view, policy, slot, time)
         or _running(view, policy, slot, time.actual)
         or _too_new(view, policy, slot, time.actual)
-        or Decision(view.name, Kind.OPEN, f"slot {_told(slot)} is not satisfied", policy, slot)
+        or _catching_up(view, policy, slot, time.actual)
+        or Decision(view.name, Kind.OPEN, f"slot {_utc(slot)} is not satisfied", policy, slot)
     )
 
 
@@ -237,6 +240,26 @@ def _unfit(view: View, policy: Policy) -> Decision | None:
     return Decision(view.name, Kind.UNSUPPORTED, reason, policy)
 
 
+def _paused(view: View, policy: Policy, now: datetime) -> Decision | None:
+    """Rule C6. A pause that cannot be read keeps nothing from being created."""
+    pause = pause_of(view.assigned, view.index, now)
+    if pause is None or pause.until is None:
+        return None
+    return Decision(view.name, Kind.PAUSED, pause.reason, policy, until=pause.until)
+
+
+def _catching_up(view: View, policy: Policy, slot: datetime, now: datetime) -> Decision | None:
+    """Rule C6: what became due during a pause starts after it as a slot would, spread."""
+    ended = last_pause_end(view.assigned, view.index, now)
+    if ended is None:
+        return None
+    until = ended + jitter(view.jitter_key, policy.cron or "")
+    if now >= until:
+        return None
+    reason = f"its pause ended at {_utc(ended)}; slot {_utc(slot)} starts at {_utc(until)}"
+    return Decision(view.name, Kind.PAUSED, reason, policy, slot, until=until)
+
+
 def _satisfied(view: View, policy: Policy, slot: datetime, time: RunTime) -> Decision | None:
     """Rule C2: one of ours for this slot or a later one that is Ready, suspect or not."""
     by = next((entry for entry in _for_slot(view, policy, slot) if entry.worth.ready), None)
@@ -244,12 +267,12 @@ def _satisfied(view: View, policy: Policy, slot: datetime, time: RunTime) -> Dec
         return None
     backup_id = by.backup.backup_id
     kind, until = Kind.SATISFIED, None
-    reason = f"backup {backup_id} satisfies slot {_told(slot)}"
+    reason = f"backup {backup_id} satisfies slot {_utc(slot)}"
     cron = policy.cron or ""
-    newer = next_slot(cron, policy.zone, view.spread_key, time.scheduled_at)
+    newer = next_slot(cron, policy.zone, view.jitter_key, time.scheduled_at)
     if newer is not None and newer <= time.scheduled_at:
-        kind, until = Kind.NOT_DUE, newer + jitter(view.spread_key, cron)
-        reason += f"; slot {_told(newer)} starts at {_told(until)}"
+        kind, until = Kind.NOT_DUE, newer + jitter(view.jitter_key, cron)
+        reason += f"; slot {_utc(newer)} starts at {_utc(until)}"
     return Decision(view.name, kind, reason, policy, slot, until=until, backup_id=backup_id)
 
 
@@ -270,7 +293,7 @@ def _too_new(view: View, policy: Policy, slot: datetime, now: datetime) -> Decis
     until = seen + NEW_INDEX_WAIT
     if now >= until:
         return None
-    reason = f"it was first seen at {_told(seen)}; its first backup waits until {_told(until)}"
+    reason = f"it was first seen at {_utc(seen)}; its first backup waits until {_utc(until)}"
     return Decision(view.name, Kind.TOO_NEW, reason, policy, slot, until=until)
 
 
@@ -279,11 +302,15 @@ def _ours(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _for_slot(view: View, policy: Policy, slot: datetime) -> list[Entry]:
-    """The backups that may satisfy a slot: ours, and native ones where the policy says so (G5)."""
+    """The backups that may satisfy a slot (rules C2 and G5).
+
+    Those that a policy of ours made for it or a later one, and native ones where the policy says
+    so.
+    """
     return [
         entry
         for entry in view.entries
-        if (entry.origin is Origin.OURS and entry.marker is not None and entry.marker.slot >= slot)
+        if (entry.slot is not None and entry.slot >= slot)
         or (
             policy.native_satisfies
             and entry.origin is Origin.NATIVE
@@ -318,7 +345,7 @@ def attempt(view: View, open_slot: Decision, claim: Claim | None, time: RunTime)
     if slot is None or policy is None:
         raise ValueError(f"index {view.name} has no open slot")
     made = max(
-        (e.marker.attempt for e in _ours(view.entries) if e.marker and e.marker.slot == slot),
+        (e.marker.attempt for e in view.entries if e.marker and e.slot == slot),
         default=0,
     )
     if claim is None:
@@ -347,7 +374,7 @@ def _obstacle(claim: Claim) -> tuple[Kind, datetime | None, str]:
 
 
 def settled(claim: Claim, view: View, policy: Policy, now: datetime) -> Claim:
-    """The claim as it stands now that the listing has told what became of its backup (C3)."""
+    """The claim as it stands now that the listing shows what became of its backup (C3)."""
     if claim.state not in (ClaimState.CLAIMED, ClaimState.AMBIGUOUS, ClaimState.POSTED):
         return claim
     entry = _entry_of(claim, view.entries)
@@ -373,7 +400,7 @@ def _unlisted(claim: Claim, view: View, now: datetime) -> Claim:
         other = failed(replace(claim, backup_id=None), reason, now)
         return replace(other, next_attempt_at=other.next_attempt_at and now)
     if claim.state is ClaimState.CLAIMED and now >= claim.lease_until:
-        return failed(claim, f"run {claim.run_id} ended without telling", claim.lease_until)
+        return failed(claim, f"run {claim.run_id} ended without a result", claim.lease_until)
     return claim
 
 
@@ -415,10 +442,10 @@ def _next(current: Decision, number: int) -> Decision:
 
 
 def _gave_up(claim: Claim) -> str:
-    return f"all {claim.attempt} attempts for slot {_told(claim.slot)} failed, last: {claim.error}"
+    return f"all {claim.attempt} attempts for slot {_utc(claim.slot)} failed, last: {claim.error}"
 
 
-def _told(time: datetime) -> str:
+def _utc(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
@@ -441,8 +468,8 @@ def in_order(candidates: Iterable[tuple[View, Decision]]) -> list[tuple[View, De
 
 
 def no_quota(decision: Decision, quota: int) -> Decision:
-    """The decision about an index for which the quota has no room (rule C4)."""
-    reason = f"slot {_told(decision.slot or _NEVER)} waits: all {quota} backups are used"
+    """The decision about an index for which no quota remains (rule C4)."""
+    reason = f"slot {_utc(decision.slot or _NEVER)} waits: all {quota} backups are used"
     return replace(decision, kind=Kind.NO_QUOTA, reason=reason)
 
 
@@ -462,24 +489,32 @@ def marker_of(decision: Decision, *, owner: str, run_id: str) -> Marker:
 
 def observed(decisions: Iterable[Decision]) -> list[Observation]:
     """What the decisions say is wrong (rules C3 and C4)."""
-    tell = {Kind.GIVEN_UP: _failing, Kind.REFUSED: _refusal, Kind.NO_QUOTA: _short_of_quota}
-    return [tell[decision.kind](decision) for decision in decisions if decision.kind in tell]
+    observation_of = {
+        Kind.GIVEN_UP: _failing,
+        Kind.REFUSED: _refusal,
+        Kind.NO_QUOTA: _short_of_quota,
+    }
+    return [
+        observation_of[decision.kind](decision)
+        for decision in decisions
+        if decision.kind in observation_of
+    ]
 
 
-def looked_at(
+def evidence_of(
     decisions: Collection[Decision], records: Iterable[IndexRecord], now: datetime
 ) -> Evidence:
     """Where the decisions are complete evidence that nothing is wrong any more (rule U1).
 
-    That creating fails is over when the slot is satisfied; that Pinecone refuses, or that the
-    quota has no room, is over when a backup is under way. Nothing is wrong with an index that
+    That creating fails is over when the slot is satisfied; that Pinecone refuses, or that no
+    quota remains, is over when a backup is under way. Nothing is wrong with an index that
     we do not back up, nor with one that has not been listed for a day.
     """
     names = {decision.index for decision in decisions}
     deleted = {
         record.name
         for record in records
-        if record.name not in names and now - record.last_seen_at > GONE_AFTER
+        if record.name not in names and now - record.last_seen_at > DELETED_AFTER
     }
     well = {decision.index for decision in decisions if decision.kind in _WELL | _NOT_OURS}
     accepted = {decision.index for decision in decisions if decision.kind is Kind.UNDER_WAY}
@@ -514,7 +549,7 @@ def _short_of_quota(decision: Decision) -> Observation:
     return _wrong(
         Control.QUOTA_REACHED,
         decision,
-        "the quota has no room for its backup",
+        "no quota remains for its backup",
         "Indexes of higher priority, and those whose newest good backup is older, go first",
         "Shorten a retention, prune, delete orphans, or have Pinecone raise the quota and write "
         "it into the policy document.",

@@ -42,6 +42,12 @@ class Control(StrEnum):
 
     NO_POLICY = "no-policy", Severity.WARNING, "No policy is assigned: the index is not backed up"
     OPTED_OUT = "opted-out", Severity.INFO, "The index is opted out of backups on purpose"
+    PAUSED = "paused", Severity.INFO, "Backups of the index are paused on purpose, until a day"
+    UNREADABLE_PAUSE = (
+        "unreadable-pause",
+        Severity.ERROR,
+        "The index's backup-paused-until tag names no day",
+    )
     UNKNOWN_POLICY_TAG = (
         "unknown-policy-tag",
         Severity.ERROR,
@@ -102,6 +108,11 @@ class Control(StrEnum):
         Severity.WARNING,
         "A backup has no usable creation time: it is kept and counts for nothing",
     )
+    SLOT_AHEAD = (
+        "slot-ahead",
+        Severity.WARNING,
+        "A backup's marker names a slot that is later than its creation: the slot is not believed",
+    )
 
     # The subject is a backup id.
     CONTRADICTORY_LISTING = (
@@ -145,6 +156,11 @@ class Control(StrEnum):
         "The project is not in the policy document any more, and the ledger knows it",
     )
     POLICY_MISSING = "policy-missing", Severity.CRITICAL, "No policy document has been stored"
+    POLICY_WARNED = (
+        "policy-warned",
+        Severity.INFO,
+        "The policy document says something that is probably not meant",
+    )
     POLICY_INVALID = "policy-invalid", Severity.CRITICAL, "The policy document does not validate"
     PRUNE_STOPPED = (
         "prune-stopped",
@@ -152,8 +168,8 @@ class Control(StrEnum):
         "A prune stopped before its first deletion because something was in doubt",
     )
     # The subject is the kind of run; with an index behind it, as in ``create/docs``.
-    RUN_FAILED = (
-        "run-failed",
+    RUN_BROKEN = (
+        "run-broken",
         Severity.CRITICAL,
         "A run, or its work on one index, broke off for a reason that it does not know",
     )

@@ -1,7 +1,8 @@
 """When the quota will be reached, if the policies go on as they are.
 
 The forecast plays the policies forward, week by week: every slot becomes a good backup, and what
-the retention and the floor do not keep goes. Whatever no policy governs stays as it is.
+the retention and the floor do not keep goes. Whatever no policy governs stays as it is. Where the
+quota is reached it ends: nothing more can be created then.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Forecast:
     """How many backups the project will hold.
 
     Attributes:
-        points: ``(time, backups)``: now, and the end of each week of the horizon.
+        points: ``(time, backups)``: now, and the end of each week, up to the one in which the
+            quota is reached or the horizon ends.
         reached_at: About when the quota is reached; None when that is not within the horizon.
         pruning: Whether it assumes that backups are pruned.
     """
@@ -61,7 +63,7 @@ class Forecast:
 
     @property
     def steady(self) -> int:
-        """How many backups there are at the end of the horizon."""
+        """How many backups there are at the end."""
         return self.points[-1][1]
 
     def explained(self) -> str:
@@ -106,6 +108,8 @@ def forecast(
             for tenant, times in zip(tenants, held, strict=True)
         ]
         points.append((end, others + sum(map(len, held))))
+        if points[-1][1] >= quota:
+            break
     return Forecast(points, _reached(points, quota), pruning)
 
 

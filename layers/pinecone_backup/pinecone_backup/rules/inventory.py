@@ -1,8 +1,8 @@
 """What a project holds: every listed backup once, by incarnation, with its origin and worth.
 
 ``take_inventory`` is where rows of a listing become knowledge: duplicates are merged (rule I4),
-each backup is told ours, another deployment's, native or foreign (I2, G5), and what it counts
-for is decided (G1 to G4, T2). Everything is grouped by incarnation, the index's id; names
+each backup is found to be ours, another deployment's, native or foreign (I2, G5), and what it
+counts for is decided (G1 to G4, T2). Everything is grouped by incarnation, the index's id; names
 decide nothing (I1).
 """
 
@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import Status
-from pinecone_backup.records import BackupRecord, Verdict
+from pinecone_backup.records import BackupRecord, DeletionState, Verdict
 from pinecone_backup.rules.marker import Marker, ours
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pinecone_backup.records import ScheduleRecord
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""A backup dated further ahead of the clock than this counts for nothing (rule T2)."""
+"""A backup dated further ahead of the clock than this counts for nothing (rule T2); a slot further
+ahead of its backup's creation is not believed (rule C2)."""
 SAME_MOMENT = timedelta(seconds=1)
 """Two rows of one backup may differ in ``created_at`` by this much (rule I4)."""
 
@@ -79,7 +80,8 @@ class Entry:
 
     Attributes:
         backup: As listed; merged values are the less advanced ones (rule I4).
-        at: Its age's origin, UTC: ``created_at``, for a native one the time of its run (G5).
+        at: What its age counts from, UTC: ``created_at``, for a native one the time of its run
+            (G5). Restore points, the floor and age limits go by it.
         marker: What its description says when it is ours or another deployment's.
         schedule: The native schedule's name, for a native one.
         record: What the ledger knows of it.
@@ -92,6 +94,53 @@ class Entry:
     marker: Marker | None = None
     schedule: str = ""
     record: BackupRecord | None = None
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether a policy of this deployment made it."""
+        return (
+            self.origin is Origin.OURS
+            and self.marker is not None
+            and self.marker.policy is not None
+        )
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether somebody asked this deployment for it: no policy prunes it (rule I2)."""
+        return self.origin is Origin.OURS and not self.by_policy
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """From when on a backup on demand may go, UTC; None: never, or not on demand (rule D8)."""
+        return self.marker.expires_at if self.marker and self.on_demand else None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether a backup on demand may go at ``now``, the actual time (rules T2 and D8)."""
+        return self.expires_at is not None and now >= self.expires_at
+
+    @property
+    def slot_ahead(self) -> bool:
+        """Whether its marker names a slot that its creation contradicts: not believed (C2)."""
+        return (
+            self.by_policy
+            and self.marker is not None
+            and self.at is not None
+            and self.marker.slot - self.at > CLOCK_SKEW
+        )
+
+    @property
+    def slot(self) -> datetime | None:
+        """The policy's slot that it was made for, UTC; None where there is none to believe (C2)."""
+        return self.marker.slot if self.marker and self.by_policy and not self.slot_ahead else None
+
+    @property
+    def retention_at(self) -> datetime | None:
+        """The time that periods and windows of a retention go by, UTC (rule K2).
+
+        Its slot, where it has one; else ``at``. None when it has no creation time: then it is
+        no candidate either.
+        """
+        return (self.slot or self.at) if self.at else None
 
     @property
     def good_and_ours(self) -> bool:
@@ -229,21 +278,32 @@ def native_marks(
 
 
 def missing(inventory: Inventory, records: Mapping[str, BackupRecord]) -> Sequence[BackupRecord]:
-    """Backups that the ledger knows and the listing misses, those confirmed gone left out (N2).
+    """Backups that the ledger knows and the listing misses (rule N2).
 
-    Each is to be described before it is called gone.
+    Each is to be described before it counts as deleted.
     """
     return [
         record
         for backup_id, record in sorted(records.items())
         if backup_id not in inventory.entries
-        and (record.deletion is None or record.deletion.confirmed_at is None)
+        and (record.deletion is None or record.deletion.state is not DeletionState.DELETED)
     ]
 
 
 def newest_first(entry: Entry) -> tuple[float, str]:
-    """Sorts newest first by ``at``, ties by ascending id, undated ones last (rule K2)."""
+    """Sorts newest first by ``at``, ties by ascending id, undated ones last."""
     return (-entry.at.timestamp() if entry.at else float("inf"), entry.backup.backup_id)
+
+
+def oldest_first(entry: Entry) -> tuple[float, str]:
+    """Sorts oldest first by ``at``, ties by ascending id, undated ones last."""
+    return (entry.at.timestamp() if entry.at else float("inf"), entry.backup.backup_id)
+
+
+def retention_order(entry: Entry) -> tuple[float, str]:
+    """Sorts newest first by ``retention_at``, ties by ascending id, undated ones last (rule K2)."""
+    at = entry.retention_at
+    return (-at.timestamp() if at else float("inf"), entry.backup.backup_id)
 
 
 def _merged(rows: Sequence[Backup]) -> tuple[Backup, Contradiction | None]:

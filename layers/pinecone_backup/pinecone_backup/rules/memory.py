@@ -24,7 +24,7 @@ def mark_seen(
 def set_incarnation(
     record: IndexRecord, active_id: str | None, *, listed_ids: Container[str], now: datetime
 ) -> IndexRecord:
-    """The memory of an index, now that Pinecone told its incarnation.
+    """The memory of an index, now that Pinecone has named its incarnation.
 
     A new incarnation is first seen now: C5 and the audit count from then.
 
@@ -32,7 +32,7 @@ def set_incarnation(
         record: What ``mark_seen`` gave.
         active_id: The id that its backups name; None when it has no backup. No backup means a
             new incarnation only when those of the known one are still listed elsewhere:
-            otherwise they may just be gone.
+            otherwise they may just have been deleted.
         listed_ids: The index ids of all backups that the project lists.
         now: The actual time, UTC.
     """

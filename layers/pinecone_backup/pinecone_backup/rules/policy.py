@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache
@@ -32,7 +33,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.duration import Duration
@@ -43,21 +44,75 @@ POLICY_TAG = "backup-policy"
 OPT_OUT = "none"
 """The tag's value that opts an index out; the audit says so."""
 
-_ELAPSED = re.compile(r"(?:([0-9]{1,5})d)?(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?")
+CENTURY = timedelta(days=36_525)
+"""The longest time that a document may name; beyond it lie the ends of the calendar."""
+MOST = 10_000
+"""The most that may be counted of anything: twenty times the quota of a Standard project."""
+MOST_PARTS = 1_000
+"""The most projects, policies or assignments that one document may have."""
+
+_NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
+_KEY_PLACE = r"^[A-Za-z0-9/_+=.@-]{0,200}$"
+_GLOB = r"^[ -~]{0,200}$"
+_TAG = r"^[A-Za-z0-9_-]{1,80}$"
+_PATTERNS = {
+    _NAME: "must be 1 to 40 lower-case letters, digits and hyphens, the first and the last of "
+    "them no hyphen",
+    _KEY_PLACE: "must be at most 200 letters, digits and /_+=.@-",
+    _GLOB: "must be at most 200 printable ASCII characters",
+    _TAG: "must be 1 to 80 letters, digits, hyphens and underscores",
+}
+"""What the patterns of texts ask for, in words."""
+
+_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
+_ELAPSED = re.compile(r"(?:([0-9]{1,8})d)?(?:([0-9]{1,8})h)?(?:([0-9]{1,8})m)?")
 
 
 def _calendar_duration(value: object) -> object:
-    return Duration.parse(value) if isinstance(value, str) else value
+    return value if isinstance(value, Duration) else Duration.parse(str(value))
+
+
+def _a_century_at_most(value: Duration) -> Duration:
+    days = (value.years + value.months / 12) * 365.25 + value.days + value.hours / 24
+    if days > CENTURY.days:
+        raise ValueError(f"{str(value)!r} is more than a century")
+    return value
 
 
 def _elapsed(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, timedelta):
         return value
-    match = _ELAPSED.fullmatch(value)
+    match = _ELAPSED.fullmatch(value) if isinstance(value, str) else None
     days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     if not (days or hours or minutes):
         raise ValueError(f"{value!r} is not a time span like 26h, 7d or 1d12h30m")
     return timedelta(days=days, hours=hours, minutes=minutes)
+
+
+def _a_minute_to_a_century(value: timedelta) -> timedelta:
+    if not timedelta(minutes=1) <= value <= CENTURY:
+        raise ValueError(f"{_elapsed_text(value)!r} is not between a minute and a century")
+    return value
+
+
+def read_day(text: str) -> date:
+    """Read a day like 2026-12-01.
+
+    Raises:
+        ValueError: It is not such a day, or in another century.
+    """
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is not a day of this century like 2026-12-01")
+
+
+def _day(value: object) -> object:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    return read_day(str(value))
 
 
 def _elapsed_text(value: timedelta) -> str:
@@ -81,30 +136,46 @@ def _time_zone(name: str) -> str:
 CalendarDuration = Annotated[
     Duration,
     BeforeValidator(_calendar_duration),
+    AfterValidator(_a_century_at_most),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,9}[ymdh])+$"}),
 ]
-"""Calendar duration: ``1y2m3d4h`` (``m`` is months)."""
+"""Calendar duration: ``1y2m3d4h`` (``m`` is months), a century at most."""
 
 Elapsed = Annotated[
     timedelta,
     BeforeValidator(_elapsed),
+    AfterValidator(_a_minute_to_a_century),
     PlainSerializer(_elapsed_text, return_type=str),
     WithJsonSchema(
         {
             "type": "string",
             "minLength": 2,
-            "pattern": "^([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?$",
+            "pattern": "^([0-9]{1,8}d)?([0-9]{1,8}h)?([0-9]{1,8}m)?$",
         }
     ),
 ]
-"""Elapsed time: ``1d12h30m`` (``m`` is minutes)."""
+"""Elapsed time: ``1d12h30m`` (``m`` is minutes), a century at most."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DAY.pattern}$"}),
+]
+"""A day of the calendar: ``2026-12-01``. It begins at midnight in the policy's zone."""
+
+Name = Annotated[str, Field(pattern=_NAME)]
+Glob = Annotated[str, Field(pattern=_GLOB)]
+TagKey = Annotated[str, Field(pattern=_TAG)]
 Cron = Annotated[str, AfterValidator(checked_cron)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
-KeepCount = Annotated[int, Field(ge=-1)]
+KeepCount = Annotated[int, Field(ge=-1, le=MOST)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
 Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+type Problem = tuple[tuple[int | str, ...], str]
+"""Where in the object, and what is wrong there."""
 
 
 class _Part(BaseModel):
@@ -115,24 +186,67 @@ class _Part(BaseModel):
     )
 
     @classmethod
-    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
         """What is wrong between the fields as they were given, whether each is valid or not."""
         del given
         return ()
+
+    @classmethod
+    def unknown_key(cls, key: str) -> str:
+        """What is said of a key that this object does not have."""
+        return f"is not known here{_or_meant(key, cls.model_fields)}"
 
     @model_validator(mode="wrap")
     @classmethod
     def _all_errors_at_once(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         problems = cls.contradictions(given) if isinstance(given, Mapping) else ()
-        lines = [_line((), problem) for problem in problems]
+        lines = [_line(path, problem) for path, problem in problems]
         try:
             part = handler(given)
         except ValidationError as error:
-            lines = [*(_line(item["loc"], item["msg"]) for item in error.errors()), *lines]
+            lines = [*(_line(item["loc"], cls._in_words(item)) for item in error.errors()), *lines]
         else:
             if not lines:
                 return part
         raise ValidationError.from_exception_data(cls.__name__, lines)
+
+    @classmethod
+    def _in_words(cls, item: ErrorDetails) -> str:
+        path = item["loc"]
+        if item["type"] == "extra_forbidden" and len(path) == 1:
+            return cls.unknown_key(str(path[0]))
+        said = _SAID.get(item["type"])
+        return said(item.get("ctx", {})) if said else item["msg"]
+
+
+_SAID: dict[str, Callable[[dict[str, Any]], str]] = {
+    "missing": lambda _: "is missing",
+    "int_type": lambda _: "must be a whole number",
+    "bool_type": lambda _: "must be true or false",
+    "string_type": lambda _: "must be a text",
+    "string_pattern_mismatch": lambda given: _PATTERNS[given["pattern"]],
+    "string_unicode": lambda _: "must be Unicode text",
+    "list_type": lambda _: "must be a list",
+    "dict_type": lambda _: "must be an object",
+    "model_type": lambda _: "must be an object",
+    "enum": lambda given: f"must be {given['expected']}",
+    "literal_error": lambda given: f"must be {given['expected']}",
+    "greater_than_equal": lambda given: f"must be at least {given['ge']:,}",
+    "less_than_equal": lambda given: f"must be at most {_most(given['le'])}",
+    "too_short": lambda given: f"must have at least {given['min_length']:,} entry",
+    "too_long": lambda given: f"must have at most {given['max_length']:,} entries",
+}
+"""What pydantic finds, in the words of somebody who writes a document."""
+
+
+def _most(most: int) -> str:
+    return f"{most:,} days, which is a century" if most == CENTURY.days else f"{most:,}"
+
+
+def _or_meant(given: str, known: Iterable[str]) -> str:
+    """What was probably meant, for the end of a sentence; empty when nothing is near."""
+    near = get_close_matches(given[:100], sorted(known), n=1)
+    return f": did you mean {near[0]!r}?" if near else ""
 
 
 def _line(path: tuple[int | str, ...], problem: str) -> InitErrorDetails:
@@ -145,9 +259,9 @@ class Project(_Part):
     """One Pinecone project, that is, one API key."""
 
     name: Name
-    secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{0,200}$")] = ""
+    secret: Annotated[str, Field(pattern=_KEY_PLACE)] = ""
     """The secret below ``<stack>/projects/``; by default the project's name."""
-    quota: Annotated[int, Field(ge=1)] = 500
+    quota: Count = 500
     """Backups the project may hold: 500 on Standard, 1,000 on Enterprise."""
 
     @property
@@ -156,7 +270,30 @@ class Project(_Part):
         return self.secret or self.name
 
 
-class KeepRetention(_Part):
+_TWO_FORMS = (
+    "a retention has one of two forms: keep rules (keep_last, keep_daily, keep_within ...), or "
+    "expire_after_days with min_count and max_count"
+)
+
+
+class _Retention(_Part):
+    """What the two forms have in common: each knows the keys of the other."""
+
+    @classmethod
+    def unknown_key(cls, key: str) -> str:
+        """A key of the other form is no typing error but a misunderstanding."""
+        if key in _RETENTION_KEYS:
+            return f"does not go with the rest: {_TWO_FORMS}"
+        return f"is not known here{_or_meant(key, _RETENTION_KEYS) or f': {_TWO_FORMS}'}"
+
+    @classmethod
+    def _in_words(cls, item: ErrorDetails) -> str:
+        if item["type"] == "model_type":
+            return f"must be an object: {_TWO_FORMS}"
+        return super()._in_words(item)
+
+
+class KeepRetention(_Retention):
     """restic's ``forget`` rules, ORed and overlapping (rules K1 to K6)."""
 
     keep_last: KeepCount = 0
@@ -173,27 +310,27 @@ class KeepRetention(_Part):
     keep_within_yearly: CalendarDuration | None = None
 
     @classmethod
-    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
         """A retention must keep something (rule K6)."""
         if not any(given.values()):
-            yield "a retention that keeps nothing is invalid: give at least one rule"
+            yield (), "a retention that keeps nothing is invalid: give at least one rule"
 
 
-class ExpiryRetention(_Part):
+class ExpiryRetention(_Retention):
     """Age and count limits (rule K7)."""
 
-    expire_after_days: Annotated[int, Field(ge=1)] | None = None
-    min_count: Annotated[int, Field(ge=1)] = 1
-    max_count: Annotated[int, Field(ge=1)] | None = None
+    expire_after_days: Annotated[int, Field(ge=1, le=CENTURY.days)] | None = None
+    min_count: Count = 1
+    max_count: Count | None = None
 
     @classmethod
-    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
         """It must limit something, and its limits must agree."""
         least, most = given.get("min_count"), given.get("max_count")
         if given.get("expire_after_days") is None and most is None:
-            yield "give keep rules, or expire_after_days, or max_count"
+            yield (), f"limits nothing: {_TWO_FORMS}"
         if isinstance(least, int) and isinstance(most, int) and least > most:
-            yield "min_count must not be above max_count"
+            yield (), "min_count must not be above max_count"
 
 
 def _retention_form(given: object) -> str:
@@ -201,9 +338,11 @@ def _retention_form(given: object) -> str:
     if isinstance(given, ExpiryRetention):
         return _EXPIRY
     keys = given if isinstance(given, Mapping) else ["keep_last"]
-    return _KEEP if any(str(key).startswith("keep_") for key in keys) else _EXPIRY
+    meant = (get_close_matches(str(key)[:100], _RETENTION_KEYS, n=1) or [str(key)] for key in keys)
+    return _KEEP if any(key[0].startswith("keep_") for key in meant) else _EXPIRY
 
 
+_RETENTION_KEYS = sorted({*KeepRetention.model_fields, *ExpiryRetention.model_fields})
 _KEEP, _EXPIRY = "retention:keep", "retention:expiry"
 
 Retention = Annotated[
@@ -238,11 +377,11 @@ class Policy(_Part):
     timezone: TimeZone = "UTC"
     """An IANA name; slots and retention buckets are cut in it."""
     retention: Retention
-    floor: Annotated[int, Field(ge=1)] = 2
+    floor: Count = 2
     """The least number of good backups that is kept, whatever the retention says."""
     max_age: Elapsed
     """The audit complains when the newest good backup is older than this."""
-    priority: int = 0
+    priority: Annotated[int, Field(ge=-MOST, le=MOST)] = 0
     """Higher goes first when the quota is short (rule C4)."""
     shrink_percent: Percent = 50
     """A backup with this much fewer records than the newest older good one is suspect (G1)."""
@@ -251,12 +390,14 @@ class Policy(_Part):
     """Failed backups may be deleted after this (rule G3)."""
     native_satisfies: bool = False
     """Whether a native schedule's backup satisfies a slot of ours (rule G5)."""
+    paused_until: Day | None = None
+    """Until this day begins, nothing is created and nothing is deleted (rule C6)."""
 
     @classmethod
-    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
         """A policy has one way to get its backups."""
         if (given.get("cron") is None) == (given.get("native_schedule") is None):
-            yield "give exactly one of cron and native_schedule"
+            yield (), "give exactly one of cron and native_schedule"
 
     @property
     def zone(self) -> ZoneInfo:
@@ -270,10 +411,12 @@ class Assignment(_Part):
     policy: Name
     """A policy's name, or ``none`` to opt out."""
     project: Name | None = None
-    index: str | None = None
+    index: Glob | None = None
     """A glob over the index name, as in ``prod-*``."""
-    tags: dict[str, str] = {}
+    tags: Annotated[dict[TagKey, Glob], Field(max_length=20)] = {}
     """Index tags that must all be present; values are globs."""
+    paused_until: Day | None = None
+    """The same for the indexes that have their policy by this assignment (rule C6)."""
 
     def matches(self, project: str, index: str, tags: Mapping[str, str]) -> bool:
         """Whether this assignment speaks of the index."""
@@ -287,14 +430,14 @@ class Assignment(_Part):
 class Orphans(_Part):
     """What happens to backups whose index was deleted (rule D7)."""
 
-    after: Annotated[int, Field(ge=30)] | None = None
+    after: Annotated[int, Field(ge=30, le=CENTURY.days)] | None = None
     """Days after the index's deletion; None keeps orphans for ever."""
 
 
 class Limit(_Part):
     """The most that may be deleted: both figures bind (rule D2)."""
 
-    count: Annotated[int, Field(ge=1)]
+    count: Count
     percent: Annotated[int, Field(ge=1, le=100)]
 
 
@@ -311,30 +454,35 @@ class PolicyDocument(_Part):
     """The whole document."""
 
     version: Literal[1] = 1
-    projects: Annotated[list[Project], Field(min_length=1)]
-    policies: list[Policy] = []
-    assignments: list[Assignment] = []
+    projects: Annotated[list[Project], Field(min_length=1, max_length=MOST_PARTS)]
+    policies: Annotated[list[Policy], Field(max_length=MOST_PARTS)] = []
+    assignments: Annotated[list[Assignment], Field(max_length=MOST_PARTS)] = []
     """The first match wins; the index tag ``backup-policy`` wins over all of them."""
     orphans: Orphans = Orphans()
     limits: Limits = Limits()
 
     @classmethod
-    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[str]:
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
         """Names must be unique, and what refers to a name must find it."""
-        projects, policies = _named(given, "projects", "name"), _named(given, "policies", "name")
-        for what, names in (("project", projects), ("policy", policies)):
+        for field in ("projects", "policies"):
+            names = _named(given, field, "name")
             for name, times in Counter(name for _, name in names).items():
                 if times > 1:
-                    yield f"{what} name {name!r} is given {times} times"
-        known = {name for _, name in policies}
-        if OPT_OUT in known:
-            yield f"a policy cannot be named {OPT_OUT!r}: that name opts an index out"
-        for number, name in _named(given, "assignments", "policy"):
-            if name not in known | {OPT_OUT}:
-                yield f"assignments.{number}: there is no policy {name!r}"
-        for number, name in _named(given, "assignments", "project"):
-            if name not in {known for _, known in projects}:
-                yield f"assignments.{number}: there is no project {name!r}"
+                    last = max(number for number, each in names if each == name)
+                    yield (field, last, "name"), f"the name {name!r} is given {times} times"
+        for number, name in _named(given, "policies", "name"):
+            if name == OPT_OUT:
+                yield (
+                    ("policies", number, "name"),
+                    f"a policy cannot be named {OPT_OUT!r}: that name opts an index out",
+                )
+        for field, many in (("policy", "policies"), ("project", "projects")):
+            known = {name for _, name in _named(given, many, "name")}
+            allowed = known | {OPT_OUT} if field == "policy" else known
+            for number, name in _named(given, "assignments", field):
+                if name not in allowed:
+                    problem = f"there is no {field} {name!r}{_or_meant(name, known)}"
+                    yield ("assignments", number, field), problem
 
     def project(self, name: str) -> Project | None:
         """The project of that name."""
@@ -356,7 +504,8 @@ class PolicyDocument(_Part):
             if assignment.matches(project, index, tags):
                 if assignment.policy == OPT_OUT:
                     return Assigned(None, AssignedBy.OPT_OUT)
-                return Assigned(self.policy(assignment.policy), AssignedBy.ASSIGNMENT)
+                policy = self.policy(assignment.policy)
+                return Assigned(policy, AssignedBy.ASSIGNMENT, assignment.paused_until)
         return Assigned(None, AssignedBy.NOTHING)
 
 
@@ -372,10 +521,15 @@ class AssignedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The policy of an index (None: nothing is created or deleted) and how it came to it."""
+    """The policy of an index (None: nothing is created or deleted) and how it came to it.
+
+    Attributes:
+        paused_until: What the assignment says of that; ``rules.pauses`` says what comes of it.
+    """
 
     policy: Policy | None
     by: AssignedBy
+    paused_until: date | None = None
 
 
 def parse_policy(document: str | bytes, *, version: str = "") -> PolicyDocument:

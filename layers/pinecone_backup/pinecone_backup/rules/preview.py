@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
-from pinecone_backup.rules.duration import Duration
-from pinecone_backup.rules.forecast import INTERVALS
 from pinecone_backup.rules.inventory import (
     Entry,
     Incarnation,
@@ -24,21 +23,23 @@ from pinecone_backup.rules.inventory import (
     newest_first,
 )
 from pinecone_backup.rules.marker import Marker
-from pinecone_backup.rules.plan import Action, Facts, PlanItem, make_plan
-from pinecone_backup.rules.policy import ExpiryRetention
-from pinecone_backup.rules.retention import KEEP_ALL, keep
-from pinecone_backup.rules.slots import last_of_each_day, slots_before, slots_between
+from pinecone_backup.rules.plan import Action, PlanItem, make_plan
+from pinecone_backup.rules.plan_facts import Facts
+from pinecone_backup.rules.slots import slots_between
+from pinecone_backup.rules.steady import steady_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pinecone_backup.rules.policy import KeepRetention, Policy, PolicyDocument
+    from pinecone_backup.reasons import Reason
+    from pinecone_backup.rules.policy import Policy, PolicyDocument
 
 LONGEST = 366
 """So many days ahead a preview can look."""
+MOST_WORK = 250_000
+"""So many backups are planned about, all days together; a preview that comes to more ends early."""
 
 _DAY = timedelta(days=1)
-_FAR = 100 * 366 * _DAY
 _NOBODY = "preview"
 
 
@@ -69,7 +70,7 @@ class PreviewDay:
     created: int
     kept: tuple[PlanItem, ...]
     deleted: tuple[PlanItem, ...]
-    waits: str
+    waits: tuple[Reason, ...]
 
     @property
     def count(self) -> int:
@@ -87,7 +88,7 @@ class Steady:
     """What an index comes to hold when its policy goes on for ever.
 
     Attributes:
-        count: Backups that policy keeps then; None when their number never stops growing.
+        count: Backups that policy keeps then; None when their number does not settle.
         size_bytes: Their size, if each is as large as the newest one is now; None likewise.
     """
 
@@ -99,10 +100,15 @@ class Steady:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The answer: ``days[0]`` is today; ``steady`` has one line for each index with a policy."""
+    """The answer: ``days[0]`` is today; ``steady`` has one line for each index with a policy.
+
+    Attributes:
+        ended: Why fewer days are shown than were asked for, or empty.
+    """
 
     days: tuple[PreviewDay, ...]
     steady: tuple[Steady, ...]
+    ended: str = ""
 
     @property
     def steady_count(self) -> int | None:
@@ -134,7 +140,14 @@ def preview(facts: Facts, *, days: int) -> Preview:
         for index in facts.indexes
         if (policy := _policy(facts, index))
     )
-    return Preview(tuple(_days(replace(facts, baseline=None), sizes, days)), steady)
+    shown = tuple(_days(replace(facts, baseline=None), sizes, days))
+    ended = ""
+    if len(shown) <= days:
+        ended = (
+            f"The preview ends after {len(shown) - 1} of {days} days: what is made on the next "
+            f"one would make it plan about more than {MOST_WORK:,} backups"
+        )
+    return Preview(shown, steady, ended)
 
 
 def imagined(
@@ -168,109 +181,61 @@ def imagined(
     return Facts(project, inventory, active, document, "", RunTime(now, now))
 
 
-def steady_count(policy: Policy, now: datetime) -> int | None:
-    """How many backups an index of this policy comes to hold, as counted at ``now``.
-
-    It is what the retention and the floor keep of a past without beginning. Returns None when
-    there is no such number: some rule keeps all.
-    """
-    if policy.cron is None:
-        request = policy.native_schedule
-        return (
-            request.expire_after_days * _DAY // INTERVALS[request.frequency] + 1 if request else 0
-        )
-    past = _distinguishable_past(policy.cron, policy, now)
-    if past is None:
-        return None
-    rows = [(slot.isoformat(), slot) for slot in sorted(past, reverse=True)]
-    floor = {key for key, _ in rows[: policy.floor]}
-    return len(keep(rows, policy.retention, policy.zone, now).keys() | floor)
-
-
-def _distinguishable_past(cron: str, policy: Policy, now: datetime) -> set[datetime] | None:
-    """The slots before which nothing can make a difference to a retention; None: all can."""
-    retention, slots = policy.retention, slots_before(cron, policy.zone, now)
-    if isinstance(retention, ExpiryRetention):
-        young = timedelta(days=retention.expire_after_days or 0)
-        least = max(retention.min_count, policy.floor, retention.max_count or 0)
-        return _until(slots, least, now - young)
-    if KEEP_ALL in [value for _, value in retention]:
-        return None
-    fine = [retention.keep_last, retention.keep_hourly, policy.floor]
-    edges = [duration.before(now, policy.zone) for duration in _windows(retention)]
-    coarse = _coarse_horizon(retention)
-    if any(edge is None or edge < now - _FAR for edge in edges) or coarse > _FAR:
-        return None
-    within = min((edge for edge in edges if edge), default=now)
-    days = slots_before(last_of_each_day(cron), policy.zone, now)
-    counts = [value for _, value in retention if isinstance(value, int)]
-    return _until(slots, max(fine), within) | _until(days, max(counts), min(within, now - coarse))
-
-
-def _until(slots: Iterator[datetime], least: int, edge: datetime) -> set[datetime]:
-    """The newest slots: at least so many, and one beyond ``edge``."""
-    taken: set[datetime] = set()
-    for slot in slots:
-        taken.add(slot)
-        if len(taken) > least and slot < edge:
-            break
-    return taken
-
-
-def _windows(retention: KeepRetention) -> Iterator[Duration]:
-    return (value for _, value in retention if isinstance(value, Duration))
-
-
-def _coarse_horizon(retention: KeepRetention) -> timedelta:
-    """A time that holds as many days, weeks, months and years as the counts ask for."""
-    return _DAY * max(
-        retention.keep_daily + 1,
-        7 * (retention.keep_weekly + 1),
-        31 * (retention.keep_monthly + 1),
-        366 * (retention.keep_yearly + 1),
-    )
-
-
 def _steady(index_name: str, policy: Policy, size: int, now: datetime) -> Steady:
     count = steady_count(policy, now)
     return Steady(index_name, policy.name, count, None if count is None else count * size)
 
 
 def _days(facts: Facts, sizes: Mapping[str, int], days: int) -> Iterator[PreviewDay]:
-    """Today and the days after, each with what the one before left."""
-    created: list[Entry] = []
+    """Today and the days after, each with what the one before left, while the work is bounded."""
+    created = 0
+    left = MOST_WORK
     for number in range(days + 1):
         plan = make_plan(facts)
         to_go = {item.backup_id for item in plan.to_go}
         yield PreviewDay(
             at=facts.time.scheduled_at,
-            created=len(created),
+            created=created,
             kept=tuple(
                 item for item in plan.items if item.action in (Action.KEEP, Action.LEAVE_ALONE)
             ),
             deleted=plan.to_go,
-            waits=plan.stopped or plan.waits_because,
+            waits=(plan.stopped,) if plan.stopped else plan.waits_because,
         )
         if number < days:
+            coming = list(islice(_coming(facts), max(left, 0) + 1))
+            left -= len(facts.inventory.entries) + len(coming)
+            if left < 0:
+                return
             deleted = to_go | {
                 i.backup_id for i in plan.items if i.action is Action.DELETION_PENDING
             }
-            facts, created = _next_day(facts, deleted, sizes)
+            facts, created = _next_day(facts, deleted, coming, sizes), len(coming)
+
+
+def _coming(facts: Facts) -> Iterator[tuple[str, datetime]]:
+    """The index and the slot of every backup that is made until the next day."""
+    before = facts.time.scheduled_at
+    for index in facts.indexes:
+        policy = _policy(facts, index)
+        if policy and policy.cron:
+            for slot in slots_between(policy.cron, policy.zone, before, before + _DAY):
+                yield index.name, slot
 
 
 def _next_day(
-    facts: Facts, deleted: set[str], sizes: Mapping[str, int]
-) -> tuple[Facts, list[Entry]]:
-    """The facts a day later, and the backups that were made meanwhile."""
-    before, after = facts.time.scheduled_at, facts.time.scheduled_at + _DAY
+    facts: Facts,
+    deleted: set[str],
+    coming: Iterable[tuple[str, datetime]],
+    sizes: Mapping[str, int],
+) -> Facts:
+    """The facts a day later."""
+    after = facts.time.scheduled_at + _DAY
     created = [
-        _entry(index.name, f"{index.name}-{slot:%Y%m%dt%H%M}z", slot, sizes[index.name])
-        for index in facts.indexes
-        if (policy := _policy(facts, index)) and policy.cron
-        for slot in slots_between(policy.cron, policy.zone, before, after)
+        _entry(name, f"{name}-{slot:%Y%m%dt%H%M}z", slot, sizes[name]) for name, slot in coming
     ]
     inventory = _with(_without(facts.inventory, deleted), _of_active(created, facts))
-    return replace(facts, inventory=inventory, time=RunTime(after, after)), created
+    return replace(facts, inventory=inventory, time=RunTime(after, after))
 
 
 def _policy(facts: Facts, index: Index) -> Policy | None:

@@ -21,12 +21,15 @@ from cronsim import CronSim, CronSimError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
     from zoneinfo import ZoneInfo
 
 MOST_SPREAD = timedelta(minutes=30)
 """However rare the slots are, a backup starts within this of the time that was asked for."""
 
 _DAY = timedelta(days=1)
+_A_YEAR = 396 * _DAY
+_LEAST_DAYS = 12
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
 
@@ -86,9 +89,64 @@ def slots_before(cron: str, zone: ZoneInfo, end: datetime) -> Iterator[datetime]
 
 def last_of_each_day(cron: str) -> str:
     """The expression that names the last of each day's times alone."""
+    return _one_a_day(cron, _times_of_day(cron)[-1])
+
+
+@lru_cache(maxsize=256)
+def longest_gap(cron: str, zone: ZoneInfo, year: int) -> timedelta:
+    """The longest time between two slots that follow each other.
+
+    Over night and over days without a slot by the time that really passes, for a year and a
+    month from the beginning of ``year`` (UTC), and twelve days with slots at least; within a day
+    by the clock on the wall.
+    """
+    start = datetime(year, 1, 1, tzinfo=UTC)
+    times = _times_of_day(cron)
+    gaps = [(after - before) * _MINUTE for before, after in pairwise(times)]
+    lasts = _slots(_one_a_day(cron, times[-1]), zone, start)
+    firsts = _slots(_one_a_day(cron, times[0]), zone, start)
+    last = next(lasts, None)
+    for number, first in enumerate(firsts):
+        if last is None or (number > _LEAST_DAYS and last - start > _A_YEAR):
+            break
+        if first > last:
+            gaps.append(first - last)
+            last = next(lasts, None)
+    return max(gaps)
+
+
+def skipped_day(cron: str, zone: ZoneInfo, now: datetime) -> date | None:
+    """The first day from now on that loses all of its slots to a change of clocks, or None.
+
+    Looked for in the next 400 days. It takes an hour field that begins with ``*`` and names
+    nothing but hours that are skipped, as ``*/24`` where summer time begins at midnight.
+    """
+    today = now.astimezone(zone).date()
+    for number in range(400):
+        day = today + number * _DAY
+        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - on the wall
+        start, end = _utc(midnight, zone, 0), _utc(midnight + _DAY, zone, 0)
+        if end - start == _DAY:
+            continue
+        named = next(CronSim(cron, midnight - _MINUTE), None)
+        found = slots_between(cron, zone, start - _MINUTE, end + _MINUTE)
+        if named is not None and named.date() == day:
+            shown = {_shown(slot, zone).date() for slot in found}
+            if day not in shown:
+                return day
+    return None
+
+
+def _times_of_day(cron: str) -> list[int]:
+    """The minutes of a day, by the clock on the wall, at which it has slots."""
     sim = CronSim(cron, datetime.min)  # noqa: DTZ901 - only its fields are read
-    days = " ".join(cron.split()[2:])
-    return f"{max(sim.minutes)} {max(sim.hours)} {days}"
+    return sorted(60 * hour + minute for hour in sim.hours for minute in sim.minutes)
+
+
+def _one_a_day(cron: str, time_of_day: int) -> str:
+    """The same days with one slot each."""
+    hour, minute = divmod(time_of_day, 60)
+    return f"{minute} {hour} {' '.join(cron.split()[2:])}"
 
 
 def jitter(index_key: str, cron: str) -> timedelta:
@@ -107,8 +165,7 @@ def shortest_interval(cron: str) -> timedelta:
 
     Days that follow each other are assumed, and no change of clocks.
     """
-    sim = CronSim(cron, datetime.min)  # noqa: DTZ901 - only its fields are read
-    minutes = sorted(60 * hour + minute for hour in sim.hours for minute in sim.minutes)
+    minutes = _times_of_day(cron)
     gaps = [after - before for before, after in pairwise([*minutes, minutes[0] + 24 * 60])]
     return min(gaps) * _MINUTE
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import (
     Entry,
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 
     from pinecone_backup.records import BackupRecord
 
-EMPTY = "empty"
-"""The reason of a suspect without any record."""
-EMPTY_AS_THE_INDEX = "empty, as the index itself is"
-"""The same where the index has no record either: information, not a problem (rule G2)."""
 DEFAULT_SHRINK_PERCENT = 50
 """For an index without a policy; the policy's ``shrink_percent`` has the same default."""
 
@@ -86,7 +83,7 @@ def verdict_on(
     reference: int | None,
     shrink_percent: int,
     index_count: int | None = None,
-) -> tuple[Verdict, str]:
+) -> tuple[Verdict, Reason]:
     """The verdict on one Ready backup, with its reason (rule G1).
 
     Args:
@@ -96,15 +93,15 @@ def verdict_on(
         index_count: The index's own records, where known.
     """
     if record_count is None:
-        return Verdict.UNVERIFIED, "Pinecone gives no record count"
+        return Verdict.UNVERIFIED, Reason.of(ReasonKind.COUNT_UNKNOWN)
     if record_count == 0:
-        return Verdict.SUSPECT, EMPTY_AS_THE_INDEX if index_count == 0 else EMPTY
+        kind = ReasonKind.EMPTY_AS_INDEX if index_count == 0 else ReasonKind.EMPTY
+        return Verdict.SUSPECT, Reason.of(kind)
     if reference is not None and record_count * 100 < reference * (100 - shrink_percent):
-        return (
-            Verdict.SUSPECT,
-            f"{record_count:,} records, after {reference:,} in the newest older good backup",
+        return Verdict.SUSPECT, Reason.of(
+            ReasonKind.SHRUNK, records=record_count, reference=reference
         )
-    return Verdict.GOOD, f"{record_count:,} records"
+    return Verdict.GOOD, Reason.of(ReasonKind.RECORDS, records=record_count)
 
 
 def _judged(
@@ -132,7 +129,7 @@ def _judged(
     return verdicts
 
 
-def _with_verdict(entry: Entry, verdict: Verdict, reason: str, now: datetime) -> Entry:
+def _with_verdict(entry: Entry, verdict: Verdict, reason: Reason, now: datetime) -> Entry:
     backup, known = entry.backup, entry.record
     seen: dict[str, Any] = {
         "verdict": verdict,

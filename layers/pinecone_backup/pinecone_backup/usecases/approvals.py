@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import ApprovalRefused, RuleForbids, SubjectUnknown
-from pinecone_backup.model import DomainEvent
+from pinecone_backup.model import DomainEvent, PruneMode
 from pinecone_backup.records import PlanState
 from pinecone_backup.rules.plan import Plan, digest_of
-from pinecone_backup.settings import PruneMode
 
 if TYPE_CHECKING:
     from datetime import datetime

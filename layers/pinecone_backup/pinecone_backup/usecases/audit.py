@@ -18,9 +18,10 @@ from pinecone_backup.errors import (
     PineconeError,
     SubjectUnknown,
 )
-from pinecone_backup.model import RunKind
-from pinecone_backup.records import ItemKind, RunState, Severity, Verdict
-from pinecone_backup.report.build import Material, build_report, build_unknown_report
+from pinecone_backup.model import PruneMode, RunKind
+from pinecone_backup.reasons import ReasonKind
+from pinecone_backup.records import ItemKind, RunState, Severity
+from pinecone_backup.report.build import LATELY, Material, build_report, build_unknown_report
 from pinecone_backup.report.model import Gap, Report
 from pinecone_backup.report.page import render_page
 from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts, used
@@ -29,28 +30,33 @@ from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.forecast import Tenant, forecast
 from pinecone_backup.rules.inventory import Origin, Worth
 from pinecone_backup.rules.memory import mark_audited, mark_seen, set_incarnation
-from pinecone_backup.rules.plan import Facts, make_plan
-from pinecone_backup.rules.verdict import EMPTY, EMPTY_AS_THE_INDEX, judge
-from pinecone_backup.settings import PruneMode
+from pinecone_backup.rules.plan import make_plan
+from pinecone_backup.rules.plan_facts import Facts
+from pinecone_backup.rules.policy_warnings import KnownProject, warnings
+from pinecone_backup.rules.retention import candidates_of
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
-from pinecone_backup.usecases.looking import RESERVE, look
-from pinecone_backup.usecases.prune import suspect_event
+from pinecone_backup.usecases.project_state import (
+    judge_state,
+    read_project_state,
+    restoring,
+    store_verdicts,
+)
 from pinecone_backup.usecases.requests.restore import refresh_restores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
     from pinecone_backup.model import RunContext
     from pinecone_backup.ports import ControlPlane, Ledger, Metrics, ObjectStore
-    from pinecone_backup.records import BackupRecord
     from pinecone_backup.rules.findings import Changes, Observation
     from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory
     from pinecone_backup.rules.plan import Plan
     from pinecone_backup.rules.policy import Policy, PolicyDocument
-    from pinecone_backup.rules.verdict import Judged
-    from pinecone_backup.usecases.looking import Sight
+    from pinecone_backup.usecases.project_state import ProjectState
 
+RESERVE = 90.0
+"""Seconds kept back for judging, recording and reporting; one call with all its repetitions
+takes up to a minute of them."""
 UNREADABLE = (PineconeError, ListingIncomplete, ConfigurationError)
 """What makes a project unknown."""
 DEFAULT_QUOTA = 500
@@ -108,22 +114,30 @@ def audit_project(
         LedgerError: The ledger could not be read or written.
         StoreUnavailable: The report could not be stored; findings and verdicts are.
     """
-    tell = AuditReporter(context, ledger, objects, policy_version, stack)
+    reporter = AuditReporter(context, ledger, objects, policy_version, stack)
     try:
-        sight = look(context, control_plane, ledger, enough_time=lambda: time_left() > RESERVE)
+        state = read_project_state(
+            context,
+            control_plane,
+            ledger,
+            enough_time=lambda: time_left() > RESERVE,
+            into_indexes=True,
+        )
     except UNREADABLE as error:
-        _measure(metrics, tell.unreadable(str(error)))
+        _measure(metrics, reporter.unreadable(str(error)))
         raise
     refresh_restores(control_plane, ledger, now=context.time.actual)
-    facts = _facts(context, control_plane, ledger, document, sight)
+    facts = _facts(context, control_plane, ledger, document, state)
     facts, observations, broken = _observed(facts)
     changes = record_findings(ledger, observations, looked_at(facts, broken=broken), facts.now)
-    report = tell.seen(facts, _plan(facts, context, document, policy_version), sight)
+    plan = _plan(facts, reporter, state, document)
+    report = reporter.seen(facts, plan, state)
     _measure(metrics, report)
     whole = not any(index.problem for index in facts.indexes)
-    state = RunState.SUCCEEDED if whole else RunState.PARTIAL
-    unexpected = {seen.index.name: seen.unexpected for seen in sight.indexes if seen.unexpected}
-    return AuditOutcome(state, _summary(report, changes), report, {**unexpected, **broken})
+    ended = RunState.SUCCEEDED if whole else RunState.PARTIAL
+    unexpected = {each.index.name: each.unexpected for each in state.index_states}
+    unexpected = {name: problem for name, problem in unexpected.items() if problem}
+    return AuditOutcome(ended, _summary(report, changes), report, {**unexpected, **broken})
 
 
 def _observed(
@@ -154,10 +168,10 @@ class AuditReporter:
     policy_version: str
     stack: str
 
-    def seen(self, facts: ProjectFacts, plan: Plan, sight: Sight) -> Report:
+    def seen(self, facts: ProjectFacts, plan: Plan, state: ProjectState) -> Report:
         """Report what an audit found."""
         material = replace(
-            self._material(sight.deleted), restores=sight.restores or (), gaps=_gaps(facts, sight)
+            self._material(), restores=state.restores or (), gaps=_gaps(facts, state)
         )
         return self._stored(build_report(facts, plan, material))
 
@@ -167,9 +181,9 @@ class AuditReporter:
         Args:
             reason: Why it could not be read; it stands in the report.
         """
-        return self._stored(build_unknown_report(self._material(()), reason))
+        return self._stored(build_unknown_report(self._material(), reason))
 
-    def _material(self, deleted: Sequence[BackupRecord]) -> Material:
+    def _material(self) -> Material:
         last = [self.ledger.last_completed(kind) for kind in (RunKind.CREATE, RunKind.PRUNE)]
         return Material(
             context=self.context,
@@ -177,7 +191,7 @@ class AuditReporter:
             policy_version=self.policy_version,
             findings=self.ledger.findings(),
             previous=_previous(self.objects, self.context.project),
-            records=[*self.ledger.backups().values(), *deleted],
+            deletions=self.ledger.deletions(since=self.context.time.actual - LATELY),
             runs=[run for run in last if run is not None],
         )
 
@@ -208,9 +222,9 @@ def _facts(
     control_plane: ControlPlane,
     ledger: Ledger,
     document: PolicyDocument,
-    sight: Sight,
+    state: ProjectState,
 ) -> ProjectFacts:
-    """What the controls judge by; new verdicts and other news are in the ledger already."""
+    """What the controls judge by; new verdicts are in the ledger already."""
     now = context.time.actual
     known = ledger.indexes()
     unreadable = ledger.inspect(ItemKind, keys=_told_unreadable(ledger))
@@ -219,9 +233,9 @@ def _facts(
         for item in unreadable
         if item.kind is ItemKind.INDEX
     }
-    listed = {entry.backup.index_id for entry in sight.inventory.entries.values()}
+    listed = {entry.backup.index_id for entry in state.inventory.entries.values()}
     indexes = []
-    for seen in sight.indexes:
+    for seen in state.index_states:
         name = seen.index.name
         assigned = document.assigned(context.project, name, seen.index.tags)
         policy = assigned.policy.name if assigned.policy else None
@@ -230,14 +244,30 @@ def _facts(
             record = replace(record, unread_audits=1)
         if not seen.problem:
             record = set_incarnation(record, seen.active_id, listed_ids=listed, now=now)
-        problem = seen.problem or sight.doubts.get(name, "") or unread.get(name, "")
+        problem = seen.problem or state.doubts.get(name, "") or unread.get(name, "")
         record = mark_audited(record, problem=problem, now=now)
         indexes.append(
             IndexFacts(seen.index, assigned, record, schedules=seen.schedules, problem=problem)
         )
     unjudged = {item.backup_id for item in unreadable}
-    judged, indexes = _judged(control_plane, sight.inventory, indexes, now, unreadable=unjudged)
-    _remember(context, ledger, sight, judged.records, indexes=indexes)
+    indexes = [_counted(control_plane, state.inventory, index) for index in indexes]
+    judged = judge_state(
+        state,
+        ledger,
+        document,
+        now=now,
+        counts={
+            index.record.index_id: index.record.record_count
+            for index in indexes
+            if index.record.index_id and index.record.record_count is not None
+        },
+        unreadable=unjudged,
+    )
+    store_verdicts(context, ledger, judged.records)
+    for index in indexes:
+        ledger.put_index(index.record)
+    for schedule in state.schedule_records:
+        ledger.put_schedule(schedule)
     inventory = judged.inventory
     indexes = [_with_backups(index, inventory) for index in indexes]
     project = document.project(context.project)
@@ -258,6 +288,11 @@ def _facts(
         orphans=document.orphans,
         holds=ledger.holds(),
         unreadable=unreadable,
+        warnings=warnings(
+            document,
+            now=now,
+            known=KnownProject(context.project, [index.index for index in indexes]),
+        ),
     )
 
 
@@ -270,34 +305,13 @@ def _told_unreadable(ledger: Ledger) -> list[str]:
     ]
 
 
-def _judged(
-    control_plane: ControlPlane,
-    inventory: Inventory,
-    indexes: Sequence[IndexFacts],
-    now: datetime,
-    *,
-    unreadable: Container[str],
-) -> tuple[Judged, list[IndexFacts]]:
-    """Every verdict taken; an index is asked for its own count only where it matters (G2)."""
-    limits: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    counted: list[IndexFacts] = []
-    for facts in indexes:
-        index_id = facts.record.index_id or ""
-        incarnation = inventory.incarnations.get(index_id)
-        count = None
-        if incarnation is not None and _count_matters(incarnation):
-            count = control_plane.index_record_count(facts.index)
-        if facts.policy is not None:
-            limits[index_id] = facts.policy.shrink_percent
-        if count is not None:
-            counts[index_id] = count
-        record = replace(facts.record, record_count=count)  # an old count would mislead
-        counted.append(replace(facts, record=record))
-    judged = judge(
-        inventory, shrink_percent=limits, now=now, index_counts=counts, unreadable=unreadable
-    )
-    return judged, counted
+def _counted(control_plane: ControlPlane, inventory: Inventory, facts: IndexFacts) -> IndexFacts:
+    """The index with its own record count, asked for only where it matters (rule G2)."""
+    incarnation = inventory.incarnations.get(facts.record.index_id or "")
+    count = None
+    if incarnation is not None and _count_matters(incarnation):
+        count = control_plane.index_record_count(facts.index)
+    return replace(facts, record=replace(facts.record, record_count=count))  # none, if not asked
 
 
 def _count_matters(incarnation: Incarnation) -> bool:
@@ -305,33 +319,11 @@ def _count_matters(incarnation: Incarnation) -> bool:
     for entry in incarnation.entries:
         if entry.worth is Worth.GOOD:
             return False
-        known = entry.record.verdict_reason if entry.record else EMPTY
-        if entry.worth.ready and entry.backup.record_count == 0 and known in ("", EMPTY):
+        reason = entry.record.verdict_reason if entry.record else None
+        unexplained = reason is None or reason.kind is ReasonKind.EMPTY
+        if entry.worth.ready and entry.backup.record_count == 0 and unexplained:
             return True
     return False
-
-
-def _remember(
-    context: RunContext,
-    ledger: Ledger,
-    sight: Sight,
-    verdicts: Sequence[BackupRecord],
-    *,
-    indexes: Sequence[IndexFacts],
-) -> None:
-    """Write what is new, over what another run may have written since this one began."""
-    now_known = ledger.backups()
-    for record in verdicts:
-        known = now_known.get(record.backup_id, record)
-        if known is not record and known.verdict is not None:
-            continue
-        if record.verdict is Verdict.SUSPECT and record.verdict_reason != EMPTY_AS_THE_INDEX:
-            ledger.record_event(suspect_event(context, record))
-        ledger.put_backup(replace(record, deletion=known.deletion))
-    for index in indexes:
-        ledger.put_index(index.record)
-    for schedule in sight.schedule_records:
-        ledger.put_schedule(schedule)
 
 
 def _with_backups(index: IndexFacts, inventory: Inventory) -> IndexFacts:
@@ -349,7 +341,8 @@ def _with_backups(index: IndexFacts, inventory: Inventory) -> IndexFacts:
 
 def _tenant(index: IndexFacts, policy: Policy) -> Tenant:
     """What of the index the policy's retention, or the native schedule's, governs."""
-    return Tenant(policy, [entry.at for entry in index.entries if entry.at and _governed(entry)])
+    governed = candidates_of(filter(_governed, index.entries), policy.retention)
+    return Tenant(policy, [time for _, time in governed])
 
 
 def _governed(entry: Entry) -> bool:
@@ -364,11 +357,14 @@ def _prunes(ledger: Ledger) -> bool:
     return last is not None and last.summary.get("mode") == PruneMode.ENFORCE
 
 
-# What is told
+# The report
 
 
 def _plan(
-    facts: ProjectFacts, context: RunContext, document: PolicyDocument, policy_version: str
+    facts: ProjectFacts,
+    reporter: AuditReporter,
+    state: ProjectState,
+    document: PolicyDocument,
 ) -> Plan:
     """What a prune would do now: the report shows by which tier a backup is kept."""
     return make_plan(
@@ -377,10 +373,12 @@ def _plan(
             inventory=facts.inventory,
             indexes=[index.index for index in facts.indexes],
             document=document,
-            policy_version=policy_version,
-            time=context.time,
+            policy_version=reporter.policy_version,
+            time=reporter.context.time,
             holds=facts.holds,
             unreadable=facts.unreadable,
+            restoring=restoring(reporter.ledger, state.restores),
+            sources={record.backup_id: record.index_id for record in state.records.values()},
             active={
                 index.name: index.record.index_id for index in facts.indexes if not index.problem
             },
@@ -388,20 +386,20 @@ def _plan(
     )
 
 
-def _gaps(facts: ProjectFacts, sight: Sight) -> list[Gap]:
+def _gaps(facts: ProjectFacts, state: ProjectState) -> list[Gap]:
     """What the audit could not see: U1 asks to say so."""
     gaps = [
         Gap(subject=index.name, reason=index.problem) for index in facts.indexes if index.problem
     ]
     blind: dict[str, list[str]] = {}
-    for seen in sight.indexes:
+    for seen in state.index_states:
         if seen.schedules is None and not seen.problem:
             blind.setdefault(seen.schedules_problem, []).append(seen.index.name)
     gaps += [
         Gap(subject=", ".join(names), reason=f"native schedules are not known: {reason}")
         for reason, names in blind.items()
     ]
-    if sight.restores is None:
+    if state.restores is None:
         gaps.append(Gap(subject=facts.name, reason="restore jobs could not be listed"))
     return gaps
 

@@ -71,6 +71,8 @@ def acknowledge_finding(
 ) -> Finding:
     """Note that somebody knows of an open finding; it stays open, and says so.
 
+    The same person's same words again change nothing.
+
     Raises:
         SubjectUnknown: There is no such finding.
         RuleForbids: It has resolved, or no reason is given.
@@ -84,23 +86,25 @@ def acknowledge_finding(
         raise SubjectUnknown(f"There is no finding {finding_id!r} here")
     if not finding.open:
         raise RuleForbids(f"Finding {finding_id} has resolved already", rule="resolved")
-    noted = replace(
-        finding, acknowledged_by=who, acknowledged_reason=reason.strip(), acknowledged_at=now
-    )
-    ledger.put_finding(noted)
+    if (finding.acknowledged_by, finding.acknowledged_reason) != (who, reason.strip()):
+        finding = replace(
+            finding, acknowledged_by=who, acknowledged_reason=reason.strip(), acknowledged_at=now
+        )
+        ledger.put_finding(finding)
+    at = finding.acknowledged_at or now
     ledger.record_event(
         DomainEvent.of(
             "finding.acknowledged",
-            f"{finding_id}|{now.isoformat()}",
+            f"{finding_id}|{at.isoformat()}",
             project=ledger.project,
-            at=now,
+            at=at,
             finding_id=finding_id,
             control=finding.control,
             severity=str(finding.severity),
             subject=finding.subject,
             title=finding.title,
-            reason=noted.acknowledged_reason,
+            reason=finding.acknowledged_reason,
             actor=who,
         )
     )
-    return noted
+    return finding

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -192,7 +192,12 @@ def result_of(run: Run) -> dict[str, Any]:
 
 def new_run_id(kind: RunKind, now: datetime) -> str:
     """An id that begins with its time, so that ids sort by start."""
-    return f"{now:%Y%m%dt%H%M%Sz}-{kind}-{uuid4().hex[:6]}"
+    return f"{time_in_id(now)}-{kind}-{uuid4().hex[:6]}"
+
+
+def time_in_id(at: datetime) -> str:
+    """How the ids of runs of one second begin, in UTC; it sorts before each of them."""
+    return f"{at.astimezone(UTC):%Y%m%dt%H%M%Sz}"
 
 
 def announce(ledger: Ledger, bus: EventBus) -> None:
@@ -308,7 +313,8 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
     except Exception as error:  # a fault in one project must not stop the others
         run = _broken_off(ledger, run, error)
     run = _ended(tick, ledger, run)
-    _record_unreadable(ledger, tick)
+    if run.kind is not RunKind.AUDIT or run.state is RunState.FAILED:  # an audit has told already
+        _record_unreadable(ledger, tick)
     announce(ledger, tick.services.bus)
     level = _LOG.warning if run.state in (RunState.FAILED, RunState.REFUSED) else _LOG.info
     level("run ended", extra={"project": job.project.name, **result_of(run)})
@@ -343,7 +349,7 @@ def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
         record_findings(ledger, [unknown], Evidence(), now)
         return replace(run, state=RunState.FAILED, error=str(error))
     ended = replace(run, state=result.state, summary=dict(result.summary))
-    over = Evidence.of([Control.RUN_FAILED], only=_broken_before(ledger, ended))
+    over = Evidence.of([Control.RUN_BROKEN], only=_broken_before(ledger, ended))
     record_findings(
         ledger,
         [_break(run, problem, index=name) for name, problem in result.unexpected.items()],
@@ -362,7 +368,7 @@ def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
         problem = unexpected_problem(error)
         _LOG.error("unexpected error", exc_info=error, extra={"run_id": run.run_id})
     try:
-        record_findings(ledger, [_break(run, problem)], Evidence(), run.started_at)
+        record_findings(ledger, [_break(run, problem)], Evidence(), run.started_at or run.time)
     except Exception:  # the run's own record, and the alarm on failed runs, tell it too
         _LOG.exception("the failure could not be recorded", extra={"run_id": run.run_id})
     return replace(run, state=RunState.FAILED, error=problem)
@@ -371,7 +377,7 @@ def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
 def _break(run: Run, problem: str, *, index: str = "") -> Observation:
     where = f"{run.kind} run{f' of index {index}' * bool(index)}"
     return Observation.of(
-        Control.RUN_FAILED,
+        Control.RUN_BROKEN,
         f"{run.kind}/{index}" if index else run.kind,
         severity=Severity.ERROR if run.kind is RunKind.PRUNE else None,
         title=f"The {where} broke off",
@@ -386,7 +392,7 @@ def _broken_before(ledger: Ledger, run: Run) -> list[str]:
     subjects = [
         finding.subject
         for finding in ledger.findings()
-        if finding.control == Control.RUN_FAILED and finding.subject.partition("/")[0] == run.kind
+        if finding.control == Control.RUN_BROKEN and finding.subject.partition("/")[0] == run.kind
     ]
     if run.state is RunState.STOPPED:  # it did not come to every index
         return [subject for subject in subjects if subject == run.kind]
@@ -395,8 +401,9 @@ def _broken_before(ledger: Ledger, run: Run) -> list[str]:
 
 def _record_unreadable(ledger: Ledger, tick: _Tick) -> None:
     try:
+        ledger.inspect([ItemKind.OUTBOX])  # which is not read before it is announced
         record_unreadable(ledger, tick.time.actual)
-    except Exception:  # an audit tells them again
+    except Exception:  # the next audit tells of them
         _LOG.exception("unreadable items could not be recorded", extra={"project": ledger.project})
 
 

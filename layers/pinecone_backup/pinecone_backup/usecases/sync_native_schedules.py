@@ -95,7 +95,7 @@ def keep_native_schedules(
             if decision.kind is Kind.NATIVE and policy and policy.native_schedule:
                 keeper.keep(decision.index, policy, policy.native_schedule)
                 seen.append(decision.index)
-            elif decision.kind is Kind.OPTED_OUT or (policy and policy.cron):
+            elif decision.kind in (Kind.OPTED_OUT, Kind.PAUSED) or (policy and policy.cron):
                 keeper.pause(decision.index)
         except (PineconeError, ListingIncomplete) as error:
             keeper.problem(decision.index, error)
@@ -142,16 +142,16 @@ class _Keeper:
             self._create(index, policy, request)
 
     def pause(self, index: str) -> None:
-        """Pause the schedules that we keep on an index whose policy asks for none any more."""
+        """Pause the schedules that we keep on an index whose policy asks for none now."""
         for record in list(self.records.values()):
             if record.index_name != index or not record.managed_by_policy:
                 continue
             try:
                 self.control_plane.update_native_schedule(record.schedule_id, enabled=False)
             except NotFound:
-                self.changes[index] = f"schedule {record.name} is gone"
+                self.changes[index] = f"schedule {record.name} was deleted outside this deployment"
             else:
-                self.changes[index] = f"paused schedule {record.name}: no policy asks for it"
+                self.changes[index] = f"paused schedule {record.name}: no policy asks for it now"
             self._put(replace(record, managed_by_policy=""))
 
     def problem(self, index: str, error: BackupError) -> None:

@@ -1,12 +1,12 @@
 """Where a message leads: pages of the API, the function's log, the runbook. Never a presigned link.
 
-Pages and guides lie below the deployment's ``LinkBase``, logs in the console of its region;
-without the one or the other those links are left out. Whoever follows a link signs in there.
+Pages and guides lie below the deployment's ``LinkBase``, logs in the console of its region; what
+is not known has no link. Whoever follows a link signs in there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -60,12 +60,12 @@ class Pages:
     Attributes:
         base: ``LinkBase``: what people open in a browser; empty when there is no such place.
         region: The AWS region; empty when it is not known.
-        stack: The stack's name, which its log groups carry.
+        logs: The log group of each function, by the function's name.
     """
 
     base: str = ""
     region: str = ""
-    stack: str = ""
+    logs: Mapping[str, str] = field(default_factory=dict)
 
     def links(
         self, kind: str, project: str, data: Mapping[str, str], *, at: datetime, section: str
@@ -103,16 +103,11 @@ class Pages:
                 yield Link(label, f"{self.base}/v1/projects/{quote(project, safe='')}/{path}")
 
     def _log(self, kind: str, data: Mapping[str, str], at: datetime) -> Iterator[Link]:
-        if kind.startswith("run."):
-            function = data.get("kind", "")
-        elif kind.startswith("finding.") and kind != "finding.acknowledged":
-            function = _LOGS.get(data.get("control", ""), "audit")
-        else:
-            function = _LOGS.get(kind, "api")
-        if not (self.region and self.stack and function):
+        function = _function(kind, data)
+        if not self.region or function not in self.logs:
             return
         moment = int(at.timestamp() * 1000)
-        group = _in_fragment(quote(f"/aws/lambda/{self.stack}/{function}", safe=""))
+        group = _in_fragment(quote(self.logs[function], safe=""))
         span = _in_fragment(f"?start={moment - _LOG_BEFORE_MS}&end={moment + _LOG_AFTER_MS}")
         yield Link(
             "Log",
@@ -128,6 +123,18 @@ class Pages:
     def _runbook(self, section: str) -> Iterator[Link]:
         if self.base and section:
             yield Link("Runbook", f"{self.base}/docs/findings#{quote(section, safe='')}")
+
+
+def _function(kind: str, data: Mapping[str, str]) -> str:
+    """The function that saw what the event is about."""
+    control = data.get("control", "")
+    if kind.startswith("run."):
+        return data.get("kind", "")
+    if not kind.startswith("finding.") or kind == "finding.acknowledged":
+        return _LOGS.get(kind, "api")
+    if control == "run-broken":
+        return data.get("subject", "").partition("/")[0]
+    return _LOGS.get(control, "audit")
 
 
 def _in_fragment(text: str) -> str:

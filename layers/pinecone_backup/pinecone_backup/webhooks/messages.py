@@ -99,12 +99,14 @@ _SUBJECTS = {
     "contradictory-listing": "Backup id",
     "deletion-stuck": "Backup id",
     "hold-expired": "Hold id",
+    "ledger-unreadable": "Ledger item",
     "native-disabled": "Schedule id",
     "native-drift": "Schedule id",
     "native-overdue": "Schedule id",
     "orphan": "Index id",
     "other-owner": "Deployment",
     "plan-waiting": "Plan",
+    "run-broken": "Run",
 }
 """What the subject of a control is, where it is no index."""
 _LABELS = {
@@ -190,7 +192,7 @@ def build_message(event: DomainEvent, *, owner: str, pages: Pages, now: datetime
         event: The event.
         owner: The deployment that announced it.
         pages: Where links lead.
-        now: Aware; what "2 h ago" counts from.
+        now: Aware; what "2 hours ago" counts from.
     """
     data = clean_json(event.data)
     kind, project = clean(event.type), clean(event.project)
@@ -376,7 +378,7 @@ def _time(value: object) -> datetime | None:
 
 
 def _moment(at: datetime, now: datetime) -> str:
-    """A time and how far it is from now: ``2026-11-03 10:00 UTC, 2 h ago``."""
+    """A time and how far it is from now: ``2026-11-03 10:00 UTC, 2 hours ago``."""
     distance = now - at
     if abs(distance) < timedelta(minutes=1):
         return f"{_written(at)}, just now"

@@ -39,5 +39,5 @@ def build_notifier(settings: NotifySettings) -> Notifier:
         metrics=EmfMetrics(stack=settings.stack_name),
         clock=lambda: datetime.now(UTC),
         jitter=random,
-        pages=Pages(settings.link_base.rstrip("/"), settings.aws_region, settings.stack_name),
+        pages=Pages(settings.link_base.rstrip("/"), settings.aws_region, settings.log_groups),
     )

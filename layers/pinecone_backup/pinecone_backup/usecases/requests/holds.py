@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC
+from hashlib import sha256
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from pinecone_backup.errors import NotFound, RuleForbids, SubjectUnknown
 from pinecone_backup.model import DomainEvent
@@ -29,6 +30,8 @@ def place_hold(
     expires_at: datetime | None = None,
 ) -> Hold:
     """Protect a backup, or an index name with all its incarnations.
+
+    Asking again, while the hold is in force, answers with that hold and places no second one.
 
     Args:
         ledger: The project's ledger.
@@ -57,32 +60,40 @@ def place_hold(
         )
     _refuse_unknown(control_plane, scope, target)
     _refuse_going(ledger, scope, target)
-    hold = Hold(f"hold-{uuid4().hex[:12]}", scope, target, reason, who, now, expires_at)
-    ledger.put_hold(hold)
-    _tell(ledger, "hold.placed", hold, now, reason=reason, who=who)
+    hold = _this_hold(ledger, Hold("", scope, target, reason, who, now, expires_at))
+    _announce(ledger, "hold.placed", hold, hold.created_at, reason=reason, who=who)
     return hold
 
 
 def release_hold(ledger: Ledger, hold_id: str, *, who: str, reason: str, now: datetime) -> Hold:
-    """End a hold; it stays in the ledger as history.
+    """End a hold; it stays in the ledger as history. Asking again changes nothing.
 
     Raises:
         SubjectUnknown: There is no such hold.
-        RuleForbids: The reason is empty, or the hold was released before.
+        RuleForbids: The reason is empty, or the hold was released by somebody else or for
+            another reason.
         LedgerError: The release could not be stored.
     """
     reason = _given(reason, "Releasing a hold needs a reason")
     hold = next((hold for hold in ledger.holds() if hold.hold_id == hold_id), None)
     if hold is None:
         raise SubjectUnknown(f"Project {ledger.project} has no hold {hold_id!r}")
-    if hold.released_at is not None:
+    released = replace(
+        hold,
+        released_at=hold.released_at or now,
+        released_by=hold.released_by or who,
+        release_reason=hold.release_reason or reason,
+    )
+    if (released.released_by, released.release_reason) != (who, reason):
         raise RuleForbids(
             f"Hold {hold_id} was released by {hold.released_by} at {hold.released_at:%FT%TZ}",
             rule="hold",
         )
-    released = replace(hold, released_at=now, released_by=who, release_reason=reason)
-    ledger.put_hold(released)
-    _tell(ledger, "hold.released", released, now, reason=reason, who=who)
+    if released != hold:
+        ledger.put_hold(released)
+    _announce(
+        ledger, "hold.released", released, released.released_at or now, reason=reason, who=who
+    )
     return released
 
 
@@ -90,6 +101,27 @@ def list_holds(ledger: Ledger, *, now: datetime, active_only: bool = False) -> S
     """Holds, the newest first; those released or expired too unless ``active_only``."""
     holds = sorted(ledger.holds(), key=lambda hold: hold.created_at, reverse=True)
     return [hold for hold in holds if hold.active(now) or not active_only]
+
+
+def _this_hold(ledger: Ledger, asked: Hold) -> Hold:
+    """The hold that is asked for: the one in force that says the same, else a new one, stored.
+
+    Its id goes by what it says and by how many of its kind have ended, so that a request that is
+    repeated, after whatever failure, names the same hold.
+    """
+    same = [hold for hold in ledger.holds() if _says(hold) == _says(asked)]
+    for hold in same:
+        if hold.active(asked.created_at):
+            return hold
+    key = "|".join([*_says(asked), str(len(same))])
+    new = replace(asked, hold_id=f"hold-{sha256(key.encode()).hexdigest()[:12]}")
+    ledger.put_hold(new)
+    return new
+
+
+def _says(hold: Hold) -> tuple[str, ...]:
+    until = hold.expires_at.astimezone(UTC).isoformat() if hold.expires_at else ""
+    return (hold.scope, hold.target, hold.reason, hold.placed_by, until)
 
 
 def _given(reason: str, problem: str) -> str:
@@ -118,13 +150,15 @@ def _refuse_going(ledger: Ledger, scope: HoldScope, target: str) -> None:
         )
 
 
-def _tell(ledger: Ledger, type_: str, hold: Hold, now: datetime, *, reason: str, who: str) -> None:
+def _announce(
+    ledger: Ledger, type_: str, hold: Hold, at: datetime, *, reason: str, who: str
+) -> None:
     ledger.record_event(
         DomainEvent.of(
             type_,
             hold.hold_id,
             project=ledger.project,
-            at=now,
+            at=at,
             hold_id=hold.hold_id,
             scope=str(hold.scope),
             target=hold.target,

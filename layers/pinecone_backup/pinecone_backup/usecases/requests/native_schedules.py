@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.errors import RuleForbids
+from pinecone_backup.errors import Conflict, RuleForbids
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.records import ScheduleRecord
 
@@ -32,26 +32,39 @@ def create_schedule(
 ) -> NativeSchedule:
     """Create an enabled native schedule.
 
-    It is remembered, so that its backups stay native when the schedule is gone (rule G5).
+    It is remembered, so that its backups stay native when the schedule is deleted (rule G5). Asking
+    again, for a schedule that stands as it is asked for, answers with that schedule.
 
     Raises:
         PineconeError: Pinecone refused, or may have created it (``OutcomeUnknown``).
         LedgerError: It was created and could not be recorded.
     """
-    made = control_plane.create_native_schedule(
-        index_name, name=name, frequency=frequency, expire_after_days=expire_after_days
-    )
-    ledger.put_schedule(
-        ScheduleRecord(
-            schedule_id=made.schedule_id,
-            name=made.name,
-            index_name=index_name,
-            index_id=made.index_id,
-            first_seen_at=now,
-            last_seen_at=now,
+    try:
+        made = control_plane.create_native_schedule(
+            index_name, name=name, frequency=frequency, expire_after_days=expire_after_days
         )
-    )
-    _tell(ledger, "schedule.created", made.schedule_id, now, who, **_settings(made))
+    except Conflict:
+        asked = (name, frequency, expire_after_days, True)
+        found = [
+            each
+            for each in control_plane.native_schedules(index_name)
+            if (each.name, each.frequency, each.expire_after_days, each.enabled) == asked
+        ]
+        if not found:
+            raise
+        made = found[0]
+    if all(known.schedule_id != made.schedule_id for known in ledger.schedules()):
+        ledger.put_schedule(
+            ScheduleRecord(
+                schedule_id=made.schedule_id,
+                name=made.name,
+                index_name=index_name,
+                index_id=made.index_id,
+                first_seen_at=now,
+                last_seen_at=now,
+            )
+        )
+    _announce(ledger, "schedule.created", made.schedule_id, now=now, who=who, **_settings(made))
     return made
 
 
@@ -87,12 +100,13 @@ def update_schedule(
     changed = control_plane.update_native_schedule(
         schedule_id, frequency=frequency, expire_after_days=expire_after_days, enabled=enabled
     )
-    _tell(
+    _announce(
         ledger,
         "schedule.updated",
         schedule_id,
-        now,
-        who,
+        key=f"{schedule_id}|{now.isoformat()}",
+        now=now,
+        who=who,
         reason=reason,
         was=_settings(before),
         **_settings(changed),
@@ -110,7 +124,7 @@ def delete_schedule(
         LedgerError: It was deleted and that could not be recorded.
     """
     control_plane.delete_native_schedule(schedule_id)
-    _tell(ledger, "schedule.deleted", schedule_id, now, who)
+    _announce(ledger, "schedule.deleted", schedule_id, now=now, who=who)
 
 
 def _settings(schedule: NativeSchedule) -> dict[str, Any]:
@@ -122,13 +136,20 @@ def _settings(schedule: NativeSchedule) -> dict[str, Any]:
     }
 
 
-def _tell(
-    ledger: Ledger, type_: str, schedule_id: str, now: datetime, who: str, **data: Any
+def _announce(
+    ledger: Ledger,
+    type_: str,
+    schedule_id: str,
+    *,
+    now: datetime,
+    who: str,
+    key: str = "",
+    **data: Any,
 ) -> None:
     ledger.record_event(
         DomainEvent.of(
             type_,
-            f"{schedule_id}|{now.isoformat()}",
+            key or schedule_id,
             project=ledger.project,
             at=now,
             schedule_id=schedule_id,

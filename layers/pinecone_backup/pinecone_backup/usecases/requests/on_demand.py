@@ -1,18 +1,14 @@
 """Create one backup because a person or a program asks for it.
 
-Without a name or a description of the caller's own it is one of ours: it carries our marker
-without a policy, so that it satisfies slots (rule C2) and no policy ever prunes it (rule I2).
-With words of the caller's own it is the caller's: by I2 it is foreign to every rule, satisfies
-nothing and is never pruned.
+It is one of ours and counts as such, but it satisfies no slot and no policy prunes it (rules C2
+and I2). It has the caller's name and description, and a marker behind the description.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import (
-    LedgerConflict,
     ListingIncomplete,
     NotFound,
     OutcomeUnknown,
@@ -20,16 +16,18 @@ from pinecone_backup.errors import (
     RuleForbids,
     SubjectUnknown,
 )
-from pinecone_backup.records import BackupRecord, ClaimState
+from pinecone_backup.records import ClaimState
 from pinecone_backup.rules.audit_facts import STUCK_AFTER
-from pinecone_backup.rules.claims import ambiguous, claimed, failed
+from pinecone_backup.rules.claims import ambiguous, claimed, failed, on_demand_slot, posted
+from pinecone_backup.rules.effects import SaveClaim, created
 from pinecone_backup.rules.inventory import Origin, Worth, take_inventory
 from pinecone_backup.rules.marker import Marker, looks_like_marker
-from pinecone_backup.usecases.create import created_event, record_created
+from pinecone_backup.usecases.create import carry_out
 from pinecone_backup.usecases.listing import list_index
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
 
     from pinecone_backup.model import Backup, RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
@@ -44,29 +42,31 @@ def create_on_demand(
     ledger: Ledger,
     index_name: str,
     *,
-    name: str | None = None,
-    description: str | None = None,
+    name: str = "",
+    description: str = "",
+    expire_after: timedelta | None = None,
 ) -> Backup:
     """Start one backup of an index now.
 
     Asking again is safe: while the first one is under way, or when the caller's own name is
-    taken, nothing is created. After a POST whose answer was lost the backup is looked for by
+    taken, nothing is created. After a POST whose answer was lost the backup is searched for by
     name, and a second POST is never made.
 
     Args:
-        context: The run; its clock's minute is the backup's slot.
+        context: The run.
         control_plane: The project, through its API key.
         ledger: The project's ledger.
         index_name: The index.
-        name: A name of the caller's own; by default one of ours (rule I5).
-        description: A description of the caller's own; by default our marker.
+        name: The backup's name; by default one of ours (rule I5).
+        description: What is to stand before the marker.
+        expire_after: How long it is kept at least; None keeps it for ever (rule D8).
 
     Returns:
         The backup as Pinecone answered.
 
     Raises:
         SubjectUnknown: There is no such index.
-        RuleForbids: The description looks like a marker; a backup of ours is under way; or the
+        RuleForbids: The description has a marker in it; a backup of ours is under way; or the
             name is taken.
         OutcomeUnknown: The backup may have been started and is not listed yet.
         PineconeError: Pinecone refused, or could not be asked; nothing was created.
@@ -75,35 +75,33 @@ def create_on_demand(
     """
     if looks_like_marker(description):
         raise RuleForbids(
-            "The description begins like a marker of this product",
+            "The description reads like a marker of this product",
             rule="marker",
             next_step="Describe the backup in other words, or leave the description out.",
         )
     now = context.time.actual
-    slot = now.replace(second=0, microsecond=0)
-    marker = Marker(context.owner, None, slot, context.run_id, 1)
     rows = _rows(control_plane, index_name)
     _refuse_second(context, index_name, rows)
-    if name or description:
-        return _callers_own(
-            context,
-            control_plane,
-            ledger,
-            index_name,
-            rows,
-            name=name or marker.name_for(index_name),
-            description=description or "",
-        )
-    claim = _claim(context, ledger, index_name, marker)
+    _refuse_taken(index_name, name, rows)
+    marker = _marker(context, index_name, name, now + expire_after if expire_after else None)
+    claim = _claim(context, ledger, index_name, marker, name)
     try:
-        backup = _post(control_plane, index_name, claim.backup_name, str(marker), rows)
+        backup = _post(
+            control_plane, index_name, claim.backup_name, marker.described(description), rows
+        )
     except PineconeError as error:
         after = ambiguous if isinstance(error, OutcomeUnknown) else failed
-        with suppress(LedgerConflict):
-            ledger.save_claim(after(claim, error.problem, now))
+        carry_out(ledger, [SaveClaim(after(claim, error.problem, now))])
         raise
-    record_created(context, ledger, claim, backup)
+    save = SaveClaim(posted(claim, backup.backup_id))
+    carry_out(ledger, [*created(context, claim, backup), save])
     return backup
+
+
+def _marker(context: RunContext, index_name: str, name: str, expires_at: datetime | None) -> Marker:
+    slot = on_demand_slot(context.time.actual)
+    marker = Marker(context.owner, None, slot, context.run_id, 1, expires_at)
+    return marker.named(index_name, name or marker.name_for(index_name))
 
 
 def _rows(control_plane: ControlPlane, index_name: str) -> Sequence[Backup]:
@@ -130,6 +128,17 @@ def _refuse_second(context: RunContext, index_name: str, rows: Sequence[Backup])
             raise _under_way(index_name, f"backup {entry.backup.backup_id}")
 
 
+def _refuse_taken(index_name: str, name: str, rows: Sequence[Backup]) -> None:
+    """A name says which backup is meant: two of one name do not."""
+    taken = next((row.backup_id for row in rows if name and row.name == name), None)
+    if taken is not None:
+        raise RuleForbids(
+            f"Index {index_name!r} has a backup named {name!r} already: {taken}",
+            rule="name-taken",
+            next_step="Use that backup, or choose another name.",
+        )
+
+
 def _under_way(index_name: str, what: str) -> RuleForbids:
     return RuleForbids(
         f"A backup of index {index_name!r} is under way already: {what}",
@@ -138,15 +147,17 @@ def _under_way(index_name: str, what: str) -> RuleForbids:
     )
 
 
-def _claim(context: RunContext, ledger: Ledger, index_name: str, marker: Marker) -> Claim:
+def _claim(
+    context: RunContext, ledger: Ledger, index_name: str, marker: Marker, name: str
+) -> Claim:
     """Rule C3: of two that ask at the same time, one creates."""
     stored = ledger.claim(index_name, marker.slot)
     again = stored if stored is not None and stored.state in _ENDED else None
-    claim = claimed(index_name, marker, previous=again, now=context.time.actual)
-    try:
-        return ledger.save_claim(claim)
-    except LedgerConflict:
-        raise _under_way(index_name, "it was asked for in this minute") from None
+    claim = claimed(index_name, marker, previous=again, now=context.time.actual, name=name)
+    saved = carry_out(ledger, [SaveClaim(claim)])[claim]
+    if saved is None:
+        raise _under_way(index_name, "it was asked for in this minute")
+    return saved
 
 
 def _post(
@@ -156,17 +167,24 @@ def _post(
     description: str,
     before: Sequence[Backup],
 ) -> Backup:
-    """POST once; when the answer was lost, look by name once."""
+    """POST once; when the answer was lost, search by name and description once."""
     known = {row.backup_id for row in before}
     try:
         return control_plane.create_backup(index_name, name=name, description=description)
     except OutcomeUnknown as error:
-        found = _found(control_plane, index_name, name, known)
+        found = next(
+            (
+                row
+                for row in _rows_or_none(control_plane, index_name)
+                if (row.name, row.description) == (name, description) and row.backup_id not in known
+            ),
+            None,
+        )
         if found is not None:
             return found
         raise OutcomeUnknown(
             error.problem,
-            next_step=f"List the backups of index {index_name!r} in a few minutes, and look for "
+            next_step=f"List the backups of index {index_name!r} in a few minutes, and search for "
             f"{name!r} before you ask again.",
             operation=error.operation,
             status=error.status,
@@ -174,46 +192,9 @@ def _post(
         ) from error
 
 
-def _found(
-    control_plane: ControlPlane, index_name: str, name: str, known: Container[str]
-) -> Backup | None:
-    """The backup of that name that was not there before; None also when nobody can tell."""
+def _rows_or_none(control_plane: ControlPlane, index_name: str) -> Sequence[Backup]:
+    """The index's backups; none when nobody can say."""
     try:
-        rows = list_index(control_plane, index_name)
+        return list_index(control_plane, index_name)
     except (PineconeError, ListingIncomplete):
-        return None
-    return next((row for row in rows if row.name == name and row.backup_id not in known), None)
-
-
-def _callers_own(
-    context: RunContext,
-    control_plane: ControlPlane,
-    ledger: Ledger,
-    index_name: str,
-    rows: Sequence[Backup],
-    *,
-    name: str,
-    description: str,
-) -> Backup:
-    taken = next((row.backup_id for row in rows if row.name == name), None)
-    if taken is not None:
-        raise RuleForbids(
-            f"Index {index_name!r} has a backup named {name!r} already: {taken}",
-            rule="name-taken",
-            next_step="Use that backup, or choose another name.",
-        )
-    backup = _post(control_plane, index_name, name, description, rows)
-    ledger.record_event(
-        created_event(context, backup, name=name, run_id=context.run_id, policy=None)
-    )
-    ledger.put_backup(
-        BackupRecord(
-            backup_id=backup.backup_id,
-            index_name=index_name,
-            index_id=backup.index_id,
-            name=name,
-            created_at=backup.created_at,
-            first_seen_at=context.time.actual,
-        )
-    )
-    return backup
+        return ()

@@ -22,7 +22,8 @@ def accept_suspect(
 ) -> BackupRecord:
     """Make a suspect good, and the reference for what comes after it.
 
-    A backup whose restore test failed is suspect too; accepting it overrules that test.
+    A backup whose restore test failed is suspect too; accepting it overrules that test. The same
+    person's same words again change nothing.
 
     Args:
         ledger: The project's ledger.
@@ -46,28 +47,36 @@ def accept_suspect(
         )
     if record.deletion is not None and record.deletion.state.accepted:
         raise RuleForbids(f"Backup {backup_id} is being deleted", rule="deletion-accepted")
-    if record.verdict is None or counts_as_good(record):
-        raise RuleForbids(f"Backup {backup_id} is not suspect", rule="not-suspect")
-    accepted = replace(
-        record,
-        verdict=Verdict.ACCEPTED,
-        accepted_by=who,
-        accepted_reason=reason.strip(),
-        accepted_at=now,
-    )
-    ledger.put_backup(accepted)
+    accepted = record
+    if not _accepted_already(record, who, reason.strip()):
+        if record.verdict is None or counts_as_good(record):
+            raise RuleForbids(f"Backup {backup_id} is not suspect", rule="not-suspect")
+        accepted = replace(
+            record,
+            verdict=Verdict.ACCEPTED,
+            accepted_by=who,
+            accepted_reason=reason.strip(),
+            accepted_at=now,
+        )
+        ledger.put_backup(accepted)
+    at = accepted.accepted_at or now
     ledger.record_event(
         DomainEvent.of(
             "backup.accepted",
-            f"{backup_id}|{now.isoformat()}",
+            f"{backup_id}|{at.isoformat()}",
             project=ledger.project,
-            at=now,
+            at=at,
             backup_id=backup_id,
             index=record.index_name,
             name=record.name,
-            was=record.verdict_reason,
+            was=str(record.verdict_reason or ""),
             reason=accepted.accepted_reason,
             actor=who,
         )
     )
     return accepted
+
+
+def _accepted_already(record: BackupRecord, who: str, reason: str) -> bool:
+    said = (record.accepted_by, record.accepted_reason)
+    return record.verdict is Verdict.ACCEPTED and counts_as_good(record) and said == (who, reason)

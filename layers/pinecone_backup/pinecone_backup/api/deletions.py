@@ -1,0 +1,131 @@
+"""Deletions: what was deleted, by whom, why, and what was left."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.models import (
+    NAME,
+    Nothing,
+    Output,
+    PageQuery,
+    Pagination,
+    QueryTime,
+    RuleReason,
+)
+from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.errors import SubjectUnknown
+from pinecone_backup.records import DeletionState
+from pinecone_backup.rules.protection import Safeguard
+
+if TYPE_CHECKING:
+    from pinecone_backup.records import DeletionRecord
+
+_TAG = "Deletions"
+_LATELY = timedelta(days=30)
+
+
+class Deletion(Output):
+    """One deletion. It is written once; only its state, error and confirmation change."""
+
+    backup_id: str
+    index_name: str
+    index_id: str
+    name: str | None
+    created_at: datetime | None
+    """When the backup was taken."""
+    size_bytes: int | None
+    record_count: int | None
+    state: DeletionState
+    at: datetime
+    """When it was decided."""
+    run_id: str
+    actor: str
+    """Empty where the backup was deleted outside this deployment."""
+    reasons: list[RuleReason]
+    comment: str
+    """The reason that a person gave."""
+    override: list[Safeguard]
+    """The safeguards that were overruled."""
+    digest: str
+    """The plan that it belongs to; empty for a deletion of one backup."""
+    approved_by: str
+    approved_reason: str
+    good_left: str | None
+    """The newest good backup that was left in the index; null when there was none."""
+    good_left_at: datetime | None
+    error: str
+    confirmed_at: datetime | None
+    """When the backup was neither listed nor described any more."""
+
+
+class DeletionList(Output):
+    """A page of deletions, the newest first."""
+
+    data: list[Deletion]
+    pagination: Pagination | None
+
+
+class DeletionsQuery(PageQuery):
+    """Which deletions; without times, those of the last 30 days."""
+
+    from_: Annotated[QueryTime | None, Field(alias="from")] = None
+    """Decided at or after this time; 30 days before ``to`` unless given."""
+    to: QueryTime | None = None
+    """Decided before this time."""
+    index: Annotated[str, Field(pattern=NAME)] | None = None
+
+
+@route(
+    "GET",
+    "/v1/projects/{project}/deletions",
+    access=Access.READ,
+    tag=_TAG,
+    takes=DeletionsQuery,
+    gives=DeletionList,
+    problems=("not-found",),
+)
+def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
+    """List what was deleted, the newest first: who, when, why, and what was left."""
+    since = query.from_ or (query.to or call.now) - _LATELY
+    rows = [
+        deletion
+        for deletion in call.ledger().deletions(since=since, until=query.to)
+        if query.index in (None, deletion.index_name)
+    ]
+    page, cursor = page_of(
+        rows,
+        listing=f"{call.listing}?{query.filters()}",
+        limit=query.limit,
+        cursor=query.paginationToken,
+    )
+    return DeletionList(data=[deletion_view(each) for each in page], pagination=pagination(cursor))
+
+
+@route(
+    "GET",
+    "/v1/projects/{project}/deletions/{backup_id}",
+    access=Access.READ,
+    tag=_TAG,
+    gives=Deletion,
+    problems=("not-found",),
+)
+def describe_deletion(call: Call, _: Nothing) -> Deletion:
+    """Describe the deletion of a backup, which may be long gone from Pinecone."""
+    backup_id = call.path["backup_id"]
+    deletion = call.ledger().deletion(backup_id)
+    if deletion is None:
+        raise SubjectUnknown(
+            f"Project {call.path['project']} knows of no deletion of backup {backup_id!r}",
+            next_step="List the project's deletions.",
+        )
+    return deletion_view(deletion)
+
+
+def deletion_view(deletion: DeletionRecord) -> Deletion:
+    """A deletion as the API shows it."""
+    return Deletion.model_validate(deletion)

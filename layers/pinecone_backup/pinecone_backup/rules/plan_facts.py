@@ -1,0 +1,76 @@
+"""All that a plan, a preview or a person's deletion depends on: one value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pinecone_backup.model import Index, RunTime
+    from pinecone_backup.records import Hold, UnreadableItem
+    from pinecone_backup.rules.inventory import Inventory
+    from pinecone_backup.rules.policy import Policy, PolicyDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """By what the last accepted prune went (rule D3).
+
+    Attributes:
+        document: Its policy document, or None when that version can no longer be read.
+        assignments: Its policy name by index name.
+    """
+
+    document: PolicyDocument | None
+    policy_version: str
+    assignments: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a plan depends on.
+
+    Attributes:
+        inventory: With verdicts (``rules.verdict``).
+        indexes: The active indexes.
+        active: The active incarnation's id by name, where it was asked (rule I1); needed only
+            for names with several incarnations that are not deleted.
+        holds: None when they could not be read: nothing is deleted (rule D2).
+        restoring: Unfinished restore jobs, job id by backup id; None when unreadable.
+        sources: The incarnation of backups that are no longer listed, by backup id (rule D7).
+        baseline: None before the first prune.
+        unreadable: Items of the ledger that cannot be read (rule U2).
+    """
+
+    project: str
+    inventory: Inventory
+    indexes: Sequence[Index]
+    document: PolicyDocument
+    policy_version: str
+    time: RunTime
+    holds: Sequence[Hold] | None = ()
+    restoring: Mapping[str, str] | None = field(default_factory=dict)
+    active: Mapping[str, str | None] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    unreadable: Sequence[UnreadableItem] = ()
+
+    def policies(self) -> dict[str, Policy | None]:
+        """The policy of each active index, by name (rule I3)."""
+        return {
+            index.name: self.document.assigned(self.project, index.name, index.tags).policy
+            for index in self.indexes
+        }
+
+
+def ambiguous_names(inventory: Inventory, indexes: Iterable[Index]) -> Sequence[str]:
+    """Active indexes of whose name several incarnations are not deleted: ask which is (I1)."""
+    living = Counter(
+        incarnation.index_name
+        for incarnation in inventory.incarnations.values()
+        if incarnation.deleted_at is None
+    )
+    return sorted(index.name for index in indexes if living[index.name] > 1)

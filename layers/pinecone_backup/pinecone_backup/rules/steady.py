@@ -1,0 +1,143 @@
+"""What an index comes to hold when its policy goes on for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pinecone_backup.rules.duration import Duration
+from pinecone_backup.rules.forecast import INTERVALS
+from pinecone_backup.rules.policy import ExpiryRetention
+from pinecone_backup.rules.retention import KEEP_ALL, keep
+from pinecone_backup.rules.slots import last_of_each_day, slots_before, slots_between
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from pinecone_backup.rules.policy import KeepRetention, Policy
+
+SETTLES_WITHIN = timedelta(days=32 * 366)
+"""What needs longer than about thirty years to settle is taken to grow for ever."""
+MOST_SLOTS = SETTLES_WITHIN.days
+"""So many slots are looked at: more than any project may hold, and one for each of those days."""
+
+PLAYED = timedelta(days=35)
+"""So long prunes are played forward: over the end of a month, whichever it is."""
+MOST_PLAYED = 2_000
+"""Of a steady state with more slots behind it prunes are not played forward."""
+
+_DAY = timedelta(days=1)
+
+
+def steady_count(policy: Policy, now: datetime) -> int | None:
+    """How many backups an index of this policy comes to hold, as counted at ``now``.
+
+    It is what the retention and the floor keep of a past without beginning.
+
+    Returns:
+        None when there is no such number: some rule keeps all, or over ``MOST_SLOTS`` of them, or
+        what it keeps does not settle within ``SETTLES_WITHIN``.
+    """
+    if policy.cron is None:
+        request = policy.native_schedule
+        return (
+            request.expire_after_days * _DAY // INTERVALS[request.frequency] + 1 if request else 0
+        )
+    past = _distinguishable_past(policy.cron, policy, now)
+    if past is None:
+        return None
+    rows = [(slot.isoformat(), slot) for slot in sorted(past, reverse=True)]
+    floor = {key for key, _ in rows[: policy.floor]}
+    return len(keep(rows, policy.retention, policy.zone, now).keys() | floor)
+
+
+def excesses(policy: Policy, now: datetime, *, every: timedelta) -> Iterator[tuple[int, int]]:
+    """What prunes of an index delete beyond what was made since the prune before.
+
+    Of five weeks of prunes in the steady state; it is what is held against the limits (rule D2).
+    Nothing where no steady state with ``MOST_PLAYED`` slots behind it at most is known.
+
+    Args:
+        policy: Any policy.
+        now: When the first prune is, aware.
+        every: The time between two prunes.
+
+    Yields:
+        So many backups beyond, and how many there were before that prune.
+    """
+    if policy.cron is None or isinstance(policy.retention, ExpiryRetention):
+        return  # expiring goes day by day, as creating does
+    past = _distinguishable_past(policy.cron, policy, now)
+    if past is None or len(past) > MOST_PLAYED:
+        return
+    held = sorted(past)
+    for number in range(PLAYED // every):
+        at = now + number * every
+        new = list(slots_between(policy.cron, policy.zone, at - every, at)) if number else []
+        if number and not new:
+            continue  # windows end at the newest backup: without a new one nothing goes
+        before = [*held, *new]
+        rows = [(slot.isoformat(), slot) for slot in reversed(before)]
+        floor = {key for key, _ in rows[: policy.floor]}
+        kept = keep(rows, policy.retention, policy.zone, at).keys() | floor
+        held = [slot for slot in before if slot.isoformat() in kept]
+        if number:
+            yield len(before) - len(held) - len(new), len(before)
+
+
+def _distinguishable_past(cron: str, policy: Policy, now: datetime) -> set[datetime] | None:
+    """The slots before which nothing can make a difference to a retention; None: all can."""
+    retention = policy.retention
+    start = now - SETTLES_WITHIN
+    slots = slots_before(cron, policy.zone, now)
+    if isinstance(retention, ExpiryRetention):
+        least = max(retention.min_count, policy.floor, retention.max_count or 0)
+        if retention.max_count is not None:
+            return _until(slots, least, now, start)  # what is older goes, however young it is
+        return _until(slots, least, now - timedelta(days=retention.expire_after_days or 0), start)
+    horizon = _coarse_horizon(retention)
+    if horizon >= SETTLES_WITHIN or KEEP_ALL in [value for _, value in retention]:
+        return None
+    edges = [duration.before(now, policy.zone) for duration in _windows(retention)]
+    coarse = now - horizon
+    within = min((edge or start for edge in edges), default=now)
+    finest = max(retention.keep_last, retention.keep_hourly, policy.floor)
+    if within <= start:
+        return None
+    fine = _until(slots, finest, within, start)
+    days = slots_before(last_of_each_day(cron), policy.zone, now)
+    most = max(value for _, value in retention if isinstance(value, int))
+    daily = _until(days, most, min(within, coarse), start)
+    return None if fine is None or daily is None else fine | daily
+
+
+def _until(
+    slots: Iterator[datetime], least: int, edge: datetime, start: datetime
+) -> set[datetime] | None:
+    """The newest slots: at least so many, and one beyond ``edge``.
+
+    Returns None when they reach back beyond ``start``, or are more than ``MOST_SLOTS``.
+    """
+    taken: set[datetime] = set()
+    for slot in slots:
+        if slot < start or len(taken) >= MOST_SLOTS:
+            return None
+        taken.add(slot)
+        if len(taken) > least and slot < edge:
+            break
+    return taken
+
+
+def _windows(retention: KeepRetention) -> Iterator[Duration]:
+    return (value for _, value in retention if isinstance(value, Duration))
+
+
+def _coarse_horizon(retention: KeepRetention) -> timedelta:
+    """A time that holds as many days, weeks, months and years as the counts ask for."""
+    return _DAY * max(
+        retention.keep_daily + 1,
+        7 * (retention.keep_weekly + 1),
+        31 * (retention.keep_monthly + 1),
+        366 * (retention.keep_yearly + 1),
+    )

@@ -1,0 +1,436 @@
+"""How a project stands: every question to Pinecone and to the ledger, asked once (rules N1, N2).
+
+Prune, audit, a person's deletion, previews and the API read a project here and nowhere else. What
+concerns the project as a whole must be answered, or there is no reading. What concerns one index
+may fail where an audit looks into it: that index is then unknown, and the others are not (U1).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pinecone_backup.errors import BackupError, ListingIncomplete, NotFound, PineconeError
+from pinecone_backup.model import DomainEvent, Status
+from pinecone_backup.reasons import ReasonKind
+from pinecone_backup.records import ScheduleRecord, Verdict
+from pinecone_backup.rules.containment import PROTECTING
+from pinecone_backup.rules.inventory import missing, native_marks, take_inventory
+from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.plan_facts import Baseline, Facts, ambiguous_names
+from pinecone_backup.rules.verdict import judge
+from pinecone_backup.usecases.deletion import confirm_deleted
+from pinecone_backup.usecases.findings import unexpected_problem
+from pinecone_backup.usecases.listing import active_incarnation, list_project, own_writes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from pinecone_backup.model import (
+        Backup,
+        Index,
+        NativeRun,
+        NativeSchedule,
+        RestoreJob,
+        RunContext,
+    )
+    from pinecone_backup.ports import ControlPlane, Ledger
+    from pinecone_backup.records import BackupRecord, DeletionRecord
+    from pinecone_backup.rules.inventory import Inventory, NativeMark
+    from pinecone_backup.rules.policy import PolicyDocument
+    from pinecone_backup.rules.verdict import Judged
+
+_LOG = logging.getLogger(__name__)
+_DONE = (Status.READY, Status.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """What Pinecone says of one index, where an audit looks into it.
+
+    Attributes:
+        active_id: Its incarnation; None when it has no backup, or when ``problem`` is set.
+        schedules: None when they could not be listed; ``schedules_problem`` says why.
+        runs: The histories that were asked for, by schedule id.
+        unexpected: The problem, where it is one that nobody expected.
+    """
+
+    index: Index
+    active_id: str | None = None
+    problem: str = ""
+    schedules: Sequence[NativeSchedule] | None = None
+    schedules_problem: str = ""
+    runs: Mapping[str, Sequence[NativeRun]] = field(default_factory=dict)
+    unexpected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState:
+    """How a project stands.
+
+    Attributes:
+        indexes: The active indexes.
+        records: What the ledger knows, by backup id, as it was when the reading began.
+        restores: Pinecone's restore jobs; None when an audit could not list them.
+        deleted: The deletions that this reading confirmed (rule N2).
+        doubts: Why an index's backups are not all known, by index name.
+        index_states: What an audit found of each index; empty for other readings.
+        schedule_records: The ledger's memory of native schedules, brought up to date.
+    """
+
+    inventory: Inventory
+    indexes: Sequence[Index]
+    records: Mapping[str, BackupRecord]
+    restores: Sequence[RestoreJob] | None
+    deleted: Sequence[DeletionRecord] = ()
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    index_states: Sequence[IndexState] = ()
+    schedule_records: Sequence[ScheduleRecord] = ()
+
+
+def read_project_state(
+    context: RunContext,
+    control_plane: ControlPlane,
+    ledger: Ledger,
+    *,
+    enough_time: Callable[[], bool] | None = None,
+    describe_at_most: int | None = None,
+    into_indexes: bool = False,
+) -> ProjectState:
+    """Read a project: its indexes, backups and restore jobs, and what the ledger knows.
+
+    A project of N backups costs floor(N/100) + 1 backup pages, the list of indexes and the list
+    of restore jobs; with ``into_indexes`` one listing and one schedule listing per index more.
+
+    Args:
+        context: The run, or the request.
+        control_plane: The project, through its API key.
+        ledger: The project's ledger.
+        enough_time: Whether there is time for another call. With it, backups that the ledger
+            knows and the listing misses are described, and confirmed deleted where they are not
+            found (rule N2); without it nothing is written.
+        describe_at_most: So many of them in one run, those that we deleted first; None for all.
+        into_indexes: Whether each index is asked for its incarnation and its native schedules,
+            as an audit does, which goes on where one of them cannot be read.
+
+    Raises:
+        PineconeError: The indexes or the restore jobs could not be listed.
+        ListingIncomplete: The project's backups could not be listed.
+        LedgerError: The ledger could not be read or written.
+    """
+    indexes = control_plane.list_indexes()
+    rows = list_project(control_plane, writes=lambda: own_writes(ledger))
+    restores = _restores(control_plane, tolerant=into_indexes)
+    states: list[IndexState] = []
+    if into_indexes:
+        may_ask = enough_time or (lambda: True)
+        found = (_index_guarded(control_plane, index, rows, may_ask) for index in indexes)
+        states = [state for state in found if state is not None]
+    updated, marks = _native(context, ledger, states, rows)
+    records = ledger.backups()
+
+    def inventory_of(found: Sequence[Backup]) -> Inventory:
+        now = context.time.actual
+        return take_inventory(found, records=records, owner=context.owner, now=now, native=marks)
+
+    state = ProjectState(
+        inventory_of(rows),
+        [each.index for each in states] if into_indexes else indexes,
+        records,
+        restores,
+        index_states=states,
+        schedule_records=updated,
+    )
+    if enough_time is None:
+        return state
+    absent = sorted(missing(state.inventory, records), key=lambda each: each.deletion is None)
+    overlooked, deleted, doubts = _describe(
+        context, control_plane, ledger, absent[:describe_at_most], enough_time=enough_time
+    )
+    inventory = inventory_of([*rows, *overlooked]) if overlooked else state.inventory
+    return replace(state, inventory=inventory, deleted=deleted, doubts=doubts)
+
+
+def judge_state(
+    state: ProjectState,
+    ledger: Ledger,
+    document: PolicyDocument,
+    *,
+    now: datetime,
+    counts: Mapping[str, int],
+    unreadable: Container[str],
+) -> Judged:
+    """Take the verdicts that are due (rule G1), by the policies that the indexes have.
+
+    Args:
+        state: The project.
+        ledger: The project's ledger.
+        document: The policy document.
+        now: The actual time, UTC.
+        counts: The indexes' own record counts by index id, where known (rule G2).
+        unreadable: Backups whose record cannot be read (rule U2).
+    """
+    policies = {
+        index.name: document.assigned(ledger.project, index.name, index.tags).policy
+        for index in state.indexes
+    }
+    limits = {
+        incarnation.index_id: policy.shrink_percent
+        for incarnation in state.inventory.incarnations.values()
+        if (policy := policies.get(incarnation.index_name))
+    }
+    return judge(
+        state.inventory,
+        shrink_percent=limits,
+        now=now,
+        index_counts=counts,
+        unreadable=unreadable,
+    )
+
+
+def store_verdicts(context: RunContext, ledger: Ledger, records: Sequence[BackupRecord]) -> None:
+    """Write new verdicts over what another run may have written since, with their events."""
+    stored = ledger.backups() if records else {}
+    for record in records:
+        known = stored.get(record.backup_id)
+        if known is not None and known.verdict is not None:
+            continue  # a run beside this one was quicker
+        rightly_empty = (
+            record.verdict_reason is not None
+            and record.verdict_reason.kind is ReasonKind.EMPTY_AS_INDEX
+        )
+        if record.verdict is Verdict.SUSPECT and not rightly_empty:
+            ledger.record_event(_suspect_event(context, record))
+        ledger.put_backup(replace(record, deletion=known.deletion) if known else record)
+
+
+def plan_facts(
+    context: RunContext,
+    control_plane: ControlPlane,
+    ledger: Ledger,
+    state: ProjectState,
+    *,
+    document: PolicyDocument,
+    policy_version: str,
+    baseline: Baseline | None = None,
+) -> tuple[Facts, Sequence[BackupRecord]]:
+    """The facts of a plan, with every verdict that is due; nothing is written.
+
+    Returns:
+        The facts, and the records of the verdicts that are new (``store_verdicts``).
+
+    Raises:
+        PineconeError: The active incarnation of an ambiguous name could not be asked for.
+        ListingIncomplete: The same.
+        LedgerError: The ledger could not be read.
+    """
+    unreadable = ledger.inspect(PROTECTING)
+    counts = {
+        record.index_id: record.record_count
+        for record in ledger.indexes().values()
+        if record.index_id and record.record_count is not None
+    }
+    judged = judge_state(
+        state,
+        ledger,
+        document,
+        now=context.time.actual,
+        counts=counts,
+        unreadable={item.backup_id for item in unreadable},
+    )
+    facts = Facts(
+        project=ledger.project,
+        inventory=judged.inventory,
+        indexes=state.indexes,
+        document=document,
+        policy_version=policy_version,
+        time=context.time,
+        holds=ledger.holds(),
+        restoring=restoring(ledger, state.restores),
+        active={
+            name: _active_or_none(control_plane, name)
+            for name in ambiguous_names(judged.inventory, state.indexes)
+        },
+        sources={record.backup_id: record.index_id for record in state.records.values()},
+        baseline=baseline,
+        unreadable=unreadable,
+    )
+    return facts, judged.records
+
+
+def restoring(ledger: Ledger, jobs: Iterable[RestoreJob] | None) -> dict[str, str] | None:
+    """Backups that an unfinished restore job reads, also by our own memory of restores (D1).
+
+    None when the jobs are not known.
+    """
+    if jobs is None:
+        return None
+    listed = list(jobs)
+    ended = {job.job_id for job in listed if not job.unfinished}
+    ours = {
+        record.backup_id: record.job_id
+        for record in ledger.restores()
+        if record.finished_at is None and record.job_id not in ended
+    }
+    return ours | {job.backup_id: job.job_id for job in listed if job.unfinished}
+
+
+def _suspect_event(context: RunContext, record: BackupRecord) -> DomainEvent:
+    """The event of a suspect, once, whichever run sees it first."""
+    return DomainEvent.of(
+        "backup.suspect",
+        record.backup_id,
+        project=context.project,
+        at=context.time.actual,
+        backup_id=record.backup_id,
+        index=record.index_name,
+        name=record.name,
+        record_count=record.record_count,
+        reason=str(record.verdict_reason or ""),
+    )
+
+
+def _active_or_none(control_plane: ControlPlane, name: str) -> str | None:
+    """The active incarnation's id (rule I1); None without an active index, or without backups."""
+    try:
+        return active_incarnation(control_plane, name)
+    except NotFound:
+        return None
+
+
+def _restores(control_plane: ControlPlane, *, tolerant: bool) -> Sequence[RestoreJob] | None:
+    try:
+        return list(control_plane.restore_jobs())
+    except (PineconeError, ListingIncomplete):
+        if tolerant:
+            return None
+        raise
+
+
+def _native(
+    context: RunContext, ledger: Ledger, states: Sequence[IndexState], rows: Sequence[Backup]
+) -> tuple[list[ScheduleRecord], dict[str, NativeMark]]:
+    """The records of the schedules that were listed now, and what marks native backups (G5)."""
+    known = {record.schedule_id: record for record in ledger.schedules()}
+    updated = [
+        _schedule_record(known.get(schedule.schedule_id), schedule, state, rows, context)
+        for state in states
+        for schedule in state.schedules or ()
+    ]
+    known.update({record.schedule_id: record for record in updated})
+    marks = native_marks(known.values(), {})
+    for state in states:
+        for schedule in state.schedules or ():
+            runs = state.runs.get(schedule.schedule_id, ())
+            marks.update(native_marks((), {schedule.name: runs}))
+    return updated, marks
+
+
+def _describe(
+    context: RunContext,
+    control_plane: ControlPlane,
+    ledger: Ledger,
+    records: Sequence[BackupRecord],
+    *,
+    enough_time: Callable[[], bool],
+) -> tuple[list[Backup], list[DeletionRecord], dict[str, str]]:
+    """Describe what the ledger knows and the listing misses, before it counts as deleted (N2)."""
+    found: list[Backup] = []
+    deleted: list[DeletionRecord] = []
+    doubts: dict[str, str] = {}
+    for record in records:
+        if not enough_time():
+            doubts[record.index_name] = "time ran out before all its backups were found"
+            continue
+        try:
+            found.append(control_plane.describe_backup(record.backup_id))
+        except NotFound:
+            deleted.append(confirm_deleted(context, ledger, record))
+        except PineconeError as error:
+            doubts[record.index_name] = error.problem
+    return found, deleted, doubts
+
+
+def _index_guarded(
+    control_plane: ControlPlane,
+    index: Index,
+    rows: Sequence[Backup],
+    enough_time: Callable[[], bool],
+) -> IndexState | None:
+    """One index; a fault at it must not stop the others."""
+    try:
+        return _index_state(control_plane, index, rows, enough_time)
+    except BackupError:
+        raise
+    except Exception as error:
+        _LOG.exception("unexpected error", extra={"index": index.name})
+        problem = unexpected_problem(error)
+        return IndexState(index, problem=problem, schedules_problem=problem, unexpected=problem)
+
+
+def _index_state(
+    control_plane: ControlPlane,
+    index: Index,
+    rows: Sequence[Backup],
+    enough_time: Callable[[], bool],
+) -> IndexState | None:
+    """One index; None when it was deleted meanwhile."""
+    if not enough_time():
+        late = "the audit ran out of time before it came to this index"
+        return IndexState(index, problem=late, schedules_problem=late)
+    try:
+        state = IndexState(index, active_incarnation(control_plane, index.name))
+    except NotFound:
+        return None
+    except (PineconeError, ListingIncomplete) as error:
+        state = IndexState(index, problem=error.problem)
+    return _with_schedules(control_plane, state, rows)
+
+
+def _with_schedules(
+    control_plane: ControlPlane, state: IndexState, rows: Sequence[Backup]
+) -> IndexState:
+    """Its native schedules, and their histories where something of them is unfinished (N1)."""
+    try:
+        schedules = list(control_plane.native_schedules(state.index.name))
+        runs = (
+            {
+                schedule.schedule_id: list(control_plane.native_history(schedule.schedule_id))
+                for schedule in schedules
+            }
+            if any(_unfinished(row, state) for row in rows)
+            else {}
+        )
+    except (PineconeError, ListingIncomplete) as error:
+        return replace(state, schedules_problem=error.problem)
+    return replace(state, schedules=schedules, runs=runs)
+
+
+def _unfinished(row: Backup, state: IndexState) -> bool:
+    """Whether the row may be a native schedule's run that is planned or under way (rule G5)."""
+    return (
+        row.index_name == state.index.name
+        and row.status not in _DONE
+        and Marker.parse(row.description) is None
+    )
+
+
+def _schedule_record(
+    known: ScheduleRecord | None,
+    schedule: NativeSchedule,
+    state: IndexState,
+    rows: Sequence[Backup],
+    context: RunContext,
+) -> ScheduleRecord:
+    """The schedule with its runs that are listed: they stay native when it is deleted (G5)."""
+    now = context.time.actual
+    record = known or ScheduleRecord(
+        schedule.schedule_id, schedule.name, state.index.name, schedule.index_id, now, now
+    )
+    runs = state.runs.get(schedule.schedule_id, ())
+    ids = {run.backup_id for run in runs} | set(record.backup_ids)
+    coming = {run.backup_id for run in runs if run.status not in _DONE}
+    kept = ids & (coming | {row.backup_id for row in rows})
+    return replace(record, last_seen_at=now, backup_ids=tuple(sorted(kept)))

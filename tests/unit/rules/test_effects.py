@@ -1,0 +1,216 @@
+"""What a decision leaves to be written, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pinecone_backup.model import (
+    Backup,
+    Index,
+    IndexKind,
+    RunContext,
+    RunKind,
+    RunTime,
+    Status,
+    TriggerKind,
+)
+from pinecone_backup.records import BackupRecord, Claim, ClaimState, IndexRecord
+from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted
+from pinecone_backup.rules.creation import Decision, Kind, View, due
+from pinecone_backup.rules.effects import (
+    Decided,
+    PutBackup,
+    RecordEvent,
+    SaveClaim,
+    decide,
+    slots_in_question,
+)
+from pinecone_backup.rules.inventory import Entry, Origin, Worth
+from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.policy import Assigned, AssignedBy, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SLOT = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+MARKER = Marker("stack-a", "daily", SLOT, "run-0", 1)
+CLAIM = replace(claimed("docs", MARKER, previous=None, now=SLOT), version=1)
+LOST = ambiguous(CLAIM, "the answer was lost", SLOT)
+CONTEXT = RunContext(
+    "run-1", RunKind.CREATE, "main", "stack-a", RunTime(NOW, NOW), TriggerKind.SCHEDULE, "schedule"
+)
+DAILY = Policy.model_validate(
+    {"name": "daily", "cron": "0 11 * * *", "max_age": "26h", "retention": {"keep_last": 3}}
+)
+
+
+def entry(
+    worth: Worth = Worth.UNDER_WAY,
+    *,
+    marker: Marker = MARKER,
+    recorded: bool = False,
+    origin: Origin = Origin.OURS,
+) -> Entry:
+    name = marker.name_for("docs")
+    backup = Backup(
+        "b-1", "docs", "id-1", Status.READY, "Ready", marker.slot, name, description=str(marker)
+    )
+    record = BackupRecord("b-1", "docs", "id-1", name, marker.slot, NOW) if recorded else None
+    return Entry(backup, origin, worth, marker.slot, marker, record=record)
+
+
+def decided(*entries: Entry, claim: Claim | None = None, more: Sequence[Claim] = ()) -> Decided:
+    """What a tick decides, when the ledger has no other claims than these."""
+    index = Index("docs", IndexKind.SERVERLESS, "Ready", ready=True)
+    record = IndexRecord("docs", NOW - 30 * DAY, NOW, "id-1")
+    view = View("main", index, Assigned(DAILY, AssignedBy.ASSIGNMENT), record, entries)
+    by_listing = due(view, CONTEXT.time)
+    claims: dict[datetime, Claim | None] = dict.fromkeys(slots_in_question(view, by_listing))
+    stored = {known.slot: known for known in [*more, *([claim] if claim else [])]}
+    claims |= {slot: known for slot, known in stored.items() if slot in claims}
+    return decide(CONTEXT, view, by_listing, claims)
+
+
+def written(result: Decided) -> list[Any]:
+    """The effects, in order: types of events, ids of records, and claims."""
+    shown: list[Any] = []
+    for effect in result.effects:
+        match effect:
+            case RecordEvent(event):
+                shown.append(event.type)
+            case PutBackup(record):
+                shown.append(record.backup_id)
+            case SaveClaim(claim):
+                shown.append(claim)
+    return shown
+
+
+def test_where_nothing_is_known_nothing_is_written_before_the_claim() -> None:
+    assert written(decided()) == []
+
+
+@pytest.mark.parametrize("claim", [CLAIM, LOST])
+@pytest.mark.parametrize("worth", [Worth.UNDER_WAY, Worth.GOOD])
+def test_a_backup_that_could_not_be_recorded_is_recorded_event_first_and_claim_last(
+    claim: Claim, worth: Worth
+) -> None:
+    """C3."""
+    result = decided(entry(worth), claim=claim)
+    assert written(result) == ["backup.created", "b-1", posted(claim, "b-1")]
+
+
+def test_the_event_and_the_record_say_what_the_claim_and_pinecone_say() -> None:
+    event, record = decided(entry(), claim=LOST).effects[:2]
+    assert isinstance(event, RecordEvent)
+    assert event.event.data == {
+        "backup_id": "b-1",
+        "name": CLAIM.backup_name,
+        "index": "docs",
+        "index_id": "id-1",
+        "run_id": "run-0",
+        "actor": "schedule",
+        "policy": "daily",
+        "slot": SLOT.isoformat(),
+        "attempt": 1,
+    }
+    assert record == PutBackup(
+        BackupRecord("b-1", "docs", "id-1", CLAIM.backup_name, SLOT, first_seen_at=NOW)
+    )
+
+
+@pytest.mark.parametrize("worth", [Worth.UNDER_WAY, Worth.FAILED])
+def test_the_record_that_an_audit_wrote_first_stays(worth: Worth) -> None:
+    """C3: the event is missing all the same."""
+    result = written(decided(entry(worth, recorded=True), claim=LOST))
+    assert result[0] == "backup.created"
+    assert "b-1" not in result
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_lost_backup_that_failed_meanwhile_was_created_first_and_its_claim_saved_once(
+    recorded: bool,
+) -> None:
+    """C3."""
+    result = decided(entry(Worth.FAILED, recorded=recorded), claim=LOST)
+    after = failed(replace(LOST, backup_id="b-1"), "backup b-1 failed", NOW)
+    record = [] if recorded else ["b-1"]
+    assert written(result) == ["backup.created", *record, "backup.failed", after]
+    assert result.decision.claim == after
+
+
+def test_what_is_recorded_and_settled_is_not_written_again() -> None:
+    done = posted(CLAIM, "b-1")
+    assert written(decided(entry(recorded=True), claim=done)) == []
+    over = failed(done, "backup b-1 failed", SLOT)
+    assert written(decided(entry(Worth.FAILED, recorded=True), claim=over)) == []
+
+
+def test_a_posted_backup_that_failed_is_a_failed_event_and_a_failed_claim() -> None:
+    """C3."""
+    done = posted(CLAIM, "b-1")
+    after = failed(done, "backup b-1 failed", NOW)
+    assert written(decided(entry(Worth.FAILED, recorded=True), claim=done)) == [
+        "backup.failed",
+        after,
+    ]
+
+
+def test_an_attempt_that_ended_without_a_backup_is_a_claim_without_an_event() -> None:
+    """C3."""
+    (after,) = written(decided(claim=CLAIM))
+    assert (after.state, after.backup_id) == (ClaimState.FAILED, None)
+
+
+@pytest.mark.parametrize(
+    "claim", [None, replace(CLAIM, backup_name="daily-of-another-attempt")], ids=["none", "other"]
+)
+def test_a_backup_whose_claim_is_not_there_gets_its_record_only(claim: Claim | None) -> None:
+    """A ledger that was lost does not announce anew what exists."""
+    assert written(decided(entry(), claim=claim)) == ["b-1"]
+
+
+def test_a_backup_of_an_earlier_slot_is_recorded_by_its_own_claim() -> None:
+    earlier = replace(MARKER, slot=SLOT - DAY)
+    claim = ambiguous(claimed("docs", earlier, previous=None, now=SLOT - DAY), "lost", SLOT - DAY)
+    result = decided(entry(Worth.GOOD, marker=earlier), claim=claim)
+    assert result.decision.kind is Kind.CREATE
+    assert written(result) == ["backup.created", "b-1", posted(claim, "b-1")]
+
+
+def test_a_lost_backup_of_an_earlier_slot_is_recorded_while_another_attempt_ends() -> None:
+    earlier = replace(MARKER, slot=SLOT - DAY)
+    lost = ambiguous(claimed("docs", earlier, previous=None, now=SLOT - DAY), "lost", SLOT - DAY)
+    result = decided(entry(Worth.GOOD, marker=earlier), claim=CLAIM, more=[lost])
+    assert written(result)[:3] == ["backup.created", "b-1", posted(lost, "b-1")]
+    (ended,) = written(result)[3:]
+    assert (ended.slot, ended.state) == (SLOT, ClaimState.FAILED)
+
+
+@pytest.mark.parametrize("origin", sorted(set(Origin) - {Origin.OURS}))
+def test_other_peoples_backups_are_not_recorded(origin: Origin) -> None:
+    """I2."""
+    assert written(decided(entry(origin=origin))) == []
+
+
+def test_the_claims_to_read_are_those_of_the_open_slot_and_of_unrecorded_backups() -> None:
+    index = Index("docs", IndexKind.SERVERLESS, "Ready", ready=True)
+    record = IndexRecord("docs", NOW - 30 * DAY, NOW, "id-1")
+    earlier = replace(MARKER, slot=SLOT - DAY)
+    view = View(
+        "main",
+        index,
+        Assigned(DAILY, AssignedBy.ASSIGNMENT),
+        record,
+        [entry(Worth.GOOD, marker=earlier)],
+    )
+    opened = Decision("docs", Kind.OPEN, "", DAILY, SLOT)
+    assert slots_in_question(view, opened) == {SLOT, SLOT - DAY}
+    assert slots_in_question(view, replace(opened, kind=Kind.WAITS)) == {SLOT - DAY}
+    known = replace(view, entries=[entry(Worth.GOOD, marker=earlier, recorded=True)])
+    assert slots_in_question(known, opened) == {SLOT}

@@ -1,0 +1,403 @@
+"""Warnings: what is valid in a policy document and probably not meant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pinecone_backup.model import Index, IndexKind
+from pinecone_backup.rules.policy import PolicyDocument, validate_policy
+from pinecone_backup.rules.policy_warnings import (
+    CREATE_TICK,
+    PRUNE_EVERY,
+    KnownProject,
+    PolicyWarning,
+    WarningCode,
+    warnings,
+)
+from tests.support.template import resolved_template
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+POLICY: dict[str, Any] = {
+    "name": "gold",
+    "cron": "0 2 * * *",
+    "retention": {"keep_last": 3},
+    "max_age": "26h",
+}
+
+
+def document(*policies: dict[str, Any], **parts: Any) -> PolicyDocument:
+    """Policies as they differ from a plain one; the first goes to every index."""
+    return validate_policy(
+        {
+            "projects": [{"name": "main"}],
+            "policies": [
+                {key: value for key, value in (POLICY | policy).items() if value is not None}
+                for policy in policies or [{}]
+            ],
+            "assignments": [{"policy": "gold"}],
+            **parts,
+        }
+    )
+
+
+def found(
+    code: WarningCode, read: PolicyDocument, known: KnownProject | None = None
+) -> list[PolicyWarning]:
+    return [each for each in warnings(read, now=NOW, known=known) if each.code is code]
+
+
+def paths(code: WarningCode, read: PolicyDocument, known: KnownProject | None = None) -> list[str]:
+    return [each.path for each in found(code, read, known)]
+
+
+def project(**tags: dict[str, str]) -> KnownProject:
+    indexes = [
+        Index(name, IndexKind.SERVERLESS, "Ready", ready=True, tags=tags[name]) for name in tags
+    ]
+    return KnownProject("main", indexes)
+
+
+def test_an_ordinary_document_has_no_warnings() -> None:
+    assert warnings(document(), now=NOW) == []
+
+
+def test_a_warning_says_what_will_come_of_it_and_what_to_do() -> None:
+    (warning,) = warnings(document({"max_age": "1d"}), now=NOW)
+    assert warning == PolicyWarning(
+        WarningCode.MAX_AGE_BELOW_GAP,
+        "policies.0.max_age",
+        {"policy": "gold", "max_age": "1 day", "gap": "1 day"},
+        "Two backups are up to 1 day apart, and after 1 day the index is overdue: it will be "
+        "every time.",
+        "Give more than 1 day, and the time that a backup takes, or make backups more often.",
+    )
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"stuck_after": "1m"},
+        {"max_age": "1h"},
+        {"cron": "* * * * *", "retention": {"keep_last": -1}},
+        {"retention": {"keep_within": "1h"}},
+        {"cron": "0 */24 * * *", "timezone": "America/Havana"},
+        {"paused_until": "2026-01-01"},
+        {"name": "silver"},
+    ],
+)
+def test_every_warning_has_a_path_sentences_and_figures(policy: dict[str, Any]) -> None:
+    said = warnings(document(policy, assignments=[{"policy": "none"}]), now=NOW)
+    assert WarningCode.UNREACHABLE_POLICY in [warning.code for warning in said]
+    for warning in said:
+        assert warning.path.startswith("policies.0")
+        assert warning.sentence.endswith(".")
+        assert warning.action.endswith(".")
+        assert warning.parameters["policy"] == policy.get("name", "gold")
+
+
+# Assignments
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ({}, {"index": "prod-*"}),
+        ({}, {"project": "main"}),
+        ({}, {"tags": {"env": "prod"}}),
+        ({"index": "*"}, {}),
+        ({"index": "**"}, {"index": "a?"}),
+        ({"index": "prod-*"}, {"index": "prod-*"}),
+        ({"index": "prod-*"}, {"index": "prod-eu"}),
+        ({"index": "prod-*"}, {"index": "prod-eu-*"}),
+        ({"index": "*-eu"}, {"index": "prod-[a-c]?-eu"}),
+        ({"index": "[ab]*"}, {"index": "[ab]*", "project": "main"}),
+        ({"project": "main"}, {"project": "main", "index": "a"}),
+        ({"tags": {"env": "*"}}, {"tags": {"env": "prod", "tier": "1"}}),
+        ({"tags": {"env": "p*"}}, {"tags": {"env": "prod*"}}),
+    ],
+)
+def test_an_assignment_that_an_earlier_one_covers_never_decides(
+    first: dict[str, Any], later: dict[str, Any]
+) -> None:
+    """I3: the first match wins."""
+    read = document(assignments=[{"policy": "gold"} | first, {"policy": "none"} | later])
+    (warning,) = found(WarningCode.SHADOWED_ASSIGNMENT, read)
+    assert warning.path == "assignments.1"
+    assert warning.parameters == {"policy": "none", "by": "assignments.0"}
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ({"index": "prod-*"}, {}),
+        ({"index": "prod-*"}, {"index": "*"}),
+        ({"index": "prod-eu-*"}, {"index": "prod-*"}),
+        ({"index": "?"}, {"index": "a"}),
+        ({"index": "[ab]"}, {"index": "a"}),
+        ({"index": "*-*"}, {"index": "[a-c]x"}),
+        ({"index": "*a*"}, {"index": "[abc]"}),
+        ({"index": "*]"}, {"index": "[a]"}),
+        ({"project": "main"}, {}),
+        ({"project": "main"}, {"project": "other"}),
+        ({"tags": {"env": "prod"}}, {"tags": {"env": "*"}}),
+        ({"tags": {"env": "prod"}}, {"tags": {"tier": "prod"}}),
+        ({"tags": {"env": "*", "tier": "*"}}, {"tags": {"env": "prod"}}),
+    ],
+)
+def test_an_assignment_that_may_decide_is_not_called_shadowed(
+    first: dict[str, Any], later: dict[str, Any]
+) -> None:
+    read = document(
+        projects=[{"name": "main"}, {"name": "other"}],
+        assignments=[{"policy": "gold"} | first, {"policy": "none"} | later],
+    )
+    assert found(WarningCode.SHADOWED_ASSIGNMENT, read) == []
+
+
+def test_what_shadows_is_named_by_the_first_that_decides() -> None:
+    assignments = [{"policy": "gold"}, {"policy": "none"}, {"policy": "none", "index": "a"}]
+    said = found(WarningCode.SHADOWED_ASSIGNMENT, document(assignments=assignments))
+    assert [(each.path, each.parameters["by"]) for each in said] == [
+        ("assignments.1", "assignments.0"),
+        ("assignments.2", "assignments.0"),
+    ]
+
+
+def test_a_policy_to_which_only_a_tag_could_lead_is_named() -> None:
+    read = document({}, {"name": "silver"}, {"name": "bronze"})
+    said = found(WarningCode.UNREACHABLE_POLICY, read)
+    assert [(each.path, each.parameters) for each in said] == [
+        ("policies.1", {"policy": "silver"}),
+        ("policies.2", {"policy": "bronze"}),
+    ]
+
+
+def test_a_policy_is_not_reached_by_an_assignment_that_never_decides() -> None:
+    assignments = [{"policy": "gold"}, {"policy": "silver", "index": "a*"}]
+    read = document({}, {"name": "silver"}, assignments=assignments)
+    assert paths(WarningCode.UNREACHABLE_POLICY, read) == ["policies.1"]
+
+
+def test_where_the_indexes_are_known_a_tag_reaches_its_policy() -> None:
+    read = document({}, {"name": "silver"}, {"name": "bronze"})
+    known = project(docs={"backup-policy": "silver"}, users={})
+    (warning,) = found(WarningCode.UNREACHABLE_POLICY, read, known)
+    assert warning.path == "policies.2"
+    assert "no index of project main has that tag" in warning.sentence
+
+
+# Schedules
+
+
+@pytest.mark.parametrize(
+    ("cron", "max_age", "warned"),
+    [
+        ("0 2 * * *", "24h", True),
+        ("0 2 * * *", "24h1m", False),
+        ("0 */6 * * *", "6h", True),
+        ("0 */6 * * *", "6h1m", False),
+        ("0 8,20 * * *", "12h1m", False),
+        ("0 8,18 * * *", "14h", True),
+        ("0 2 * * SUN", "7d", True),
+        ("0 2 * * SUN", "7d1m", False),
+        ("0 9-17 * * MON-FRI", "2d16h", True),
+        ("0 9-17 * * MON-FRI", "2d16h1m", False),
+        ("0 2 1 * *", "31d", True),
+        ("0 2 1 * *", "31d1m", False),
+        ("0 0 29 2 *", "1461d", True),
+    ],
+)
+def test_max_age_must_be_longer_than_the_longest_gap(cron: str, max_age: str, warned: bool) -> None:
+    said = paths(WarningCode.MAX_AGE_BELOW_GAP, document({"cron": cron, "max_age": max_age}))
+    assert said == ["policies.0.max_age"] * warned
+
+
+def test_the_longest_gap_holds_the_hour_that_a_zone_repeats() -> None:
+    """Berlin's longest day has 25 hours."""
+    for max_age, warned in (("25h", True), ("25h1m", False)):
+        read = document({"timezone": "Europe/Berlin", "max_age": max_age})
+        assert bool(found(WarningCode.MAX_AGE_BELOW_GAP, read)) is warned
+
+
+@pytest.mark.parametrize(
+    ("frequency", "max_age", "warned"),
+    [("daily", "24h", True), ("daily", "25h", False), ("monthly", "31d", True)],
+)
+def test_a_native_schedule_has_gaps_too(frequency: str, max_age: str, warned: bool) -> None:
+    native = {"frequency": frequency, "expire_after_days": 90}
+    read = document({"cron": None, "native_schedule": native, "max_age": max_age})
+    assert bool(found(WarningCode.MAX_AGE_BELOW_GAP, read)) is warned
+
+
+@pytest.mark.parametrize(
+    ("retention", "warned"),
+    [
+        ({"keep_within": "7d"}, True),
+        ({"keep_within": "7d1h"}, False),
+        ({"keep_within_daily": "2d", "keep_within_monthly": "3d"}, True),
+        ({"keep_within_daily": "2d", "keep_within_monthly": "9d"}, False),
+        ({"keep_within": "2d", "keep_last": 2}, False),
+        ({"keep_within": "2d", "keep_monthly": -1}, False),
+        ({"expire_after_days": 7}, True),
+        ({"expire_after_days": 8}, False),
+        ({"expire_after_days": 7, "min_count": 2}, False),
+        ({"max_count": 2}, False),
+    ],
+)
+def test_a_retention_by_time_must_reach_over_the_gap(
+    retention: dict[str, Any], warned: bool
+) -> None:
+    """K4, K7: a weekly policy."""
+    read = document({"cron": "0 2 * * SUN", "max_age": "8d", "retention": retention})
+    assert paths(WarningCode.RETENTION_BELOW_GAP, read) == ["policies.0.retention"] * warned
+
+
+@pytest.mark.parametrize(
+    ("cron", "warned"), [("*/14 * * * *", True), ("*/15 * * * *", False), ("0,14 3 * * *", True)]
+)
+def test_a_cron_must_not_be_faster_than_the_tick(cron: str, warned: bool) -> None:
+    read = document({"cron": cron})
+    assert paths(WarningCode.CRON_BELOW_TICK, read) == ["policies.0.cron"] * warned
+
+
+def test_the_tick_and_the_prune_are_those_of_the_template() -> None:
+    minutes = CREATE_TICK // timedelta(minutes=1)
+    hours = PRUNE_EVERY // timedelta(hours=1)
+    parameters = resolved_template()["Parameters"]
+    assert parameters["CreateSchedule"]["Default"] == f"rate({minutes} minutes)"
+    assert parameters["PruneSchedule"]["Default"].split()[1] == f"3/{hours}"
+
+
+@pytest.mark.parametrize(("stuck_after", "warned"), [("59m", True), ("1h", False)])
+def test_a_backup_is_given_an_hour_before_it_is_stuck(stuck_after: str, warned: bool) -> None:
+    read = document({"stuck_after": stuck_after})
+    assert paths(WarningCode.STUCK_TOO_SOON, read) == ["policies.0.stuck_after"] * warned
+
+
+@pytest.mark.parametrize(
+    ("cron", "timezone", "day"),
+    [
+        ("0 */24 * * *", "America/Havana", "2027-03-14"),
+        ("30 */24 * * SUN", "America/Havana", "2027-03-14"),
+        ("0 */24 * * MON", "America/Havana", None),
+        ("0 0 * * *", "America/Havana", None),
+        ("0 */23 * * *", "America/Havana", None),
+        ("0 * * * *", "America/Havana", None),
+        ("0 */24 * * *", "Europe/Berlin", None),
+        ("0 */24 * * *", "UTC", None),
+    ],
+)
+def test_an_hour_field_must_not_lose_a_day_to_a_change_of_clocks(
+    cron: str, timezone: str, day: str | None
+) -> None:
+    """C1: Havana's summer time begins at midnight."""
+    said = found(WarningCode.SKIPPED_DAY, document({"cron": cron, "timezone": timezone}))
+    assert [(each.path, each.parameters["day"]) for each in said] == (
+        [("policies.0.cron", day)] if day else []
+    )
+
+
+# Pauses
+
+
+def test_a_pause_that_is_over_is_named_where_it_stands() -> None:
+    """C6"""
+    read = document(
+        {"paused_until": "2026-11-22"},
+        assignments=[{"policy": "gold", "paused_until": "2026-11-23"}, {"policy": "none"}],
+    )
+    assert paths(WarningCode.PAUSE_OVER, read) == ["policies.0.paused_until"]
+    read = document(assignments=[{"policy": "gold", "paused_until": "2026-11-22"}])
+    assert paths(WarningCode.PAUSE_OVER, read) == ["assignments.0.paused_until"]
+
+
+# The long run
+
+
+@pytest.mark.parametrize(
+    ("policy", "quota", "count"),
+    [
+        ({"retention": {"keep_last": 3}}, 2, 3),
+        ({"retention": {"keep_last": 3}}, 3, None),
+        ({"retention": {"keep_last": -1}}, 10_000, "unbounded"),
+        ({"retention": {"keep_daily": 3, "keep_hourly": -1}}, 500, "unbounded"),
+        ({"retention": {"keep_within": "100y"}}, 500, "unbounded"),
+        ({"retention": {"keep_daily": 3, "keep_yearly": -1}}, 500, None),
+        ({"retention": {"keep_daily": 3, "keep_within_monthly": "50y"}}, 500, None),
+        ({"cron": "0 * * * *", "retention": {"expire_after_days": 30}}, 500, 721),
+        ({"cron": "* * * * *", "retention": {"expire_after_days": 90}}, 500, "unbounded"),
+    ],
+)
+def test_what_one_index_comes_to_hold_must_fit_into_a_quota(
+    policy: dict[str, Any], quota: int, count: int | str | None
+) -> None:
+    read = document(policy, projects=[{"name": "small", "quota": 1}, {"name": "b", "quota": quota}])
+    said = found(WarningCode.BEYOND_QUOTA, read)
+    assert [(each.path, each.parameters["count"], each.parameters["quota"]) for each in said] == (
+        [] if count is None else [("policies.0.retention", count, quota)]
+    )
+
+
+def test_all_indexes_of_a_known_project_must_fit_into_its_quota() -> None:
+    """Twenty of one policy and two of another."""
+    many: dict[str, dict[str, str]] = {f"i{number}": {} for number in range(20)}
+    tagged: dict[str, dict[str, str]] = {f"s{n}": {"backup-policy": "silver"} for n in range(2)}
+    known = project(**many, **tagged)
+    policies: list[dict[str, Any]] = [{}, {"name": "silver", "retention": {"keep_last": 7}}]
+    for quota, warned in ((73, True), (74, False)):
+        projects = [{"name": "other", "quota": 500}, {"name": "main", "quota": quota}]
+        said = found(WarningCode.BEYOND_QUOTA, document(*policies, projects=projects), known)
+        assert [each.path for each in said] == ["projects.1.quota"] * warned
+    read = document(*policies, projects=[{"name": "main", "quota": 73}])
+    (warning,) = found(WarningCode.BEYOND_QUOTA, read, known)
+    assert warning.parameters == {
+        "project": "main",
+        "count": 74,
+        "quota": 73,
+        "policy": "gold",
+        "indexes": 20,
+    }
+    assert "60 are of the 20 indexes of policy gold" in warning.sentence
+
+
+def test_an_index_that_cannot_be_backed_up_takes_nothing_of_the_quota() -> None:
+    pod = Index("pod", IndexKind.POD, "Ready", ready=True)
+    read = document(projects=[{"name": "main", "quota": 3}])
+    docs = project(docs={}).indexes
+    assert not found(WarningCode.BEYOND_QUOTA, read, KnownProject("main", [*docs, pod]))
+    assert found(WarningCode.BEYOND_QUOTA, read, project(docs={}, users={}))
+
+
+@pytest.mark.parametrize(
+    ("limit", "allowed"),
+    [
+        ({"count": 30, "percent": 100}, 30),
+        ({"count": 47, "percent": 100}, 47),
+        ({"count": 48, "percent": 100}, None),
+        ({"count": 100, "percent": 50}, 36),
+        ({"count": 100, "percent": 1}, 1),
+    ],
+)
+def test_what_one_prune_deletes_beyond_what_was_made_must_pass_the_limits(
+    limit: dict[str, int], allowed: int | None
+) -> None:
+    """D2: on Mondays the first slot pushes out what a window of three days still held."""
+    policy = {"cron": "0 * * * MON-FRI", "retention": {"keep_within": "3d"}, "max_age": "3d"}
+    any_run = {"count": 100, "percent": 30}
+    read = document(policy, limits={"per_run": any_run, "per_index": limit})
+    said = found(WarningCode.BEYOND_LIMITS, read)
+    assert [(each.path, each.parameters["allowed"]) for each in said] == (
+        [] if allowed is None else [("policies.0.retention", allowed)]
+    )
+    assert all(each.parameters["excess"] == 48 for each in said)
+
+
+def test_tiers_that_thin_out_evenly_pass_the_limits() -> None:
+    """D2: as many go as come."""
+    tiers = {"keep_hourly": 24, "keep_daily": 7, "keep_weekly": 4, "keep_monthly": 12}
+    limits = {"per_run": {"count": 1, "percent": 1}, "per_index": {"count": 1, "percent": 1}}
+    read = document({"cron": "*/15 * * * *", "retention": tiers}, limits=limits)
+    assert found(WarningCode.BEYOND_LIMITS, read) == []
