@@ -90,6 +90,7 @@ class Safeguard(StrEnum):
         return self not in _ABSOLUTE
 
 
+_PLACES = {safeguard: place for place, safeguard in enumerate(Safeguard)}
 _ABSOLUTE = frozenset(
     {
         Safeguard.MODE,
@@ -160,7 +161,7 @@ def safeguards_of(reasons: Iterable[Reason]) -> tuple[Safeguard, ...]:
 
 def in_order(safeguards: Set[Safeguard]) -> tuple[Safeguard, ...]:
     """Safeguards in the order in which people are told."""
-    return tuple(safeguard for safeguard in Safeguard if safeguard in safeguards)
+    return tuple(sorted(safeguards, key=_PLACES.__getitem__))
 
 
 @dataclass(frozen=True, slots=True)
