@@ -438,6 +438,18 @@ def test_a_function_is_told_all_that_its_settings_require(
     assert set(own) <= known
 
 
+def test_notify_links_to_the_log_of_each_function_that_it_tells_of() -> None:
+    groups = RESOURCES["NotifyFunction"]["Properties"]["Environment"]["Variables"]["LOG_GROUPS"]
+    named = dict(re.findall(r"(\w+)=\$\{(\w+)\}", groups["Fn::Sub"]))
+    assert named == {
+        "create": "CreateLogs",
+        "prune": "PruneLogs",
+        "audit": "AuditLogs",
+        "api": "ApiLogs",
+    }
+    assert set(named.values()) <= _of_type("AWS::Logs::LogGroup").keys()
+
+
 # Alarms
 
 
@@ -548,9 +560,11 @@ def test_every_parameter_says_what_it_is_for_and_is_asked_in_a_group() -> None:
         ("CorsOrigin", ""),
         ("ApiTracing", "false"),
         ("ExistingTableName", ""),
+        ("LinkBase", ""),
+        ("HistoryDays", 400),
     ],
 )
-def test_the_default_of_a_parameter_is_safe(parameter: str, default: str) -> None:
+def test_the_default_of_a_parameter_is_safe(parameter: str, default: str | int) -> None:
     assert PARAMETERS[parameter]["Default"] == default
 
 
@@ -571,6 +585,8 @@ def test_every_default_satisfies_its_own_constraint() -> None:
         ("CorsOrigin", "https://a.example'"),
         ("Owner", "two words"),
         ("ProjectName", "Main"),
+        ("LinkBase", "http://ops.example.com"),
+        ("LinkBase", "https://ops.example.com/?token=x"),
     ],
 )
 def test_a_value_that_is_not_safe_is_refused(parameter: str, value: str) -> None:
