@@ -12,7 +12,13 @@ import pytest
 
 from local.build import FUNCTIONS, LAYERS, ROOT
 from pinecone_backup.model import RunKind, TriggerKind
-from pinecone_backup.settings import ApiSettings, NotifySettings, ProjectSettings, PruneSettings
+from pinecone_backup.settings import (
+    ApiSettings,
+    AuditSettings,
+    NotifySettings,
+    ProjectSettings,
+    PruneSettings,
+)
 from pinecone_backup.triggers import read_trigger
 from tests.support.template import resolved_template
 
@@ -420,7 +426,7 @@ def test_x_ray_traces_the_api_when_asked_and_then_its_role_may_send(
     [
         ("CreateFunction", ProjectSettings),
         ("PruneFunction", PruneSettings),
-        ("AuditFunction", ProjectSettings),
+        ("AuditFunction", AuditSettings),
         ("NotifyFunction", NotifySettings),
         ("ApiFunction", ApiSettings),
     ],
@@ -503,6 +509,18 @@ def test_an_overdue_index_is_an_alarm_until_an_audit_says_otherwise() -> None:
     alarm = RESOURCES["OverdueAlarm"]["Properties"]
     assert _watched(alarm) == ("FindingsOpen", {"control": "overdue"})
     assert alarm["TreatMissingData"] == "ignore"
+
+
+def test_events_that_reach_nobody_are_an_alarm() -> None:
+    alarm = RESOURCES["NoTargetAlarm"]["Properties"]
+    assert _watched(alarm) == ("EventsWithoutTarget", {})
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
+
+
+@pytest.mark.parametrize("dashboard", ["false", "true"])
+def test_projects_have_metrics_of_their_own_where_the_dashboard_shows_them(dashboard: str) -> None:
+    function = resolved_template(Dashboard=dashboard)["Resources"]["AuditFunction"]["Properties"]
+    assert function["Environment"]["Variables"] == {"PROJECT_METRICS": {"Ref": "Dashboard"}}
 
 
 def test_every_alarm_names_a_section_of_the_runbooks() -> None:

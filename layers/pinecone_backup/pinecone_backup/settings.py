@@ -87,6 +87,13 @@ class ProjectSettings(LedgerSettings):
     schedules_api_version: Literal["2026-04", "2026-07", "unstable"] = "2026-07"
 
 
+class AuditSettings(ProjectSettings):
+    """For audit."""
+
+    project_metrics: bool = False
+    """Whether each project has metrics of its own: only the dashboard reads them."""
+
+
 class PruneSettings(ProjectSettings):
     """For prune, and for the API, which plans and executes as prune does."""
 
