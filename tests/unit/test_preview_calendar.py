@@ -158,7 +158,7 @@ def test_an_invalid_document_is_refused_with_all_its_errors(policy: Path) -> Non
         (["--history", "nowhere.json"], "No such file"),
     ],
 )
-def test_a_wrong_wish_is_answered_in_one_line(
+def test_a_wrong_request_is_answered_in_one_line(
     policy: Path, arguments: list[str], problem: str
 ) -> None:
     text = printed("--policy", policy, *arguments, code=1)

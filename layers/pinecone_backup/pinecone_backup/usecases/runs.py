@@ -151,7 +151,7 @@ def run_projects(
         PolicyInvalid: Nothing is done; one finding lists what is wrong.
         RunFailed: A project failed; the others ran, and every run is recorded.
     """
-    tick = _Tick(services, kind, request, _moment(services, request), work)
+    tick = _Tick(services, kind, request, _run_time(services, request), work)
     try:
         document, policy_version = _policy(services, tick.time)
     except PolicyMissing as error:  # a fresh deployment is not broken; the finding says so
@@ -212,7 +212,7 @@ def announce(ledger: Ledger, bus: EventBus) -> None:
         _LOG.exception("events wait for the next run", extra={"project": ledger.project})
 
 
-def _moment(services: RunServices, request: RunRequest) -> RunTime:
+def _run_time(services: RunServices, request: RunRequest) -> RunTime:
     if request.now is not None and not services.local_clock:
         raise EventMalformed(
             "The event sets the time (now), which only the local stack allows",
