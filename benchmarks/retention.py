@@ -33,7 +33,7 @@ RETENTIONS: dict[str, KeepRetention | ExpiryRetention] = {
     "windows": KeepRetention.model_validate(
         {"keep_within": "30d", "keep_within_daily": "6m", "keep_within_monthly": "5y"}
     ),
-    "by age": ExpiryRetention(expire_after_days=365, min_count=3, max_count=50_000),
+    "by age": ExpiryRetention(expire_after_days=365, min_count=3, max_count=10_000),
 }
 ALL_RULES = KeepRetention.model_validate(
     {"keep_last": -1, "keep_within": "9999y"}
