@@ -242,7 +242,7 @@ def on_demand_beside_a_slot() -> str:
 
 
 @example
-def a_stable_spread() -> str:
+def a_stable_jitter() -> str:
     crons = ("0 2 * * *", "*/15 * * * *")
     lines: list[tuple[str, ...]] = [("index", *(f"cron {cron}" for cron in crons))]
     lines += [

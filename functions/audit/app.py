@@ -1,4 +1,4 @@
-"""audit: looks whether every index is really protected."""
+"""audit: checks whether every index is really protected."""
 
 from __future__ import annotations
 

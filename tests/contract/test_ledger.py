@@ -403,7 +403,7 @@ def test_events_wait_oldest_first_until_announced(ledger: Ledger) -> None:
     assert (before, list(ledger.unannounced())) == ([event(1), event(2)], [event(2)])
 
 
-def test_an_event_told_twice_is_one_event(ledger: Ledger) -> None:
+def test_an_event_recorded_twice_is_one_event(ledger: Ledger) -> None:
     ledger.record_event(event(1))
     ledger.mark_announced([event(1).event_id])
     ledger.record_event(replace(event(1), occurred_at=NOW + 9 * HOUR))

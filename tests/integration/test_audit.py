@@ -277,7 +277,7 @@ def test_restore_jobs_that_cannot_be_listed_are_a_gap_and_no_more(auditor: Audit
     assert [gap.reason for gap in auditor.latest().gaps] == ["restore jobs could not be listed"]
 
 
-def test_an_index_that_vanishes_during_the_audit_does_not_abort_it(auditor: Auditor) -> None:
+def test_an_index_that_is_deleted_during_the_audit_does_not_abort_it(auditor: Auditor) -> None:
     auditor.seed("docs")
     auditor.seed("notes")
     auditor.break_down("list_index_backups", 404, path="/indexes/docs/backups")
@@ -397,7 +397,7 @@ def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor: Au
     assert "backup.deleted" in [event.type for event in auditor.ledger.events]
 
 
-def test_a_backup_that_somebody_else_deleted_is_told_as_that(auditor: Auditor) -> None:
+def test_a_backup_that_somebody_else_deleted_is_reported_as_that(auditor: Auditor) -> None:
     auditor.seed("docs", hours_ago=2)
     deleted = auditor.seed("docs", hours_ago=30)
     auditor.audit()
@@ -429,8 +429,8 @@ def test_a_backup_that_the_listing_lost_still_protects(auditor: Auditor) -> None
     assert index.restore_from.backup_id == backup.backup_id
 
 
-def test_time_that_runs_out_calls_nothing_gone(auditor: Auditor) -> None:
-    """N2: described before it is called gone, or not called gone."""
+def test_time_that_runs_out_calls_nothing_deleted(auditor: Auditor) -> None:
+    """N2: described before it is called deleted, or not called deleted."""
     auditor.seed("docs", hours_ago=2)
     deleted = auditor.seed("docs", hours_ago=30)
     auditor.audit()
@@ -449,7 +449,7 @@ def test_a_verdict_that_another_run_took_meanwhile_stands(
     row = auditor.seed("docs", record_count=0)
     taken = BackupRecord(row.backup_id, "docs", "i", None, None, NOW)
 
-    def count_while_somebody_accepts(_plane: object, _index: object) -> None:
+    def count_while_somebody_accepts(_control_plane: object, _index: object) -> None:
         auditor.ledger.put_backup(replace(taken, verdict=Verdict.ACCEPTED))
 
     monkeypatch.setattr(PineconeClient, "index_record_count", count_while_somebody_accepts)
@@ -459,7 +459,7 @@ def test_a_verdict_that_another_run_took_meanwhile_stands(
 
 
 def test_what_cannot_be_described_leaves_its_index_unknown(auditor: Auditor) -> None:
-    """N2, U1: neither there nor gone."""
+    """N2, U1: neither there nor deleted."""
     auditor.seed("docs", hours_ago=2)
     deleted = auditor.seed("docs", hours_ago=30)
     auditor.audit()

@@ -298,7 +298,7 @@ def test_an_item_that_is_deleted_is_resolved(deployment: Deployment) -> None:
 
 
 def test_everything_damaged_at_once_stops_nothing(deployment: Deployment) -> None:
-    """U2: nothing is deleted, everything goes on, and people are told."""
+    """U2: nothing is deleted, everything goes on, and findings say so."""
     before = deployment.listed()
     for key, item in deployment.ledger.table.items.items():
         if key.partition("#")[0] in set(ItemKind) - {"LEASE"}:
@@ -306,10 +306,10 @@ def test_everything_damaged_at_once_stops_nothing(deployment: Deployment) -> Non
     states = deployment.all_runs()
     assert set(states.values()) <= {"succeeded", "partial", "stopped"}
     assert before <= deployment.listed()
-    told = [
+    reported = [
         subject for control, subject in deployment.open_findings() if control == "ledger-unreadable"
     ]
-    assert len(told) >= 20
+    assert len(reported) >= 20
 
 
 @pytest.mark.parametrize("kind", [ItemKind.HOLD, ItemKind.BACKUP, ItemKind.INDEX, ItemKind.RESTORE])

@@ -519,7 +519,7 @@ def _unknown_version(version: str) -> PolicyDocument:
     raise SubjectUnknown(f"There is no version {version}")
 
 
-# --- Rails -----------------------------------------------------------------------------------
+# --- Safeguards ------------------------------------------------------------------------------
 
 
 def hold_on(stack: Stack, target: str, scope: HoldScope = HoldScope.BACKUP) -> None:
@@ -627,7 +627,7 @@ def test_a_pending_restore_that_nobody_listed_is_skipped_and_said(
     assert outcome.state is RunState.PARTIAL
 
 
-def test_a_backup_that_is_gone_already_is_a_success(stack: Stack, simulator: Simulator) -> None:
+def test_a_backup_that_is_deleted_already_is_a_success(stack: Stack, simulator: Simulator) -> None:
     """D6: 404."""
     ids = stack.seed_days("docs", 5)
     stack.settle()
@@ -702,7 +702,7 @@ def test_an_index_without_an_assignment_loses_nothing(stack: Stack) -> None:
 
 
 def test_a_suspect_displaces_no_good_backup(stack: Stack) -> None:
-    """G1, G2: an empty backup fills no bucket; the verdict is stored and told once."""
+    """G1, G2: an empty backup fills no bucket; the verdict is stored and announced once."""
     stack.simulator.project.seed_index("docs", created_at=LONG_AGO)
     empty = [stack.seed("docs", days_ago=day, record_count=0) for day in range(5)]
     good = [stack.seed("docs", days_ago=day) for day in range(5, 10)]
@@ -794,7 +794,7 @@ def test_an_index_that_is_recreated_during_the_run_is_skipped(
 def test_an_old_incarnation_not_said_to_be_deleted_is_kept(
     stack: Stack, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I1: an API that does not tell of deleted indexes leaves two incarnations under a name."""
+    """I1: an API that does not show deleted indexes leaves two incarnations under a name."""
     old = stack.seed_days("docs", 6)
     simulator.project.recreate_index("docs")
     simulator.project.indexes[0].deleted_at = None
@@ -881,7 +881,7 @@ def test_orphans_stay_for_ever_by_default(stack: Stack, simulator: Simulator) ->
 def test_a_listing_that_comes_back_empty_deletes_nothing(
     stack: Stack, simulator: Simulator
 ) -> None:
-    """N2: what the ledger knows is described before it is called gone."""
+    """N2: what the ledger knows is described before it is called deleted."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
     simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups"))
@@ -959,7 +959,7 @@ def test_a_clock_that_is_a_day_wrong_loses_nothing_that_a_right_one_keeps(
     stack.settle()
     wrong = simulator.clock.now() + timedelta(days=days)
 
-    stack.run(clock=wrong)
+    stack.run(actual=wrong)
 
     assert set(ids[:4]) <= stack.listed()
 
@@ -980,10 +980,10 @@ def test_a_backup_from_the_future_is_kept_and_counts_for_nothing(stack: Stack) -
 # --- Earlier deletions -----------------------------------------------------------------------
 
 
-def test_the_next_run_confirms_what_is_gone_and_forgets_it(
+def test_the_next_run_confirms_what_was_deleted_and_forgets_it(
     stack: Stack, simulator: Simulator
 ) -> None:
-    """N2, G4: described before it is called gone."""
+    """N2, G4: described before it is called deleted."""
     ids = stack.seed_days("docs", 5)
     stack.settle()
     stack.run()
@@ -995,7 +995,9 @@ def test_the_next_run_confirms_what_is_gone_and_forgets_it(
     assert set(stack.ledger.backups()) == set(ids[:3])
 
 
-def test_what_somebody_else_deleted_is_told_as_vanished(stack: Stack, simulator: Simulator) -> None:
+def test_what_somebody_else_deleted_is_reported_as_deleted_outside(
+    stack: Stack, simulator: Simulator
+) -> None:
     """N2."""
     ids = stack.seed_days("docs", 3)
     stack.settle()
@@ -1024,7 +1026,7 @@ def test_a_lost_deletion_is_found_after_a_day(stack: Stack, simulator: Simulator
     assert (Control.DELETION_STUCK, ids[3]) in open_findings(stack)
 
 
-def test_a_missing_backup_that_cannot_be_described_is_not_called_gone(
+def test_a_missing_backup_that_cannot_be_described_is_not_called_deleted(
     stack: Stack, simulator: Simulator
 ) -> None:
     """N2."""
@@ -1071,7 +1073,7 @@ def test_a_run_that_has_no_time_from_the_start_only_plans(stack: Stack) -> None:
 
 
 def test_what_is_missing_is_described_only_while_time_is_left(stack: Stack) -> None:
-    """N2: not described, not called gone."""
+    """N2: not described, not called deleted."""
     ids = stack.seed_days("docs", 4)
     stack.settle()
     stack.run()
@@ -1113,7 +1115,7 @@ def test_the_size_of_pages_changes_nothing(
     assert stack.listed() == set(ids[:3])
 
 
-def test_an_index_whose_newest_good_backup_is_gone_is_skipped(
+def test_an_index_whose_newest_good_backup_is_not_found_is_skipped(
     stack: Stack, simulator: Simulator
 ) -> None:
     """D5."""
@@ -1128,7 +1130,7 @@ def test_an_index_whose_newest_good_backup_is_gone_is_skipped(
     assert outcome.skipped_indexes == {"docs": f"its newest good backup {ids[0]} is deleted"}
 
 
-def test_a_project_that_the_policy_does_not_name_is_stopped_and_told(stack: Stack) -> None:
+def test_a_project_that_the_policy_does_not_name_is_stopped_and_reported(stack: Stack) -> None:
     """D2."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -1238,7 +1240,7 @@ def test_an_empty_backup_of_an_empty_index_is_no_news(stack: Stack) -> None:
 def test_a_name_without_an_active_index_makes_none_of_its_incarnations_active(
     stack: Stack, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I1: listed a moment ago, gone when it was asked."""
+    """I1: listed a moment ago, deleted when it was asked."""
     old = stack.seed_days("docs", 5)
     simulator.project.recreate_index("docs")
     new = [stack.seed("docs", days_ago=-day / 24) for day in range(5)]

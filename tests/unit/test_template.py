@@ -329,7 +329,7 @@ def _may(policy: str) -> set[str]:
     return {call for call in _operations() if any(fnmatchcase(call, one) for one in patterns)}
 
 
-def test_readers_may_look_at_everything_and_do_nothing() -> None:
+def test_readers_may_read_everything_and_do_nothing() -> None:
     assert _may("ReadPolicy") == {call for call in _operations() if call.startswith("GET/")}
 
 
@@ -431,7 +431,7 @@ def test_x_ray_traces_the_api_when_asked_and_then_its_role_may_send(
         ("ApiFunction", ApiSettings),
     ],
 )
-def test_a_function_is_told_all_that_its_settings_require(
+def test_a_function_is_given_all_that_its_settings_require(
     function: str, settings: type[ProjectSettings | NotifySettings]
 ) -> None:
     shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
@@ -468,7 +468,7 @@ def _watched(alarm: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_silence_of_a_kind_of_run_is_told_after_the_first_run_only(kind: str) -> None:
+def test_silence_of_a_kind_of_run_is_reported_after_the_first_run_only(kind: str) -> None:
     """Missing data takes an alarm from OK to INSUFFICIENT_DATA, and a new alarm begins there."""
     alarm = RESOURCES[f"{kind}SilentAlarm"]["Properties"]
     assert _watched(alarm) == ("ProjectsFailed", {"kind": kind.lower()})

@@ -146,7 +146,7 @@ class ClaimState(StrEnum):
     CLAIMED = "claimed"
     """Somebody is about to POST; the lease says until when."""
     AMBIGUOUS = "ambiguous"
-    """The POST's outcome is unknown: the next tick looks by name first."""
+    """The POST's outcome is unknown: the next tick searches by name first."""
     POSTED = "posted"
     """Pinecone answered with a backup id."""
     FAILED = "failed"
@@ -221,7 +221,7 @@ class Hold:
     release_reason: str = ""
 
     def active(self, now: datetime) -> bool:
-        """Whether the hold protects at ``clock``."""
+        """Whether the hold protects at ``now``."""
         return self.released_at is None and (self.expires_at is None or now < self.expires_at)
 
 

@@ -1,4 +1,4 @@
-"""What a deployment tells its functions: one model per function, read once per process.
+"""What a deployment configures its functions with: one model per function, read once per process.
 
 Nothing else reads the environment. ``template.yaml`` sets these variables.
 """

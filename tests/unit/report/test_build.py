@@ -207,7 +207,7 @@ def test_an_empty_index_says_that_there_is_nothing_to_restore() -> None:
 
 
 def test_the_next_slot_is_that_of_the_policy() -> None:
-    """C1: with the index's spread a slot is not due before it has passed."""
+    """C1: with the index's jitter a slot is not due before it has passed."""
     (index,) = report_of(of_rows()).indexes
     assert index.next_slot == NOW.replace(day=23, hour=3)
     (native,) = report_of(project_facts(None, index_facts(policy=NATIVE_POLICY))).indexes
@@ -328,7 +328,7 @@ def test_without_a_policy_there_is_no_age_to_tell() -> None:
     assert totals.newest_good_age_max_seconds is None
 
 
-def test_the_quota_is_told_with_its_forecast() -> None:
+def test_the_quota_is_shown_with_its_forecast() -> None:
     quota = report_of(of_rows(backup(at=ago(hours=1)))).quota
     assert quota is not None
     assert (quota.used, quota.limit, quota.percent) == (1, 500, 0.2)
@@ -358,7 +358,7 @@ def test_a_finding_is_new_when_it_opened_after_the_last_report() -> None:
     assert not any(line.new for line in first)
 
 
-def test_what_resolved_since_the_last_report_is_told() -> None:
+def test_what_resolved_since_the_last_report_is_listed() -> None:
     before = report_of(of_rows(), findings=[]).model_copy(update={"at": ago(hours=1)})
     known = [
         finding(Severity.ERROR, finding_id="a", resolved_at=ago(hours=1)),

@@ -303,7 +303,7 @@ def test_suspects_do_not_fill_the_floor() -> None:
 
 
 def test_a_deletion_that_may_have_happened_fills_no_floor() -> None:
-    """D6: nothing relies on a backup that may be gone."""
+    """D6: nothing relies on a backup that may be deleted."""
     rows = days(4)
     doubtful = record(rows[1], deletion=deletion(DeletionState.UNKNOWN))
     plan = plan_of(
@@ -332,7 +332,7 @@ def test_a_foreign_backup_whose_deletion_failed_is_left_alone() -> None:
     assert by_action(plan) == {"leave_alone": ["b1"]}
 
 
-def test_a_foreign_backup_that_a_person_deleted_through_us_is_going() -> None:
+def test_a_foreign_backup_that_a_person_deleted_through_us_is_deletion_pending() -> None:
     """G4."""
     row = backup(owner=None)
     plan = plan_of([row], LAST_TWO, records=[record(row, deletion=deletion(DeletionState.DELETED))])
@@ -905,7 +905,7 @@ def test_the_newest_good_orphan_is_not_the_newest_suspect() -> None:
     assert by_action(plan) == {"delete": ["o0", "o2"], "wait": ["o1"]}
 
 
-def test_orphans_obey_the_rails() -> None:
+def test_orphans_obey_the_safeguards() -> None:
     """D1, D7."""
     rows = [*orphans(6), replace(orphans(1)[0], backup_id="odd", status=Status.UNKNOWN)]
     records = [record(row, restore_tested=row.backup_id == "o4") for row in rows]
@@ -1060,7 +1060,7 @@ def test_a_contradictory_orphan_is_frozen() -> None:
 # --- The plan as a whole ---------------------------------------------------------------------
 
 
-def test_a_plan_tells_bytes_counts_and_the_quota_afterwards() -> None:
+def test_a_plan_has_bytes_counts_and_the_quota_afterwards() -> None:
     rows = [*days(5), backup("f", owner=None), replace(days(6)[5], size_bytes=None)]
     accepted = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
     plan = plan_of(rows, LAST_TWO, records=[accepted, *(record(row) for row in rows[1:])])
@@ -1078,7 +1078,7 @@ def test_a_plan_tells_bytes_counts_and_the_quota_afterwards() -> None:
     assert (plan.project, plan.policy_version, plan.now) == ("main", "v1", NOW)
 
 
-def test_an_item_tells_what_a_person_wants_to_see() -> None:
+def test_an_item_has_what_a_person_wants_to_see() -> None:
     plan = plan_of([backup(days_ago=1)], LAST_TWO)
 
     [item] = plan.items
@@ -1087,7 +1087,7 @@ def test_an_item_tells_what_a_person_wants_to_see() -> None:
     assert item.created_at == NOW - timedelta(days=1)
 
 
-def test_a_planned_index_tells_its_policy_and_kind() -> None:
+def test_a_planned_index_has_its_policy_and_kind() -> None:
     plan = plan_of([*orphans(), *days(1, index="shop")], AFTER_30)
 
     docs, shop = plan.indexes
@@ -1107,7 +1107,7 @@ def test_what_is_no_plan_is_refused(text: bytes) -> None:
         Plan.from_json(text)
 
 
-def test_every_reason_to_wait_is_told() -> None:
+def test_every_reason_to_wait_is_listed() -> None:
     rows = [
         *days(6),
         *(

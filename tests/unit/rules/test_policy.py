@@ -330,7 +330,7 @@ def test_values_are_taken_strictly(field: str, value: object) -> None:
     assert [path for path, _ in policy_errors(**{field: value})] == [field]
 
 
-def test_a_time_span_that_is_none_is_told_what_one_looks_like() -> None:
+def test_a_time_span_that_is_none_is_refused_with_an_example() -> None:
     assert policy_errors(max_age="1w") == [
         ("max_age", "'1w' is not a time span like 26h, 7d or 1d12h30m")
     ]

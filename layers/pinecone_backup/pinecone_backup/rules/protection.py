@@ -1,9 +1,9 @@
-"""What keeps a backup from being deleted, whoever wants it gone (rules D1, D2, D7, I1 to I4, U2).
+"""What protects a backup, whoever asks for its deletion (rules D1, D2, D7, I1 to I4, U2).
 
 This is the only place that knows. A prune, an approved plan and a person's DELETE ask it the same
-question about the same facts, ``Protection.of``. A policy's own wish (``rules.fates``) is one
-safeguard among the others: a prune deletes what none stands before, a person may overrule some of
-them by name. What makes a deletion wait for a person (limits, a changed policy) is added by
+question about the same facts, ``Protection.of``. What a policy keeps (``rules.fates``) is one
+safeguard among the others: a prune deletes what none protects, a person may overrule some of them
+by name. What makes a deletion wait for a person (limits, a changed policy) is added by
 ``rules.plan``; what a person's own deletions are limited by, by ``of_request``.
 """
 
@@ -49,7 +49,7 @@ PEOPLE_COUNT_FOR = timedelta(hours=24)
 
 
 class Safeguard(StrEnum):
-    """What can stand before a deletion, in the order in which people are told."""
+    """What can keep a backup from being deleted, in the order in which people read it."""
 
     MODE = "mode"
     """The deployment deletes nothing at all: the kill switch."""
@@ -160,7 +160,7 @@ def safeguards_of(reasons: Iterable[Reason]) -> tuple[Safeguard, ...]:
 
 
 def in_order(safeguards: Set[Safeguard]) -> tuple[Safeguard, ...]:
-    """Safeguards in the order in which people are told."""
+    """Safeguards in the order in which people read them."""
     return tuple(sorted(safeguards, key=_PLACES.__getitem__))
 
 
@@ -329,7 +329,7 @@ class Protection:
 
 
 def relied_on(entry: Entry) -> bool:
-    """Whether a backup is good, ours, and certainly there.
+    """Whether a backup is good, ours, and certainly not deleted.
 
     One whose deletion may have happened takes part in the retention, but nothing relies on it.
     """
@@ -341,7 +341,7 @@ def relied_on(entry: Entry) -> bool:
 def of_request(
     facts: Facts, entry: Entry, *, mode: PruneMode, recent: Sequence[DeletionRecord]
 ) -> Iterator[Reason]:
-    """What stands before a person's deletion beyond what protects the backup (rule D2).
+    """The safeguards of a person's deletion beyond what protects the backup (rule D2).
 
     Args:
         facts: The project.

@@ -1,4 +1,4 @@
-"""Audit one project: look, judge, compare with what is known, record, report, measure.
+"""Audit one project: read, judge, compare with what is known, record, report, measure.
 
 An audit changes nothing at Pinecone. It stores the verdicts on backups that it sees Ready for
 the first time (rule G1), confirms deletions (rule N2), follows restores of ours to their end (one
@@ -228,7 +228,7 @@ def _facts(
     """What the controls judge by; new verdicts are in the ledger already."""
     now = context.time.actual
     known = ledger.indexes()
-    unreadable = ledger.inspect(ItemKind, keys=_told_unreadable(ledger))
+    unreadable = ledger.inspect(ItemKind, keys=_reported_unreadable(ledger))
     unread = {
         item.index_name: f"ledger item {item.key} cannot be read"
         for item in unreadable
@@ -297,8 +297,8 @@ def _facts(
     )
 
 
-def _told_unreadable(ledger: Ledger) -> list[str]:
-    """Items that findings call unreadable: each is looked at again, however old it is."""
+def _reported_unreadable(ledger: Ledger) -> list[str]:
+    """Items that findings call unreadable: each is read again, however old it is."""
     return [
         finding.subject
         for finding in ledger.findings()

@@ -33,7 +33,7 @@ class Container[S: ProjectSettings]:
     """The adapters of one process, for functions that speak to Pinecone.
 
     Args:
-        settings: What the deployment tells.
+        settings: What the deployment configures.
         call_seconds: Tells the most that one call to Pinecone may take now.
     """
 
@@ -44,7 +44,7 @@ class Container[S: ProjectSettings]:
 
     @cached_property
     def services(self) -> RunServices:
-        """What the frame around every run needs."""
+        """What every run works with."""
         settings = self.settings
         dynamodb, history = client("dynamodb"), timedelta(days=settings.history_days)
         return RunServices(

@@ -1,4 +1,4 @@
-"""Native schedules, changed because a person or a program asks for it; who did it is told.
+"""Native schedules, changed because a person or a program asks for it; who did it is recorded.
 
 A shorter retention deletes: Pinecone applies it to backups that exist. It is refused unless the
 caller may shorten.

@@ -29,7 +29,7 @@ def accept_suspect(
         ledger: The project's ledger.
         backup_id: Which backup.
         who: Who accepts it.
-        reason: Why it is good although it looked empty, shrunk or unrestorable.
+        reason: Why it is good although it seemed empty, shrunk or unrestorable.
         now: The actual time, UTC.
 
     Raises:
