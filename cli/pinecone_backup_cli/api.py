@@ -961,7 +961,7 @@ class RunState(Word):
 
 
 class Safeguard(Word):
-    """What can stand before a deletion, in the order in which people are told."""
+    """What can keep a backup from being deleted, in the order in which people read it."""
 
     MODE = "mode"
     CONTRADICTORY = "contradictory"
@@ -1313,7 +1313,7 @@ class Api(Transport):
         )
 
     def describe_deletion(self, project: str, backup_id: str) -> Deletion:
-        """Describe the deletion of a backup, which may be long gone from Pinecone."""
+        """Describe the deletion of a backup, also of one that Pinecone forgot long ago."""
         return self.ask("GET", path("/v1/projects/{}/deletions/{}", project, backup_id), Deletion)
 
     def create_backup_schedule(
