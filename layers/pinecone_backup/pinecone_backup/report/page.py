@@ -404,7 +404,7 @@ def _iso(at: datetime) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0f} %"
+    return f"{share:.0f} %" if share >= 1 or not share else "less than 1 %"
 
 
 def _count(number: int | None) -> str:
