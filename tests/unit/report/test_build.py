@@ -336,6 +336,25 @@ def test_the_quota_is_shown_with_its_forecast() -> None:
     assert quota.explained.endswith(".")
 
 
+def test_the_quota_says_how_many_were_made_by_hand_and_how_many_stay_for_ever() -> None:
+    """D8."""
+    quota = report_of(
+        of_rows(
+            backup("h-1", policy=None),
+            backup("h-2", policy=None, expires_at=ago(days=-9)),
+            backup("p-1"),
+            backup("x-1", owner=None),
+        )
+    ).quota
+    assert quota is not None
+    assert (quota.by_hand, quota.by_hand_for_ever) == (2, 1)
+
+
+def test_indexes_of_one_state_come_by_name() -> None:
+    report = report_of(project_facts(None, *(index_facts(name=name) for name in "cab")))
+    assert [index.name for index in report.indexes] == ["a", "b", "c"]
+
+
 def test_findings_come_worst_first_and_oldest_first() -> None:
     known = [
         finding(Severity.WARNING, finding_id="w"),
