@@ -100,6 +100,7 @@ _ABSOLUTE = frozenset(
     }
 )
 
+_PLACES: Mapping[Safeguard, int] = {each: place for place, each in enumerate(Safeguard)}
 _SAFEGUARDS: Mapping[ReasonKind, Safeguard] = {
     ReasonKind.DRY_RUN: Safeguard.MODE,
     ReasonKind.CONTRADICTORY: Safeguard.CONTRADICTORY,
@@ -160,7 +161,7 @@ def safeguards_of(reasons: Iterable[Reason]) -> tuple[Safeguard, ...]:
 
 def in_order(safeguards: Set[Safeguard]) -> tuple[Safeguard, ...]:
     """Safeguards in the order in which people read them."""
-    return tuple(safeguard for safeguard in Safeguard if safeguard in safeguards)
+    return tuple(sorted(safeguards, key=_PLACES.__getitem__))
 
 
 @dataclass(frozen=True, slots=True)
