@@ -485,11 +485,11 @@ class PolicyDocument(_Part):
                     yield ("assignments", number, field), problem
 
     def project(self, name: str) -> Project | None:
-        """The project of that name."""
+        """The project of that name; None where the document has none."""
         return next((project for project in self.projects if project.name == name), None)
 
     def policy(self, name: str) -> Policy | None:
-        """The policy of that name."""
+        """The policy of that name; None where the document has none."""
         return next((policy for policy in self.policies if policy.name == name), None)
 
     def assigned(self, project: str, index: str, tags: Mapping[str, str]) -> Assigned:
