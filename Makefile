@@ -14,10 +14,10 @@ POLICY ?= docs/policy.example.json
 PARAMS ?=
 TAGS   ?=
 
-PY  := PYTHONPATH=layers/pinecone_backup:. .venv/bin/python
+PY  := PYTHONPATH=layers/pinecone_backup:cli:. .venv/bin/python
 UV  := .venv-uv/bin/uv
 SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
-CODE := layers/pinecone_backup/pinecone_backup functions local tests benchmarks
+CODE := layers/pinecone_backup/pinecone_backup cli/pinecone_backup_cli functions local tests benchmarks
 
 export UV_PYTHON_DOWNLOADS := never
 
@@ -80,7 +80,7 @@ deploy-ci: sam-build ## The same without a question; outputs as JSON (STAGE, ARC
 
 ##@ Keep it
 
-docs: .venv/ready ## Generate what docs/ holds of the code: the policy's schema, the OpenAPI document
+docs: .venv/ready ## Generate what follows from the code: the policy's schema, the OpenAPI document, the client
 	@$(PY) -m local.docs
 
 setup: .venv/ready .venv-emulator/ready .venv-sam/ready .venv-template-checks/ready ## Make every environment (the other targets make what they need)

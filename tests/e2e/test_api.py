@@ -155,7 +155,7 @@ def test_the_managed_policies_let_through_what_they_should(
     calls = [
         ("GET", f"/v1/projects/{name}/backups", None),
         ("POST", f"/v1/projects/{name}/holds", {"scope": "index", "target": "no", "reason": "x"}),
-        ("DELETE", f"/v1/projects/{name}/backups/{backup_id}", None),
+        ("DELETE", f"/v1/projects/{name}/backups/{backup_id}?reason=tried", None),
     ]
     let_through = {}
     for policy in ("Read", "Operate", "Destroy"):

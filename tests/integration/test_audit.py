@@ -345,7 +345,7 @@ def test_a_project_that_cannot_be_read_is_reported_unknown_and_resolves_nothing(
     assert report.indexes == ()
     assert [line.control for line in report.findings] == ["overdue"]
     assert auditor.metrics.value("FindingsOpen", control="overdue") == 1
-    assert "IndexesProtected" not in {name for name, _, _ in auditor.metrics.gauges}
+    assert {name for name, _, _ in auditor.metrics.gauges} == {"FindingsOpen"}
 
 
 def test_a_recreated_index_starts_without_protection(auditor: Auditor) -> None:
@@ -493,18 +493,22 @@ def test_the_numbers_of_a_project_go_out(auditor: Auditor) -> None:
 
     auditor.audit()
 
-    value = auditor.metrics.value
-    assert value("BackupsTotal", project="main") == 2
-    assert value("BackupsReady", project="main") == 2
-    assert value("QuotaUsedPercent", project="main") == 0.4
-    assert value("IndexesProtected", project="main") == 1
-    assert value("IndexesUnprotected", project="main") == 1
-    assert value("NewestGoodBackupAgeMax", project="main") == 30 * 3600
-    assert value("BytesStored", project="main") > 0
-    assert value("FindingsOpen", control="overdue") == 1
-    assert value("FindingsOpen", control="stuck") == 0
-    assert value("FindingsOpen", project="main", severity="critical") == 1
-    assert value("FindingsOpen", project="main", severity="error") == 0
+    assert auditor.metrics.gauges == [
+        ("FindingsOpen", 1, {"control": "overdue"}),
+        ("BackupsTotal", 2, {"project": "main"}),
+        ("QuotaUsedPercent", 0.4, {"project": "main"}),
+        ("IndexesUnprotected", 1, {"project": "main"}),
+        ("NewestGoodBackupAgeMax", 30 * 3600, {"project": "main"}),
+    ]
+
+
+def test_without_a_dashboard_no_project_has_metrics_of_its_own(auditor: Auditor) -> None:
+    auditor.seed("docs", hours_ago=2)
+    auditor.project_metrics = False
+
+    auditor.audit()
+
+    assert auditor.metrics.gauges == [("FindingsOpen", 0, {"control": "overdue"})]
 
 
 def test_the_forecast_assumes_pruning_only_where_the_last_prune_really_pruned(

@@ -129,8 +129,8 @@ def _live_a_day(deployment: Deployment) -> None:
     deployment.bus.refuse = {"hold.placed"}
     for _ in range(2):
         hold = place_hold(
-            ledger,
             control_plane,
+            ledger,
             scope=HoldScope.BACKUP,
             target=old.backup_id,
             now=now(),
@@ -141,8 +141,8 @@ def _live_a_day(deployment: Deployment) -> None:
         deployment.context(), control_plane, ledger, backup_id=source.backup_id, name="products-2"
     )
     create_schedule(
-        ledger,
         control_plane,
+        ledger,
         "notes",
         name="daily",
         frequency="daily",

@@ -11,11 +11,11 @@ import pytest
 
 from local.docs import DOCS, examples_on, generated, with_examples
 from local.examples import EXAMPLES
-from local.jsonc import without_comments
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.policy import parse_policy
 from pinecone_backup.rules.policy_warnings import WarningCode, warnings
 from pinecone_backup.rules.protection import Safeguard
+from pinecone_backup_cli.jsonc import without_comments
 
 ROOT = DOCS.parent
 REFERENCE = (DOCS / "policy-reference.md").read_text()

@@ -239,8 +239,8 @@ def test_a_backup_is_described_with_its_verdict_and_holds(world: World) -> None:
     record = new_record(control_plane.describe_backup(backup_id), clock, verdict=Verdict.SUSPECT)
     world.ledger.put_backup(record)
     hold = place_hold(
-        world.ledger,
         control_plane,
+        world.ledger,
         scope=HoldScope.INDEX,
         target="products",
         who="ada",

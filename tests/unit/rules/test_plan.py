@@ -14,6 +14,7 @@ from pinecone_backup.records import DeletionState, Hold, HoldScope, Verdict
 from pinecone_backup.rules.plan import Action, Plan, digest_of
 from pinecone_backup.rules.plan_facts import Baseline, ambiguous_names
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
+from pinecone_backup.rules.protection import Safeguard
 from tests.support.backups import (
     NOW,
     backup,
@@ -231,13 +232,16 @@ def test_a_held_last_orphan_does_not_wait_for_approval() -> None:
     assert plan.waits_because == ()
 
 
-def test_a_failed_backup_without_a_record_that_is_held_stays() -> None:
+@pytest.mark.parametrize(("holds", "action"), [([], "delete"), ([hold("f")], "keep")])
+def test_a_failed_backup_without_a_record_that_is_held_stays(
+    holds: list[Hold], action: str
+) -> None:
     """D1, G3."""
-    failed = backup("f", days_ago=20, status=Status.FAILED)
+    rows = [backup("b0"), backup("f", days_ago=20, status=Status.FAILED)]
 
-    plan = plan_of([backup("b0"), failed], LAST_TWO, records=[record(backup("b0"))])
+    plan = plan_of(rows, LAST_TWO, records=[record(rows[0])], holds=holds)
 
-    assert by_action(plan) == {"keep": ["b0"], "delete": ["f"]}
+    assert "f" in by_action(plan)[action]
 
 
 def test_assignments_go_by_project_and_index_name() -> None:
@@ -655,6 +659,14 @@ def test_a_project_that_the_policy_does_not_name_loses_nothing() -> None:
     assert plan.quota == 0
 
 
+def test_a_stopped_plan_still_says_what_else_stands_before_the_last_of_a_deleted_index() -> None:
+    """D1, D2, D7: once the holds can be read, it needs to be overruled all the same."""
+    [last, *_] = plan_of(orphans(), AFTER_30, indexes=[], holds=None).items
+
+    assert last.safeguards == (Safeguard.UNREADABLE, Safeguard.ORPHAN_NEEDED)
+    assert texts(last.reasons) == ("the holds could not be read",)
+
+
 # --- D3: changes -----------------------------------------------------------------------------
 
 
@@ -752,6 +764,38 @@ def test_shorter_care_for_orphans_is_a_change_too() -> None:
     assert "delete" not in by_action(plan)
 
 
+def test_a_change_counts_what_waits_as_the_last_of_a_deleted_index() -> None:
+    """D3, D7: three and the last one are more than three."""
+    plan = plan_of(orphans(4), AFTER_30, indexes=[], baseline=Baseline(document(), "v0", {}))
+
+    assert text(plan.held_back) == (
+        "the policy or an assignment changed: 4 backups go that would not have gone before"
+    )
+
+
+def test_what_waited_before_a_change_as_the_last_of_a_deleted_index_is_nothing_new() -> None:
+    """D3, D7."""
+    deleted_at = NOW - timedelta(days=31)
+    lasts = [
+        backup(name, days_ago=100, index=f"docs-{name}", index_deleted_at=deleted_at)
+        for name in "abcd"
+    ]
+
+    plan = plan_of(lasts, AFTER_30, indexes=[], baseline=Baseline(AFTER_30, "v0", {}))
+
+    assert len(plan.to_go) == 4
+    assert plan.held_back is None
+
+
+def test_a_change_counts_what_waits_by_the_limit_of_its_index() -> None:
+    """D2, D3."""
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((99, 100), (1, 100)))
+
+    plan = plan_of(days(9), policy, baseline=baseline(9))
+
+    assert text(plan.held_back).startswith("the policy or an assignment changed: 7 backups")
+
+
 # --- D4: the digest --------------------------------------------------------------------------
 
 
@@ -807,6 +851,16 @@ def test_orphans_go_after_the_days_that_the_policy_says(deleted: float, old: boo
     assert (by_action(plan).get("delete") == ["o1", "o2"]) is old
     if not old:
         assert reasons(plan)["o0"] == ("its index was deleted: kept for 30 days",)
+
+
+@pytest.mark.parametrize(("hours", "old"), [(-1, False), (0, False), (1, True)])
+def test_the_days_of_orphans_are_counted_up_to_the_time_of_the_run(hours: int, old: bool) -> None:
+    """D7, T2: a late run decides as one on time would have."""
+    now = NOW + timedelta(hours=hours)
+
+    plan = plan_of(orphans(deleted_days_ago=30), AFTER_30, indexes=[], now=now)
+
+    assert ("delete" in by_action(plan)) is old
 
 
 def test_the_newest_good_orphan_needs_approval() -> None:

@@ -31,7 +31,7 @@ def place(ledger: MemoryLedger, **arguments: Any) -> Hold:
         "now": NOW,
         **arguments,
     }
-    return place_hold(ledger, control_plane, **given)
+    return place_hold(control_plane, ledger, **given)
 
 
 class MemoryHolds(MemoryControlPlane):

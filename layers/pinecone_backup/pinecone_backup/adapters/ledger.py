@@ -23,7 +23,8 @@ sort key                item                                   lives
 
 An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
 consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort keys order by time.
-Expiry is DynamoDB's TTL on ``expires_at``; history is kept for 400 days, or as a setting says.
+Expiry is DynamoDB's TTL on ``expires_at``. History is kept for ``HistoryDays`` of the deployment,
+400 unless it says otherwise; a change of it counts for what is written from then on.
 
 An item that cannot be read is set aside (rule U2): listings pass it over and remember it, asking
 for it alone raises, and what this object knows to be unreadable it does not write over.

@@ -273,7 +273,7 @@ class _Subject:
             action = Action.KEEP if decided_by_policy(entry) else Action.LEAVE_ALONE
             return action, in_the_way
         if self.stopped is not None:
-            return Action.KEEP, (self.stopped,)
+            return Action.KEEP, (self.stopped, *in_the_way)
         if not in_the_way and self.anything_waits is not None:
             in_the_way = (self.anything_waits,)
         return Action.WAIT if in_the_way else Action.DELETE, (*fate.reasons, *in_the_way)

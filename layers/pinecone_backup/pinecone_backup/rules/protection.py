@@ -90,6 +90,7 @@ class Safeguard(StrEnum):
         return self not in _ABSOLUTE
 
 
+_PLACES = {safeguard: place for place, safeguard in enumerate(Safeguard)}
 _ABSOLUTE = frozenset(
     {
         Safeguard.MODE,

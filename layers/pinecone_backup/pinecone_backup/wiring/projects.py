@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -46,11 +46,13 @@ class Container[S: ProjectSettings]:
     def services(self) -> RunServices:
         """What every run works with."""
         settings = self.settings
-        dynamodb = client("dynamodb")
+        dynamodb, history = client("dynamodb"), timedelta(days=settings.history_days)
         return RunServices(
             owner=settings.owner,
             clock=lambda: datetime.now(UTC),
-            ledger_of=lambda project: DynamoLedger(dynamodb, settings.table_name, project),
+            ledger_of=lambda project: DynamoLedger(
+                dynamodb, settings.table_name, project, history=history
+            ),
             projects=DynamoProjects(dynamodb, settings.table_name),
             policies=self.policies,
             bus=EventBridgeBus(client("events"), settings.bus_name, settings.owner),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def place_hold(
-    ledger: Ledger,
     control_plane: ControlPlane,
+    ledger: Ledger,
     *,
     scope: HoldScope,
     target: str,
