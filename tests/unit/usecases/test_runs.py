@@ -399,7 +399,7 @@ def test_a_missing_policy_does_nothing_and_is_one_finding() -> None:
 def test_an_invalid_policy_stops_the_run_with_every_error_and_is_one_finding() -> None:
     world = World()
     errors = [("policies.0.floor", "too small"), ("projects", "missing")]
-    world.policies.load = _raise(PolicyInvalid(errors, version="v2"))
+    world.policies.load = _raise(PolicyInvalid(errors, policy_version="v2"))
     with pytest.raises(PolicyInvalid, match=r"policies\.0\.floor: too small; projects: missing"):
         world.run()
     assert (world.jobs, world.open_findings(DEPLOYMENT)) == ([], ["policy-invalid"])

@@ -214,7 +214,7 @@ class DynamoLedger:
             return
 
     def run(self, run_id: str) -> Run | None:
-        """The run of that id."""
+        """The run of that id; None where there is none (any more)."""
         return self._get(Run, f"{ItemKind.RUN}#{run_id}")
 
     def runs(self, *, kind: RunKind | None = None, limit: int = 50) -> Sequence[Run]:
@@ -401,7 +401,7 @@ class DynamoLedger:
         self._write(plan, expires_at=plan.created_at + timedelta(days=90))
 
     def plan(self, digest: str) -> PlanRecord | None:
-        """The plan of that digest."""
+        """The plan of that digest; None where there is none (any more)."""
         return self._get(PlanRecord, f"{ItemKind.PLAN}#{digest}")
 
     def plans(self, *, limit: int = 50) -> Sequence[PlanRecord]:

@@ -122,7 +122,7 @@ class Call:
     subject: str
     method: str
     url: str
-    version: str
+    api_version: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     changes: bool = False
@@ -323,7 +323,7 @@ class Caller:
         left = max(deadline - self._clock(), 0.1)
         headers = {
             "Api-Key": key.get_secret_value(),
-            "X-Pinecone-Api-Version": call.version,
+            "X-Pinecone-Api-Version": call.api_version,
             "Accept": "application/json",
             "User-Agent": "pinecone-backup",
         }
