@@ -63,6 +63,9 @@ mutate: .venv/ready ## Change the rules line by line with mutmut; the tests must
 bench: .venv/ready .venv-sam/ready ## What is fast, and how we know
 	@$(PY) -m benchmarks
 
+costs: .venv/ready ## What a stack costs in AWS a month, with 1, 10 and 100 projects
+	@$(PY) -m local.costs
+
 ##@ Deploy it
 
 build: .venv/ready ## Build layers and functions for ARCH (arm64 or x86_64), without Docker
@@ -95,7 +98,7 @@ help: ## This list
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 
-.PHONY: run up down sam-local simulator preview test lint check-template mutate bench build sam-build deploy deploy-ci \
+.PHONY: run up down sam-local simulator preview test lint check-template mutate bench costs build sam-build deploy deploy-ci \
 	docs setup clean help
 
 # --------------------------------------------------------------------------------------------------
