@@ -28,7 +28,7 @@ from pinecone_backup.records import (
     RunState,
     Verdict,
 )
-from pinecone_backup.rules.findings import Control
+from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control
 from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, DESCRIBED_AT_MOST, plan_key
 from tests.support.backups import record, text, texts
@@ -272,7 +272,7 @@ def test_approve_mode_deletes_nothing_without_an_approval_and_says_so_once(stack
     assert [event.data["digest"] for event in events(stack, "plan.awaiting")] == [
         outcome.plan.digest
     ]
-    assert (Control.PLAN_WAITING, outcome.plan.digest) in open_findings(stack)
+    assert (Control.PLAN_WAITING, PROJECT_SUBJECT) in open_findings(stack)
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["by its digest", "at the next tick"])
@@ -445,7 +445,6 @@ def test_a_stricter_policy_waits_for_approval_until_somebody_gives_it(stack: Sta
     assert stack.listed() == set(ids)
     assert first.awaiting
     assert second.awaiting
-    assert second.state is RunState.STOPPED
     stack.approve(second.plan.digest)
     stack.run()
     assert stack.listed() == set(ids[:3])
@@ -470,16 +469,101 @@ def test_an_approved_change_of_policy_is_the_new_measure(
     assert stack.listed() == set(later[:3])
 
 
-def test_a_small_change_of_policy_needs_nobody(stack: Stack) -> None:
-    """D3: up to three more than the old policy."""
+def test_one_backup_that_only_a_change_deletes_waits_and_the_rest_goes_on(stack: Stack) -> None:
+    """D3: however few; what the former policy would have deleted too goes."""
     ids = stack.seed_days("docs", 6)
-    stack.document = document(retention={"keep_last": 6})
+    stack.document = document(retention={"keep_last": 4})
     stack.settle()
     stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
 
-    stack.run()
+    first, second = stack.run(), stack.run()
 
+    assert first.deleted == tuple(sorted(ids[4:]))
+    assert stack.listed() == set(ids[:4])
+    assert second.plan.of_change == {ids[3]}
+    stack.approve(second.plan.digest)
+    stack.run()
     assert stack.listed() == set(ids[:3])
+
+
+def test_a_change_that_deletes_nothing_more_is_the_new_measure_at_once(stack: Stack) -> None:
+    """D3."""
+    stack.seed_days("docs", 3)
+    stack.document = document(retention={"keep_last": 9})
+    stack.settle()
+    stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
+    stack.run()
+    more = stack.seed("docs")
+
+    outcome = stack.run()
+
+    assert not outcome.awaiting
+    assert more in stack.listed()
+    assert len(stack.listed()) == 3
+
+
+def test_a_plan_that_waits_on_and_on_is_one_finding_and_one_event(
+    stack: Stack, simulator: Simulator
+) -> None:
+    """D2: it stays the same while plans change, and says which setting would let it pass."""
+    stack.document = document(limits=TIGHT)
+    stack.seed_days("docs", 6)
+    stack.settle()
+    first = stack.run()
+    simulator.clock.advance(days=1)
+    newer = stack.seed("docs")
+
+    second = stack.run()
+
+    assert first.plan.digest != second.plan.digest
+    assert len(events(stack, "plan.awaiting")) == 1
+    [finding] = [each for each in stack.ledger.findings() if each.control == Control.PLAN_WAITING]
+    assert (finding.subject, finding.open, finding.count) == (PROJECT_SUBJECT, True, 2)
+    assert finding.data["digest"] == second.plan.digest
+    assert finding.diagnosis == (
+        "3 deletions wait (limits): 3 deletions in one index, where the limits allow 2."
+    )
+    assert "set limits.per_index to count 3 and percent 50 in the policy" in finding.action
+    assert newer in stack.listed()
+    assert events(stack, "finding.resolved") == []
+
+
+def test_while_a_backlog_waits_as_many_go_as_come(stack: Stack, simulator: Simulator) -> None:
+    """D2: the quota does not fill, and nothing of the backlog goes by and by."""
+    stack.document = document(limits=TIGHT)
+    stack.seed_days("docs", 9)
+    stack.settle()
+    for _ in range(4):
+        simulator.clock.advance(hours=6)
+        for _ in range(5):
+            stack.seed("docs")
+
+        outcome = stack.run()
+
+        assert len(outcome.deleted) == 5
+        assert len(stack.listed()) == 9
+        assert outcome.awaiting
+
+
+def test_a_prune_that_could_not_delete_all_gives_no_churn_twice(
+    stack: Stack, simulator: Simulator
+) -> None:
+    """D2: what a run deleted of an older measure counts in the next one."""
+    stack.document = document(limits=TIGHT)
+    ids = stack.seed_days("docs", 9)
+    stack.settle()
+    simulator.faults.add(
+        Fault(kind="status", status=400, operation="delete_backup", path=f"*{ids[7]}", times=None)
+    )
+    simulator.clock.advance(hours=6)
+    for _ in range(3):
+        stack.seed("docs")
+    assert set(stack.run().deleted) == {ids[6], ids[8]}
+
+    again = stack.run()
+
+    assert again.deleted == ()
+    assert set(again.failed) == {ids[7]}
 
 
 def test_a_change_of_assignment_by_tag_waits_too(stack: Stack, simulator: Simulator) -> None:

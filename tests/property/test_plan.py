@@ -162,7 +162,7 @@ def test_the_floor_and_the_safeguards_are_never_broken(
     good = [
         row.backup_id
         for row in sorted(past.rows, key=lambda row: (-_age(row), row.backup_id))
-        if past.kinds[row.backup_id] in ("good", "tested")
+        if past.kinds[row.backup_id] in ("good", "tested", "on demand")
     ]
     assert not deleted & set(good[: policy.policies[0].floor])
     tested = [backup_id for backup_id in good if past.kinds[backup_id] == "tested"]

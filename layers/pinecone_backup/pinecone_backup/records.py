@@ -345,14 +345,17 @@ class PlanRecord:
 
 @dataclass(frozen=True, slots=True)
 class BaselineRecord:
-    """By what the last accepted prune went: the measure of a changed policy (rule D3).
+    """What later prunes are measured by (rules D2 and D3).
 
     Attributes:
+        policy_version: The version that the last accepted prune went by.
         assignments: Policy name by index name; None where an index had none.
+        carried_out_at: When the last prune that was carried out in full began, UTC.
     """
 
     policy_version: str
     assignments: Mapping[str, str | None]
+    carried_out_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

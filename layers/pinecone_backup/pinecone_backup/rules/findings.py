@@ -316,6 +316,7 @@ class Change:
             opened_at=self.finding.opened_at.isoformat(),
             count=self.finding.count,
             escalated=self.escalated,
+            **({"digest": digest} if (digest := self.finding.data.get("digest")) else {}),
         )
 
 

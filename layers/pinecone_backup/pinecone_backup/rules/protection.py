@@ -34,12 +34,13 @@ from pinecone_backup.rules.policy import AssignedBy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+    from datetime import datetime
 
     from pinecone_backup.model import Index
     from pinecone_backup.records import DeletionRecord, Hold
     from pinecone_backup.rules.fates import Fate
     from pinecone_backup.rules.inventory import Entry, Incarnation
-    from pinecone_backup.rules.plan_facts import Facts
+    from pinecone_backup.rules.plan_facts import Baseline, Facts
     from pinecone_backup.rules.policy import Limit, Policy
 
 DEFAULT_FLOOR = 2
@@ -90,7 +91,6 @@ class Safeguard(StrEnum):
         return self not in _ABSOLUTE
 
 
-_PLACES = {safeguard: place for place, safeguard in enumerate(Safeguard)}
 _ABSOLUTE = frozenset(
     {
         Safeguard.MODE,
@@ -148,6 +148,7 @@ _SAFEGUARDS: Mapping[ReasonKind, Safeguard] = {
     ReasonKind.ORPHAN_KEPT: Safeguard.KEPT_BY_POLICY,
     ReasonKind.ORPHAN_KEPT_DAYS: Safeguard.KEPT_BY_POLICY,
     ReasonKind.POLICY_CHANGED: Safeguard.POLICY_CHANGED,
+    ReasonKind.CHANGE_DELETES: Safeguard.POLICY_CHANGED,
     ReasonKind.LIMIT_PER_RUN: Safeguard.LIMITS,
     ReasonKind.LIMIT_PER_INDEX: Safeguard.LIMITS,
     ReasonKind.LIMIT_BY_PEOPLE: Safeguard.LIMITS,
@@ -384,6 +385,27 @@ def _beyond(
 def allowance(limit: Limit, ready: int) -> int:
     """How many deletions a limit allows where so many backups of ours are Ready (rule D2)."""
     return min(limit.count, ready * limit.percent // 100)
+
+
+def churn_credit(incarnation: Incarnation, baseline: Baseline | None) -> int:
+    """How many deletions in an incarnation are ordinary churn (rule D2).
+
+    As many as good backups of ours became Ready since the last prune that was carried out in
+    full, less what prunes have deleted since. So churn never leaves fewer than that prune did.
+    """
+    since = baseline.carried_out_at if baseline else None
+    if baseline is None or since is None:
+        return 0
+    became_ready = sum(
+        entry.good_and_ours and (ready_at := _ready_at(entry)) is not None and ready_at > since
+        for entry in incarnation.entries
+    )
+    return max(became_ready - baseline.deleted.get(incarnation.index_id, 0), 0)
+
+
+def _ready_at(entry: Entry) -> datetime | None:
+    """When a backup was first seen Ready, as far as that is known, else when it was made."""
+    return (entry.record.verdict_at if entry.record else None) or entry.at
 
 
 def our_ready(incarnation: Incarnation) -> int:
