@@ -8,6 +8,37 @@ from typing import Any
 from pinecone_backup_cli.wire import Model, Transport, Word, path
 
 
+class Acceptance(Model, frozen=True, kw_only=True):
+    """Which suspects are good after all, and why."""
+
+    reason: str
+    accepts: Accepts = "this"
+
+
+class AcceptedSuspect(Model, frozen=True, kw_only=True):
+    """The suspect that was accepted, and the newer ones that were accepted with it."""
+
+    backup_id: str
+    index_name: str
+    name: str | None
+    created_at: datetime | None
+    record_count: int | None
+    verdict: Verdict | None
+    verdict_reason: str
+    verdict_at: datetime | None
+    accepted_by: str
+    accepted_reason: str
+    accepted_at: datetime | None
+    newer: list[str]
+
+
+class Accepts(Word):
+    """What accepting one suspect accepts (rule G2)."""
+
+    THIS = "this"
+    THIS_AND_NEWER = "this-and-newer"
+
+
 class Action(Word):
     """What the plan means to do with a backup."""
 
@@ -104,6 +135,7 @@ class BackupPoint(Model, frozen=True, kw_only=True):
     worth: Worth
     origin: Origin
     by_hand: bool
+    expires_at: datetime | None
     tier: str
     goes: bool
     held: bool
@@ -218,6 +250,7 @@ class DeletionLine(Model, frozen=True, kw_only=True):
     run_id: str
     approved_by: str
     reasons: list[str]
+    created_at: datetime | None
     size_bytes: int | None
     good_left: str | None
     good_left_at: datetime | None
@@ -724,6 +757,8 @@ class QuotaReport(Model, frozen=True, kw_only=True):
     points: list[QuotaPoint]
     reached_at: datetime | None
     explained: str
+    by_hand: int
+    by_hand_for_ever: int
 
 
 class ReasonKind(Word):
@@ -781,6 +816,7 @@ class ReasonKind(Word):
     LIMIT_PER_RUN = "limit_per_run"
     LIMIT_PER_INDEX = "limit_per_index"
     POLICY_CHANGED = "policy_changed"
+    CHANGE_DELETES = "change_deletes"
     LAST_OF_DELETED = "last_of_deleted"
     APPROVAL_MODE = "approval_mode"
     DRY_RUN = "dry_run"
@@ -1605,12 +1641,12 @@ class Api(Transport):
             query={"limit": limit, "paginationToken": pagination_token},
         )
 
-    def accept_suspect(self, project: str, backup_id: str, body: WithReason) -> Suspect:
-        """Accept a suspect: it is good, and the measure for what comes after it."""
+    def accept_suspect(self, project: str, backup_id: str, body: Acceptance) -> AcceptedSuspect:
+        """Accept a suspect, or it and the newer ones: they are good, and the measure for later ones."""
         return self.ask(
             "POST",
             path("/v1/projects/{}/suspects/{}/accept", project, backup_id),
-            Suspect,
+            AcceptedSuspect,
             body=body,
         )
 
