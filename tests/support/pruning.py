@@ -136,10 +136,10 @@ class Stack:
             **changes,
         )
 
-    def load_version(self, version: str) -> PolicyDocument:
-        if version not in self.documents:
-            raise SubjectUnknown(f"There is no policy version {version}")
-        return self.documents[version]
+    def load_version(self, policy_version: str) -> PolicyDocument:
+        if policy_version not in self.documents:
+            raise SubjectUnknown(f"There is no policy version {policy_version}")
+        return self.documents[policy_version]
 
     def run(
         self,

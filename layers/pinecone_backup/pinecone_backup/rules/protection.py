@@ -101,7 +101,6 @@ _ABSOLUTE = frozenset(
     }
 )
 
-_PLACES: Mapping[Safeguard, int] = {each: place for place, each in enumerate(Safeguard)}
 _SAFEGUARDS: Mapping[ReasonKind, Safeguard] = {
     ReasonKind.DRY_RUN: Safeguard.MODE,
     ReasonKind.CONTRADICTORY: Safeguard.CONTRADICTORY,
