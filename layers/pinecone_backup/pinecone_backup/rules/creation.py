@@ -333,11 +333,12 @@ def _by_former_cron(view: View, policy: Policy, slot: datetime, now: datetime) -
         return []
     cron = policy.cron or ""
     before = next(slots_before(cron, policy.zone, slot - _SECOND), _NEVER)
-    between = [entry for entry in view.entries if entry.slot and before < entry.slot < slot]
     return [
         entry
-        for entry in between
-        if next(slots_before(cron, policy.zone, entry.slot), None) != entry.slot
+        for entry in view.entries
+        if (made_for := entry.slot) is not None
+        and before < made_for < slot
+        and next(slots_before(cron, policy.zone, made_for), None) != made_for
     ]
 
 
