@@ -379,6 +379,27 @@ def test_suspects_are_listed_until_somebody_accepts_them(world: World) -> None:
     assert (again.status, again.json["rule"]) == (409, "not-suspect")
 
 
+def test_a_suspect_is_accepted_with_the_newer_ones_where_that_is_asked_for(world: World) -> None:
+    """G2."""
+    control_plane = world.container.control_plane(world.container.document.projects[0])
+    clock = world.simulator.clock.now()
+    ids = [world.seed(days_ago=day) for day in range(3)]
+    for backup_id in ids:
+        backup = control_plane.describe_backup(backup_id)
+        world.ledger.put_backup(
+            new_record(backup, clock, verdict=Verdict.SUSPECT, verdict_reason=EMPTY)
+        )
+
+    answer = world.ask(
+        "POST",
+        f"/suspects/{ids[1]}/accept",
+        {"reason": "cut down on purpose", "accepts": "this-and-newer"},
+    )
+
+    assert (answer.json["backup_id"], answer.json["newer"]) == (ids[1], [ids[0]])
+    assert [each["backup_id"] for each in world.get("/suspects")["data"]] == [ids[2]]
+
+
 # --- Projects, indexes, the policy ----------------------------------------------------------
 
 

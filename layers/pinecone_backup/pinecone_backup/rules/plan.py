@@ -427,7 +427,7 @@ def _beyond(kind: ReasonKind, limit: Limit, count: int, ready: int, always: int)
         kind,
         count=count,
         allowed=allowed,
-        setting="limits.per_run" if kind is ReasonKind.LIMIT_PER_RUN else "limits.per_index",
+        setting=f"limits.{'per_run' if kind is ReasonKind.LIMIT_PER_RUN else 'per_index'}",
         count_needed=max(count, limit.count),
         percent_needed=max(percent, limit.percent),
     )

@@ -49,6 +49,10 @@ PEOPLE_COUNT_FOR = timedelta(hours=24)
 """Deletions that people asked for count against the limits for so long (rule D2)."""
 
 
+READY_WITHIN = timedelta(days=1)
+"""A backup that is Ready later than this after its creation makes no churn (rule D2)."""
+
+
 class Safeguard(StrEnum):
     """What can keep a backup from being deleted, in the order in which people read it."""
 
@@ -396,15 +400,21 @@ def churn_credit(incarnation: Incarnation, baseline: Baseline | None) -> int:
     if baseline is None or since is None:
         return 0
     became_ready = sum(
-        entry.good_and_ours and (ready_at := _ready_at(entry)) is not None and ready_at > since
-        for entry in incarnation.entries
+        entry.good_and_ours and _ready_since(entry, since) for entry in incarnation.entries
     )
     return max(became_ready - baseline.deleted.get(incarnation.index_id, 0), 0)
 
 
-def _ready_at(entry: Entry) -> datetime | None:
-    """When a backup was first seen Ready, as far as that is known, else when it was made."""
-    return (entry.record.verdict_at if entry.record else None) or entry.at
+def _ready_since(entry: Entry, since: datetime) -> bool:
+    """Whether a backup became Ready after a time, as far as that is known.
+
+    The verdict is taken when it is first seen Ready. An old backup whose record was lost gets a
+    late one, so what is older than ``READY_WITHIN`` by then did not become Ready.
+    """
+    ready_at = (entry.record.verdict_at if entry.record else None) or entry.at
+    if ready_at is None or entry.at is None:
+        return False
+    return ready_at > since and entry.at > since - READY_WITHIN
 
 
 def our_ready(incarnation: Incarnation) -> int:

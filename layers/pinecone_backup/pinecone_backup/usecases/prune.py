@@ -97,13 +97,10 @@ class PruneOutcome:
 
     @property
     def in_full(self) -> bool:
-        """Whether all is deleted that may be, and only approvals are waited for (rule D2).
-
-        The first prune counts: what churn is begins with it.
-        """
+        """Whether all is deleted that may be, and only approvals are waited for (rule D2)."""
         left = self.skipped or self.failed or self.deferred or self.skipped_indexes
         deletes = self.mode is PruneMode.ENFORCE or not self.left_to_go
-        return self.first or (deletes and not left)
+        return deletes and not left
 
     @property
     def left_to_go(self) -> frozenset[str]:
@@ -219,7 +216,8 @@ def prune(
     )
     _close_plans(services, plan, approval, act)
     if outcome.state in (RunState.SUCCEEDED, RunState.PARTIAL):
-        services.ledger.put_baseline(_next_baseline(outcome, baseline, context.time.actual))
+        measure = baseline or Baseline(None, "", {}, _beginning(services.ledger, context))
+        services.ledger.put_baseline(_next_baseline(outcome, measure, context.time.actual))
     _record(context, services, outcome, facts, act)
     return outcome
 
@@ -272,18 +270,21 @@ def _deleted_since(ledger: Ledger, since: datetime) -> Mapping[str, int]:
     )
 
 
-def _next_baseline(
-    outcome: PruneOutcome, baseline: Baseline | None, now: datetime
-) -> BaselineRecord:
+def _beginning(ledger: Ledger, context: RunContext) -> datetime:
+    """When this ledger first saw an index: churn is measured from there (rule D2)."""
+    seen = [record.first_seen_at for record in ledger.indexes().values()]
+    return min([*seen, context.time.actual])
+
+
+def _next_baseline(outcome: PruneOutcome, baseline: Baseline, now: datetime) -> BaselineRecord:
     """What the next prune is measured by.
 
     A changed policy is the new measure when nothing waits because of the change (rule D3), and a
     prune that was carried out in full that of churn (rule D2).
     """
     plan = outcome.plan
-    before = baseline.carried_out_at if baseline else None
-    carried_out_at = now if outcome.in_full else before
-    if baseline is not None and plan.of_change & outcome.left_to_go:
+    carried_out_at = now if outcome.in_full else baseline.carried_out_at
+    if plan.of_change & outcome.left_to_go:
         return BaselineRecord(baseline.policy_version, baseline.assignments, carried_out_at)
     return BaselineRecord(plan.policy_version, plan.assignments, carried_out_at)
 
