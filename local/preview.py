@@ -22,7 +22,6 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from local.jsonc import read_policy
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.reasons import ReasonKind, sentence
 from pinecone_backup.rules.policy import POLICY_TAG, PolicyDocument, parse_policy
@@ -30,6 +29,7 @@ from pinecone_backup.rules.policy_warnings import warnings
 from pinecone_backup.rules.preview import LONGEST, PastBackup, imagined, preview
 from pinecone_backup.rules.retention import keep
 from pinecone_backup.rules.slots import slots_before
+from pinecone_backup_cli.documents import read_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -149,7 +149,7 @@ def test_what_does_not_exist_is_a_problem(stack: Deployed) -> None:
 def test_the_managed_policies_let_through_what_they_should(
     stack: Deployed, project: tuple[str, Simulator]
 ) -> None:
-    """Tried for one person with each policy: look, start a run, delete a backup."""
+    """Tried for one person with each policy: read, start a run, delete a backup."""
     name, simulator = project
     backup_id = simulator.project.seed_backup("products", name="by-hand").backup_id
     calls = [

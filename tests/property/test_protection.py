@@ -13,7 +13,7 @@ from pinecone_backup.records import BackupRecord, DeletionRecord
 from pinecone_backup.rules.plan import Action, make_plan
 from pinecone_backup.rules.protection import Safeguard
 from pinecone_backup.usecases.requests.delete import delete_backup
-from tests.support.backups import NOW, OWNER, MemoryPlane
+from tests.support.backups import NOW, OWNER, MemoryControlPlane
 from tests.support.ledger import MemoryLedger
 from tests.support.projects import Project, projects
 
@@ -50,7 +50,7 @@ class Asked:
         mode: PruneMode,
         override: Iterable[Safeguard] = (),
     ) -> None:
-        self.control_plane = MemoryPlane(project.rows, project.indexes)
+        self.control_plane = MemoryControlPlane(project.rows, project.indexes)
         self.refused: set[Safeguard] = set()
         self.deletion: DeletionRecord | None = None
         ledger = MemoryLedger()

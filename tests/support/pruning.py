@@ -147,13 +147,13 @@ class Stack:
         *,
         digest: str | None = None,
         now: datetime | None = None,
-        clock: datetime | None = None,
+        actual: datetime | None = None,
         **changes: Any,
     ) -> PruneOutcome:
-        """One prune, recorded as the frame records it."""
+        """One prune, recorded as ``usecases.runs`` records it."""
         self.runs += 1
         self.documents[self.version] = self.document
-        real = clock or self.simulator.clock.now()
+        real = actual or self.simulator.clock.now()
         time = RunTime(scheduled_at=now or real, actual=real)
         run = Run(
             run_id=f"run-{self.runs:04}",

@@ -140,7 +140,7 @@ def test_a_plan_is_listed_and_described_with_every_backups_reasons(world: World)
     assert all(item["reasons"] for item in answer["plan"]["items"])
 
 
-def test_a_plan_whose_text_is_gone_is_not_found(world: World) -> None:
+def test_a_plan_whose_text_was_deleted_is_not_found(world: World) -> None:
     record = plan_a_prune(world)
     world.container.objects.objects.clear()
     assert world.ask("GET", f"/plans/{record.digest}").problem == "not-found"
@@ -412,7 +412,7 @@ def test_the_policy_in_force_is_given_with_its_version(world: World) -> None:
     assert validate_policy(answer["document"]) == world.container.document
 
 
-def test_a_policy_is_looked_over_without_being_stored(world: World) -> None:
+def test_a_policy_is_validated_without_being_stored(world: World) -> None:
     fine = world.ask("POST", "/v1/policy/validate", {"document": POLICY})
     assert fine.json == {"valid": True, "errors": [], "warnings": []}
     wrong = {"projects": [{"name": "main"}, {"name": "main"}], "policies": [{"name": "P"}]}
@@ -475,7 +475,7 @@ def test_a_policy_is_tried_on_paper(world: World, count: int | None, deleted: in
     assert world.ledger.backups() == {}
 
 
-def test_looking_a_policy_over_touches_no_ledger(
+def test_validating_a_policy_touches_no_ledger(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: str) -> None:
@@ -491,7 +491,7 @@ def test_an_invalid_policy_is_not_tried(world: World) -> None:
     assert answer.json["errors"][0]["pointer"] == "#/document/projects"
 
 
-def test_news_that_the_bus_does_not_take_waits_for_the_next_run(world: World) -> None:
+def test_an_event_that_the_bus_does_not_take_waits_for_the_next_run(world: World) -> None:
     world.container.bus.refuse = {"hold.placed"}
     request = {"scope": "index", "target": "products", "reason": "x"}
     assert world.ask("POST", "/holds", request).status == 201

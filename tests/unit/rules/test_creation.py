@@ -90,8 +90,8 @@ def view(*entries: Entry, policy: Policy | None = DAILY, **changes: Any) -> View
     return replace(View("main", index, Assigned(policy, by), record, entries), **changes)
 
 
-def later(clock: datetime) -> RunTime:
-    return RunTime(scheduled_at=NOW, actual=clock)
+def later(actual: datetime) -> RunTime:
+    return RunTime(scheduled_at=NOW, actual=actual)
 
 
 # Who is looked after

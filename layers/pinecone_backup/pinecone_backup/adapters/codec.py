@@ -7,8 +7,8 @@ not. A record lies in its item as one map ``record``, beside its ``checksum``.
 Reading is lenient where versions differ and strict where a hand was at work. A field that the
 writer did not know yet has its default, and one that only a newer version knows is passed over.
 A record that does not fit its checksum was changed outside this product: a blank ``deletion`` is
-a legal value and would let a prune rely on a backup that is going. Whoever means such a change
-removes the checksum; an item without one is read as it stands.
+a legal value and would let a prune rely on a backup whose deletion was accepted. Whoever means
+such a change removes the checksum; an item without one is read as it stands.
 """
 
 from __future__ import annotations

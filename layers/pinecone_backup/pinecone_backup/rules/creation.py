@@ -249,7 +249,7 @@ def _paused(view: View, policy: Policy, now: datetime) -> Decision | None:
 
 
 def _catching_up(view: View, policy: Policy, slot: datetime, now: datetime) -> Decision | None:
-    """Rule C6: what became due during a pause starts after it as a slot would, spread."""
+    """Rule C6: what became due during a pause starts after it with the jitter of a slot."""
     ended = last_pause_end(view.assigned, view.index, now)
     if ended is None:
         return None
