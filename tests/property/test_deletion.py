@@ -27,7 +27,7 @@ from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.project_state import read_project_state
 from pinecone_backup.usecases.prune import prune
 from tests.support.api import CONTEXT, SETTINGS, MemoryContainer, api_event
-from tests.support.backups import NOW, OWNER, MemoryPlane, backup, index, record
+from tests.support.backups import NOW, OWNER, MemoryControlPlane, backup, index, record
 from tests.support.pruning import Objects, document
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ OVERRULED = ",".join(safeguard for safeguard in Safeguard if safeguard.overrulab
 ANSWERS = ["202", "202 and slow", "404", "404 falsely", "412", "500", "lost", "lost and done"]
 
 
-class Pinecone(MemoryPlane):
+class Pinecone(MemoryControlPlane):
     """Answers its next deletions as ``answers`` says, and then as it should."""
 
     def __init__(self, backups: list[Backup]) -> None:
