@@ -123,12 +123,18 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+@cache
+def _hints(kind: type[Any]) -> Mapping[str, Any]:
+    """The types of a record's fields by name; working them out takes longer than reading one."""
+    return get_type_hints(kind)
+
+
 def _parsed(hint: Any, value: Any) -> Any:
     """A stored value with its mappings, which are written as JSON text, read."""
     if get_origin(hint) is Mapping:
         return json.loads(value)
     if is_dataclass(hint) and isinstance(value, Mapping):
-        hints = get_type_hints(hint)
+        hints = _hints(hint)
         return {name: _parsed(hints.get(name), part) for name, part in value.items()}
     if get_origin(hint) is tuple and isinstance(value, list):
         return [_parsed(get_args(hint)[0], part) for part in value]

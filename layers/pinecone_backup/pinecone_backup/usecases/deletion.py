@@ -113,7 +113,7 @@ def carry_out(
     Raises:
         LedgerError: It could not be recorded; Pinecone may have been asked.
     """
-    earlier = ledger.deletion(record.backup_id) if record.deletion is not None else None
+    earlier = ledger.deletion(record.backup_id)  # the caller's record may be older
     if earlier is not None and earlier.final:
         return earlier, None
     if earlier is not None and earlier.state is DeletionState.UNKNOWN:
