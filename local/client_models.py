@@ -105,7 +105,8 @@ def _field(name: str, schema: Json, *, required: bool) -> str:
     kind = _type(schema)
     if required:
         return f"    {name}: {kind}"
-    default = schema.get("default")
+    # The default of an enumeration is left to the API, so that a newer one may change it.
+    default = None if "$ref" in schema else schema.get("default")
     if default is None:
         return f"    {name}: {kind if kind.endswith(' | None') else kind + ' | None'} = None"
     return f"    {name}: {kind} = {default!r}"

@@ -12,7 +12,7 @@ class Acceptance(Model, frozen=True, kw_only=True):
     """Which suspects are good after all, and why."""
 
     reason: str
-    accepts: Accepts = "this"
+    accepts: Accepts | None = None
 
 
 class AcceptedSuspect(Model, frozen=True, kw_only=True):
@@ -1642,7 +1642,7 @@ class Api(Transport):
         )
 
     def accept_suspect(self, project: str, backup_id: str, body: Acceptance) -> AcceptedSuspect:
-        """Accept a suspect, or it and the newer ones: they are good, and the measure for later ones."""
+        """Accept a suspect, or it and the newer ones: they are good, and what later ones meet."""
         return self.ask(
             "POST",
             path("/v1/projects/{}/suspects/{}/accept", project, backup_id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinecone_backup_cli.api import Suspect, WithReason
+from pinecone_backup_cli.api import Acceptance, Accepts, Suspect
 from pinecone_backup_cli.figures import ago, count
 from pinecone_backup_cli.options import Reason
 from pinecone_backup_cli.paging import pages
@@ -28,7 +28,7 @@ def suspects(*, session: Session) -> Answer:
     return Answer(rows, [screen])
 
 
-def accept(backup: str, /, *, reason: Reason, session: Session) -> Answer:
+def accept(backup: str, /, *, reason: Reason, newer: bool = False, session: Session) -> Answer:
     """Accept a suspect: it is good then, and the measure for what comes after it.
 
     Older good backups may be deleted on the strength of it.
@@ -37,8 +37,11 @@ def accept(backup: str, /, *, reason: Reason, session: Session) -> Answer:
 
     Args:
         backup: The id of the backup.
+        newer: Accept the newer suspects of its index as well.
     """
-    seen = session.api.accept_suspect(session.project, backup, WithReason(reason=reason))
+    accepts = Accepts.THIS_AND_NEWER if newer else Accepts.THIS
+    asked = Acceptance(reason=reason, accepts=accepts)
+    seen = session.api.accept_suspect(session.project, backup, asked)
     card = facts(
         ("backup", seen.backup_id),
         ("index", seen.index_name),

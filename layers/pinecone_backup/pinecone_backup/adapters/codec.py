@@ -14,7 +14,7 @@ such a change removes the checksum; an item without one is read as it stands.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -124,7 +124,7 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
 
 
 @cache
-def _hints(kind: type[Any]) -> Mapping[str, Any]:
+def _hints(kind: Hashable) -> Mapping[str, Any]:
     """The types of a record's fields by name; working them out takes longer than reading one."""
     return get_type_hints(kind)
 
@@ -133,7 +133,7 @@ def _parsed(hint: Any, value: Any) -> Any:
     """A stored value with its mappings, which are written as JSON text, read."""
     if get_origin(hint) is Mapping:
         return json.loads(value)
-    if is_dataclass(hint) and isinstance(value, Mapping):
+    if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, Mapping):
         hints = _hints(hint)
         return {name: _parsed(hints.get(name), part) for name, part in value.items()}
     if get_origin(hint) is tuple and isinstance(value, list):

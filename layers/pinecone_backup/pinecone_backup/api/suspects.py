@@ -89,7 +89,7 @@ def list_suspects(call: Call, query: PageQuery) -> SuspectList:
     problems=("not-found", "rule-forbids"),
 )
 def accept_suspect(call: Call, request: Acceptance) -> AcceptedSuspect:
-    """Accept a suspect, or it and the newer ones: they are good, and the measure for later ones.
+    """Accept a suspect, or it and the newer ones: they are good, and what later ones meet.
 
     Older good backups may be deleted then: this needs the permission to destroy.
     """

@@ -105,6 +105,7 @@ _ABSOLUTE = frozenset(
     }
 )
 
+_PLACES: Mapping[Safeguard, int] = {each: place for place, each in enumerate(Safeguard)}
 _SAFEGUARDS: Mapping[ReasonKind, Safeguard] = {
     ReasonKind.DRY_RUN: Safeguard.MODE,
     ReasonKind.CONTRADICTORY: Safeguard.CONTRADICTORY,
