@@ -349,6 +349,23 @@ def test_nobody_deletes_what_an_unreadable_item_is_about(
     assert backup_id in deployment.listed()
 
 
+def test_a_deletion_that_cannot_be_read_stops_no_other_from_being_confirmed(
+    deployment: Deployment,
+) -> None:
+    """U2: neither the prune nor the audit that looks for it breaks off."""
+    ledger = deployment.ledger
+    deployment.run(RunKind.PRUNE)
+    pending = [record for record in ledger.backups().values() if record.deletion is not None]
+    lost, *others = sorted(pending, key=lambda record: record.backup_id)
+    (key,) = (key for key in ledger.keys("DELETION") if key.endswith(lost.backup_id))
+    del ledger.table.items[key]["record"]
+    deployment.later(hours=1)
+    assert "failed" not in deployment.all_runs().values()
+    assert (CONTROL, key) in deployment.open_findings()
+    assert others
+    assert set(ledger.backups()) & {record.backup_id for record in pending} == {lost.backup_id}
+
+
 def test_a_hold_that_is_damaged_while_a_prune_plans_still_holds(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

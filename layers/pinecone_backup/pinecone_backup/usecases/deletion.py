@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import (
     BackupError,
+    ItemUnreadable,
     NotFound,
     OutcomeUnknown,
     PineconeError,
@@ -108,12 +109,17 @@ def carry_out(
         deletion: What is intended (``intended``).
 
     Returns:
-        The deletion as it was recorded, and the error where it was not accepted.
+        The deletion as it was recorded, and the error where it was not accepted. Where an earlier
+        deletion of the backup cannot be read, Pinecone is not asked and nothing is recorded.
 
     Raises:
         LedgerError: It could not be recorded; Pinecone may have been asked.
     """
-    earlier = ledger.deletion(record.backup_id)  # the caller's record may be older
+    try:
+        earlier = ledger.deletion(record.backup_id)  # the caller's record may be older
+    except ItemUnreadable as unreadable:  # nobody knows whether it was deleted before (rule U2)
+        failed = replace(deletion, state=DeletionState.FAILED, error=unreadable.problem)
+        return failed, unreadable
     if earlier is not None and earlier.final:
         return earlier, None
     if earlier is not None and earlier.state is DeletionState.UNKNOWN:

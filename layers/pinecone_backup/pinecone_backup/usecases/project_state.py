@@ -11,7 +11,13 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pinecone_backup.errors import BackupError, ListingIncomplete, NotFound, PineconeError
+from pinecone_backup.errors import (
+    BackupError,
+    ItemUnreadable,
+    ListingIncomplete,
+    NotFound,
+    PineconeError,
+)
 from pinecone_backup.model import DomainEvent, Status
 from pinecone_backup.reasons import ReasonKind
 from pinecone_backup.records import ScheduleRecord, Verdict
@@ -347,7 +353,10 @@ def _describe(
         try:
             found.append(control_plane.describe_backup(record.backup_id))
         except NotFound:
-            deleted.append(confirm_deleted(context, ledger, record))
+            try:
+                deleted.append(confirm_deleted(context, ledger, record))
+            except ItemUnreadable as error:
+                doubts[record.index_name] = error.problem
         except PineconeError as error:
             doubts[record.index_name] = error.problem
     return found, deleted, doubts

@@ -105,7 +105,14 @@ def delete_backup(
         by_person=True,
     )
     record = entry.known(context.time.actual)
-    return _run(context, control_plane, ledger, record, deletion)
+    return _run(
+        context,
+        control_plane,
+        ledger,
+        record,
+        deletion,
+        policy_version=facts.policy_version,
+    )
 
 
 _NEXT_STEPS = {
@@ -174,6 +181,8 @@ def _run(
     ledger: Ledger,
     record: BackupRecord,
     deletion: DeletionRecord,
+    *,
+    policy_version: str,
 ) -> DeletionRecord:
     """Carry the deletion out as a run of its own, which ``/runs`` shows."""
     run = Run(
@@ -184,6 +193,7 @@ def _run(
         state=RunState.RUNNING,
         time=context.time.scheduled_at,
         started_at=context.time.actual,
+        policy_version=policy_version,
         summary={"backup_id": deletion.backup_id, "index": deletion.index_name},
     )
     ledger.put_run(run)
