@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -222,15 +223,15 @@ class _Balance(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.tags: set[str] = set()
+        self.tags: Counter[str] = Counter()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        if tag not in {"meta", "br"}:
+        self.tags[tag] += 1
+        if tag not in {"meta", "br", "input"}:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
+        self.tags[tag] += 1
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -239,7 +240,7 @@ class _Balance(HTMLParser):
 @settings(max_examples=50)
 @given(rows(), st.text(max_size=80))
 def test_no_text_breaks_the_page(found: list[Backup], text: str) -> None:
-    """Whatever people call their things, the page stays well formed and runs nothing."""
+    """Whatever people call their things, the page stays well formed and runs its own script."""
     facts = project_of(found)
     report = report_of(facts)
     report = report.model_copy(
@@ -260,7 +261,7 @@ def test_no_text_breaks_the_page(found: list[Backup], text: str) -> None:
     reader.feed(render_page(report, b"{}"))
     reader.close()
     assert reader.open == []
-    assert "script" not in reader.tags
+    assert reader.tags["script"] <= 1
 
 
 @settings(max_examples=50)
