@@ -931,6 +931,14 @@ def test_without_a_prune_in_full_nothing_is_churn() -> None:
     assert "delete" not in by_action(plan)
 
 
+def test_a_change_counts_what_waits_as_the_last_of_a_deleted_index() -> None:
+    """D3, D7."""
+    plan = plan_of(orphans(4), AFTER_30, indexes=[], baseline=Baseline(document(), "v0", {}))
+
+    assert "o0" in plan.of_change
+    assert len(plan.of_change) == 4
+
+
 # --- D4: the digest --------------------------------------------------------------------------
 
 
