@@ -939,6 +939,29 @@ def test_a_change_counts_what_waits_as_the_last_of_a_deleted_index() -> None:
     assert len(plan.of_change) == 4
 
 
+def test_what_waited_before_a_change_as_the_last_of_a_deleted_index_is_nothing_new() -> None:
+    """D3, D7."""
+    deleted_at = NOW - timedelta(days=31)
+    lasts = [
+        backup(name, days_ago=100, index=f"docs-{name}", index_deleted_at=deleted_at)
+        for name in "abcd"
+    ]
+
+    plan = plan_of(lasts, AFTER_30, indexes=[], baseline=Baseline(AFTER_30, "v0", {}))
+
+    assert len(plan.to_go) == 4
+    assert not plan.of_change
+
+
+def test_a_change_counts_what_waits_by_the_limit_of_its_index() -> None:
+    """D2, D3."""
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((99, 100), (1, 100)))
+
+    plan = plan_of(days(9), policy, baseline=baseline(9))
+
+    assert len(plan.of_change) == 7
+
+
 # --- D4: the digest --------------------------------------------------------------------------
 
 

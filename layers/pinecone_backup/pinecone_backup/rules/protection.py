@@ -47,8 +47,6 @@ DEFAULT_FLOOR = 2
 """The floor of an index without a policy, where D7 asks for one."""
 PEOPLE_COUNT_FOR = timedelta(hours=24)
 """Deletions that people asked for count against the limits for so long (rule D2)."""
-
-
 READY_WITHIN = timedelta(days=1)
 """A backup that is Ready later than this after its creation makes no churn (rule D2)."""
 
