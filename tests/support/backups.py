@@ -99,7 +99,7 @@ def inventory_of(
     )
 
 
-def plan_of(
+def facts_of(
     rows: Iterable[Backup],
     document: PolicyDocument,
     *,
@@ -107,21 +107,24 @@ def plan_of(
     indexes: Sequence[Index] | None = None,
     now: datetime = NOW,
     **facts: Any,
-) -> Plan:
-    """A plan of these rows; every index that they name is active unless ``indexes`` says."""
+) -> Facts:
+    """A project of these rows; every index that they name is active unless ``indexes`` says."""
     listed = list(rows)
     names = sorted({row.index_name for row in listed if row.index_deleted_at is None})
-    return make_plan(
-        Facts(
-            project="main",
-            inventory=inventory_of(listed, records),
-            indexes=[index(name) for name in names] if indexes is None else indexes,
-            document=document,
-            policy_version=facts.pop("policy_version", "v1"),
-            time=RunTime(scheduled_at=now, actual=NOW),
-            **facts,
-        )
+    return Facts(
+        project="main",
+        inventory=inventory_of(listed, records),
+        indexes=[index(name) for name in names] if indexes is None else indexes,
+        document=document,
+        policy_version=facts.pop("policy_version", "v1"),
+        time=RunTime(scheduled_at=now, actual=NOW),
+        **facts,
     )
+
+
+def plan_of(rows: Iterable[Backup], document: PolicyDocument, **facts: Any) -> Plan:
+    """A plan of the project that ``facts_of`` makes."""
+    return make_plan(facts_of(rows, document, **facts))
 
 
 def by_action(plan: Plan) -> dict[str, list[str]]:
