@@ -14,6 +14,7 @@ from local.receiver import Receiver
 from pinecone_backup.adapters.delivery_log import LEASE, DynamoDeliveryLog
 from pinecone_backup.errors import LedgerUnavailable
 from pinecone_backup.ports import DeliveryStatus
+from tests.support.table import create_table
 from tests.support.webhooks import NOON, MemoryDeliveryLog
 
 if TYPE_CHECKING:
@@ -32,18 +33,7 @@ def dynamodb() -> Iterator[DynamoDBClient]:
         client = boto3.client(
             "dynamodb", "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
         )
-        client.create_table(
-            TableName="table",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(client)
         yield client
 
 

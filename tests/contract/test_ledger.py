@@ -45,6 +45,7 @@ from pinecone_backup.records import (
 from pinecone_backup.settings import ProjectSettings
 from pinecone_backup.wiring.projects import Container
 from tests.support.ledger import MemoryLedger
+from tests.support.table import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,18 +65,7 @@ SETTINGS = {
 
 
 def _create_table() -> None:
-    boto3.client("dynamodb", region_name="eu-central-1").create_table(
-        TableName="ledger",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-    )
+    create_table(boto3.client("dynamodb", region_name="eu-central-1"), "ledger")
 
 
 def _dynamo(project: str = "main") -> DynamoLedger:

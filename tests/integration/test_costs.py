@@ -26,9 +26,8 @@ from local.costs import (
 from pinecone_backup.model import RunKind
 from pinecone_backup.rules.policy import validate_policy
 from tests.support.container import MemoryObjects
-from tests.support.creating import client
 from tests.support.deployment import Deployment
-from tests.support.simulator import START
+from tests.support.simulator import START, client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -30,7 +30,6 @@ from tests.support.creating import (
     Crash,
     DyingLedger,
     Stack,
-    client,
     document,
     policy,
     slot_of,
@@ -39,19 +38,11 @@ from tests.support.ledger import MemoryLedger
 from tests.support.simulator import START
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone.client import PineconeClient
 
 DAILY = policy("daily", cron="0 11 * * *")
 """Due an hour before the simulator's clock begins; nothing else is due for a day."""
-
-
-@pytest.fixture
-def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as control_plane:
-        yield control_plane
 
 
 @pytest.fixture

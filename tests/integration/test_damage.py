@@ -41,9 +41,8 @@ from pinecone_backup.usecases.requests.holds import place_hold, release_hold
 from pinecone_backup.usecases.requests.native_schedules import create_schedule
 from pinecone_backup.usecases.requests.on_demand import create_on_demand
 from pinecone_backup.usecases.requests.restore import restore
-from tests.support.creating import client
 from tests.support.deployment import Deployment
-from tests.support.simulator import START
+from tests.support.simulator import START, client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,12 +10,10 @@ import pytest
 from local.simulator import Fault
 from pinecone_backup.records import RunState
 from pinecone_backup.usecases.sync_native_schedules import native_name
-from tests.support.creating import Stack, client, document, policy
+from tests.support.creating import Stack, document, policy
 from tests.support.simulator import START
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from local.simulator import Simulator
     from local.simulator.state import Schedule
     from pinecone_backup.adapters.pinecone.client import PineconeClient
@@ -23,12 +21,6 @@ if TYPE_CHECKING:
 WISH = {"frequency": "daily", "expire_after_days": 14}
 NATIVE = policy("native", cron=None, native_schedule=WISH)
 CRON = policy("hourly")
-
-
-@pytest.fixture
-def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as control_plane:
-        yield control_plane
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from local.receiver import Behaviour, Receiver
 from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.delivery_queue import REASON, SqsDeliveryQueue
 from pinecone_backup.errors import EventMalformed, SettingsInvalid, StoreUnavailable
+from tests.support.table import create_table
 from tests.support.webhooks import bus_event
 
 if TYPE_CHECKING:
@@ -50,18 +51,7 @@ class Deployment:
         self.sqs = client("sqs")
         self.deliveries = self.sqs.create_queue(QueueName="deliveries")["QueueUrl"]
         self.dead_letters = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        client("dynamodb").create_table(
-            TableName="table",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(client("dynamodb"))
         client("secretsmanager").create_secret(
             Name="backup/targets",
             SecretString=json.dumps(

@@ -20,12 +20,10 @@ from pinecone_backup.records import ClaimState
 from pinecone_backup.rules.inventory import Entry, take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.usecases.requests.on_demand import create_on_demand
-from tests.support.creating import OWNER, Stack, client, document, policy, slot_of
+from tests.support.creating import OWNER, Stack, document, policy, slot_of
 from tests.support.simulator import START
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from local.simulator import Simulator
     from local.simulator.state import Backup as Row
     from pinecone_backup.adapters.pinecone.client import PineconeClient
@@ -35,12 +33,6 @@ LOST = Fault(kind="drop", operation="create_backup", after_effect=True)
 ASKED = START + timedelta(seconds=1)
 """What stands for the slot: no cron names a second."""
 NEVER_SENT = Fault(kind="drop", operation="create_backup")
-
-
-@pytest.fixture
-def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as control_plane:
-        yield control_plane
 
 
 @pytest.fixture

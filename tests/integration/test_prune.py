@@ -32,7 +32,7 @@ from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control
 from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, DESCRIBED_AT_MOST, plan_key
 from tests.support.backups import record, text, texts
-from tests.support.pruning import Stack, client, document
+from tests.support.pruning import Stack, document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,12 +45,6 @@ if TYPE_CHECKING:
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 TIGHT = {"per_run": {"count": 100, "percent": 100}, "per_index": {"count": 2, "percent": 50}}
-
-
-@pytest.fixture
-def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as control_plane:
-        yield control_plane
 
 
 @pytest.fixture

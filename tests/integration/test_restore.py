@@ -10,20 +10,12 @@ import pytest
 from local.simulator import Fault, Outcome, Result
 from pinecone_backup.errors import NotFound, OutcomeUnknown, PreconditionFailed, RuleForbids
 from pinecone_backup.usecases.requests.restore import JOB_LOST, refresh_restores, restore
-from tests.support.creating import Stack, client, document
+from tests.support.creating import Stack, document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone.client import PineconeClient
     from pinecone_backup.records import RestoreRecord
-
-
-@pytest.fixture
-def control_plane(simulator_url: str) -> Iterator[PineconeClient]:
-    with client(simulator_url) as control_plane:
-        yield control_plane
 
 
 @pytest.fixture

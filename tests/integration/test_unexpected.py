@@ -10,9 +10,8 @@ import pytest
 from pinecone_backup.model import RunKind
 from pinecone_backup.rules import controls
 from pinecone_backup.rules.findings import Control
-from tests.support.creating import client
 from tests.support.deployment import Deployment
-from tests.support.simulator import START
+from tests.support.simulator import START, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -37,6 +37,7 @@ from tests.support.container import (
 )
 from tests.support.ledger import MemoryLedger
 from tests.support.pinecone_transport import Key
+from tests.support.table import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -388,17 +389,6 @@ def idempotency_table() -> Iterator[BasePersistenceLayer]:
             environment.setenv(name, value)
         forget_clients()
         settings = ApiSettings.model_validate(SETTINGS)
-        client("dynamodb").create_table(
-            TableName=settings.table_name,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-        )
+        create_table(client("dynamodb"), settings.table_name)
         yield Container(settings).idempotency_store
         forget_clients()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from local.simulator import DEFAULT_KEY
 from local.simulator.errors import ApiError
 from pinecone_backup import model
-from pinecone_backup.adapters.http import new_http_client
-from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import (
     LedgerUnavailable,
     NotFound,
@@ -34,7 +30,6 @@ from pinecone_backup.rules.marker import Marker, ours
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.usecases.create import CreateOutcome, create_backups
 from tests.support.ledger import MemoryLedger
-from tests.support.pinecone_transport import Key, Time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,16 +69,6 @@ def document(
             "assignments": [{"policy": known[0]["name"]}] if assignments is None else assignments,
         }
     )
-
-
-@contextlib.contextmanager
-def client(simulator_url: str) -> Iterator[PineconeClient]:
-    """Our client, which never really sleeps."""
-    time = Time()
-    with new_http_client() as http:
-        yield PineconeClient(
-            Key(DEFAULT_KEY), base_url=simulator_url, http=http, clock=time.clock, sleep=time.sleep
-        )
 
 
 @dataclass

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.adapters.http import new_http_client
-from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import BackupError, SubjectUnknown
 from pinecone_backup.model import PruneMode, RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import PlanState, Run, RunState
@@ -19,15 +16,12 @@ from pinecone_backup.usecases.prune import PruneOutcome, prune
 from tests.support.backups import signed
 from tests.support.container import MemoryObjects
 from tests.support.ledger import MemoryLedger
-from tests.support.pinecone_transport import Key, Time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from local.simulator import Simulator
     from pinecone_backup.ports import ControlPlane
-
-KEY = "simulator-key"
 
 
 def document(
@@ -57,16 +51,6 @@ def document(
             "orphans": orphans or {},
         }
     )
-
-
-@contextlib.contextmanager
-def client(simulator_url: str) -> Iterator[PineconeClient]:
-    """Our client, which never really sleeps."""
-    time = Time()
-    with new_http_client() as http:
-        yield PineconeClient(
-            Key(KEY), base_url=simulator_url, http=http, clock=time.clock, sleep=time.sleep
-        )
 
 
 class Objects(MemoryObjects):

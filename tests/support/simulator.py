@@ -15,6 +15,9 @@ import httpx
 
 from local.simulator import DEFAULT_KEY, Simulator, serve
 from local.simulator.app import create_app
+from pinecone_backup.adapters.http import new_http_client
+from pinecone_backup.adapters.pinecone.client import PineconeClient
+from tests.support.pinecone_transport import Key, Time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,3 +51,13 @@ def http_client(url: str) -> Iterator[httpx.Client]:
     no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with httpx.Client(base_url=url, headers=headers, verify=no_certificates) as client:
         yield client
+
+
+@contextlib.contextmanager
+def client(simulator_url: str) -> Iterator[PineconeClient]:
+    """Our client of a served simulator's default project; it never really sleeps."""
+    time = Time()
+    with new_http_client() as http:
+        yield PineconeClient(
+            Key(DEFAULT_KEY), base_url=simulator_url, http=http, clock=time.clock, sleep=time.sleep
+        )

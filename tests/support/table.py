@@ -13,7 +13,25 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 type Item = dict[str, Any]
+
+
+def create_table(client: DynamoDBClient, name: str = "table") -> None:
+    """Create a table with the template's keys in an emulated DynamoDB."""
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+    )
 
 
 class MemoryTable:
