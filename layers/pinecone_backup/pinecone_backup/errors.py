@@ -129,7 +129,7 @@ class RuleForbids(RequestRejected):
         rule: The rule's short name, for example ``held`` or ``newest good``.
     """
 
-    def __init__(self, problem: str, *, rule: str, next_step: str = "") -> None:
+    def __init__(self, problem: str, *, rule: str, next_step: str) -> None:
         super().__init__(problem, next_step=next_step)
         self.rule = rule
 

@@ -19,7 +19,7 @@ from local.simulator import DEFAULT_KEY
 from local.simulator.faults import Fault
 from pinecone_backup import errors
 from pinecone_backup.adapters.aws import client
-from pinecone_backup.api.problems import PROBLEMS, problem_of
+from pinecone_backup.api.problems import PROBLEMS, Kind, ProblemError, details, problem_of
 from pinecone_backup.api.routes import ROUTES, Route
 from pinecone_backup.errors import (
     LedgerUnavailable,
@@ -344,7 +344,7 @@ def _ours(kind: type[errors.BackupError]) -> Iterator[type[errors.BackupError]]:
 
 
 def test_every_error_of_ours_that_can_reach_the_api_is_a_problem_of_its_own() -> None:
-    made = {"rule": "r"}
+    made = {"rule": "r", "next_step": "Wait."}
     inside = (errors.DeliveryError, errors.RunFailed)
     for kind in _ours(errors.BackupError):
         if issubclass(kind, inside) or kind is errors.BackupError or kind is errors.PineconeError:
@@ -365,6 +365,20 @@ def test_no_answer_contains_the_key_or_pinecones_address(world: World) -> None:
         text = world.ask("GET", path).text
         assert DEFAULT_KEY not in text
         assert world.container.url not in text
+
+
+@pytest.mark.parametrize("kind", PROBLEMS.values(), ids=lambda kind: kind.slug)
+def test_every_kind_of_problem_has_a_next_step_of_its_own(kind: Kind) -> None:
+    body = details(ProblemError(kind.slug, "detail"), request_id="r", instance="/v1")
+    assert body["next_step"] == kind.next_step != ""
+
+
+def test_a_parameter_given_twice_is_refused_with_what_to_send(world: World) -> None:
+    answer = world.ask("GET", "/backups?limit=1&limit=2")
+    assert (answer.status, answer.problem) == (400, "invalid-request")
+    assert answer.json["next_step"] == (
+        "Send each parameter once; separate several values with commas."
+    )
 
 
 def test_problem_slugs_are_lower_case_words() -> None:

@@ -349,7 +349,7 @@ def test_a_fault_of_our_own_is_a_failed_run_that_shows_no_details() -> None:
 
 def test_an_operation_that_a_rule_forbids_is_refused_and_not_failed() -> None:
     world = World()
-    answer = world.run(_raise(RuleForbids("It is held", rule="held")))
+    answer = world.run(_raise(RuleForbids("It is held", rule="held", next_step="Release it.")))
     assert answer["runs"][0]["state"] == "refused"
 
 

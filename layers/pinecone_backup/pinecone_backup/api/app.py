@@ -196,7 +196,6 @@ class Api:
             problem = ProblemError(
                 "no-such-route",
                 "The API has no such path",
-                next_step="docs/openapi.json lists all paths; they begin with /v1.",
             )
         return _refusal(event, problem)
 
@@ -215,7 +214,6 @@ def _validated(each: Route, given: Mapping[str, Any]) -> Input:
         raise ProblemError(
             "invalid-request",
             "The request's " + ("body" if each.in_body else "query") + " is not valid",
-            next_step="Correct what errors names.",
             errors=[
                 FieldError(_pointer(each, item["loc"]), item["msg"])
                 for item in error.errors(include_url=False, include_input=False)
@@ -237,6 +235,7 @@ def _query(event: APIGatewayProxyEvent) -> dict[str, str]:
         raise ProblemError(
             "invalid-request",
             "A query parameter is given more than once",
+            next_step="Send each parameter once; separate several values with commas.",
             errors=[FieldError(f"query:{name}", "is given more than once") for name in twice],
         )
     return {name: values[0] for name, values in given.items()}
@@ -254,7 +253,6 @@ def _body(event: APIGatewayProxyEvent) -> Mapping[str, Any]:
         raise ProblemError(
             "unsupported-media-type",
             "The body must be JSON",
-            next_step="Send Content-Type: application/json.",
         )
     try:
         given = json.loads(raw, object_pairs_hook=_each_key_once)

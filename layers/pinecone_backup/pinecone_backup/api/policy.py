@@ -209,7 +209,6 @@ def _given(document: Mapping[str, object]) -> PolicyDocument:
         raise ProblemError(
             "invalid-request",
             "The policy document is not valid",
-            next_step="Correct what errors names.",
             errors=[
                 FieldError("/".join(["#/document", *filter(None, path.split("."))]), said)
                 for path, said in error.errors

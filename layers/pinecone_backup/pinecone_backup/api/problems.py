@@ -53,12 +53,14 @@ class Kind:
     """One kind of problem.
 
     Attributes:
+        next_step: What to do about it, where the problem itself knows nothing better.
         retry_after: Seconds after which asking again may help; None where it does not.
     """
 
     slug: str
     status: int
     title: str
+    next_step: str
     retry_after: int | None = None
 
     @property
@@ -68,34 +70,151 @@ class Kind:
 
 
 _KINDS = (
-    Kind("invalid-request", 400, "The request is not valid"),
-    Kind("pinecone-refused", 400, "Pinecone finds the request invalid"),
-    Kind("pinecone-payment", 402, "Pinecone wants due invoices paid"),
-    Kind("forbidden", 403, "The caller may not do this"),
-    Kind("pinecone-plan", 403, "The Pinecone organisation's plan does not include this"),
-    Kind("pinecone-quota", 403, "The Pinecone project's quota is used up"),
-    Kind("pinecone-protected", 403, "The index is protected against deletion"),
-    Kind("pinecone-forbids", 403, "Pinecone forbids this"),
-    Kind("not-found", 404, "There is no such thing"),
-    Kind("no-such-route", 404, "The API has no such path"),
-    Kind("method-not-allowed", 405, "The path does not take this method"),
-    Kind("rule-forbids", 409, "A rule forbids this"),
-    Kind("approval-refused", 409, "The plan cannot be approved or executed"),
-    Kind("conflict", 409, "Something else stands in the way"),
-    Kind("busy", 409, "Another run is at work", retry_after=30),
-    Kind("in-progress", 409, "The same request is being served already", retry_after=10),
-    Kind("not-ready", 412, "The backup is not in a state that allows this"),
-    Kind("too-large", 413, "The request's body is too large"),
-    Kind("unsupported-media-type", 415, "The body must be JSON"),
-    Kind("key-reused", 422, "The Idempotency-Key was used for another request"),
-    Kind("throttled", 429, "Too many requests", retry_after=5),
-    Kind("internal", 500, "Something went wrong here"),
-    Kind("pinecone-key", 502, "Pinecone does not take this deployment's API key"),
-    Kind("pinecone-answer", 502, "Pinecone's answer was not understood"),
-    Kind("pinecone-unavailable", 503, "Pinecone cannot be reached", retry_after=30),
-    Kind("storage-unavailable", 503, "The deployment's storage cannot be reached", retry_after=10),
-    Kind("not-configured", 503, "The deployment is not configured"),
-    Kind("outcome-unknown", 504, "It may or may not have happened: look before asking again"),
+    Kind("invalid-request", 400, "The request is not valid", "Correct what errors names."),
+    Kind(
+        "pinecone-refused",
+        400,
+        "Pinecone finds the request invalid",
+        "Correct what detail says, and ask again.",
+    ),
+    Kind(
+        "pinecone-payment",
+        402,
+        "Pinecone wants due invoices paid",
+        "Pay the invoices in Pinecone's console.",
+    ),
+    Kind(
+        "forbidden",
+        403,
+        "The caller may not do this",
+        "Use a role that one of the stack's managed policies lets do it.",
+    ),
+    Kind(
+        "pinecone-plan",
+        403,
+        "The Pinecone organisation's plan does not include this",
+        "Choose a Pinecone plan that includes it.",
+    ),
+    Kind(
+        "pinecone-quota",
+        403,
+        "The Pinecone project's quota is used up",
+        "Delete what is not needed, or ask Pinecone for a higher quota.",
+    ),
+    Kind(
+        "pinecone-protected",
+        403,
+        "The index is protected against deletion",
+        "Take the index's deletion protection off first.",
+    ),
+    Kind(
+        "pinecone-forbids",
+        403,
+        "Pinecone forbids this",
+        "Check what the API key may do in Pinecone's console.",
+    ),
+    Kind(
+        "not-found",
+        404,
+        "There is no such thing",
+        "The listing of the same kind shows what there is.",
+    ),
+    Kind(
+        "no-such-route",
+        404,
+        "The API has no such path",
+        "docs/openapi.json lists all paths; they begin with /v1.",
+    ),
+    Kind(
+        "method-not-allowed",
+        405,
+        "The path does not take this method",
+        "Use a method that the header Allow names.",
+    ),
+    Kind("rule-forbids", 409, "A rule forbids this", "See rule in docs/rules.md."),
+    Kind(
+        "approval-refused",
+        409,
+        "The plan cannot be approved or executed",
+        "Start a new prune run, read its plan, and approve that one.",
+    ),
+    Kind(
+        "conflict",
+        409,
+        "Something else stands in the way",
+        "Look at what stands there, then ask again.",
+    ),
+    Kind(
+        "busy", 409, "Another run is at work", "Ask again when that run has ended.", retry_after=30
+    ),
+    Kind(
+        "in-progress",
+        409,
+        "The same request is being served already",
+        "Ask again with the same key to get its answer.",
+        retry_after=10,
+    ),
+    Kind(
+        "not-ready",
+        412,
+        "The backup is not in a state that allows this",
+        "Wait until the backup is Ready, or the restore has ended.",
+    ),
+    Kind("too-large", 413, "The request's body is too large", "Send a smaller body."),
+    Kind(
+        "unsupported-media-type",
+        415,
+        "The body must be JSON",
+        "Send Content-Type: application/json.",
+    ),
+    Kind(
+        "key-reused",
+        422,
+        "The Idempotency-Key was used for another request",
+        "Send a new Idempotency-Key with each new request.",
+    ),
+    Kind("throttled", 429, "Too many requests", "Ask again later, and less often.", retry_after=5),
+    Kind(
+        "internal", 500, "Something went wrong here", "Find request_id in the api function's log."
+    ),
+    Kind(
+        "pinecone-key",
+        502,
+        "Pinecone does not take this deployment's API key",
+        "Store a valid API key with the needed role in the project's secret.",
+    ),
+    Kind(
+        "pinecone-answer",
+        502,
+        "Pinecone's answer was not understood",
+        "Look before asking again, and report it with request_id.",
+    ),
+    Kind(
+        "pinecone-unavailable",
+        503,
+        "Pinecone cannot be reached",
+        "Ask again later; status.pinecone.io says what is known.",
+        retry_after=30,
+    ),
+    Kind(
+        "storage-unavailable",
+        503,
+        "The deployment's storage cannot be reached",
+        "Ask again later.",
+        retry_after=10,
+    ),
+    Kind(
+        "not-configured",
+        503,
+        "The deployment is not configured",
+        "GET /v1/health says what is missing.",
+    ),
+    Kind(
+        "outcome-unknown",
+        504,
+        "It may or may not have happened: look before asking again",
+        "Read the listing to see whether it happened, then ask again.",
+    ),
 )
 PROBLEMS: dict[str, Kind] = {kind.slug: kind for kind in _KINDS}
 """Every kind by its slug."""
@@ -196,7 +315,7 @@ class Problem(Output):
     """The request's path."""
     request_id: str
     next_step: str
-    """What to do about it; empty when nothing is needed."""
+    """What to do about it."""
     errors: list[ProblemField] | None = None
     rule: str | None = None
     """The rule that forbids it."""
@@ -227,7 +346,7 @@ def details(
         "detail": problem.detail,
         "instance": instance,
         "request_id": request_id,
-        "next_step": problem.next_step,
+        "next_step": problem.next_step or problem.kind.next_step,
     }
     if problem.errors:
         body["errors"] = [{"pointer": at.pointer, "detail": at.detail} for at in problem.errors]

@@ -85,7 +85,11 @@ def acknowledge_finding(
     if finding is None:
         raise SubjectUnknown(f"There is no finding {finding_id!r} here")
     if not finding.open:
-        raise RuleForbids(f"Finding {finding_id} has resolved already", rule="resolved")
+        raise RuleForbids(
+            f"Finding {finding_id} has resolved already",
+            rule="resolved",
+            next_step="Nothing is left to do; if it comes back, it opens anew.",
+        )
     if (finding.acknowledged_by, finding.acknowledged_reason) != (who, reason.strip()):
         finding = replace(
             finding, acknowledged_by=who, acknowledged_reason=reason.strip(), acknowledged_at=now

@@ -88,6 +88,7 @@ def release_hold(ledger: Ledger, hold_id: str, *, who: str, reason: str, now: da
         raise RuleForbids(
             f"Hold {hold_id} was released by {hold.released_by} at {hold.released_at:%FT%TZ}",
             rule="hold",
+            next_step="Nothing is left to release; the hold stays released for that reason.",
         )
     if released != hold:
         ledger.put_hold(released)
@@ -147,6 +148,7 @@ def _refuse_going(ledger: Ledger, scope: HoldScope, target: str) -> None:
             f"Pinecone accepted the deletion of backup {target} at {record.deletion.at:%FT%TZ}: "
             "no hold can bring it back",
             rule="deletion-accepted",
+            next_step="Hold another backup of the index.",
         )
 
 

@@ -107,11 +107,19 @@ def accept_suspect(
             next_step="A backup gets its verdict from the first audit that sees it Ready.",
         )
     if record.deletion is not None and record.deletion.state.accepted:
-        raise RuleForbids(f"Backup {backup_id} is being deleted", rule="deletion-accepted")
+        raise RuleForbids(
+            f"Backup {backup_id} is being deleted",
+            rule="deletion-accepted",
+            next_step="Accept another backup; this one cannot be brought back.",
+        )
     accepted = record
     if not _accepted_already(record, who, reason.strip()):
         if record.verdict is None or counts_as_good(record):
-            raise RuleForbids(f"Backup {backup_id} is not suspect", rule="not-suspect")
+            raise RuleForbids(
+                f"Backup {backup_id} is not suspect",
+                rule="not-suspect",
+                next_step="Nothing needs to be accepted; the project's suspects can be listed.",
+            )
         accepted = replace(
             record,
             verdict=Verdict.ACCEPTED,
