@@ -86,6 +86,7 @@ class Container[S: ProjectSettings]:
                 schedules_api_version=self.settings.schedules_api_version,
                 http=self._http,
                 call_seconds=self._call_seconds,
+                concurrency=self.settings.pinecone_concurrency,
             )
         return self._planes[secret]
 
@@ -107,7 +108,7 @@ class Container[S: ProjectSettings]:
 
     @cached_property
     def _http(self) -> Client:
-        return new_http_client()
+        return new_http_client(max_connections=self.settings.pinecone_concurrency)
 
     @cached_property
     def _secrets(self) -> SecretReader:
