@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UnreadableItem,
     )
     from pinecone_backup.rules.policy import PolicyDocument
+    from pinecone_backup.triggers import RunRequest
     from pinecone_backup.webhooks.messages import Message
     from pinecone_backup.webhooks.targets import Target
 
@@ -300,6 +301,14 @@ class EventBus(Protocol):
 
     def request_run(self, kind: RunKind, detail: Mapping[str, Any]) -> None:
         """Ask for a run, as the API does; raises ``StoreUnavailable``."""
+        ...
+
+
+class RunQueue(Protocol):
+    """The queue from which a kind's function works off one project after the other."""
+
+    def send(self, requests: Sequence[RunRequest]) -> None:
+        """Queue one message per request; raises ``StoreUnavailable`` when one was not taken."""
         ...
 
 
