@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from pinecone_backup.model import (
         Backup,
         DomainEvent,
+        Fetched,
         Index,
         NativeRun,
         NativeSchedule,
         RestoreJob,
         RunKind,
+        Statistics,
+        Usage,
     )
     from pinecone_backup.records import (
         BackupRecord,
@@ -45,6 +48,33 @@ class Page[T]:
 
     items: Sequence[T]
     next_token: str | None
+
+
+class DataPlane(Protocol):
+    """The contents of one index, for reading only.
+
+    Every method raises errors of the ``PineconeError`` branch only; ``Forbidden`` or
+    ``KeyRejected`` when the API key's role has no access to records.
+    """
+
+    def statistics(self) -> Statistics: ...
+
+    def ids(self, namespace: str, *, token: str | None) -> Page[str]:
+        """A page of 100 ids, in their order."""
+        ...
+
+    def fetch(self, namespace: str, record_ids: Sequence[str]) -> Fetched:
+        """The records with these ids, in as few calls as they take."""
+        ...
+
+    def nearest(self, namespace: str, probe: str | Sequence[float], *, limit: int) -> Sequence[str]:
+        """The ids of the records most like a record of that id, or like dense values."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked through this object."""
+        ...
 
 
 class ControlPlane(Protocol):
@@ -125,6 +155,10 @@ class ControlPlane(Protocol):
     def native_history_page(
         self, schedule_id: str, *, limit: int, token: str | None
     ) -> Page[NativeRun]: ...
+
+    def data_plane(self, index: Index) -> DataPlane:
+        """The contents of an index; raises ``AnswerMalformed`` when its host is not Pinecone's."""
+        ...
 
     def index_record_count(self, index: Index) -> int | None:
         """The index's own record count from its data plane; None when it cannot be had."""
