@@ -201,6 +201,21 @@ class Usage:
     read_units: int = 0
 
 
+class Depth(StrEnum):
+    """How thoroughly a restored index is compared with its source; each includes those before."""
+
+    COUNTS = "counts"
+    """Schema, and the records of each namespace."""
+    SAMPLE = "sample"
+    """Sampled records, by hashes of their values and metadata."""
+    QUERIES = "queries"
+    """The nearest neighbours of sampled records."""
+
+    def includes(self, other: Depth) -> bool:
+        """Whether what is compared at the other depth is compared at this one."""
+        return list(Depth).index(self) >= list(Depth).index(other)
+
+
 class TriggerKind(StrEnum):
     """What set a run off."""
 

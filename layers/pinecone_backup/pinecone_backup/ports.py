@@ -28,9 +28,11 @@ if TYPE_CHECKING:
         Claim,
         DeletionRecord,
         Finding,
+        FingerprintRecord,
         Hold,
         IndexRecord,
         ItemKind,
+        LookRecord,
         PlanRecord,
         RestoreRecord,
         Run,
@@ -234,8 +236,9 @@ class Ledger(Protocol):
     def put_deletion(self, backup: BackupRecord, deletion: DeletionRecord) -> None:
         """Write how far a deletion has come, with its mark in the backup's record, at once.
 
-        A confirmed one moves the backup's record to the archive. Raises ``LedgerConflict`` when
-        another run's deletion of that backup and moment stands there.
+        A confirmed one moves the backup's record to the archive, and removes its fingerprint.
+        Raises ``LedgerConflict`` when another run's deletion of that backup and moment stands
+        there.
         """
         ...
 
@@ -279,6 +282,23 @@ class Ledger(Protocol):
     def put_schedule(self, record: ScheduleRecord) -> None: ...
 
     def schedules(self) -> Sequence[ScheduleRecord]: ...
+
+    # Looks at indexes (rules F1 to F3).
+    def looks(self) -> Mapping[str, LookRecord]:
+        """The first looks that wait for a second one, by index name."""
+        ...
+
+    def put_look(self, record: LookRecord) -> None:
+        """Write a first look, in place of an earlier one; it is forgotten after a day."""
+        ...
+
+    def put_fingerprints(self, index_name: str, records: Iterable[FingerprintRecord]) -> None:
+        """Write what an index's first look came to, and remove the look."""
+        ...
+
+    def fingerprint(self, backup_id: str) -> FingerprintRecord | None:
+        """What is sure of a backup's contents; None where nobody looked, or it is unreadable."""
+        ...
 
     # The outbox: recorded first, announced after.
     def record_event(self, event: DomainEvent) -> None:
