@@ -393,7 +393,7 @@ def test_no_function_reserves_concurrency() -> None:
 
 @pytest.mark.parametrize("kind", ["Create", "Prune", "Audit"])
 def test_projects_are_worked_off_one_message_at_a_time(kind: str) -> None:
-    """Six times the timeout is AWS's advice, and a run that is killed comes again within its hour."""
+    """Six times the timeout is AWS's advice; a run that is killed comes again within its hour."""
     function = RESOURCES[f"{kind}Function"]["Properties"]
     queue = RESOURCES[f"{kind}Queue"]["Properties"]
     source = function["Events"]["OnQueue"]["Properties"]
