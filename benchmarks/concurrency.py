@@ -188,7 +188,9 @@ class Script:
 
     def prune(self) -> None:
         for name in self.names():
-            rows = sorted(self.pc.backups.list(index_name=name), key=lambda row: row.created_at)
+            rows = sorted(
+                self.pc.backups.list(index_name=name), key=lambda row: str(row.created_at)
+            )
             self.pc.backups.describe(backup_id=rows[-1].backup_id)
             for row in rows[: EACH - KEPT]:
                 self.pc.backups.delete(backup_id=row.backup_id)

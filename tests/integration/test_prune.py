@@ -35,7 +35,7 @@ from tests.support.backups import record, text, texts
 from tests.support.pruning import Stack, document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone.client import PineconeClient
@@ -668,7 +668,12 @@ def test_holds_are_not_read_for_each_index(stack: Stack, monkeypatch: pytest.Mon
         stack.seed_days(f"docs-{number}", 6)
     stack.settle()
     honest, reads = stack.ledger.holds, []
-    monkeypatch.setattr(stack.ledger, "holds", lambda: reads.append(1) or honest())
+
+    def counted() -> Sequence[Hold]:
+        reads.append(1)
+        return honest()
+
+    monkeypatch.setattr(stack.ledger, "holds", counted)
 
     outcome = stack.run()
 

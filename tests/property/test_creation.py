@@ -215,8 +215,9 @@ def test_several_at_a_time_serve_whom_one_after_the_other_does(
             name, at = f"i{number}", stack.now - timedelta(hours=hours)
             stack.simulator.project.seed_index(name)
             marker = Marker(OWNER, f"p{priority}", at, "run-0", 1)
-            signed = {"name": marker.name_for(name), "description": str(marker)}
-            stack.simulator.project.seed_backup(name, created_at=at, **signed)
+            stack.simulator.project.seed_backup(
+                name, name=marker.name_for(name), description=str(marker), created_at=at
+            )
             seen = stack.now - timedelta(days=9)
             stack.ledger.put_index(IndexRecord(name, seen, seen))
         stack.document = document(

@@ -153,7 +153,7 @@ def answer_to(request: RunRequest, result: dict[str, Any]) -> dict[str, Any]:
 def _read(event: Mapping[str, Any]) -> RunRequest:
     if "Records" in event:
         (message,) = _Batch.model_validate(event).messages
-        return message.body.model_copy(update={"queued": True})
+        return RunRequest.model_validate(message.body.model_dump() | {"queued": True})
     if "detail" in event or "detail-type" in event:
         if event.get("source") == "aws.events":
             time = _Rule.model_validate(event).time

@@ -166,7 +166,8 @@ def test_a_call_that_would_have_to_wait_for_too_long_is_not_made() -> None:
 
 
 def test_all_wait_as_long_as_a_call_whose_429_names_no_time() -> None:
-    time, told = Time(), []
+    time = Time()
+    told: list[float] = []
     honest = time.sleep
 
     def ask_beside(seconds: float) -> None:
