@@ -17,6 +17,8 @@ sort key                item                                   lives
 ``PLAN#<digest>``       a prune plan, small                    90 days
 ``RESTORE#<job id>``    a restore started through us           as long as history
 ``SCHEDULE#<id>``       a native schedule that we have seen    for ever
+``LOOK#<index>``        the first look at an index             a day
+``FINGERPRINT#<id>``    what is sure of a backup's contents    until confirmed deleted
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
 ======================  =====================================  ==========================
@@ -71,11 +73,13 @@ from pinecone_backup.records import (
     DeletionRecord,
     DeletionState,
     Finding,
+    FingerprintRecord,
     Hold,
     HoldScope,
     IndexRecord,
     ItemKind,
     LeaseRecord,
+    LookRecord,
     OutboxRecord,
     PlanRecord,
     RestoreRecord,
@@ -126,10 +130,19 @@ _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
     ItemKind.RESTORE: RestoreRecord,
     ItemKind.SCHEDULE: ScheduleRecord,
     ItemKind.OUTBOX: OutboxRecord,
+    ItemKind.LOOK: LookRecord,
+    ItemKind.FINGERPRINT: FingerprintRecord,
 }
 
-_INSPECTED = {ItemKind.RUN: 200, ItemKind.DELETION: 200, ItemKind.DELETED: 200}
-"""So many items, the newest ones where keys go by time, of kinds that grow for ever."""
+_INSPECTED = {
+    ItemKind.RUN: 200,
+    ItemKind.DELETION: 200,
+    ItemKind.DELETED: 200,
+    ItemKind.LOOK: 10,
+    ItemKind.FINGERPRINT: 10,
+}
+"""So many items, the newest ones where keys go by time, of kinds that grow for ever or are large:
+a look takes tens of kilobytes."""
 
 
 class DynamoLedger:
@@ -219,9 +232,7 @@ class DynamoLedger:
 
     def put_run(self, run: Run) -> None:
         """Write a run; a completed one also moves the mark of the last of its kind."""
-        key = _key_of(ItemKind.RUN, run)
-        if not self._is_aside(key):
-            self._partition.put(key, encode(run), expires_at=self._expiry(ItemKind.RUN, run))
+        self._replace(run)
         if run.state not in (RunState.SUCCEEDED, RunState.PARTIAL):
             return
         key = f"{ItemKind.LAST_RUN}#{run.kind}"
@@ -360,7 +371,7 @@ class DynamoLedger:
     ) -> BackupRecord:
         """Write a deletion, its mark in the backup's record and its event, at once.
 
-        A confirmed one moves the backup's record to the archive.
+        A confirmed one moves the backup's record to the archive, and removes its fingerprint.
 
         Raises:
             LedgerConflict: The backup's record is not stored as it was read, or another run's
@@ -395,11 +406,15 @@ class DynamoLedger:
             if not archived:
                 put = self._partition.put_request(key, encode(marked), expires_at=None)
                 return [{"Put": record}, {"Put": put | _if_stored(checksum)}]
-            delete = {"TableName": self._partition.table_name, "Key": self._partition.key(key)}
+            delete, fingerprint = (
+                {"TableName": self._partition.table_name, "Key": self._partition.key(each)}
+                for each in (key, f"{ItemKind.FINGERPRINT}#{backup.backup_id}")
+            )
             return [
                 {"Put": record},
                 {"Put": archive},
                 {"Delete": delete | _if_stored(checksum)},
+                {"Delete": fingerprint},
             ]
 
         try:
@@ -467,10 +482,7 @@ class DynamoLedger:
 
     def put_restore(self, record: RestoreRecord) -> None:
         """Write a restore."""
-        key = _key_of(ItemKind.RESTORE, record)
-        if not self._is_aside(key):
-            expires_at = self._expiry(ItemKind.RESTORE, record)
-            self._partition.put(key, encode(record), expires_at=expires_at)
+        self._replace(record)
 
     def restores(self) -> Sequence[RestoreRecord]:
         """The restores started through us."""
@@ -489,6 +501,27 @@ class DynamoLedger:
     def schedules(self) -> Sequence[ScheduleRecord]:
         """The native schedules that we have seen."""
         return list(self._all(ScheduleRecord, ItemKind.SCHEDULE))
+
+    # Looks at indexes
+
+    def looks(self) -> Mapping[str, LookRecord]:
+        """The first looks that wait for a second one, by index name."""
+        return {record.index_name: record for record in self._all(LookRecord, ItemKind.LOOK)}
+
+    def put_look(self, record: LookRecord) -> None:
+        """Write a first look, in place of an earlier one."""
+        self._replace(record)
+
+    def put_fingerprints(self, index_name: str, records: Iterable[FingerprintRecord]) -> None:
+        """Write what an index's first look came to, and remove the look."""
+        for record in records:
+            self._replace(record)
+        key = self._partition.key(f"{ItemKind.LOOK}#{index_name}")
+        self._partition.call("delete_item", Key=key)
+
+    def fingerprint(self, backup_id: str) -> FingerprintRecord | None:
+        """What is sure of a backup's contents; None where nobody looked, or it is unreadable."""
+        return self._read(FingerprintRecord, f"{ItemKind.FINGERPRINT}#{backup_id}")
 
     # The outbox
 
@@ -612,6 +645,13 @@ class DynamoLedger:
             _LOG.warning("ledger item set aside", extra={"key": key, "reason": reason})
         self._aside[key] = _unreadable(kind, attributes, reason)
 
+    def _replace(self, record: DataclassInstance) -> None:
+        """Write a record that only one function writes at a time."""
+        kind = _KINDS[type(record)]
+        key = _key_of(kind, record)
+        if not self._is_aside(key):
+            self._partition.put(key, encode(record), expires_at=self._expiry(kind, record))
+
     def _write[T: DataclassInstance](
         self, record: T, *, over: T | None, event: DomainEvent | None = None
     ) -> T:
@@ -686,6 +726,8 @@ class DynamoLedger:
                 ends = record.started_at + self._history
             case ItemKind.FINDING:
                 ends = record.resolved_at and record.resolved_at + 90 * days
+            case ItemKind.LOOK:
+                ends = record.at + days
             case ItemKind.PLAN:
                 ends = record.created_at + 90 * days
             case _:
@@ -908,6 +950,8 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.RESTORE: lambda record: record.job_id,
     ItemKind.SCHEDULE: lambda record: record.schedule_id,
     ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.LOOK: lambda record: record.index_name,
+    ItemKind.FINGERPRINT: lambda record: record.backup_id,
 }
 _KINDS = {_RECORDS[kind]: kind for kind in _KEYS}
 """The kind of item that a record is written as; leases and marks have keys of their own."""
@@ -918,11 +962,11 @@ def _unreadable(kind: ItemKind, attributes: Mapping[str, Any], reason: str) -> U
     key = str(attributes["sk"])
     name = key.partition("#")[2]
     backup_id = index_name = ""
-    if kind is ItemKind.BACKUP:
+    if kind in (ItemKind.BACKUP, ItemKind.FINGERPRINT):
         backup_id = name
     elif kind is ItemKind.DELETION:
         backup_id = name.partition("#")[2]
-    elif kind is ItemKind.INDEX:
+    elif kind in (ItemKind.INDEX, ItemKind.LOOK):
         index_name = name
     elif kind is ItemKind.CLAIM:
         index_name = name.rpartition("#")[0]
