@@ -280,8 +280,8 @@ def carry_out(ledger: Ledger, effects: Iterable[Effect]) -> Mapping[Claim, Claim
                 ledger.record_event(event)
             case PutBackup(record):
                 ledger.put_backup(record)
-            case PutIndex(record):
-                ledger.put_index(record)
+            case PutIndex(record, over):
+                ledger.put_index(record, over=over)
             case SaveClaim(claim):
                 try:
                     claims[claim] = ledger.save_claim(claim)
@@ -300,6 +300,7 @@ class _Tick:
         remaining: How many backups the quota still takes.
         full: Whether Pinecone said that the quota is used up.
         taken: The indexes that used their place in the quota, or may have.
+        stored: The records of indexes as the ledger has them, by name.
     """
 
     context: RunContext
@@ -318,8 +319,10 @@ class _Tick:
     problems: dict[str, str] = field(default_factory=dict)
     unexpected: dict[str, str] = field(default_factory=dict)
     inventory: Inventory = field(init=False)
+    stored: dict[str, IndexRecord] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.stored = dict(self.known.records)
         self.inventory = self.known.inventory(self.context, self.known.rows)
 
     def decide_all(self) -> None:
@@ -349,7 +352,8 @@ class _Tick:
         """Decide by the claims as well, and write what that leaves."""
         with self._contained(view.name):
             if view.name in self.seen:
-                carry_out(self.ledger, [PutIndex(view.record)])
+                carry_out(self.ledger, [PutIndex(view.record, self.stored.get(view.name))])
+                self.stored[view.name] = view.record
             self.decisions[view.name] = self._record(self._decide(view))
 
     def create_due(self, quota: int, time_left: Callable[[], float]) -> list[str]:
@@ -497,7 +501,8 @@ class _Tick:
         )
         if record != self.known.records[name]:
             self.known.records[name] = record
-            carry_out(self.ledger, [PutIndex(record)])
+            carry_out(self.ledger, [PutIndex(record, self.stored.get(name))])
+            self.stored[name] = record
 
     def _find(
         self, view: View, decision: Decision, claim: Claim, fresh: Sequence[Backup]
