@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -208,19 +209,10 @@ def test_evidence_goes_with_its_backup(stack: Stack) -> None:
     deletion = DeletionRecord(
         found.backup_id, "docs", found.index_id, DeletionState.ACCEPTED, stack.now, "run", "alice"
     )
-    stack.ledger.put_deletion(record, deletion)
+    marked = stack.ledger.put_deletion(record, deletion, over=record)
     assert stack.ledger.fingerprint(found.backup_id) == found
-    gone = DeletionRecord(
-        found.backup_id,
-        "docs",
-        found.index_id,
-        DeletionState.DELETED,
-        deletion.at,
-        "run",
-        "alice",
-        confirmed_at=stack.now,
-    )
-    stack.ledger.put_deletion(record, gone)
+    confirmed = replace(deletion, state=DeletionState.DELETED, confirmed_at=stack.now)
+    stack.ledger.put_deletion(marked, confirmed, over=marked)
     assert stack.ledger.fingerprint(found.backup_id) is None
 
 
