@@ -15,7 +15,7 @@ from tests.support.container import MemoryBus, MemoryMetrics, MemoryPolicies, Me
 from tests.support.ledger import MemoryLedger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -26,8 +26,8 @@ class MemoryQueue:
     def __init__(self) -> None:
         self.bodies: list[str] = []
 
-    def send(self, requests: Sequence[RunRequest]) -> None:
-        self.bodies += [request.model_dump_json(exclude_defaults=True) for request in requests]
+    def send(self, request: RunRequest) -> None:
+        self.bodies.append(request.model_dump_json(exclude_defaults=True))
 
     def take(self) -> list[str]:
         """All messages, which are then gone from the queue."""

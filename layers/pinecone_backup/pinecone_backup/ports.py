@@ -397,8 +397,8 @@ class EventBus(Protocol):
 class RunQueue(Protocol):
     """The queue from which a kind's function works off one project after the other."""
 
-    def send(self, requests: Sequence[RunRequest]) -> None:
-        """Queue one message per request; raises ``StoreUnavailable`` when one was not taken."""
+    def send(self, request: RunRequest) -> None:
+        """Queue the run of one project; raises ``StoreUnavailable``."""
         ...
 
 

@@ -22,6 +22,7 @@ from tests.support.fuse import Fuse, Fused, Killed, ledger_error, store_error
 from tests.support.runs import NOW, Done, MemoryQueue, World
 
 if TYPE_CHECKING:
+    from pinecone_backup.triggers import RunRequest
     from tests.support.ledger import MemoryLedger
 
 QUARTER = timedelta(minutes=15)
@@ -111,15 +112,22 @@ def test_a_message_about_a_project_that_left_the_policy_does_nothing() -> None:
     assert world.jobs == []
 
 
-def test_a_queue_that_takes_nothing_fails_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_is_not_taken_fails_the_tick_after_the_others_are_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = fanned_out()
+    assert world.queue is not None
+    honest = world.queue.send
 
-    def send(_: object) -> None:
-        raise StoreUnavailable("The queue did not take the runs of main")
+    def but_not_main(request: RunRequest) -> None:
+        if request.project == "main":
+            raise StoreUnavailable("The queue did not take the run of project main")
+        honest(request)
 
-    monkeypatch.setattr(world.queue, "send", send)
+    monkeypatch.setattr(world.queue, "send", but_not_main)
     with pytest.raises(StoreUnavailable, match="main"):
         world.run(time=NOW)
+    assert sorted(map(project_of, world.queue.bodies)) == ["docs", "search", "shop"]
 
 
 def test_every_project_comes_first_at_some_tick_of_a_day() -> None:

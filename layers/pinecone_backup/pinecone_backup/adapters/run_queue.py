@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import batched
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,15 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pinecone_backup.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
     from pinecone_backup.triggers import RunRequest
-
-BATCH = 10
-"""The most messages that one request takes."""
 
 
 class SqsRunQueue:
@@ -28,30 +21,18 @@ class SqsRunQueue:
         self._client = client
         self._queue = queue_url
 
-    def send(self, requests: Sequence[RunRequest]) -> None:
-        """Queue one message per request, ten at a time.
+    def send(self, request: RunRequest) -> None:
+        """Queue the run of one project.
 
         Raises:
-            StoreUnavailable: Naming the projects whose messages were not taken; the others were.
+            StoreUnavailable: The queue did not take the message.
         """
-        refused: list[str] = []
-        reason = ""
-        for batch in batched(requests, BATCH, strict=False):
-            entries: list[SendMessageBatchRequestEntryTypeDef] = [
-                {"Id": str(number), "MessageBody": request.model_dump_json(exclude_defaults=True)}
-                for number, request in enumerate(batch)
-            ]
-            try:
-                answer = self._client.send_message_batch(QueueUrl=self._queue, Entries=entries)
-            except (ClientError, BotoCoreError) as error:
-                refused += [str(request.project) for request in batch]
-                reason = type(error).__name__
-                continue
-            for failure in answer.get("Failed", ()):
-                refused.append(str(batch[int(failure["Id"])].project))
-                reason = failure["Code"]
-        if refused:
+        body = request.model_dump_json(exclude_defaults=True)
+        try:
+            self._client.send_message(QueueUrl=self._queue, MessageBody=body)
+        except (ClientError, BotoCoreError) as error:
             raise StoreUnavailable(
-                f"The queue did not take the runs of {', '.join(refused)} ({reason})",
-                next_step="The next tick asks for them; check the function's role if it repeats.",
-            )
+                f"The queue did not take the run of project {request.project} "
+                f"({type(error).__name__})",
+                next_step="The next tick asks for it; check the function's role if it repeats.",
+            ) from error

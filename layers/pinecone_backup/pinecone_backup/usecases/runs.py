@@ -161,7 +161,7 @@ def run_projects(
         SubjectUnknown: The policy names no such project.
         PolicyInvalid: Nothing is done; one finding lists what is wrong.
         RunFailed: A project failed; the others ran, and every run is recorded. Not of a message.
-        StoreUnavailable: The queue did not take all messages.
+        StoreUnavailable: The queue did not take all messages; those that it took are worked off.
     """
     tick = _Tick(services, kind, request, _run_time(services, request), work)
     try:
@@ -204,12 +204,15 @@ def _queue(tick: _Tick, queue: RunQueue, names: Sequence[str]) -> dict[str, Any]
     start = int.from_bytes(sha256(at.isoformat().encode()).digest()[:4]) % len(names)
     rotated = [*names[start:], *names[:start]]
     ids = {name: _tick_run_id(tick, name) for name in rotated}
-    queue.send(
-        [
-            tick.request.model_copy(update={"project": name, "run_id": run_id})
-            for name, run_id in ids.items()
-        ]
-    )
+    lost: list[StoreUnavailable] = []
+    for name, run_id in ids.items():
+        try:
+            queue.send(tick.request.model_copy(update={"project": name, "run_id": run_id}))
+        except StoreUnavailable as error:  # the others get their runs
+            lost.append(error)
+    if lost:
+        problem = "; ".join(each.problem for each in lost)
+        raise StoreUnavailable(problem, next_step=lost[0].next_step)
     _LOG.info("runs queued", extra={"kind": str(tick.kind), "projects": len(rotated)})
     return {"kind": str(tick.kind), "queued": rotated}
 
