@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from local.simulator import Simulator
     from tests.support.deployed import Deployed
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 type Service = Literal["dynamodb", "events", "iam", "lambda", "s3", "secretsmanager", "sqs"]
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
