@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -79,7 +79,7 @@ class PreviewPolicy(Input):
     """How many days after today."""
     mode: PruneMode | None = None
     """What prunes may delete; the deployment's own mode unless given."""
-    prunes_per_day: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 4
+    prunes_per_day: Annotated[int, Field(ge=1, le=24)] = 4
     """As many as the deployment's schedule has; the first is now."""
     approvals: bool = False
     """Whether to assume that somebody approves at once of whatever waits. Nobody does by itself:

@@ -253,10 +253,10 @@ def preview(facts: Facts, *, days: int, assumptions: Assumptions = _USUAL) -> Pr
         days: How many days after today, 0 to ``LONGEST``.
         assumptions: What the deployment does; a day is a whole number of times ``every``.
     """
-    now = facts.time.scheduled_at
     steps = projected(facts, assumptions, most=MOST_WORK)
-    played = list(islice(steps, 1 + days * (_DAY // assumptions.every)))
-    shown = tuple(_days(played, now))
+    per_day = max(1, round(_DAY / assumptions.every))
+    played = list(islice(steps, 1 + days * per_day))
+    shown = tuple(_days(played, per_day))
     steady = tuple(
         _steady(facts, index, policy)
         for index in facts.indexes
@@ -415,12 +415,12 @@ def _quota(facts: Facts, steady: Sequence[Steady], steps: Sequence[Step]) -> Quo
     )
 
 
-def _days(steps: Iterable[Step], now: datetime) -> Iterator[PreviewDay]:
+def _days(steps: Iterable[Step], per_day: int) -> Iterator[PreviewDay]:
     """The steps day by day; a day of which not all was played is left out."""
     some: list[Step] = []
-    for step in steps:
+    for number, step in enumerate(steps):
         some.append(step)
-        if (step.at - now) % _DAY:
+        if number % per_day:
             continue
         yield PreviewDay(
             at=step.at,
