@@ -14,10 +14,10 @@ POLICY ?= docs/policy.example.json
 PARAMS ?=
 TAGS   ?=
 
-PY  := PYTHONPATH=layers/pinecone_backup:. .venv/bin/python
+PY  := PYTHONPATH=layers/pinecone_backup:cli:. .venv/bin/python
 UV  := .venv-uv/bin/uv
 SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
-CODE := layers/pinecone_backup/pinecone_backup functions local tests benchmarks
+CODE := layers/pinecone_backup/pinecone_backup cli/pinecone_backup_cli functions local tests benchmarks
 
 export UV_PYTHON_DOWNLOADS := never
 
@@ -63,6 +63,9 @@ mutate: .venv/ready ## Change the rules line by line with mutmut; the tests must
 bench: .venv/ready .venv-sam/ready ## What is fast, and how we know
 	@$(PY) -m benchmarks
 
+costs: .venv/ready ## What a stack costs in AWS a month, with 1, 10 and 100 projects
+	@$(PY) -m local.costs
+
 ##@ Deploy it
 
 build: .venv/ready ## Build layers and functions for ARCH (arm64 or x86_64), without Docker
@@ -80,7 +83,7 @@ deploy-ci: sam-build ## The same without a question; outputs as JSON (STAGE, ARC
 
 ##@ Keep it
 
-docs: .venv/ready ## Generate what docs/ holds of the code: the policy's schema, the OpenAPI document
+docs: .venv/ready ## Generate what follows from the code: the policy's schema, the OpenAPI document, the client
 	@$(PY) -m local.docs
 
 setup: .venv/ready .venv-emulator/ready .venv-sam/ready .venv-template-checks/ready ## Make every environment (the other targets make what they need)
@@ -95,7 +98,7 @@ help: ## This list
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 
-.PHONY: run up down sam-local simulator preview test lint check-template mutate bench build sam-build deploy deploy-ci \
+.PHONY: run up down sam-local simulator preview test lint check-template mutate bench costs build sam-build deploy deploy-ci \
 	docs setup clean help
 
 # --------------------------------------------------------------------------------------------------

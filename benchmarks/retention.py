@@ -33,12 +33,12 @@ RETENTIONS: dict[str, KeepRetention | ExpiryRetention] = {
     "windows": KeepRetention.model_validate(
         {"keep_within": "30d", "keep_within_daily": "6m", "keep_within_monthly": "5y"}
     ),
-    "by age": ExpiryRetention(expire_after_days=365, min_count=3, max_count=50_000),
+    "by age": ExpiryRetention(expire_after_days=365, min_count=3, max_count=10_000),
 }
 ALL_RULES = KeepRetention.model_validate(
-    {"keep_last": -1, "keep_within": "9999y"}
+    {"keep_last": -1, "keep_within": "99y"}
     | {f"keep_{period}": -1 for period in PERIODS}
-    | {f"keep_within_{period}": "9999y" for period in PERIODS}
+    | {f"keep_within_{period}": "99y" for period in PERIODS}
 )
 CRONS = ("0 */6 * * *", "30 2 * * *", "0 0 1 * *", "0 0 29 2 *")
 

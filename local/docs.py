@@ -1,4 +1,4 @@
-"""Writes what is generated in ``docs/``: schema, OpenAPI document, the reference's examples.
+"""Writes what is generated: schema, OpenAPI document, the reference's examples, the client.
 
 ``python -m local.docs`` brings the files up to date; a test fails while they are not.
 """
@@ -9,11 +9,13 @@ import json
 import re
 from pathlib import Path
 
+from local.client_models import client_text
 from local.examples import EXAMPLES
-from local.openapi import openapi_text, with_problems
+from local.openapi import document, openapi_text, with_problems
 from pinecone_backup.rules.policy import PolicyDocument
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+CLIENT = DOCS.parent / "cli/pinecone_backup_cli/api.py"
 _BLOCK = re.compile(r"(<!-- example: ([a-z0-9-]+) -->\n```text\n).*?(```\n)", re.DOTALL)
 
 
@@ -22,6 +24,7 @@ def generated() -> dict[Path, str]:
     reference, api = DOCS / "policy-reference.md", DOCS / "api.md"
     return {
         api: with_problems(api.read_text()),
+        CLIENT: client_text(document()),
         DOCS / "openapi.json": openapi_text(),
         DOCS / "policy.schema.json": policy_schema(),
         reference: with_examples(reference.read_text()),

@@ -242,7 +242,7 @@ def on_demand_beside_a_slot() -> str:
 
 
 @example
-def a_stable_spread() -> str:
+def a_stable_jitter() -> str:
     crons = ("0 2 * * *", "*/15 * * * *")
     lines: list[tuple[str, ...]] = [("index", *(f"cron {cron}" for cron in crons))]
     lines += [
@@ -574,7 +574,7 @@ def a_changed_policy() -> str:
     before = project.document(retention={"keep_last": 9})
     plan = make_plan(replace(facts, baseline=Baseline(before, "v0", {"catalogue": "gold"})))
     counts = ", ".join(f"{count} {action.value}" for action, count in plan.counts.items() if count)
-    return f"{counts}\nwaits: {plan.held_back}"
+    return f"{counts}\nwaits: {', '.join(map(str, plan.waits_because))}"
 
 
 @example

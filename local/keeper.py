@@ -137,7 +137,7 @@ def _written_down(stack: Stack, page: str) -> Iterator[None]:
         f"export AWS_ENDPOINT_URL={up.emulator}\n"
         f"export AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}\n"
         "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test\n"
-        f"export API={up.api}\n"
+        f"export API={up.api} PINECONE_BACKUP_URL={up.api}\n"
         f"export BUCKET={outputs['BucketName']} BUS={outputs['BusName']}\n"
     )
     STATE.write_text(json.dumps(asdict(up)))

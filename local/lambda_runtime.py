@@ -77,7 +77,7 @@ def running(
         environment: The function's variables, and credentials where it needs some.
         folder: For the log and the runtime's client.
         timeout: Seconds per invocation; enforced.
-        memory: Megabytes; only told to the function.
+        memory: Megabytes; the function is given the number, nothing limits it.
     """
     program = _program()
     port = free_port()

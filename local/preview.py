@@ -23,7 +23,6 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from local.jsonc import read_policy
 from pinecone_backup.adapters.pinecone import payloads
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.figures import size
@@ -46,6 +45,7 @@ from pinecone_backup.rules.preview import (
 from pinecone_backup.rules.projection import Assumptions
 from pinecone_backup.rules.retention import keep
 from pinecone_backup.rules.slots import slots_before
+from pinecone_backup_cli.documents import read_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -182,7 +182,9 @@ def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[],
         return what, act
 
     def newest() -> str:
-        ready = [row for row in project.backups if row.index_name == "products" and not row.gone_at]
+        ready = [
+            row for row in project.backups if row.index_name == "products" and not row.deleted_at
+        ]
         return max(ready, key=lambda row: row.created_at).backup_id
 
     def finding() -> str:
@@ -440,7 +442,7 @@ def _claims(stack: Stack, day: Day) -> Iterable[tuple[str, bool]]:
         ),
     )
     yield from _claims_about_pruning(day)
-    deleted = {backup.backup_id for backup in project.backups if backup.gone_at}
+    deleted = {backup.backup_id for backup in project.backups if backup.deleted_at}
     planned = {item.backup_id for _, plan in day.plans[1:] for item in plan.to_go}
     yield (
         "nothing that people asked for kept a run from its work",

@@ -1,4 +1,4 @@
-"""audit: looks whether every index is really protected."""
+"""audit: checks whether every index is really protected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from pinecone_backup.model import RunKind
-from pinecone_backup.settings import ProjectSettings
+from pinecone_backup.settings import AuditSettings
 from pinecone_backup.triggers import read_trigger
 from pinecone_backup.usecases.audit import AuditOutcome, audit_project
 from pinecone_backup.usecases.runs import Job, run_projects
@@ -22,8 +22,8 @@ share_logging(logger)
 
 
 @cache
-def _container() -> Container[ProjectSettings]:
-    return Container(ProjectSettings.read())
+def _container() -> Container[AuditSettings]:
+    return Container(AuditSettings.read())
 
 
 @logger.inject_lambda_context
@@ -42,6 +42,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
             policy_version=job.policy_version,
             time_left=time_left(context),
             stack=container.settings.stack_name,
+            project_metrics=container.settings.project_metrics,
         )
 
     return run_projects(container.services, RunKind.AUDIT, read_trigger(event, RunKind.AUDIT), work)

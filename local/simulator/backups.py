@@ -66,7 +66,7 @@ class BackupOperations(IndexOperations):
         """Accept the deletion of a backup; it takes effect later, and a second one is a 404."""
         now = self.settle()
         rows = [b for b in self.backups if b.backup_id == backup_id and b.exists(now)]
-        if not rows or any(row.gone_at is not None for row in rows):
+        if not rows or any(row.deleted_at is not None for row in rows):
             raise errors.backup_not_found(backup_id)
         pending = [
             job.job_id
@@ -79,7 +79,7 @@ class BackupOperations(IndexOperations):
                 f"{pending}"
             )
         for row in rows:
-            row.gone_at = now + timedelta(seconds=self.behaviour.deletion_seconds)
+            row.deleted_at = now + timedelta(seconds=self.behaviour.deletion_seconds)
 
     def deleted_at(self, backup: Backup, now: datetime) -> datetime | None:
         """When the backup's source index was deleted; None while it is there."""

@@ -33,7 +33,7 @@ def seed_demo(simulator: Simulator) -> None:
     project.seed_backup(
         "articles", created_at=now - timedelta(days=2), status="InitializationFailed"
     )
-    gone = now - timedelta(days=40)
-    project.seed_index("old-catalog", created_at=year, deleted_at=gone, records=900)
-    project.seed_backup("old-catalog", name="final", created_at=gone - timedelta(days=1))
+    deleted_at = now - timedelta(days=40)
+    project.seed_index("old-catalog", created_at=year, deleted_at=deleted_at, records=900)
+    project.seed_backup("old-catalog", name="final", created_at=deleted_at - timedelta(days=1))
     project.create_schedule("articles", name="weekly", frequency="weekly", retention_days=30)

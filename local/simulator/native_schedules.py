@@ -37,7 +37,7 @@ class ScheduleOperations(BackupOperations):
     def create_schedule(
         self, index_name: str, *, name: str, frequency: str, retention_days: int
     ) -> Schedule:
-        """Create an enabled schedule; the plan is looked at before the index."""
+        """Create an enabled schedule; the plan is checked before the index."""
         now = self.settle()
         self._refuse_unpaid()
         self.check_schedule_plan()

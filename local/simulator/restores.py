@@ -48,7 +48,7 @@ class RestoreOperations(BackupOperations):
         now = self.settle()
         self._refuse_unpaid()
         backup = self.describe_backup(backup_id)
-        if backup.gone_at is not None:
+        if backup.deleted_at is not None:
             raise errors.backup_not_found(backup_id)
         if backup.status(now) != "Ready":
             raise errors.failed_precondition(f"Backup {backup_id} is not completed")

@@ -44,7 +44,7 @@ def nearest(
         metric: ``cosine``, ``dotproduct`` or ``euclidean`` (the squared distance).
         limit: How many.
         only: A metadata filter; empty for none.
-        scan: How many records are looked at, at most: beyond that the result is an approximation.
+        scan: How many records are scanned, at most: beyond that the result is an approximation.
     """
     found = [
         Match(_score(probe, record, metric), record)

@@ -84,7 +84,7 @@ class SeedableProject(Project):
             description: Any text.
             created_at: Now by default.
             status: Any text, which then stays; None to let it follow from the time.
-            record_count: None for a backup whose counts the service does not tell.
+            record_count: None for a backup whose counts the service does not give.
             namespace_count: Over how many namespaces the records are spread.
             tags: The index's tags by default.
             backup_id: An id that exists already makes a second row with the same id.

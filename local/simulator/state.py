@@ -88,7 +88,7 @@ class Behaviour:
         freshness_seconds: Vectors younger than this are left out of a backup.
         read_lag_seconds: How old the records are that list, fetch and query show.
         stats_lag_seconds: How old the counts of statistics and namespaces are.
-        query_scan: How many records of a namespace a query looks at, from the first id on: in a
+        query_scan: How many records of a namespace a query scans, from the first id on: in a
             larger namespace its result is an approximation.
         bare_empty_listings: Whether a list of indexes or backups without rows is ``{}``.
         legacy_shape: Whether 2026-07 sends backups in the old shape (``dimension`` and the
@@ -208,7 +208,7 @@ class Backup:
         contents: The records themselves; None for one of the past, whose records are seeded.
         fixed_status: A status that was seeded and does not follow from the time.
         expires_at: When its schedule's retention takes it.
-        gone_at: When an accepted deletion takes effect.
+        deleted_at: When an accepted deletion takes effect.
     """
 
     backup_id: str
@@ -231,11 +231,11 @@ class Backup:
     fixed_status: str | None = None
     schedule_id: str | None = None
     expires_at: datetime | None = None
-    gone_at: datetime | None = None
+    deleted_at: datetime | None = None
 
     def exists(self, now: datetime) -> bool:
         """Whether it is still there, an accepted deletion that has not taken effect included."""
-        return all(end is None or now < end for end in (self.gone_at, self.expires_at))
+        return all(end is None or now < end for end in (self.deleted_at, self.expires_at))
 
     def planned(self, now: datetime) -> bool:
         """Whether it is a schedule's run that has not started."""

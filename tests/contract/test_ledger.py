@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
 from pinecone_backup.errors import (
     ItemUnreadable,
@@ -41,6 +42,8 @@ from pinecone_backup.records import (
     Severity,
     Verdict,
 )
+from pinecone_backup.settings import ProjectSettings
+from pinecone_backup.wiring.projects import Container
 from tests.support.ledger import MemoryLedger
 
 if TYPE_CHECKING:
@@ -50,6 +53,14 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+SETTINGS = {
+    "stack_name": "backup",
+    "owner": "backup",
+    "table_name": "ledger",
+    "bus_name": "bus",
+    "bucket_name": "bucket",
+    "project_secret_prefix": "backup/projects/",
+}
 
 
 def _create_table() -> None:
@@ -298,6 +309,30 @@ def test_a_deletion_is_not_written_over_by_another_run(ledger: Ledger) -> None:
     assert ledger.deletion("b1") == deleted()
 
 
+def test_a_deletion_is_kept_for_as_long_as_the_deployment_keeps_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    settings = ProjectSettings.model_validate(SETTINGS | {"history_days": "30"})
+    with mock_aws():
+        forget_clients()
+        _create_table()
+        ledger = Container(settings).services.ledger_of("main")
+        ledger.put_deletion(backup(), deleted(state=DeletionState.DELETED, confirmed_at=NOW))
+        items = client("dynamodb").scan(TableName="ledger")["Items"]
+        forget_clients()
+    days = {
+        item["sk"]["S"].partition("#")[0]: (int(item["expires_at"]["N"]) - NOW.timestamp()) / 86_400
+        for item in items
+    }
+    assert days == {
+        "DELETION": pytest.approx(30, abs=0.001),
+        "DELETED": pytest.approx(30, abs=0.001),
+    }
+
+
 def test_the_measure_of_a_changed_policy_is_remembered(ledger: Ledger) -> None:
     """D3."""
     assert ledger.baseline() is None
@@ -368,7 +403,7 @@ def test_events_wait_oldest_first_until_announced(ledger: Ledger) -> None:
     assert (before, list(ledger.unannounced())) == ([event(1), event(2)], [event(2)])
 
 
-def test_an_event_told_twice_is_one_event(ledger: Ledger) -> None:
+def test_an_event_recorded_twice_is_one_event(ledger: Ledger) -> None:
     ledger.record_event(event(1))
     ledger.mark_announced([event(1).event_id])
     ledger.record_event(replace(event(1), occurred_at=NOW + 9 * HOUR))

@@ -230,7 +230,7 @@ class TestBackups:
 
         assert [backup.name for backup in listed] == ["old"]
         assert described.description == "shim"
-        assert simulator.project.describe_backup(made.backup_id).gone_at is not None
+        assert simulator.project.describe_backup(made.backup_id).deleted_at is not None
 
 
 class TestTheSeedGuide:

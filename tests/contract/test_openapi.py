@@ -117,7 +117,7 @@ def test_each_backup_operation_of_pinecone_has_the_same_name_and_path_here(
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_every_operation_tells_its_problems_and_who_may_call_it(name: str) -> None:
+def test_every_operation_lists_its_problems_and_who_may_call_it(name: str) -> None:
     _, _, operation = OPERATIONS[name]
     assert "Needs the managed policy" in operation["description"]
     assert operation["summary"]
@@ -278,7 +278,7 @@ def _inhabited_world() -> Iterator[None]:
     suppress_health_check=list(HealthCheck),
 )
 def test_nothing_undocumented_is_answered_whatever_is_asked(case: schemathesis.Case[Any]) -> None:
-    # Which token continues a listing and which key is new, no schema tells: a refusal is right.
+    # Which token continues a listing and which key is new, no schema says: a refusal is right.
     case.call_and_validate(excluded_checks=[positive_data_acceptance])
 
 

@@ -56,6 +56,7 @@ def stack(
         "PruneMode": "enforce",
         "SchedulesState": "DISABLED",
         "CorsOrigin": "https://ops.example.com",
+        "LinkBase": "https://ops.example.com",
         "InsecureWebhookHosts": receiver.host,
     }
     deployed = Deployed(emulator, name, deploy(emulator, name, parameters), expose)

@@ -149,13 +149,13 @@ def test_what_does_not_exist_is_a_problem(stack: Deployed) -> None:
 def test_the_managed_policies_let_through_what_they_should(
     stack: Deployed, project: tuple[str, Simulator]
 ) -> None:
-    """Tried for one person with each policy: look, start a run, delete a backup."""
+    """Tried for one person with each policy: read, start a run, delete a backup."""
     name, simulator = project
     backup_id = simulator.project.seed_backup("products", name="by-hand").backup_id
     calls = [
         ("GET", f"/v1/projects/{name}/backups", None),
         ("POST", f"/v1/projects/{name}/holds", {"scope": "index", "target": "no", "reason": "x"}),
-        ("DELETE", f"/v1/projects/{name}/backups/{backup_id}", None),
+        ("DELETE", f"/v1/projects/{name}/backups/{backup_id}?reason=tried", None),
     ]
     let_through = {}
     for policy in ("Read", "Operate", "Destroy"):

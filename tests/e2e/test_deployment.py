@@ -190,7 +190,7 @@ def test_a_request_on_the_bus_starts_a_run(stack: Deployed, project: tuple[str, 
     until(lambda: simulator.project.backups, seconds=30, what="a backup")
 
 
-def test_what_happened_reaches_a_webhook_with_a_signature_that_verifies(
+def test_what_happened_reaches_a_webhook_with_links_and_a_signature_that_verifies(
     stack: Deployed, project: tuple[str, Simulator], receiver: Receiver
 ) -> None:
     name, _ = project
@@ -208,7 +208,15 @@ def test_what_happened_reaches_a_webhook_with_a_signature_that_verifies(
             None,
         )
 
-    assert until(message, seconds=30, what="the message").verified is True
+    received = until(message, seconds=30, what="the message")
+    assert received.verified is True
+    links = received.json["data"]["links"]
+    assert links["backup"].startswith(f"https://ops.example.com/v1/projects/{name}/backups/")
+    function = stack.aws.client("lambda").get_function_configuration(
+        FunctionName=stack.outputs["CreateFunctionName"]
+    )
+    group = function["LoggingConfig"]["LogGroup"].replace("/", "$252F")
+    assert f"/log-group/{group}/" in links["log"]
 
 
 def test_an_asynchronous_run_that_fails_is_not_repeated_and_ends_in_the_failures_queue(

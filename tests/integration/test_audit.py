@@ -277,7 +277,7 @@ def test_restore_jobs_that_cannot_be_listed_are_a_gap_and_no_more(auditor: Audit
     assert [gap.reason for gap in auditor.latest().gaps] == ["restore jobs could not be listed"]
 
 
-def test_an_index_that_vanishes_during_the_audit_does_not_abort_it(auditor: Auditor) -> None:
+def test_an_index_that_is_deleted_during_the_audit_does_not_abort_it(auditor: Auditor) -> None:
     auditor.seed("docs")
     auditor.seed("notes")
     auditor.break_down("list_index_backups", 404, path="/indexes/docs/backups")
@@ -345,7 +345,7 @@ def test_a_project_that_cannot_be_read_is_reported_unknown_and_resolves_nothing(
     assert report.indexes == ()
     assert [line.control for line in report.findings] == ["overdue"]
     assert auditor.metrics.value("FindingsOpen", control="overdue") == 1
-    assert "IndexesProtected" not in {name for name, _, _ in auditor.metrics.gauges}
+    assert {name for name, _, _ in auditor.metrics.gauges} == {"FindingsOpen"}
 
 
 def test_a_recreated_index_starts_without_protection(auditor: Auditor) -> None:
@@ -397,7 +397,7 @@ def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor: Au
     assert "backup.deleted" in [event.type for event in auditor.ledger.events]
 
 
-def test_a_backup_that_somebody_else_deleted_is_told_as_that(auditor: Auditor) -> None:
+def test_a_backup_that_somebody_else_deleted_is_reported_as_that(auditor: Auditor) -> None:
     auditor.seed("docs", hours_ago=2)
     deleted = auditor.seed("docs", hours_ago=30)
     auditor.audit()
@@ -429,8 +429,8 @@ def test_a_backup_that_the_listing_lost_still_protects(auditor: Auditor) -> None
     assert index.restore_from.backup_id == backup.backup_id
 
 
-def test_time_that_runs_out_calls_nothing_gone(auditor: Auditor) -> None:
-    """N2: described before it is called gone, or not called gone."""
+def test_time_that_runs_out_calls_nothing_deleted(auditor: Auditor) -> None:
+    """N2: described before it is called deleted, or not called deleted."""
     auditor.seed("docs", hours_ago=2)
     deleted = auditor.seed("docs", hours_ago=30)
     auditor.audit()
@@ -449,7 +449,7 @@ def test_a_verdict_that_another_run_took_meanwhile_stands(
     row = auditor.seed("docs", record_count=0)
     taken = BackupRecord(row.backup_id, "docs", "i", None, None, NOW)
 
-    def count_while_somebody_accepts(_plane: object, _index: object) -> None:
+    def count_while_somebody_accepts(_control_plane: object, _index: object) -> None:
         auditor.ledger.put_backup(replace(taken, verdict=Verdict.ACCEPTED))
 
     monkeypatch.setattr(PineconeClient, "index_record_count", count_while_somebody_accepts)
@@ -459,7 +459,7 @@ def test_a_verdict_that_another_run_took_meanwhile_stands(
 
 
 def test_what_cannot_be_described_leaves_its_index_unknown(auditor: Auditor) -> None:
-    """N2, U1: neither there nor gone."""
+    """N2, U1: neither there nor deleted."""
     auditor.seed("docs", hours_ago=2)
     deleted = auditor.seed("docs", hours_ago=30)
     auditor.audit()
@@ -493,18 +493,22 @@ def test_the_numbers_of_a_project_go_out(auditor: Auditor) -> None:
 
     auditor.audit()
 
-    value = auditor.metrics.value
-    assert value("BackupsTotal", project="main") == 2
-    assert value("BackupsReady", project="main") == 2
-    assert value("QuotaUsedPercent", project="main") == 0.4
-    assert value("IndexesProtected", project="main") == 1
-    assert value("IndexesUnprotected", project="main") == 1
-    assert value("NewestGoodBackupAgeMax", project="main") == 30 * 3600
-    assert value("BytesStored", project="main") > 0
-    assert value("FindingsOpen", control="overdue") == 1
-    assert value("FindingsOpen", control="stuck") == 0
-    assert value("FindingsOpen", project="main", severity="critical") == 1
-    assert value("FindingsOpen", project="main", severity="error") == 0
+    assert auditor.metrics.gauges == [
+        ("FindingsOpen", 1, {"control": "overdue"}),
+        ("BackupsTotal", 2, {"project": "main"}),
+        ("QuotaUsedPercent", 0.4, {"project": "main"}),
+        ("IndexesUnprotected", 1, {"project": "main"}),
+        ("NewestGoodBackupAgeMax", 30 * 3600, {"project": "main"}),
+    ]
+
+
+def test_without_a_dashboard_no_project_has_metrics_of_its_own(auditor: Auditor) -> None:
+    auditor.seed("docs", hours_ago=2)
+    auditor.project_metrics = False
+
+    auditor.audit()
+
+    assert auditor.metrics.gauges == [("FindingsOpen", 0, {"control": "overdue"})]
 
 
 def test_the_forecast_assumes_pruning_only_where_the_last_prune_really_pruned(

@@ -360,7 +360,7 @@ def test_the_last_of_the_quota_goes_by_priority_and_then_to_the_oldest_backup(
     assert stack.calls("create_backup") == 1
 
 
-def test_quota_findings_resolve_when_there_is_room_again(stack: Stack) -> None:
+def test_quota_findings_resolve_when_the_quota_suffices_again(stack: Stack) -> None:
     """C4, U1."""
     stack.document = document(DAILY, quota=1)
     stack.simulator.project.seed_backup("docs", name="manual", created_at=START)
@@ -533,7 +533,7 @@ def test_what_may_have_been_created_before_an_unexpected_error_counts_against_th
     assert stack.kinds(stack.tick()) == {"docs": "unclear", "z": "no_quota_left"}
 
 
-def test_an_index_that_vanishes_meanwhile_is_no_trouble(stack: Stack) -> None:
+def test_an_index_that_is_deleted_meanwhile_is_no_trouble(stack: Stack) -> None:
     stack.simulator.faults.add(
         Fault(kind="status", status=404, operation="list_index_backups", times=1)
     )
@@ -542,7 +542,7 @@ def test_an_index_that_vanishes_meanwhile_is_no_trouble(stack: Stack) -> None:
     assert outcome.state is RunState.SUCCEEDED
 
 
-def test_an_index_that_vanishes_before_the_post_is_no_finding(stack: Stack) -> None:
+def test_an_index_that_is_deleted_before_the_post_is_no_finding(stack: Stack) -> None:
     stack.simulator.faults.add(Fault(kind="status", status=404, operation="create_backup"))
     assert stack.kinds(stack.tick()) == {"docs": "index_not_ready"}
     assert stack.open_findings() == set()

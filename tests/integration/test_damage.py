@@ -129,8 +129,8 @@ def _live_a_day(deployment: Deployment) -> None:
     deployment.bus.refuse = {"hold.placed"}
     for _ in range(2):
         hold = place_hold(
-            ledger,
             control_plane,
+            ledger,
             scope=HoldScope.BACKUP,
             target=old.backup_id,
             now=now(),
@@ -141,8 +141,8 @@ def _live_a_day(deployment: Deployment) -> None:
         deployment.context(), control_plane, ledger, backup_id=source.backup_id, name="products-2"
     )
     create_schedule(
-        ledger,
         control_plane,
+        ledger,
         "notes",
         name="daily",
         frequency="daily",
@@ -298,7 +298,7 @@ def test_an_item_that_is_deleted_is_resolved(deployment: Deployment) -> None:
 
 
 def test_everything_damaged_at_once_stops_nothing(deployment: Deployment) -> None:
-    """U2: nothing is deleted, everything goes on, and people are told."""
+    """U2: nothing is deleted, everything goes on, and findings say so."""
     before = deployment.listed()
     for key, item in deployment.ledger.table.items.items():
         if key.partition("#")[0] in set(ItemKind) - {"LEASE"}:
@@ -306,10 +306,10 @@ def test_everything_damaged_at_once_stops_nothing(deployment: Deployment) -> Non
     states = deployment.all_runs()
     assert set(states.values()) <= {"succeeded", "partial", "stopped"}
     assert before <= deployment.listed()
-    told = [
+    reported = [
         subject for control, subject in deployment.open_findings() if control == "ledger-unreadable"
     ]
-    assert len(told) >= 20
+    assert len(reported) >= 20
 
 
 @pytest.mark.parametrize("kind", [ItemKind.HOLD, ItemKind.BACKUP, ItemKind.INDEX, ItemKind.RESTORE])

@@ -254,7 +254,7 @@ def test_a_function_without_its_environment_says_what_is_missing(
         deployment.invoke(sample("notify-events.json"))
 
 
-def test_the_log_and_the_metrics_name_what_happened_and_no_secret(
+def test_the_log_names_what_happened_and_no_secret(
     deployment: Deployment,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -266,19 +266,10 @@ def test_the_log_and_the_metrics_name_what_happened_and_no_secret(
     deployment.invoke({"Records": deployment.receive(deployment.deliveries)})
 
     printed = capsys.readouterr().out
-    metrics = [json.loads(line) for line in printed.splitlines() if '"_aws"' in line]
-    assert [
-        (name, line["stack"], line["target"])
-        for line in metrics
-        for name in ("WebhookDelivered", "WebhookDeferred")
-        if name in line
-    ] == [
-        ("WebhookDelivered", "backup", "operations"),
-        ("WebhookDeferred", "backup", "on-call"),
-    ]
     ours = "".join(
         str(vars(record)) for record in caplog.records if not record.name.startswith("boto")
     )
+    assert "'operations'" in ours
     assert "delivery deferred" in ours
     assert "internal detail of the receiver" not in ours + printed
     assert "verysecret" not in ours + printed

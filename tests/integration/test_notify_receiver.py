@@ -39,7 +39,7 @@ def test_it_shows_what_came_and_forgets_it(receiver: Receiver, http: httpx.Clien
     assert http.get(receiver.url("/received")).json() == []
 
 
-def test_it_misbehaves_as_often_and_where_it_is_told_to(
+def test_it_misbehaves_as_often_and_where_it_was_asked_to(
     receiver: Receiver, http: httpx.Client
 ) -> None:
     order = {"answer": "rate-limit", "times": 2, "path": "/slack", "retry_after": "9"}

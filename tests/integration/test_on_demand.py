@@ -244,7 +244,7 @@ def test_what_cannot_be_found_is_said_to_be_unknown_and_what_to_look_for(stack: 
     assert claim.state is ClaimState.AMBIGUOUS
 
 
-def test_a_lost_answer_stays_unknown_when_nobody_can_look(stack: Stack) -> None:
+def test_a_lost_answer_stays_unknown_when_the_listing_fails(stack: Stack) -> None:
     stack.simulator.faults.add(LOST.model_copy())
     stack.simulator.faults.add(
         Fault(kind="status", status=503, operation="list_index_backups", skip=1, times=None)

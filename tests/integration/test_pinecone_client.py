@@ -88,7 +88,7 @@ def test_a_backup_lives_from_creation_to_deletion(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_kind_of_index_is_told_apart(
+def test_every_kind_of_index_is_distinguished(
     simulator: Simulator, connect: Connect, version: str
 ) -> None:
     project = simulator.project
@@ -213,7 +213,7 @@ def test_backups_of_a_deleted_namesake_show_when_asked_for(
     assert everything[after].index_deleted_at is None
 
 
-def test_an_index_that_is_gone_is_not_found(simulator: Simulator, connect: Connect) -> None:
+def test_a_deleted_index_is_not_found(simulator: Simulator, connect: Connect) -> None:
     with pytest.raises(errors.NotFound, match="Index nowhere not found"):
         list(connect().index_backups("nowhere"))
 
@@ -297,7 +297,7 @@ def test_a_creation_that_is_rate_limited_happens_once(
     assert len(simulator.project.backups) == 1
 
 
-def test_a_deletion_whose_answer_was_lost_is_found_gone(
+def test_a_deletion_whose_answer_was_lost_is_found_done(
     simulator: Simulator, connect: Connect
 ) -> None:
     """D6: the caller takes this 404 for success."""
@@ -314,7 +314,7 @@ def test_a_deletion_whose_answer_was_lost_is_found_gone(
 # Refusals
 
 
-def test_each_403_of_the_service_is_told_apart(simulator: Simulator, connect: Connect) -> None:
+def test_each_403_of_the_service_is_distinguished(simulator: Simulator, connect: Connect) -> None:
     project = simulator.project
     project.seed_index("docs")
 
@@ -331,7 +331,7 @@ def test_each_403_of_the_service_is_told_apart(simulator: Simulator, connect: Co
         connect().create_native_schedule("docs", name="n", frequency="daily", expire_after_days=1)
 
 
-def test_unpaid_invoices_and_bad_names_are_told_as_such(
+def test_unpaid_invoices_and_bad_names_are_reported_as_such(
     simulator: Simulator, connect: Connect
 ) -> None:
     simulator.project.seed_index("docs")

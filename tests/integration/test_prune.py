@@ -28,7 +28,7 @@ from pinecone_backup.records import (
     RunState,
     Verdict,
 )
-from pinecone_backup.rules.findings import Control
+from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control
 from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, DESCRIBED_AT_MOST, plan_key
 from tests.support.backups import record, text, texts
@@ -272,7 +272,7 @@ def test_approve_mode_deletes_nothing_without_an_approval_and_says_so_once(stack
     assert [event.data["digest"] for event in events(stack, "plan.awaiting")] == [
         outcome.plan.digest
     ]
-    assert (Control.PLAN_WAITING, outcome.plan.digest) in open_findings(stack)
+    assert (Control.PLAN_WAITING, PROJECT_SUBJECT) in open_findings(stack)
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["by its digest", "at the next tick"])
@@ -445,7 +445,6 @@ def test_a_stricter_policy_waits_for_approval_until_somebody_gives_it(stack: Sta
     assert stack.listed() == set(ids)
     assert first.awaiting
     assert second.awaiting
-    assert second.state is RunState.STOPPED
     stack.approve(second.plan.digest)
     stack.run()
     assert stack.listed() == set(ids[:3])
@@ -470,16 +469,101 @@ def test_an_approved_change_of_policy_is_the_new_measure(
     assert stack.listed() == set(later[:3])
 
 
-def test_a_small_change_of_policy_needs_nobody(stack: Stack) -> None:
-    """D3: up to three more than the old policy."""
+def test_one_backup_that_only_a_change_deletes_waits_and_the_rest_goes_on(stack: Stack) -> None:
+    """D3: however few; what the former policy would have deleted too goes."""
     ids = stack.seed_days("docs", 6)
-    stack.document = document(retention={"keep_last": 6})
+    stack.document = document(retention={"keep_last": 4})
     stack.settle()
     stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
 
-    stack.run()
+    first, second = stack.run(), stack.run()
 
+    assert first.deleted == tuple(sorted(ids[4:]))
+    assert stack.listed() == set(ids[:4])
+    assert second.plan.of_change == {ids[3]}
+    stack.approve(second.plan.digest)
+    stack.run()
     assert stack.listed() == set(ids[:3])
+
+
+def test_a_change_that_deletes_nothing_more_is_the_new_measure_at_once(stack: Stack) -> None:
+    """D3."""
+    stack.seed_days("docs", 3)
+    stack.document = document(retention={"keep_last": 9})
+    stack.settle()
+    stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
+    stack.run()
+    more = stack.seed("docs")
+
+    outcome = stack.run()
+
+    assert not outcome.awaiting
+    assert more in stack.listed()
+    assert len(stack.listed()) == 3
+
+
+def test_a_plan_that_waits_on_and_on_is_one_finding_and_one_event(
+    stack: Stack, simulator: Simulator
+) -> None:
+    """D2: it stays the same while plans change, and says which setting would let it pass."""
+    stack.document = document(limits=TIGHT)
+    stack.seed_days("docs", 6)
+    stack.settle()
+    first = stack.run()
+    simulator.clock.advance(days=1)
+    newer = stack.seed("docs")
+
+    second = stack.run()
+
+    assert first.plan.digest != second.plan.digest
+    assert len(events(stack, "plan.awaiting")) == 1
+    [finding] = [each for each in stack.ledger.findings() if each.control == Control.PLAN_WAITING]
+    assert (finding.subject, finding.open, finding.count) == (PROJECT_SUBJECT, True, 2)
+    assert finding.data["digest"] == second.plan.digest
+    assert finding.diagnosis == (
+        "3 deletions wait (limits): 3 deletions in one index, where the limits allow 2."
+    )
+    assert "set limits.per_index to count 3 and percent 50 in the policy" in finding.action
+    assert newer in stack.listed()
+    assert events(stack, "finding.resolved") == []
+
+
+def test_while_a_backlog_waits_as_many_go_as_come(stack: Stack, simulator: Simulator) -> None:
+    """D2: the quota does not fill, and nothing of the backlog goes by and by."""
+    stack.document = document(limits=TIGHT)
+    stack.seed_days("docs", 9)
+    stack.settle()
+    for _ in range(4):
+        simulator.clock.advance(hours=6)
+        for _ in range(5):
+            stack.seed("docs")
+
+        outcome = stack.run()
+
+        assert len(outcome.deleted) == 5
+        assert len(stack.listed()) == 9
+        assert outcome.awaiting
+
+
+def test_a_prune_that_could_not_delete_all_gives_no_churn_twice(
+    stack: Stack, simulator: Simulator
+) -> None:
+    """D2: what a run deleted of an older measure counts in the next one."""
+    stack.document = document(limits=TIGHT)
+    ids = stack.seed_days("docs", 9)
+    stack.settle()
+    simulator.faults.add(
+        Fault(kind="status", status=400, operation="delete_backup", path=f"*{ids[7]}", times=None)
+    )
+    simulator.clock.advance(hours=6)
+    for _ in range(3):
+        stack.seed("docs")
+    assert set(stack.run().deleted) == {ids[6], ids[8]}
+
+    again = stack.run()
+
+    assert again.deleted == ()
+    assert set(again.failed) == {ids[7]}
 
 
 def test_a_change_of_assignment_by_tag_waits_too(stack: Stack, simulator: Simulator) -> None:
@@ -519,7 +603,7 @@ def _unknown_version(version: str) -> PolicyDocument:
     raise SubjectUnknown(f"There is no version {version}")
 
 
-# --- Rails -----------------------------------------------------------------------------------
+# --- Safeguards ------------------------------------------------------------------------------
 
 
 def hold_on(stack: Stack, target: str, scope: HoldScope = HoldScope.BACKUP) -> None:
@@ -627,7 +711,7 @@ def test_a_pending_restore_that_nobody_listed_is_skipped_and_said(
     assert outcome.state is RunState.PARTIAL
 
 
-def test_a_backup_that_is_gone_already_is_a_success(stack: Stack, simulator: Simulator) -> None:
+def test_a_backup_that_is_deleted_already_is_a_success(stack: Stack, simulator: Simulator) -> None:
     """D6: 404."""
     ids = stack.seed_days("docs", 5)
     stack.settle()
@@ -702,7 +786,7 @@ def test_an_index_without_an_assignment_loses_nothing(stack: Stack) -> None:
 
 
 def test_a_suspect_displaces_no_good_backup(stack: Stack) -> None:
-    """G1, G2: an empty backup fills no bucket; the verdict is stored and told once."""
+    """G1, G2: an empty backup fills no bucket; the verdict is stored and announced once."""
     stack.simulator.project.seed_index("docs", created_at=LONG_AGO)
     empty = [stack.seed("docs", days_ago=day, record_count=0) for day in range(5)]
     good = [stack.seed("docs", days_ago=day) for day in range(5, 10)]
@@ -794,7 +878,7 @@ def test_an_index_that_is_recreated_during_the_run_is_skipped(
 def test_an_old_incarnation_not_said_to_be_deleted_is_kept(
     stack: Stack, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I1: an API that does not tell of deleted indexes leaves two incarnations under a name."""
+    """I1: an API that does not show deleted indexes leaves two incarnations under a name."""
     old = stack.seed_days("docs", 6)
     simulator.project.recreate_index("docs")
     simulator.project.indexes[0].deleted_at = None
@@ -881,7 +965,7 @@ def test_orphans_stay_for_ever_by_default(stack: Stack, simulator: Simulator) ->
 def test_a_listing_that_comes_back_empty_deletes_nothing(
     stack: Stack, simulator: Simulator
 ) -> None:
-    """N2: what the ledger knows is described before it is called gone."""
+    """N2: what the ledger knows is described before it is called deleted."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
     simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups"))
@@ -959,7 +1043,7 @@ def test_a_clock_that_is_a_day_wrong_loses_nothing_that_a_right_one_keeps(
     stack.settle()
     wrong = simulator.clock.now() + timedelta(days=days)
 
-    stack.run(clock=wrong)
+    stack.run(actual=wrong)
 
     assert set(ids[:4]) <= stack.listed()
 
@@ -980,10 +1064,10 @@ def test_a_backup_from_the_future_is_kept_and_counts_for_nothing(stack: Stack) -
 # --- Earlier deletions -----------------------------------------------------------------------
 
 
-def test_the_next_run_confirms_what_is_gone_and_forgets_it(
+def test_the_next_run_confirms_what_was_deleted_and_forgets_it(
     stack: Stack, simulator: Simulator
 ) -> None:
-    """N2, G4: described before it is called gone."""
+    """N2, G4: described before it is called deleted."""
     ids = stack.seed_days("docs", 5)
     stack.settle()
     stack.run()
@@ -995,7 +1079,9 @@ def test_the_next_run_confirms_what_is_gone_and_forgets_it(
     assert set(stack.ledger.backups()) == set(ids[:3])
 
 
-def test_what_somebody_else_deleted_is_told_as_vanished(stack: Stack, simulator: Simulator) -> None:
+def test_what_somebody_else_deleted_is_reported_as_deleted_outside(
+    stack: Stack, simulator: Simulator
+) -> None:
     """N2."""
     ids = stack.seed_days("docs", 3)
     stack.settle()
@@ -1024,7 +1110,7 @@ def test_a_lost_deletion_is_found_after_a_day(stack: Stack, simulator: Simulator
     assert (Control.DELETION_STUCK, ids[3]) in open_findings(stack)
 
 
-def test_a_missing_backup_that_cannot_be_described_is_not_called_gone(
+def test_a_missing_backup_that_cannot_be_described_is_not_called_deleted(
     stack: Stack, simulator: Simulator
 ) -> None:
     """N2."""
@@ -1071,7 +1157,7 @@ def test_a_run_that_has_no_time_from_the_start_only_plans(stack: Stack) -> None:
 
 
 def test_what_is_missing_is_described_only_while_time_is_left(stack: Stack) -> None:
-    """N2: not described, not called gone."""
+    """N2: not described, not called deleted."""
     ids = stack.seed_days("docs", 4)
     stack.settle()
     stack.run()
@@ -1113,7 +1199,7 @@ def test_the_size_of_pages_changes_nothing(
     assert stack.listed() == set(ids[:3])
 
 
-def test_an_index_whose_newest_good_backup_is_gone_is_skipped(
+def test_an_index_whose_newest_good_backup_is_not_found_is_skipped(
     stack: Stack, simulator: Simulator
 ) -> None:
     """D5."""
@@ -1128,7 +1214,7 @@ def test_an_index_whose_newest_good_backup_is_gone_is_skipped(
     assert outcome.skipped_indexes == {"docs": f"its newest good backup {ids[0]} is deleted"}
 
 
-def test_a_project_that_the_policy_does_not_name_is_stopped_and_told(stack: Stack) -> None:
+def test_a_project_that_the_policy_does_not_name_is_stopped_and_reported(stack: Stack) -> None:
     """D2."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
@@ -1238,7 +1324,7 @@ def test_an_empty_backup_of_an_empty_index_is_no_news(stack: Stack) -> None:
 def test_a_name_without_an_active_index_makes_none_of_its_incarnations_active(
     stack: Stack, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I1: listed a moment ago, gone when it was asked."""
+    """I1: listed a moment ago, deleted when it was asked."""
     old = stack.seed_days("docs", 5)
     simulator.project.recreate_index("docs")
     new = [stack.seed("docs", days_ago=-day / 24) for day in range(5)]

@@ -35,9 +35,9 @@ from pinecone_backup.records import (
 )
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import prune
-from tests.support.backups import NOW, OWNER, MemoryPlane, backup, index
+from tests.support.backups import NOW, OWNER, MemoryControlPlane, backup, index
 from tests.support.container import MemoryObjects
-from tests.support.fuse import Fuse, Fused, Killed, ledger_error, plane_error, store_error
+from tests.support.fuse import Fuse, Fused, Killed, control_plane_error, ledger_error, store_error
 from tests.support.ledger import MemoryLedger
 from tests.support.pruning import document
 
@@ -67,7 +67,7 @@ class World:
                 for day in range(3)
             ),
         ]
-        self.control_plane = MemoryPlane(rows, [index("docs"), index("shop")])
+        self.control_plane = MemoryControlPlane(rows, [index("docs"), index("shop")])
         self.control_plane.jobs.append(
             RestoreJob("job-1", "shop-04", "restored", "id-restored", "Pending", NOW)
         )
@@ -90,20 +90,20 @@ class World:
     def run(self, fuse: Fuse | None = None, *, mode: PruneMode = PruneMode.ENFORCE) -> None:
         fuse = fuse or Fuse()
         self.runs += 1
-        clock = NOW + timedelta(minutes=self.runs)
+        actual = NOW + timedelta(minutes=self.runs)
         context = RunContext(
             f"run-{self.runs}",
             RunKind.PRUNE,
             "main",
             OWNER,
-            RunTime(scheduled_at=NOW, actual=clock),
+            RunTime(scheduled_at=NOW, actual=actual),
             TriggerKind.SCHEDULE,
             "schedule",
         )
         outcome = prune(
             context,
             PruneServices(
-                control_plane=Fused(self.control_plane, fuse, plane_error),
+                control_plane=Fused(self.control_plane, fuse, control_plane_error),
                 ledger=Fused(self.ledger, fuse, ledger_error),
                 store=Fused(self.objects, fuse, store_error),
                 policy_version=lambda _: DOCUMENT,
@@ -122,7 +122,7 @@ class World:
                 "schedule",
                 outcome.state,
                 NOW,
-                clock,
+                actual,
                 policy_version="v1",
                 summary=outcome.summary,
             )
@@ -215,7 +215,7 @@ def test_a_run_cut_off_at_any_call_is_made_good_by_the_next(
     deleted = sorted(
         event.data["backup_id"] for event in world.ledger.events if event.type == "backup.deleted"
     )
-    assert deleted == sorted({*before, "docs-07"} - ENDS[scene]), "each deletion is told once"
+    assert deleted == sorted({*before, "docs-07"} - ENDS[scene]), "each deletion is announced once"
     assert set(world.ledger.backups()) <= ENDS[scene]
     last = world.ledger.last_completed(RunKind.PRUNE)
     assert last is not None

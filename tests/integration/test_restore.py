@@ -45,7 +45,7 @@ def refresh(stack: Stack) -> list[str]:
     return [record.status for record in changed]
 
 
-def test_a_restore_creates_an_index_and_is_recorded_and_told(stack: Stack) -> None:
+def test_a_restore_creates_an_index_and_is_recorded_and_announced(stack: Stack) -> None:
     record = start(stack)
     assert stack.simulator.project.describe_index("docs-2").source_backup_id == "b-1"
     assert list(stack.ledger.restores()) == [record]

@@ -1,4 +1,4 @@
-"""A fault that nobody expected at one index: it is told, and the other indexes go on (rule U2)."""
+"""A fault that nobody expected at one index: it is reported, the others go on (rule U2)."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def break_docs(deployment: Deployment, *calls: str) -> None:
         (RunKind.AUDIT, "native_schedules"),
     ],
 )
-def test_a_fault_at_one_index_is_told_and_leaves_the_others_their_run(
+def test_a_fault_at_one_index_is_reported_and_leaves_the_others_their_run(
     deployment: Deployment, kind: RunKind, call: str
 ) -> None:
     break_docs(deployment, call)
     run = deployment.run(kind)
-    told = deployment.open_findings().get(("run-broken", f"{kind}/docs"))
-    assert (str(run.state), told) == (
+    reported = deployment.open_findings().get(("run-broken", f"{kind}/docs"))
+    assert (str(run.state), reported) == (
         "partial",
         "error" if kind is RunKind.PRUNE else "critical",
     )

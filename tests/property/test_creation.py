@@ -17,7 +17,7 @@ from pinecone_backup.usecases.requests.on_demand import create_on_demand
 from tests.support.creating import (
     Crash,
     DyingLedger,
-    ProjectPlane,
+    ProjectControlPlane,
     Stack,
     document,
     policy,
@@ -70,7 +70,7 @@ def new_stack(quota: int = 500) -> Stack:
     simulator = fresh_simulator()
     for name in NAMES:
         simulator.project.seed_index(name, records=10)
-    control_plane = cast("ControlPlane", ProjectPlane(simulator))
+    control_plane = cast("ControlPlane", ProjectControlPlane(simulator))
     stack = Stack(
         simulator,
         control_plane,
@@ -91,7 +91,7 @@ def new_stack(quota: int = 500) -> Stack:
 
 def play(stack: Stack, step: Step) -> None:
     control_plane, ledger = (
-        cast("ProjectPlane", stack.control_plane),
+        cast("ProjectControlPlane", stack.control_plane),
         cast("DyingLedger", stack.ledger),
     )
     for index in stack.simulator.project.indexes:
@@ -221,7 +221,9 @@ def test_a_hundred_indexes_do_not_start_in_the_same_minute() -> None:
     names = [f"index-{number}" for number in range(100)]
     for name in names:
         simulator.project.seed_index(name, records=10)
-    stack = Stack(simulator, cast("ControlPlane", ProjectPlane(simulator)), document(policy()))
+    stack = Stack(
+        simulator, cast("ControlPlane", ProjectControlPlane(simulator)), document(policy())
+    )
     for _ in range(160):
         stack.later(minutes=1)
     slot = START + timedelta(hours=2)

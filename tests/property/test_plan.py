@@ -145,7 +145,7 @@ def test_raising_the_floor_never_deletes_more(
 
 
 @given(HISTORIES, POLICIES, SOME_IDS, SOME_IDS)
-def test_the_floor_and_the_rails_are_never_broken(
+def test_the_floor_and_the_safeguards_are_never_broken(
     past: History, policy: PolicyDocument, held: set[str], restoring: set[str]
 ) -> None:
     """D1, for what is planned and for every part of it."""
@@ -162,7 +162,7 @@ def test_the_floor_and_the_rails_are_never_broken(
     good = [
         row.backup_id
         for row in sorted(past.rows, key=lambda row: (-_age(row), row.backup_id))
-        if past.kinds[row.backup_id] in ("good", "tested")
+        if past.kinds[row.backup_id] in ("good", "tested", "on demand")
     ]
     assert not deleted & set(good[: policy.policies[0].floor])
     tested = [backup_id for backup_id in good if past.kinds[backup_id] == "tested"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -124,7 +125,26 @@ class Simulation:
             allowed = set()
         going = [item.backup_id for item in plan.items if item.action in allowed]
         over = [i.backup_id for i in plan.items if i.action is Action.DELETION_PENDING]
-        self.baseline = Baseline(self.document, "v1", plan.assignments)
+        first = self.assumptions.first and not self.pruned
+        whole = {item.backup_id for item in plan.to_go} <= set(going)
+        in_full = not first and (self.assumptions.mode is PruneMode.ENFORCE or whole)
+        before = self.baseline
+        began = min([*(row.created_at or self.now for row in self.rows.values()), self.now])
+        since = (before.carried_out_at if before else None) or began
+        counted = Counter(before.deleted if before else {})
+        if not self.assumptions.approved:
+            counted.update(
+                item.index_id
+                for item in plan.to_go
+                if item.backup_id in going and item.created_at and item.created_at <= since
+            )
+        self.baseline = Baseline(
+            self.document,
+            "v1",
+            plan.assignments,
+            self.now if in_full else since,
+            {} if in_full else counted,
+        )
         self.pruned = True
         self.deleted += going
         for backup_id in (*going, *over):

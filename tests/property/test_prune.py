@@ -14,9 +14,9 @@ from pinecone_backup.model import PruneMode, RunContext, RunKind, RunTime, Trigg
 from pinecone_backup.records import Run, RunState
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import prune
-from tests.support.backups import NOW, OWNER, MemoryPlane, index
+from tests.support.backups import NOW, OWNER, MemoryControlPlane, index
 from tests.support.container import MemoryObjects
-from tests.support.fuse import Fuse, Fused, Killed, ledger_error, plane_error, store_error
+from tests.support.fuse import Fuse, Fused, Killed, control_plane_error, ledger_error, store_error
 from tests.support.histories import (
     HISTORIES,
     POLICIES,
@@ -38,7 +38,7 @@ class Pruned:
 
     def __init__(self, past: History, policy: PolicyDocument, held: set[str]) -> None:
         self.policy = policy
-        self.control_plane = MemoryPlane(past.rows, [index("docs")])
+        self.control_plane = MemoryControlPlane(past.rows, [index("docs")])
         self.ledger = MemoryLedger()
         for known in past.records:
             self.ledger.put_backup(known)
@@ -59,7 +59,7 @@ class Pruned:
             "schedule",
         )
         services = PruneServices(
-            control_plane=Fused(self.control_plane, fuse, plane_error),
+            control_plane=Fused(self.control_plane, fuse, control_plane_error),
             ledger=Fused(self.ledger, fuse, ledger_error),
             store=Fused(MemoryObjects(), fuse, store_error),
             policy_version=lambda _: self.policy,

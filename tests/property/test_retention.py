@@ -117,7 +117,7 @@ def test_applied_to_its_survivors_a_retention_deletes_nothing_more(
 
 
 @given(CASES, retentions, st.integers(0, 60 * 24 * 40))
-def test_a_newer_backup_never_brings_back_what_was_going(
+def test_a_newer_backup_never_brings_back_what_was_to_be_deleted(
     case: Case, retention: Retention, minutes: int
 ) -> None:
     """K2: a backup that a plan deleted is not kept because another one was added."""
@@ -171,7 +171,7 @@ def test_the_count_limits_hold_whatever_the_age(case: Case, limits: dict[str, in
 def test_a_period_rule_keeps_one_for_each_period_until_its_count_is_used(
     case: Case, rule: str, count: int
 ) -> None:
-    """K2, K3, K5: as many as there are periods, the oldest on top where there is room."""
+    """K2, K3, K5: as many as there are periods, the oldest on top where there are places left."""
     periods = distinct_periods(case.rows, rule, case.zone)
     found = case.keep({f"keep_{rule}": count})
     oldest = sum(reasons == (f"oldest {rule} snapshot",) for reasons in found.values())

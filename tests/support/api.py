@@ -276,13 +276,13 @@ class World:
 
 
 def context(world: World, kind: RunKind) -> RunContext:
-    clock = world.simulator.clock.now()
+    now = world.simulator.clock.now()
     return RunContext(
         run_id="run-1",
         kind=kind,
         project="main",
         owner=OWNER,
-        time=RunTime(clock, clock),
+        time=RunTime(now, now),
         trigger=TriggerKind.SCHEDULE,
         actor="schedule",
     )

@@ -53,6 +53,7 @@ class Auditor:
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
     time_left: float = 900.0
+    project_metrics: bool = True
     runs: int = 0
 
     def seed(self, index: str, *, hours_ago: float = 1, **properties: Any) -> Backup:
@@ -99,6 +100,7 @@ class Auditor:
             policy_version="v1",
             time_left=lambda: self.time_left,
             stack="backups",
+            project_metrics=self.project_metrics,
         )
 
     def open_findings(self) -> dict[str, str]:

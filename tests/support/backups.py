@@ -147,7 +147,7 @@ def text(reason: Reason | None) -> str:
     return str(reason or "")
 
 
-class MemoryPlane:
+class MemoryControlPlane:
     """As much of a control plane as a prune asks; deletions take effect at once."""
 
     def __init__(

@@ -60,10 +60,10 @@ class MemoryPolicies:
         self.load = load
         self.versions = dict(versions or {})
 
-    def load_version(self, version: str) -> PolicyDocument:
-        if version not in self.versions:
-            raise SubjectUnknown(f"There is no policy version {version!r}")
-        return self.versions[version]
+    def load_version(self, policy_version: str) -> PolicyDocument:
+        if policy_version not in self.versions:
+            raise SubjectUnknown(f"There is no policy version {policy_version!r}")
+        return self.versions[policy_version]
 
 
 class MemoryObjects:

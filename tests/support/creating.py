@@ -49,7 +49,7 @@ OWNER = "stack-a"
 
 
 def policy(name: str = "hourly", **settings: Any) -> dict[str, Any]:
-    """A policy as the document spells it: every hour unless told otherwise."""
+    """A policy as the document spells it: every hour unless given otherwise."""
     given = {
         "name": name,
         "cron": "0 * * * *",
@@ -178,7 +178,7 @@ _STATUS = {
 }
 
 
-class ProjectPlane:
+class ProjectControlPlane:
     """The simulated project without HTTP between, for laws over thousands of ticks.
 
     ``post`` says what becomes of the next POSTs: ``ok``, ``unavailable``, ``refused``,

@@ -33,7 +33,7 @@ class Deployed:
         return self.emulator.session()
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Invoke a function and wait; a function error comes back as Lambda tells it."""
+        """Invoke a function and wait; a function error comes back as Lambda answers it."""
         answer = self.aws.client("lambda").invoke(
             FunctionName=self.outputs[f"{function.capitalize()}FunctionName"],
             Payload=json.dumps(event).encode(),

@@ -1,4 +1,4 @@
-"""One deployment with one project, whose runs go through the frame as a function's do."""
+"""One deployment with one project, whose runs are run as a function's are."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def document() -> PolicyDocument:
 
 @dataclass
 class Deployment:
-    """Create, prune and audit on the simulated project, which is the frame's only one."""
+    """Create, prune and audit on the simulated project, the only one of the document."""
 
     simulator: Simulator
     control_plane: ControlPlane

@@ -1,4 +1,4 @@
-"""Makes any one call of the outside fail: before or after its effect, or with the process."""
+"""Makes any one call that leaves the process fail: before or after its effect, or by a crash."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Killed(BaseException):
-    """The process is gone: nothing catches it, and nothing is called after it."""
+    """The process is killed: nothing catches it, and nothing is called after it."""
 
 
 @dataclass
 class Fuse:
-    """Counts calls of the outside and fails one of them."""
+    """Counts calls that leave the process and fails one of them."""
 
     at: int | None = None
     after_effect: bool = False
@@ -44,7 +44,7 @@ class Fuse:
 
 
 class Fused:
-    """Something outside, whose methods go through the fuse."""
+    """An outside system, whose methods go through the fuse."""
 
     def __init__(self, inner: Any, fuse: Fuse, error: Callable[[str], BackupError]) -> None:
         self._inner, self._fuse, self._error = inner, fuse, error
@@ -63,7 +63,7 @@ class Fused:
         return call
 
 
-def plane_error(name: str) -> BackupError:
+def control_plane_error(name: str) -> BackupError:
     if name == "delete_backup":
         return OutcomeUnknown("The connection was lost")
     return Unavailable("Pinecone does not answer")

@@ -27,7 +27,7 @@ AGES = st.one_of(
 KINDS = st.sampled_from(
     ["good"] * 8
     + ["suspect", "suspect", "failed", "failed", "under way", "unknown", "undated", "future"]
-    + ["foreign", "other", "on demand", "spent", "doubtful", "tested", "unjudged"]
+    + ["foreign", "other", "on demand", "deletion accepted", "doubtful", "tested", "unjudged"]
 )
 
 
@@ -69,7 +69,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
 }
 _RECORDS: dict[str, dict[str, Any]] = {
     "suspect": {"verdict": Verdict.SUSPECT},
-    "spent": {"deletion": deletion(DeletionState.ACCEPTED)},
+    "deletion accepted": {"deletion": deletion(DeletionState.ACCEPTED)},
     "doubtful": {"deletion": deletion(DeletionState.UNKNOWN)},
     "tested": {"restore_tested": True},
     "unjudged": {"verdict": None},

@@ -136,10 +136,10 @@ class Stack:
             **changes,
         )
 
-    def load_version(self, version: str) -> PolicyDocument:
-        if version not in self.documents:
-            raise SubjectUnknown(f"There is no policy version {version}")
-        return self.documents[version]
+    def load_version(self, policy_version: str) -> PolicyDocument:
+        if policy_version not in self.documents:
+            raise SubjectUnknown(f"There is no policy version {policy_version}")
+        return self.documents[policy_version]
 
     def run(
         self,
@@ -147,13 +147,13 @@ class Stack:
         *,
         digest: str | None = None,
         now: datetime | None = None,
-        clock: datetime | None = None,
+        actual: datetime | None = None,
         **changes: Any,
     ) -> PruneOutcome:
-        """One prune, recorded as the frame records it."""
+        """One prune, recorded as ``usecases.runs`` records it."""
         self.runs += 1
         self.documents[self.version] = self.document
-        real = clock or self.simulator.clock.now()
+        real = actual or self.simulator.clock.now()
         time = RunTime(scheduled_at=now or real, actual=real)
         run = Run(
             run_id=f"run-{self.runs:04}",

@@ -1,4 +1,4 @@
-"""Deploying into an account: what is asked, and what the SAM CLI is told."""
+"""Deploying into an account: what is asked, and what the SAM CLI is given."""
 
 from __future__ import annotations
 

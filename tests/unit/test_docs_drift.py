@@ -11,10 +11,11 @@ import pytest
 
 from local.docs import DOCS, examples_on, generated, with_examples
 from local.examples import EXAMPLES
-from local.jsonc import without_comments
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.rules.policy import parse_policy
 from pinecone_backup.rules.policy_warnings import WarningCode, warnings
+from pinecone_backup.rules.protection import Safeguard
+from pinecone_backup_cli.jsonc import without_comments
 
 ROOT = DOCS.parent
 REFERENCE = (DOCS / "policy-reference.md").read_text()
@@ -62,6 +63,13 @@ def test_the_rules_that_are_cited_are_those_that_are_defined() -> None:
     cited = re.compile(r"(?:\b(?:rules? |and |to )|\(|, |\"\"\")([ITCGKDNU]\d)(?![\w-])")
     found = {rule for path in sources for rule in cited.findall(path.read_text())}
     assert found == DEFINED
+
+
+def test_the_table_of_safeguards_is_the_codes() -> None:
+    """D1: each safeguard once, in order, and whether a person may overrule it."""
+    table = RULES.partition("| safeguard | protects a backup |")[2]
+    rows = re.findall(r"^\| `([a-z-]+)` \|.*\| (yes|no)[^|]*\|$", table, re.MULTILINE)
+    assert rows == [(each, "yes" if each.overrulable else "no") for each in Safeguard]
 
 
 def test_every_warning_is_in_the_reference() -> None:

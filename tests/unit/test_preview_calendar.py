@@ -98,13 +98,13 @@ def test_what_goes_is_crossed_out_in_the_calendar_to_come(policy: Path) -> None:
     assert later == ["16", "17", "18", "19x", "20x", "21A", "22A"]
 
 
-def test_every_day_is_told_with_what_it_makes_and_deletes(policy: Path) -> None:
+def test_every_day_is_listed_with_what_it_makes_and_deletes(policy: Path) -> None:
     text = printed("--policy", policy, "--days", 2, "--policy-name", "bronze")
     assert line_of(text, "Sun 22 Nov").split()[:4] == ["Sun", "22", "Nov", "4"]
     assert line_of(text, "Mon 23 Nov").split()[3:6] == ["+1", "-1", "4"]
 
 
-def test_the_long_run_is_told_for_each_index_and_together(policy: Path) -> None:
+def test_the_long_run_is_shown_for_each_index_and_together(policy: Path) -> None:
     text = printed("--policy", policy, "--days", 2)
     rows = text[text.index("In the long run") :]
     assert line_of(rows, "bronze").split() == ["bronze", "4", "4", "4", "4", "GB"]
@@ -242,7 +242,7 @@ def test_an_invalid_document_is_refused_with_all_its_errors(policy: Path) -> Non
         (["--history", "nowhere.json"], "No such file"),
     ],
 )
-def test_a_wrong_wish_is_answered_in_one_line(
+def test_a_wrong_request_is_answered_in_one_line(
     policy: Path, arguments: list[str], problem: str
 ) -> None:
     text = printed("--policy", policy, *arguments, code=1)

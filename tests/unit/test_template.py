@@ -12,7 +12,13 @@ import pytest
 
 from local.build import FUNCTIONS, LAYERS, ROOT
 from pinecone_backup.model import RunKind, TriggerKind
-from pinecone_backup.settings import ApiSettings, NotifySettings, ProjectSettings, PruneSettings
+from pinecone_backup.settings import (
+    ApiSettings,
+    AuditSettings,
+    NotifySettings,
+    ProjectSettings,
+    PruneSettings,
+)
 from pinecone_backup.triggers import read_trigger
 from tests.support.template import resolved_template
 
@@ -323,7 +329,7 @@ def _may(policy: str) -> set[str]:
     return {call for call in _operations() if any(fnmatchcase(call, one) for one in patterns)}
 
 
-def test_readers_may_look_at_everything_and_do_nothing() -> None:
+def test_readers_may_read_everything_and_do_nothing() -> None:
     assert _may("ReadPolicy") == {call for call in _operations() if call.startswith("GET/")}
 
 
@@ -420,12 +426,12 @@ def test_x_ray_traces_the_api_when_asked_and_then_its_role_may_send(
     [
         ("CreateFunction", ProjectSettings),
         ("PruneFunction", PruneSettings),
-        ("AuditFunction", ProjectSettings),
+        ("AuditFunction", AuditSettings),
         ("NotifyFunction", NotifySettings),
         ("ApiFunction", ApiSettings),
     ],
 )
-def test_a_function_is_told_all_that_its_settings_require(
+def test_a_function_is_given_all_that_its_settings_require(
     function: str, settings: type[ProjectSettings | NotifySettings]
 ) -> None:
     shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
@@ -436,6 +442,18 @@ def test_a_function_is_told_all_that_its_settings_require(
     }
     assert required <= set(shared | own)
     assert set(own) <= known
+
+
+def test_notify_links_to_the_log_of_each_function_that_it_tells_of() -> None:
+    groups = RESOURCES["NotifyFunction"]["Properties"]["Environment"]["Variables"]["LOG_GROUPS"]
+    named = dict(re.findall(r"(\w+)=\$\{(\w+)\}", groups["Fn::Sub"]))
+    assert named == {
+        "create": "CreateLogs",
+        "prune": "PruneLogs",
+        "audit": "AuditLogs",
+        "api": "ApiLogs",
+    }
+    assert set(named.values()) <= _of_type("AWS::Logs::LogGroup").keys()
 
 
 # Alarms
@@ -450,7 +468,7 @@ def _watched(alarm: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_silence_of_a_kind_of_run_is_told_after_the_first_run_only(kind: str) -> None:
+def test_silence_of_a_kind_of_run_is_reported_after_the_first_run_only(kind: str) -> None:
     """Missing data takes an alarm from OK to INSUFFICIENT_DATA, and a new alarm begins there."""
     alarm = RESOURCES[f"{kind}SilentAlarm"]["Properties"]
     assert _watched(alarm) == ("ProjectsFailed", {"kind": kind.lower()})
@@ -491,6 +509,18 @@ def test_an_overdue_index_is_an_alarm_until_an_audit_says_otherwise() -> None:
     alarm = RESOURCES["OverdueAlarm"]["Properties"]
     assert _watched(alarm) == ("FindingsOpen", {"control": "overdue"})
     assert alarm["TreatMissingData"] == "ignore"
+
+
+def test_events_that_reach_nobody_are_an_alarm() -> None:
+    alarm = RESOURCES["NoTargetAlarm"]["Properties"]
+    assert _watched(alarm) == ("EventsWithoutTarget", {})
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
+
+
+@pytest.mark.parametrize("dashboard", ["false", "true"])
+def test_projects_have_metrics_of_their_own_where_the_dashboard_shows_them(dashboard: str) -> None:
+    function = resolved_template(Dashboard=dashboard)["Resources"]["AuditFunction"]["Properties"]
+    assert function["Environment"]["Variables"] == {"PROJECT_METRICS": {"Ref": "Dashboard"}}
 
 
 def test_every_alarm_names_a_section_of_the_runbooks() -> None:
@@ -548,9 +578,11 @@ def test_every_parameter_says_what_it_is_for_and_is_asked_in_a_group() -> None:
         ("CorsOrigin", ""),
         ("ApiTracing", "false"),
         ("ExistingTableName", ""),
+        ("LinkBase", ""),
+        ("HistoryDays", 400),
     ],
 )
-def test_the_default_of_a_parameter_is_safe(parameter: str, default: str) -> None:
+def test_the_default_of_a_parameter_is_safe(parameter: str, default: str | int) -> None:
     assert PARAMETERS[parameter]["Default"] == default
 
 
@@ -571,6 +603,8 @@ def test_every_default_satisfies_its_own_constraint() -> None:
         ("CorsOrigin", "https://a.example'"),
         ("Owner", "two words"),
         ("ProjectName", "Main"),
+        ("LinkBase", "http://ops.example.com"),
+        ("LinkBase", "https://ops.example.com/?token=x"),
     ],
 )
 def test_a_value_that_is_not_safe_is_refused(parameter: str, value: str) -> None:

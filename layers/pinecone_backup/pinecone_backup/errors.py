@@ -95,9 +95,9 @@ class PolicyInvalid(ConfigurationError):
         errors: Every error found, as ``(path in the document, what is wrong)``.
     """
 
-    def __init__(self, errors: list[tuple[str, str]], *, version: str = "") -> None:
+    def __init__(self, errors: list[tuple[str, str]], *, policy_version: str = "") -> None:
         listed = "; ".join(f"{path or 'document'}: {reason}" for path, reason in errors)
-        suffix = f" (version {version})" if version else ""
+        suffix = f" (version {policy_version})" if policy_version else ""
         super().__init__(
             f"The policy document{suffix} is invalid: {listed}",
             next_step="Correct the document and store it again; until then nothing is created "

@@ -127,7 +127,7 @@ class NativeRun:
 
 @dataclass(frozen=True, slots=True)
 class RestoreJob:
-    """One restore job as Pinecone tells it. ``status``: Pending, Completed, Failed, Cancelled."""
+    """A restore job of Pinecone's. ``status``: Pending, Completed, Failed, Cancelled."""
 
     job_id: str
     backup_id: str
@@ -229,6 +229,6 @@ class DomainEvent:
 
     @classmethod
     def of(cls, type_: str, key: str, *, project: str, at: datetime, **data: Any) -> DomainEvent:
-        """An event whose id is stable for (type, project, key): telling it twice is one event."""
+        """An event whose id is stable for (type, project, key): recording it twice is one event."""
         event_id = sha256(f"{type_}|{project}|{key}".encode()).hexdigest()[:32]
         return cls(event_id, type_, project, at, data)

@@ -299,7 +299,7 @@ class PolicyStore(Protocol):
         """The current document and its version; raises ``PolicyMissing`` or ``PolicyInvalid``."""
         ...
 
-    def load_version(self, version: str) -> PolicyDocument:
+    def load_version(self, policy_version: str) -> PolicyDocument:
         """An earlier version; raises ``SubjectUnknown`` or ``PolicyInvalid``."""
         ...
 

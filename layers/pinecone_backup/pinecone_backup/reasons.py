@@ -119,6 +119,11 @@ class ReasonKind(StrEnum):
     POLICY_CHANGED = (
         "policy_changed",
         "D3",
+        "only a changed policy or assignment deletes it; before: {before}",
+    )
+    CHANGE_DELETES = (
+        "change_deletes",
+        "D3",
         "the policy or an assignment changed: {count} backups go that would not have gone before",
     )
     LAST_OF_DELETED = "last_of_deleted", "D7", "the last backup of a deleted index"

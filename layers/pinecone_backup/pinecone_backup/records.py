@@ -146,7 +146,7 @@ class ClaimState(StrEnum):
     CLAIMED = "claimed"
     """Somebody is about to POST; the lease says until when."""
     AMBIGUOUS = "ambiguous"
-    """The POST's outcome is unknown: the next tick looks by name first."""
+    """The POST's outcome is unknown: the next tick searches by name first."""
     POSTED = "posted"
     """Pinecone answered with a backup id."""
     FAILED = "failed"
@@ -221,7 +221,7 @@ class Hold:
     release_reason: str = ""
 
     def active(self, now: datetime) -> bool:
-        """Whether the hold protects at ``clock``."""
+        """Whether the hold protects at ``now``."""
         return self.released_at is None and (self.expires_at is None or now < self.expires_at)
 
 
@@ -345,14 +345,17 @@ class PlanRecord:
 
 @dataclass(frozen=True, slots=True)
 class BaselineRecord:
-    """By what the last accepted prune went: the measure of a changed policy (rule D3).
+    """What later prunes are measured by (rules D2 and D3).
 
     Attributes:
+        policy_version: The version that the last accepted prune went by.
         assignments: Policy name by index name; None where an index had none.
+        carried_out_at: When the last prune that was carried out in full began, UTC.
     """
 
     policy_version: str
     assignments: Mapping[str, str | None]
+    carried_out_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a deployment tells its functions: one model per function, read once per process.
+"""What a deployment configures its functions with: one model per function, read once per process.
 
 Nothing else reads the environment. ``template.yaml`` sets these variables.
 """
@@ -80,9 +80,18 @@ class ProjectSettings(LedgerSettings):
     policy_key: str = "policy/policy.json"
     project_secret_prefix: str
     """``<stack>/projects/``: what the roles may read."""
+    history_days: Annotated[int, Field(ge=30, le=3650)] = 400
+    """How long the ledger keeps runs, deletions and restores."""
     pinecone_url: HttpUrl = "https://api.pinecone.io"
     pinecone_api_version: Literal["2025-04", "2025-10", "2026-04", "2026-07"] = "2026-07"
     schedules_api_version: Literal["2026-04", "2026-07", "unstable"] = "2026-07"
+
+
+class AuditSettings(ProjectSettings):
+    """For audit."""
+
+    project_metrics: bool = False
+    """Whether each project has metrics of its own: only the dashboard reads them."""
 
 
 class PruneSettings(ProjectSettings):

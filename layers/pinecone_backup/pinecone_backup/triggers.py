@@ -50,7 +50,7 @@ def _unsubstituted(value: object) -> object:
     return None if isinstance(value, str) and value.startswith("<aws.scheduler.") else value
 
 
-class _Wish(BaseModel):
+class _Request(BaseModel):
     """What people, programs and schedules may ask for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -61,11 +61,11 @@ class _Wish(BaseModel):
     now: AwareDatetime | None = None
 
 
-class _BusWish(_Wish):
+class _BusRequest(_Request):
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
 
 
-class _Schedule(_Wish):
+class _Schedule(_Request):
     """The ``Input`` of our EventBridge Scheduler schedules."""
 
     trigger: Literal["schedule"]
@@ -83,7 +83,7 @@ class _Bus(BaseModel):
     """An event of our bus that asks for a run."""
 
     source: Literal["pinecone-backup.request"]
-    detail: _BusWish
+    detail: _BusRequest
 
 
 def read_trigger(event: object, kind: RunKind) -> RunRequest:
@@ -128,11 +128,11 @@ def _read(event: Mapping[str, Any]) -> RunRequest:
         return _request(
             schedule, TriggerKind.SCHEDULE, "schedule", time=_utc(schedule.scheduled_time)
         )
-    return _request(_Wish.model_validate(event), TriggerKind.DIRECT, "direct invocation")
+    return _request(_Request.model_validate(event), TriggerKind.DIRECT, "direct invocation")
 
 
 def _request(
-    request: _Wish,
+    request: _Request,
     trigger: TriggerKind,
     actor: str,
     *,

@@ -150,7 +150,7 @@ def test_a_wrong_field_is_named(world: World, body: dict[str, object], pointer: 
         ("Your organization's plan does not include backups.", "pinecone-plan"),
     ],
 )
-def test_pinecones_reasons_for_a_403_are_told_apart(
+def test_pinecones_reasons_for_a_403_are_distinguished(
     world: World, message: str, problem: str
 ) -> None:
     world.simulator.faults.add(
@@ -169,7 +169,7 @@ def test_a_backup_whose_answer_was_lost_is_found_and_answered(world: World) -> N
     assert answer.json["backup_id"] == only.backup_id
 
 
-def test_when_nobody_knows_whether_it_happened_the_caller_is_told_to_look(world: World) -> None:
+def test_when_nobody_knows_whether_it_happened_the_answer_says_where_to_check(world: World) -> None:
     world.simulator.faults.add(Fault(kind="drop", operation="create_backup"))
     answer = world.ask("POST", BACKUPS, {})
     assert (answer.status, answer.problem) == (504, "outcome-unknown")
@@ -239,8 +239,8 @@ def test_a_backup_is_described_with_its_verdict_and_holds(world: World) -> None:
     record = new_record(control_plane.describe_backup(backup_id), clock, verdict=Verdict.SUSPECT)
     world.ledger.put_backup(record)
     hold = place_hold(
-        world.ledger,
         control_plane,
+        world.ledger,
         scope=HoldScope.INDEX,
         target="products",
         who="ada",
@@ -280,7 +280,7 @@ def test_what_its_index_does_not_need_is_deleted(world: World) -> None:
     assert "backup.deleted" in world.container.bus.types()
 
 
-def test_a_deleted_backup_is_described_as_going(world: World) -> None:
+def test_a_deleted_backup_is_described_as_deletion_pending(world: World) -> None:
     """G4."""
     ids = [world.seed(days_ago=day) for day in range(4)]
     world.simulator.faults.add(Fault(kind="lost_write", operation="delete_backup"))
@@ -439,7 +439,7 @@ def test_a_backup_that_a_restore_reads_is_not_deleted(world: World) -> None:
     assert (answer.status, answer.json["rule"]) == (409, "restoring")
 
 
-def test_nothing_is_deleted_while_the_newest_good_one_is_gone(world: World) -> None:
+def test_nothing_is_deleted_while_the_newest_good_one_is_not_found(world: World) -> None:
     """D5."""
     ids = [world.seed(days_ago=day) for day in range(4)]
     world.simulator.faults.add(

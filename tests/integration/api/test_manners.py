@@ -65,7 +65,7 @@ def test_a_path_that_the_api_does_not_have_is_a_problem(world: World, path: str)
 
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS", "DELETE"])
-def test_a_method_that_a_path_does_not_take_is_told_with_those_it_takes(
+def test_a_method_that_a_path_does_not_take_is_answered_with_those_it_takes(
     world: World, method: str
 ) -> None:
     answer = world.ask(method, BACKUPS)
@@ -201,7 +201,7 @@ def test_whatever_a_path_names_in_vain_the_answer_has_a_next_step(
         ),
     ],
 )
-def test_what_is_not_found_is_answered_with_where_to_look(
+def test_what_is_not_found_is_answered_with_the_listing_that_would_have_it(
     world: World, path: str, listing: str
 ) -> None:
     assert world.ask("GET", path).json["next_step"] == f"GET {listing} lists what there is."
@@ -247,7 +247,7 @@ def test_a_policy_that_became_invalid_does_not_keep_people_from_their_backups(
     assert world.ask("GET", "/v1/policy").problem == "not-configured"
 
 
-def test_a_missing_secret_is_told_with_the_command_that_sets_it(world: World) -> None:
+def test_a_missing_secret_is_named_with_the_command_that_sets_it(world: World) -> None:
     class Unset:
         def project_backups_page(self, **_: object) -> None:
             raise SecretNotSet("The secret has no value yet", next_step="aws secretsmanager ...")
@@ -270,7 +270,7 @@ def test_health_does_not_guess_about_what_it_could_not_ask(world: World) -> None
     assert (project["secret"], project["pinecone"]) == ("unknown", "unknown")
 
 
-def test_health_tells_the_last_run_of_each_kind_while_another_asks(world: World) -> None:
+def test_health_shows_the_last_run_of_each_kind_while_another_asks(world: World) -> None:
     clock = world.simulator.clock.now()
     world.ledger.put_run(
         Run("run-1", RunKind.AUDIT, TriggerKind.API, "ada", RunState.PARTIAL, clock, clock)
@@ -281,7 +281,7 @@ def test_health_tells_the_last_run_of_each_kind_while_another_asks(world: World)
     assert project["last_runs"]["audit"]["run_id"] == "run-1"
 
 
-def test_health_tells_what_can_be_reached_and_what_ran_last(world: World) -> None:
+def test_health_shows_what_can_be_reached_and_what_ran_last(world: World) -> None:
     health = world.get("/v1/health")
     assert health["status"] == "pass"
     (project,) = health["projects"]
@@ -325,7 +325,7 @@ def test_an_answer_that_is_not_understood_is_a_problem(world: World) -> None:
     assert (answer.status, answer.problem) == (502, "pinecone-answer")
 
 
-def test_an_unexpected_error_is_a_problem_that_tells_nothing_of_the_inside(
+def test_an_unexpected_error_is_a_problem_that_shows_nothing_internal(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_: object, **__: object) -> None:
@@ -357,7 +357,7 @@ def test_every_error_of_ours_that_can_reach_the_api_is_a_problem_of_its_own() ->
         assert problem_of(error).kind.slug != "internal", kind
 
 
-def test_no_answer_tells_the_key_or_where_pinecone_is(world: World) -> None:
+def test_no_answer_contains_the_key_or_pinecones_address(world: World) -> None:
     world.simulator.faults.add(
         Fault(kind="status", status=400, times=None, message=f"bad key {DEFAULT_KEY}")
     )

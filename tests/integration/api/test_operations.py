@@ -140,7 +140,7 @@ def test_a_plan_is_listed_and_described_with_every_backups_reasons(world: World)
     assert all(item["reasons"] for item in answer["plan"]["items"])
 
 
-def test_a_plan_whose_text_is_gone_is_not_found(world: World) -> None:
+def test_a_plan_whose_text_was_deleted_is_not_found(world: World) -> None:
     record = plan_a_prune(world)
     world.container.objects.objects.clear()
     assert world.ask("GET", f"/plans/{record.digest}").problem == "not-found"
@@ -379,6 +379,27 @@ def test_suspects_are_listed_until_somebody_accepts_them(world: World) -> None:
     assert (again.status, again.json["rule"]) == (409, "not-suspect")
 
 
+def test_a_suspect_is_accepted_with_the_newer_ones_where_that_is_asked_for(world: World) -> None:
+    """G2."""
+    control_plane = world.container.control_plane(world.container.document.projects[0])
+    clock = world.simulator.clock.now()
+    ids = [world.seed(days_ago=day) for day in range(3)]
+    for backup_id in ids:
+        backup = control_plane.describe_backup(backup_id)
+        world.ledger.put_backup(
+            new_record(backup, clock, verdict=Verdict.SUSPECT, verdict_reason=EMPTY)
+        )
+
+    answer = world.ask(
+        "POST",
+        f"/suspects/{ids[1]}/accept",
+        {"reason": "cut down on purpose", "accepts": "this-and-newer"},
+    )
+
+    assert (answer.json["backup_id"], answer.json["newer"]) == (ids[1], [ids[0]])
+    assert [each["backup_id"] for each in world.get("/suspects")["data"]] == [ids[2]]
+
+
 # --- Projects, indexes, the policy ----------------------------------------------------------
 
 
@@ -412,7 +433,7 @@ def test_the_policy_in_force_is_given_with_its_version(world: World) -> None:
     assert validate_policy(answer["document"]) == world.container.document
 
 
-def test_a_policy_is_looked_over_without_being_stored(world: World) -> None:
+def test_a_policy_is_validated_without_being_stored(world: World) -> None:
     fine = world.ask("POST", "/v1/policy/validate", {"document": POLICY})
     assert fine.json == {"valid": True, "errors": [], "warnings": []}
     wrong = {"projects": [{"name": "main"}, {"name": "main"}], "policies": [{"name": "P"}]}
@@ -511,7 +532,7 @@ def test_the_document_in_force_has_nothing_to_be_compared_with(world: World) -> 
     assert answer.json["quota"]["needs"][0]["native"] is False
 
 
-def test_looking_a_policy_over_touches_no_ledger(
+def test_validating_a_policy_touches_no_ledger(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: str) -> None:
@@ -527,7 +548,7 @@ def test_an_invalid_policy_is_not_tried(world: World) -> None:
     assert answer.json["errors"][0]["pointer"] == "#/document/projects"
 
 
-def test_news_that_the_bus_does_not_take_waits_for_the_next_run(world: World) -> None:
+def test_an_event_that_the_bus_does_not_take_waits_for_the_next_run(world: World) -> None:
     world.container.bus.refuse = {"hold.placed"}
     request = {"scope": "index", "target": "products", "reason": "x"}
     assert world.ask("POST", "/holds", request).status == 201

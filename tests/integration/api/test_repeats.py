@@ -58,8 +58,8 @@ REQUESTS = [place, release, start, acknowledge, accept, schedule]
 @pytest.fixture
 def prepared(world: World) -> World:
     """A world in which each of the requests has something to act on."""
-    plane = world.container.control_plane(world.container.document.projects[0])
-    suspect = plane.describe_backup(world.seed())
+    control_plane = world.container.control_plane(world.container.document.projects[0])
+    suspect = control_plane.describe_backup(world.seed())
     now = world.simulator.clock.now()
     world.ledger.put_backup(new_record(suspect, now, verdict=Verdict.SUSPECT))
     world.ledger.put_finding(finding(world, 1))

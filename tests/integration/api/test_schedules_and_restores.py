@@ -26,7 +26,7 @@ def schedule(world: World, **changes: Any) -> Answer:
 
 
 def test_a_native_schedule_is_created_and_remembered(world: World) -> None:
-    """G5: what it makes stays native when it is gone."""
+    """G5: what it makes stays native when it is deleted."""
     made = schedule(world)
     assert (made.status, made.json["enabled"]) == (201, True)
     assert made.location == f"/v1/projects/main/backup-schedules/{made.json['schedule_id']}"
@@ -82,7 +82,7 @@ def test_a_shorter_retention_is_a_deletion_and_refused_here(world: World) -> Non
     assert world.get(path)["retention_expire_after_days"] == 14
 
 
-def test_a_retention_is_shortened_for_a_reason_that_is_told(world: World) -> None:
+def test_a_retention_is_shortened_for_a_reason_that_is_recorded(world: World) -> None:
     path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
     request = {"expire_after_days": 7, "reason": "enough here"}
     answer = world.ask("POST", f"{path}/shorten-retention", request)
@@ -92,7 +92,7 @@ def test_a_retention_is_shortened_for_a_reason_that_is_told(world: World) -> Non
     assert event.data["was"]["expire_after_days"] == 14
 
 
-def test_a_deleted_schedule_is_gone_and_its_backups_stay(world: World) -> None:
+def test_a_deleted_schedule_is_not_listed_and_its_backups_stay(world: World) -> None:
     path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
     world.simulator.clock.advance(days=3)
     answer = world.ask("DELETE", path)
@@ -183,7 +183,7 @@ def test_restore_jobs_are_listed_by_pinecone_and_from_our_memory(world: World) -
         assert {row["started_by"] for row in rows} == {ACTOR}
 
 
-def test_a_restore_that_pinecone_forgot_is_told_from_our_memory(world: World) -> None:
+def test_a_restore_that_pinecone_forgot_is_shown_from_our_ledger(world: World) -> None:
     started = world.ask("POST", f"/backups/{world.seed()}/create-index", {"name": "copy"}).json
     world.simulator.faults.add(
         Fault(kind="status", status=404, operation="describe_restore_job", times=None)

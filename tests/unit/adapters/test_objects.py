@@ -96,7 +96,7 @@ def test_an_earlier_version_can_be_read(s3: S3Client) -> None:
     assert [project.name for project in document.projects] == ["main"]
 
 
-def test_no_policy_yet_tells_how_to_store_one(s3: S3Client) -> None:
+def test_no_policy_yet_says_how_to_store_one(s3: S3Client) -> None:
     with pytest.raises(PolicyMissing, match=r"aws s3 cp policy\.json s3://bucket/policy"):
         BucketPolicyStore(s3, "bucket", KEY).load()
 

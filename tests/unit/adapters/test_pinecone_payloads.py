@@ -167,7 +167,7 @@ def test_the_deletion_time_of_the_index_is_read_and_null_means_not_deleted() -> 
     assert there.index_deleted_at is None
 
 
-def test_a_refusal_tells_three_problems_and_counts_the_rest_without_a_value() -> None:
+def test_a_refusal_names_three_problems_and_counts_the_rest_without_a_value() -> None:
     listing = {"data": [row(f"secret-{number}", status=None) for number in range(5)]}
 
     with pytest.raises(payloads.Malformed, match=r"and 2 more$") as caught:
@@ -260,7 +260,7 @@ def index_row(**fields: object) -> dict[str, object]:
         ({}, IndexKind.UNKNOWN),
     ],
 )
-def test_the_kind_of_an_index_is_told_in_the_shape_of_any_version(
+def test_the_kind_of_an_index_is_read_from_the_shape_of_any_version(
     shape: dict[str, object], kind: IndexKind
 ) -> None:
     assert payloads.index(body(index_row(**shape))).kind is kind

@@ -103,7 +103,7 @@ def test_the_fifth_failure_of_a_read_is_final() -> None:
     assert caught.value.status == 503
 
 
-def test_a_429_that_stays_is_told_as_such() -> None:
+def test_a_429_that_stays_is_reported_as_such() -> None:
     with pytest.raises(errors.RateLimited) as caught:
         client_of(Script(error(429), repeat_last=True)).describe_backup("bkp-1")
 
@@ -144,7 +144,7 @@ def test_retry_after_in_seconds_is_the_least_that_is_waited(status: int) -> None
     assert 7 <= time.slept[0] <= 8
 
 
-def test_clients_told_the_same_retry_after_do_not_come_back_together() -> None:
+def test_clients_with_the_same_retry_after_do_not_come_back_together() -> None:
     def waited() -> float:
         time = Time()
         script = Script(error(429, retry_after="7"), answer(row()))
@@ -372,7 +372,7 @@ def test_a_backup_created_under_another_index_is_not_taken_for_ours() -> None:
 
 
 @pytest.mark.parametrize("first", [error(500), error(503), httpx.ReadTimeout("late")])
-def test_a_deletion_whose_answer_is_lost_is_repeated_until_it_is_gone(
+def test_a_deletion_whose_answer_is_lost_is_repeated_until_it_is_not_found(
     first: httpx.Response | Exception,
 ) -> None:
     """D6: the 404 of a repeated deletion is the caller's success."""
@@ -427,7 +427,7 @@ def test_a_deletion_that_never_reached_the_service_is_unavailable() -> None:
         client_of(Script(httpx.ConnectError("refused"), repeat_last=True)).delete_backup("bkp-1")
 
 
-def test_a_deletion_during_a_restore_is_told_as_such() -> None:
+def test_a_deletion_during_a_restore_is_reported_as_such() -> None:
     message = "Unable to delete backup. There are pending restore jobs for this backup: ['r']"
     script = Script(httpx.ReadTimeout("late"), error(412, "FAILED_PRECONDITION", message))
 

@@ -207,7 +207,7 @@ def test_an_empty_index_says_that_there_is_nothing_to_restore() -> None:
 
 
 def test_the_next_slot_is_that_of_the_policy() -> None:
-    """C1: with the index's spread a slot is not due before it has passed."""
+    """C1: with the index's jitter a slot is not due before it has passed."""
     (index,) = report_of(of_rows()).indexes
     assert index.next_slot == NOW.replace(day=23, hour=3)
     (native,) = report_of(project_facts(None, index_facts(policy=NATIVE_POLICY))).indexes
@@ -328,12 +328,31 @@ def test_without_a_policy_there_is_no_age_to_tell() -> None:
     assert totals.newest_good_age_max_seconds is None
 
 
-def test_the_quota_is_told_with_its_forecast() -> None:
+def test_the_quota_is_shown_with_its_forecast() -> None:
     quota = report_of(of_rows(backup(at=ago(hours=1)))).quota
     assert quota is not None
     assert (quota.used, quota.limit, quota.percent) == (1, 500, 0.2)
     assert quota.points[0].at == NOW
     assert quota.explained.endswith(".")
+
+
+def test_the_quota_says_how_many_were_made_by_hand_and_how_many_stay_for_ever() -> None:
+    """D8."""
+    quota = report_of(
+        of_rows(
+            backup("h-1", policy=None),
+            backup("h-2", policy=None, expires_at=ago(days=-9)),
+            backup("p-1"),
+            backup("x-1", owner=None),
+        )
+    ).quota
+    assert quota is not None
+    assert (quota.by_hand, quota.by_hand_for_ever) == (2, 1)
+
+
+def test_indexes_of_one_state_come_by_name() -> None:
+    report = report_of(project_facts(None, *(index_facts(name=name) for name in "cab")))
+    assert [index.name for index in report.indexes] == ["a", "b", "c"]
 
 
 def test_findings_come_worst_first_and_oldest_first() -> None:
@@ -358,7 +377,7 @@ def test_a_finding_is_new_when_it_opened_after_the_last_report() -> None:
     assert not any(line.new for line in first)
 
 
-def test_what_resolved_since_the_last_report_is_told() -> None:
+def test_what_resolved_since_the_last_report_is_listed() -> None:
     before = report_of(of_rows(), findings=[]).model_copy(update={"at": ago(hours=1)})
     known = [
         finding(Severity.ERROR, finding_id="a", resolved_at=ago(hours=1)),

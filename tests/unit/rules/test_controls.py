@@ -246,7 +246,7 @@ def test_several_failures_of_an_index_are_one_finding() -> None:
     assert len(found.data["backup_ids"]) == 7
 
 
-def test_what_fails_in_another_deployment_is_for_its_audit_to_tell() -> None:
+def test_what_fails_in_another_deployment_is_for_its_audit_to_report() -> None:
     row = backup(at=ago(hours=3), status=Status.FAILED, owner="stack-b")
     assert not seen(controls.failed, of_rows(row))
 
@@ -500,7 +500,7 @@ def test_a_planned_native_run_takes_no_quota() -> None:
 
 
 def test_the_backups_of_a_deleted_index_are_orphans_and_one_finding() -> None:
-    """D7: told by source_index_deleted_at."""
+    """D7: known from source_index_deleted_at."""
     rows = [
         backup(f"b-{n}", at=ago(days=n), index="old", index_id="id-old", deleted_at=ago(days=3))
         for n in range(4, 7)
@@ -653,14 +653,14 @@ def test_a_finding_stays_while_its_index_cannot_be_read() -> None:
     assert [finding.control for finding in changes.unchanged] == ["overdue"]
 
 
-def test_a_finding_of_an_index_that_is_gone_resolves() -> None:
+def test_a_finding_of_an_index_that_is_deleted_resolves() -> None:
     before = known(evaluate(overdue_project()))
     after = project_facts()
     changes = reconcile(before, [], project="main", evidence=looked_at(after), at=NOW)
     assert [finding.control for finding in changes.resolved] == ["overdue"]
 
 
-def test_an_index_that_cannot_be_read_is_still_told_to_have_no_policy() -> None:
+def test_an_index_that_cannot_be_read_is_still_reported_to_have_no_policy() -> None:
     blind = project_facts(None, index_facts(policy=None, problem="503"))
     assert [found.control for found in evaluate(blind)] == [Control.NO_POLICY]
 

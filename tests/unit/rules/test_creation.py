@@ -90,8 +90,55 @@ def view(*entries: Entry, policy: Policy | None = DAILY, **changes: Any) -> View
     return replace(View("main", index, Assigned(policy, by), record, entries), **changes)
 
 
-def later(clock: datetime) -> RunTime:
-    return RunTime(scheduled_at=NOW, actual=clock)
+def later(actual: datetime) -> RunTime:
+    return RunTime(scheduled_at=NOW, actual=actual)
+
+
+# A changed cron
+
+
+@pytest.mark.parametrize(
+    ("cron", "made", "kind"),
+    [
+        ("0 11 * * *", timedelta(hours=1), Kind.SATISFIED),
+        ("0 11 * * *", timedelta(hours=23), Kind.SATISFIED),
+        ("0 11 * * *", timedelta(hours=24), Kind.OPEN),
+        ("0 11 * * *", timedelta(hours=25), Kind.OPEN),
+        ("0 11 * * 0", timedelta(days=2), Kind.OPEN),
+    ],
+)
+def test_what_a_former_cron_made_after_the_previous_slot_satisfies_the_latest(
+    cron: str, made: timedelta, kind: Kind
+) -> None:
+    """C2: a changed cron does not start every index at once. It is Sunday, and ``max_age`` 26h."""
+    slot = datetime(2026, 3, 1, 11, tzinfo=UTC)
+    former = entry(slot=slot - made, at=slot - made)
+
+    assert due(view(former, policy=policy(cron=cron)), AT_NOON).kind is kind
+
+
+def test_a_former_crons_backup_does_not_satisfy_the_new_ones_next_slot() -> None:
+    """C2."""
+    former = entry(slot=SLOT - HOUR, at=SLOT - HOUR)
+    tomorrow = RunTime(NOW + DAY, NOW + DAY)
+
+    assert due(view(former, policy=policy(max_age="90h")), tomorrow).kind is Kind.OPEN
+
+
+def test_an_overdue_index_is_served_at_once_after_a_change_of_cron() -> None:
+    """C2."""
+    former = entry(slot=SLOT - 20 * HOUR, at=SLOT - 20 * HOUR)
+
+    assert due(view(former, policy=policy(max_age="20h")), AT_NOON).kind is Kind.OPEN
+    assert due(view(former, policy=policy(max_age="21h")), AT_NOON).kind is Kind.SATISFIED
+
+
+def test_a_failed_backup_of_a_former_cron_satisfies_nothing() -> None:
+    """C2."""
+    failed_one = entry(worth=Worth.FAILED, slot=SLOT - HOUR)
+    older = entry("b-0", slot=SLOT - DAY, at=SLOT - DAY)
+
+    assert due(view(failed_one, older), AT_NOON).kind is Kind.OPEN
 
 
 # Who is looked after
@@ -245,7 +292,7 @@ def test_a_backup_on_demand_is_no_attempt_for_a_slot() -> None:
 def test_a_backup_of_a_later_slot_satisfies_and_one_of_an_earlier_slot_does_not() -> None:
     """C2."""
     assert due(view(entry(slot=SLOT + MINUTE)), AT_NOON).kind is Kind.SATISFIED
-    assert due(view(entry(slot=SLOT - MINUTE)), AT_NOON).kind is Kind.OPEN
+    assert due(view(entry(slot=SLOT - DAY)), AT_NOON).kind is Kind.OPEN
 
 
 @pytest.mark.parametrize("origin", [Origin.FOREIGN, Origin.OTHER_OWNER, Origin.NATIVE])

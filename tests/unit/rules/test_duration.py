@@ -141,7 +141,7 @@ def test_before_year_1_there_is_no_edge(duration: str) -> None:
 
 
 def test_year_1_itself_is_an_edge() -> None:
-    """K4: the first moment that can be told is still an edge."""
+    """K4: the first moment that can be written is still an edge."""
     assert before("2026-01-01T00:00", "2025y") == at("0001-01-01T00:00")
     assert before("2026-01-01T00:00", "2025y1h") is None
 
@@ -152,7 +152,7 @@ def test_the_ends_of_the_calendar_are_no_trap(zone: ZoneInfo, moment: datetime) 
     assert Duration(hours=1).before(moment, zone) is None
 
 
-def test_the_edge_is_told_in_utc() -> None:
+def test_the_edge_is_given_in_utc() -> None:
     """T3: stored and compared times are UTC."""
     edge = before("2026-07-01T00:00", "1d", BERLIN)
     assert edge is not None

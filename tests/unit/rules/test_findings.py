@@ -1,4 +1,4 @@
-"""Findings open, repeat and resolve; not having looked is not being healthy."""
+"""Findings open, repeat and resolve; what is unknown is not healthy."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_same_problem_seen_again_is_the_same_finding_counted_once_more() -> 
     assert finding == replace(opened(seen())[0], last_seen_at=LATER, count=2)
 
 
-def test_a_repeated_finding_tells_the_newest_figures() -> None:
+def test_a_repeated_finding_has_the_newest_figures() -> None:
     (finding,) = changes(opened(seen(age="30h")), seen(age="31h"), at=LATER).repeated
     assert finding.data == {"age": "31h"}
 
@@ -113,7 +113,7 @@ def test_a_run_with_an_older_time_does_not_move_the_last_sighting_back() -> None
     assert finding.last_seen_at == NOW
 
 
-def test_a_problem_that_is_gone_resolves_on_complete_evidence() -> None:
+def test_a_problem_that_is_not_observed_resolves_on_complete_evidence() -> None:
     """U1."""
     (finding,) = changes(opened(seen()), at=LATER).resolved
     assert finding == replace(opened(seen())[0], resolved_at=LATER)
@@ -135,14 +135,14 @@ def test_a_finding_stays_open_without_complete_evidence(evidence: Evidence) -> N
     assert (left.resolved, left.unchanged) == ([], known)
 
 
-def test_a_finding_about_a_backup_stays_open_when_its_index_was_not_looked_at() -> None:
+def test_a_finding_about_a_backup_stays_open_when_its_index_was_not_examined() -> None:
     """U1."""
     known = opened(seen("backup-1", Control.STUCK, index="idx"))
     evidence = Evidence.of([Control.STUCK], unseen=["idx"])
     assert changes(known, evidence=evidence).unchanged == known
 
 
-def test_a_finding_about_a_backup_resolves_when_only_its_index_was_looked_at() -> None:
+def test_a_finding_about_a_backup_resolves_when_only_its_index_was_examined() -> None:
     """U1."""
     known = opened(seen("backup-1", Control.STUCK, index="idx"))
     evidence = Evidence.of([Control.STUCK], only=["idx"])
@@ -207,7 +207,7 @@ def test_the_same_subject_in_another_project_or_control_is_another_finding() -> 
     assert len(ids) == 4
 
 
-def test_changes_come_in_the_order_of_their_ids_whatever_the_order_of_sight() -> None:
+def test_changes_come_in_the_order_of_their_ids_whatever_the_order_of_observations() -> None:
     a, b, c = seen("a"), seen("b"), seen("c")
     assert changes([], a, b, c) == changes([], c, a, b)
 
@@ -248,7 +248,7 @@ def test_a_resolution_is_announced_at_the_time_it_happened() -> None:
     )
 
 
-def test_a_change_told_before_a_crash_is_told_again_under_the_same_event_id() -> None:
+def test_a_change_announced_before_a_crash_is_announced_again_under_the_same_event_id() -> None:
     known = opened(seen())
     for observed in ([seen()], []):
         (before,) = changes(known, *observed, at=NOW + timedelta(minutes=1)).all
@@ -272,24 +272,24 @@ def test_every_change_in_the_lives_of_a_finding_has_an_event_id_of_its_own() -> 
 
 
 @given(
-    sights=st.lists(st.sets(st.sampled_from("abc")), max_size=8),
-    looked=st.lists(st.booleans(), min_size=8, max_size=8),
+    observed=st.lists(st.sets(st.sampled_from("abc")), max_size=8),
+    completeness=st.lists(st.booleans(), min_size=8, max_size=8),
 )
-def test_open_findings_are_what_was_seen_since_the_last_complete_look(
-    sights: list[set[str]], looked: list[bool]
+def test_open_findings_are_what_was_seen_since_the_last_complete_audit(
+    observed: list[set[str]], completeness: list[bool]
 ) -> None:
     """U1, for any sequence of runs."""
     known: dict[str, Finding] = {}
     expected: set[str] = set()
-    for number, (sight, complete) in enumerate(zip(sights, looked, strict=False)):
+    for number, (subjects, complete) in enumerate(zip(observed, completeness, strict=False)):
         result = changes(
             list(known.values()),
-            *(seen(subject) for subject in sight),
+            *(seen(subject) for subject in subjects),
             evidence=EVERYWHERE if complete else NOWHERE,
             at=NOW + timedelta(minutes=number),
         )
         known |= {change.finding.finding_id: change.finding for change in result.all}
-        expected = sight if complete else expected | sight
+        expected = subjects if complete else expected | subjects
         assert {finding.subject for finding in known.values() if finding.open} == expected
 
 
@@ -332,7 +332,7 @@ class CrashingLedger(MemoryLedger):
         super().put_finding(finding)
 
 
-def test_a_crash_between_the_news_and_the_finding_neither_loses_nor_doubles_the_news() -> None:
+def test_a_crash_between_the_event_and_the_finding_neither_loses_nor_doubles_the_event() -> None:
     ledger = CrashingLedger()
     with pytest.raises(RuntimeError):
         record_findings(ledger, [seen()], EVERYWHERE, NOW)

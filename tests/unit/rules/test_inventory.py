@@ -172,7 +172,7 @@ def test_one_id_under_two_incarnations_of_a_name_freezes_both() -> None:
     assert inventory.contradictions[0].reason == "backup b1 is listed under 2 ids of docs"
 
 
-def test_several_contradictions_of_an_index_are_all_told() -> None:
+def test_several_contradictions_of_an_index_are_all_reported() -> None:
     rows = [backup(created_at=at(0)), backup(created_at=at(9))]
     rows += [backup("b2", created_at=at(0)), backup("b2", created_at=at(9))]
 
@@ -219,7 +219,7 @@ def test_origin_follows_marker_owner_and_name(changes: dict[str, Any], origin: O
     assert only(backup(**changes)).origin is origin
 
 
-def test_a_marker_is_told_for_ours_and_for_another_deployments() -> None:
+def test_a_marker_is_read_as_ours_or_as_another_deployments() -> None:
     ours, theirs, nobodys = (only(backup(owner=owner)) for owner in (OWNER, "stack-b", None))
 
     assert ours.marker is not None
@@ -447,8 +447,8 @@ def test_the_newest_good_one_is_ours_and_good() -> None:
 # --- N2: what is missing ---------------------------------------------------------------------
 
 
-def test_what_the_ledger_knows_and_the_listing_misses_is_told() -> None:
-    """N2: once confirmed gone, no more."""
+def test_what_the_ledger_knows_and_the_listing_misses_is_reported() -> None:
+    """N2: once confirmed deleted, no more."""
     inventory: Inventory = inventory_of([backup("b1")])
     confirmed = deletion(DeletionState.DELETED)
     records = {

@@ -147,7 +147,7 @@ def test_a_marker_that_could_not_be_read_back_is_never_written(marker: Marker) -
 # The name
 
 
-def test_the_name_tells_policy_slot_index_and_attempt() -> None:
+def test_the_name_contains_policy_slot_index_and_attempt() -> None:
     """I5: {policy}-{slot as yyyymmddthhmmz}-{6 hex}-{attempt}."""
     assert MARKER.name_for("catalogue") == NAME
 
@@ -171,7 +171,7 @@ def test_the_longest_name_fits_what_pinecone_takes() -> None:
     assert len(longest) == 45
 
 
-def test_six_hex_digits_tell_indexes_apart() -> None:
+def test_six_hex_digits_distinguish_indexes() -> None:
     """I5"""
     assert index_digest("catalogue") == sha256(b"catalogue").hexdigest()[:6]
     assert index_digest("catalogue") != index_digest("users")

@@ -173,7 +173,7 @@ def test_after_a_pause_the_catch_up_starts_as_much_later_as_after_a_slot() -> No
 
 
 def test_a_slot_after_the_pause_starts_as_ever() -> None:
-    """The spread of an hour is under half an hour: the slot of midnight waits for nothing else."""
+    """The jitter of an hour is under half an hour: the slot of midnight waits for nothing else."""
     given = view(assigned(cron="0 0 * * *", paused_until="2026-12-01"))
     found = decided(given, DECEMBER + jitter("main/docs", "0 0 * * *"))
     assert (found.kind, found.slot) == (Kind.OPEN, DECEMBER)

@@ -14,6 +14,7 @@ from pinecone_backup.records import DeletionState, Hold, HoldScope, Verdict
 from pinecone_backup.rules.plan import Action, Plan, digest_of
 from pinecone_backup.rules.plan_facts import Baseline, ambiguous_names
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
+from pinecone_backup.rules.protection import Safeguard
 from tests.support.backups import (
     NOW,
     backup,
@@ -29,6 +30,7 @@ from tests.support.backups import (
 )
 from tests.support.pruning import document
 
+HOUR = timedelta(hours=1)
 LAST_TWO = document(retention={"keep_last": 2}, floor=1)
 
 
@@ -231,13 +233,16 @@ def test_a_held_last_orphan_does_not_wait_for_approval() -> None:
     assert plan.waits_because == ()
 
 
-def test_a_failed_backup_without_a_record_that_is_held_stays() -> None:
+@pytest.mark.parametrize(("holds", "action"), [([], "delete"), ([hold("f")], "keep")])
+def test_a_failed_backup_without_a_record_that_is_held_stays(
+    holds: list[Hold], action: str
+) -> None:
     """D1, G3."""
-    failed = backup("f", days_ago=20, status=Status.FAILED)
+    rows = [backup("b0"), backup("f", days_ago=20, status=Status.FAILED)]
 
-    plan = plan_of([backup("b0"), failed], LAST_TWO, records=[record(backup("b0"))])
+    plan = plan_of(rows, LAST_TWO, records=[record(rows[0])], holds=holds)
 
-    assert by_action(plan) == {"keep": ["b0"], "delete": ["f"]}
+    assert "f" in by_action(plan)[action]
 
 
 def test_assignments_go_by_project_and_index_name() -> None:
@@ -299,7 +304,7 @@ def test_suspects_do_not_fill_the_floor() -> None:
 
 
 def test_a_deletion_that_may_have_happened_fills_no_floor() -> None:
-    """D6: nothing relies on a backup that may be gone."""
+    """D6: nothing relies on a backup that may be deleted."""
     rows = days(4)
     doubtful = record(rows[1], deletion=deletion(DeletionState.UNKNOWN))
     plan = plan_of(
@@ -328,7 +333,7 @@ def test_a_foreign_backup_whose_deletion_failed_is_left_alone() -> None:
     assert by_action(plan) == {"leave_alone": ["b1"]}
 
 
-def test_a_foreign_backup_that_a_person_deleted_through_us_is_going() -> None:
+def test_a_foreign_backup_that_a_person_deleted_through_us_is_deletion_pending() -> None:
     """G4."""
     row = backup(owner=None)
     plan = plan_of([row], LAST_TWO, records=[record(row, deletion=deletion(DeletionState.DELETED))])
@@ -339,21 +344,38 @@ def test_a_foreign_backup_that_a_person_deleted_through_us_is_going() -> None:
 # --- G2, G3: suspects and failed ones --------------------------------------------------------
 
 
-def test_the_newest_seven_suspects_stay_and_older_ones_may_go() -> None:
-    """G2."""
-    suspects, good = days(9, "s"), days(2, "g")
-    plan = plan_of(
-        [*suspects, *good],
-        LAST_TWO,
+def suspects(retention: dict[str, Any], count: int = 9) -> Plan:
+    """Two good backups, and a suspect a day."""
+    doubted, good = days(count, "s"), days(2, "g")
+    return plan_of(
+        [*doubted, *good],
+        document(retention=retention, floor=1),
         records=[
-            *(record(row, Verdict.SUSPECT) for row in suspects),
+            *(record(row, Verdict.SUSPECT) for row in doubted),
             *(record(row) for row in good),
         ],
     )
 
+
+def test_the_newest_seven_suspects_stay_and_older_ones_may_go() -> None:
+    """G2."""
+    plan = suspects({"keep_last": 2})
+
     assert by_action(plan)["delete"] == ["s7", "s8"]
+    assert reasons(plan)["s1"] == ("last snapshot", "suspect, among the newest 7")
     assert reasons(plan)["s6"] == ("suspect, among the newest 7",)
-    assert reasons(plan)["s7"] == ("suspect, older than the newest 7",)
+    assert reasons(plan)["s7"] == (
+        "suspect, older than the newest 7",
+        "no rule of policy standard keeps it",
+    )
+
+
+def test_suspects_keep_the_tiers_of_their_policy_among_each_other() -> None:
+    """G2: by the policy's own retention, apart from the good ones."""
+    plan = suspects({"keep_daily": 9, "keep_weekly": 2}, count=12)
+
+    assert by_action(plan)["delete"] == ["s9", "s10", "s11"]
+    assert reasons(plan)["s8"] == ("daily snapshot",)
 
 
 @pytest.mark.parametrize(("age", "deleted"), [(6.9, False), (7, False), (7.1, True)])
@@ -655,6 +677,14 @@ def test_a_project_that_the_policy_does_not_name_loses_nothing() -> None:
     assert plan.quota == 0
 
 
+def test_a_stopped_plan_still_says_what_else_stands_before_the_last_of_a_deleted_index() -> None:
+    """D1, D2, D7: once the holds can be read, it needs to be overruled all the same."""
+    [last, *_] = plan_of(orphans(), AFTER_30, indexes=[], holds=None).items
+
+    assert last.safeguards == (Safeguard.UNREADABLE, Safeguard.ORPHAN_NEEDED)
+    assert texts(last.reasons) == ("the holds could not be read",)
+
+
 # --- D3: changes -----------------------------------------------------------------------------
 
 
@@ -670,32 +700,70 @@ def baseline(
 
 
 @pytest.mark.parametrize(
-    ("backups", "old", "changed"),
+    ("backups", "old", "waits"),
     [
-        (5, baseline(5), False),
-        (6, baseline(6), True),
-        (6, baseline(5), False),
-        (6, baseline(6, version="v1"), False),
-        (6, baseline(None), True),
-        (5, baseline(None), False),
-        (6, baseline(2, policy=None), True),
-        (6, baseline(2, policy="nonsense"), True),
-        (5, baseline(5, policy=None), False),
-        (46, baseline(6), False),
-        (45, baseline(6), True),
-        (9, None, False),
+        (5, baseline(5), ["b2", "b3", "b4"]),
+        (6, baseline(5), ["b2", "b3", "b4"]),
+        (6, baseline(6, version="v1"), []),
+        (3, baseline(3), ["b2"]),
+        (5, baseline(2), []),
+        (5, baseline(None), ["b2", "b3", "b4"]),
+        (5, baseline(2, policy=None), ["b2", "b3", "b4"]),
+        (5, baseline(2, policy="nonsense"), ["b2", "b3", "b4"]),
+        (5, baseline(4, policy=None), ["b2", "b3", "b4"]),
+        (5, None, []),
     ],
 )
-def test_a_change_that_deletes_more_than_three_or_a_tenth_beyond_the_old_waits(
-    backups: int, old: Baseline | None, changed: bool
+def test_what_only_a_changed_policy_deletes_waits_and_the_rest_goes_on(
+    backups: int, old: Baseline | None, waits: list[str]
 ) -> None:
     """D3: the new policy keeps two, the old one as many as said, at the same time."""
     plan = plan_of(days(backups), LAST_TWO, baseline=old)
 
-    assert plan.policy_changed is changed
-    assert bool(plan.held_back) is changed
-    assert ("wait" in by_action(plan)) is changed
-    assert len(plan.to_go) == backups - 2
+    found = by_action(plan)
+    assert found.get("wait", []) == waits
+    assert found.get("delete", []) == [
+        f"b{day}" for day in range(2, backups) if f"b{day}" not in waits
+    ]
+    assert plan.of_change == set(waits)
+    assert plan.policy_changed is bool(waits)
+    assert plan.held_back is None
+
+
+def test_what_waits_for_a_change_says_why_the_former_policy_kept_it() -> None:
+    """D3."""
+    old = document(retention={"keep_daily": 3}, floor=1)
+    plan = plan_of(days(4), LAST_TWO, baseline=Baseline(old, "v0", {"docs": "standard"}))
+
+    assert reasons(plan)["b2"] == (
+        "no rule of policy standard keeps it",
+        "only a changed policy or assignment deletes it; before: daily snapshot",
+    )
+    assert reasons(plan)["b3"] == ("no rule of policy standard keeps it",)
+    assert [item.safeguards for item in plan.items][2:] == [(Safeguard.POLICY_CHANGED,), ()]
+    assert texts(plan.waits_because) == (
+        "the policy or an assignment changed: 1 backups go that would not have gone before",
+    )
+    assert plan.indexes[0].waits == plan.waits_because[0]
+
+
+def test_another_time_zone_takes_no_backup_by_surprise() -> None:
+    """D3: the month's last one of another zone is another backup."""
+    rows = [
+        backup(f"b{number:02}", created_at=NOW.replace(day=1) - timedelta(hours=6 * number))
+        for number in range(9)
+    ]
+    utc, auckland = (
+        document(retention={"keep_monthly": 12}, floor=1, timezone=zone)
+        for zone in ("UTC", "Pacific/Auckland")
+    )
+    before = plan_of(rows, utc)
+
+    plan = plan_of(rows, auckland, baseline=Baseline(utc, "v0", {"docs": "standard"}))
+
+    kept = set(by_action(before)["keep"])
+    assert kept - set(by_action(plan)["keep"])
+    assert not kept & set(by_action(plan)["delete"])
 
 
 def test_a_changed_assignment_counts_as_a_change_of_the_same_document() -> None:
@@ -709,30 +777,36 @@ def test_a_changed_assignment_counts_as_a_change_of_the_same_document() -> None:
     assert not assigned.policy_changed
 
 
-def test_an_index_that_the_last_prune_did_not_know_counts_as_a_change() -> None:
-    """D3."""
-    plan = plan_of(days(9), LAST_TWO, baseline=Baseline(LAST_TWO, "v1", {}))
+def test_an_index_that_the_last_prune_did_not_know_goes_by_the_former_document() -> None:
+    """D3: a new index is no change of the policy."""
+    stricter = document(retention={"keep_last": 5}, floor=1)
 
-    assert plan.policy_changed
+    new = plan_of(days(9), LAST_TWO, baseline=Baseline(LAST_TWO, "v1", {}))
+    changed = plan_of(days(9), LAST_TWO, baseline=Baseline(stricter, "v0", {}))
 
-
-def test_a_change_that_swaps_deletions_waits_too() -> None:
-    """D3: what counts is what would not have gone before."""
-    old = document(retention={"keep_last": 5}, floor=1)
-    new = document(retention={"keep_yearly": -1, "keep_last": 1}, floor=1)
-    plan = plan_of(days(9), new, baseline=Baseline(old, "v0", {"docs": "standard"}))
-
-    assert text(plan.held_back) == (
-        "the policy or an assignment changed: 4 backups go that would not have gone before"
-    )
+    assert not new.policy_changed
+    assert by_action(changed)["wait"] == ["b2", "b3", "b4"]
 
 
-def test_a_waiting_change_is_said_before_a_tripped_limit() -> None:
+def test_what_a_change_makes_wait_counts_for_no_limit() -> None:
     """D2, D3."""
-    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((1, 100), (99, 100)))
-    plan = plan_of(days(9), policy, baseline=baseline(9))
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((2, 100), (2, 100)))
+    plan = plan_of(days(9), policy, baseline=baseline(7))
 
-    assert text(plan.held_back).startswith("the policy or an assignment changed: 7 backups")
+    assert by_action(plan)["wait"] == ["b2", "b3", "b4", "b5", "b6"]
+    assert by_action(plan)["delete"] == ["b7", "b8"]
+
+
+def test_a_change_and_a_limit_are_both_said() -> None:
+    """D2, D3."""
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((99, 100), (1, 100)))
+    plan = plan_of(days(9), policy, baseline=baseline(7))
+
+    assert "delete" not in by_action(plan)
+    assert texts(plan.waits_because) == (
+        "2 deletions in one index, where the limits allow 1",
+        "the policy or an assignment changed: 5 backups go that would not have gone before",
+    )
 
 
 def test_shorter_care_for_orphans_is_a_change_too() -> None:
@@ -749,6 +823,111 @@ def test_shorter_care_for_orphans_is_a_change_too() -> None:
     )
 
     assert plan.policy_changed
+    assert "delete" not in by_action(plan)
+
+
+# --- D2: churn -------------------------------------------------------------------------------
+
+
+def since(days_ago: float, **known: Any) -> Baseline:
+    """The last prune in full was so long ago, by the same policy."""
+    at = NOW - timedelta(days=days_ago)
+    return Baseline(LAST_TWO, "v1", {"docs": "standard"}, carried_out_at=at, **known)
+
+
+def churning(days_ago: float, count: int = 1, rows: list[Any] | None = None, **known: Any) -> Plan:
+    """Nine backups, two wanted: what goes where the index's limit allows ``count``."""
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((999, 100), (count, 100)))
+    return plan_of(rows or days(9), policy, baseline=since(days_ago, **known))
+
+
+def test_as_many_as_came_go_beyond_every_limit() -> None:
+    """D2: seven came since, and seven go."""
+    plan = churning(6.5)
+
+    assert by_action(plan)["delete"] == [f"b{day}" for day in range(2, 9)]
+    assert plan.waits_because == ()
+
+
+def test_what_goes_beyond_churn_counts_for_the_limit_and_waits_the_oldest_go() -> None:
+    """D2: three came since, seven go."""
+    within, beyond = churning(2.5, count=4), churning(2.5, count=3)
+
+    assert within.waits_because == ()
+    assert by_action(beyond)["delete"] == ["b6", "b7", "b8"]
+    assert by_action(beyond)["wait"] == ["b2", "b3", "b4", "b5"]
+    [waits] = beyond.waits_because
+    assert str(waits) == "4 deletions in one index, where the limits allow 3"
+    assert waits.parameters["setting"] == "limits.per_index"
+    assert (waits.parameters["count_needed"], waits.parameters["percent_needed"]) == (4, 100)
+
+
+def test_the_percentage_that_would_let_a_plan_pass_is_rounded_up() -> None:
+    """D2: four of nine."""
+    policy = document(retention={"keep_last": 5}, floor=1, limits=limits((999, 100), (99, 10)))
+
+    [waits] = plan_of(days(9), policy).waits_because
+
+    assert (waits.parameters["count_needed"], waits.parameters["percent_needed"]) == (99, 45)
+
+
+def test_a_run_limit_lets_churn_go_too() -> None:
+    """D2."""
+    rows = [*days(9), *days(3, "s", index="shop")]
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((2, 100), (99, 100)))
+
+    plan = plan_of(rows, policy, baseline=since(2.5))
+
+    assert text(plan.held_back) == "4 deletions in one run, where the limits allow 2"
+    assert by_action(plan)["delete"] == ["b6", "b7", "b8", "s2"]
+    assert [text(each.waits) for each in plan.indexes] == [text(plan.held_back), ""]
+
+
+def test_the_moment_of_becoming_ready_counts_and_not_that_of_the_creation() -> None:
+    """D2: b1 was under way when the last prune ran; the record of b8 was lost meanwhile."""
+    rows = days(9)
+    records = [
+        record(row, verdict_at=NOW if row.backup_id in ("b0", "b1", "b8") else NOW - HOUR * 25)
+        for row in rows
+    ]
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((999, 100), (3, 100)))
+
+    plan = plan_of(rows, policy, records=records, baseline=since(1))
+
+    assert by_action(plan)["delete"] == ["b7", "b8"]
+
+
+@pytest.mark.parametrize(("verdict", "owner"), [(Verdict.SUSPECT, "stack-a"), (Verdict.GOOD, None)])
+def test_only_good_backups_of_ours_make_churn(verdict: Verdict, owner: str | None) -> None:
+    """D2."""
+    rows = [*days(9), backup("x", days_ago=0.1, owner=owner)]
+    records = [*(record(row) for row in rows[:9]), record(rows[9], verdict)]
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((999, 100), (3, 100)))
+
+    plan = plan_of(rows, policy, records=records, baseline=since(1.5))
+
+    assert by_action(plan)["delete"] == ["b7", "b8"]
+
+
+def test_what_was_deleted_since_is_used_up() -> None:
+    """D2: a run that was cut short, or that failed at some, gives nothing twice."""
+    some, all_of_it = (
+        churning(2.5, deleted={"id-of-docs": 2}),
+        churning(2.5, deleted={"id-of-docs": 5}),
+    )
+
+    assert by_action(some)["delete"] == ["b8"]
+    assert "delete" not in by_action(all_of_it)
+
+
+def test_without_a_prune_in_full_nothing_is_churn() -> None:
+    """D2."""
+    plan = plan_of(
+        days(9),
+        document(retention={"keep_last": 2}, floor=1, limits=limits((999, 100), (1, 100))),
+        baseline=Baseline(LAST_TWO, "v1", {"docs": "standard"}),
+    )
+
     assert "delete" not in by_action(plan)
 
 
@@ -809,6 +988,16 @@ def test_orphans_go_after_the_days_that_the_policy_says(deleted: float, old: boo
         assert reasons(plan)["o0"] == ("its index was deleted: kept for 30 days",)
 
 
+@pytest.mark.parametrize(("hours", "old"), [(-1, False), (0, False), (1, True)])
+def test_the_days_of_orphans_are_counted_up_to_the_time_of_the_run(hours: int, old: bool) -> None:
+    """D7, T2: a late run decides as one on time would have."""
+    now = NOW + timedelta(hours=hours)
+
+    plan = plan_of(orphans(deleted_days_ago=30), AFTER_30, indexes=[], now=now)
+
+    assert ("delete" in by_action(plan)) is old
+
+
 def test_the_newest_good_orphan_needs_approval() -> None:
     """D7."""
     plan = plan_of(orphans(), AFTER_30, indexes=[])
@@ -851,7 +1040,7 @@ def test_the_newest_good_orphan_is_not_the_newest_suspect() -> None:
     assert by_action(plan) == {"delete": ["o0", "o2"], "wait": ["o1"]}
 
 
-def test_orphans_obey_the_rails() -> None:
+def test_orphans_obey_the_safeguards() -> None:
     """D1, D7."""
     rows = [*orphans(6), replace(orphans(1)[0], backup_id="odd", status=Status.UNKNOWN)]
     records = [record(row, restore_tested=row.backup_id == "o4") for row in rows]
@@ -1006,7 +1195,7 @@ def test_a_contradictory_orphan_is_frozen() -> None:
 # --- The plan as a whole ---------------------------------------------------------------------
 
 
-def test_a_plan_tells_bytes_counts_and_the_quota_afterwards() -> None:
+def test_a_plan_has_bytes_counts_and_the_quota_afterwards() -> None:
     rows = [*days(5), backup("f", owner=None), replace(days(6)[5], size_bytes=None)]
     accepted = record(rows[0], deletion=deletion(DeletionState.ACCEPTED))
     plan = plan_of(rows, LAST_TWO, records=[accepted, *(record(row) for row in rows[1:])])
@@ -1024,7 +1213,7 @@ def test_a_plan_tells_bytes_counts_and_the_quota_afterwards() -> None:
     assert (plan.project, plan.policy_version, plan.now) == ("main", "v1", NOW)
 
 
-def test_an_item_tells_what_a_person_wants_to_see() -> None:
+def test_an_item_has_what_a_person_wants_to_see() -> None:
     plan = plan_of([backup(days_ago=1)], LAST_TWO)
 
     [item] = plan.items
@@ -1033,7 +1222,7 @@ def test_an_item_tells_what_a_person_wants_to_see() -> None:
     assert item.created_at == NOW - timedelta(days=1)
 
 
-def test_a_planned_index_tells_its_policy_and_kind() -> None:
+def test_a_planned_index_has_its_policy_and_kind() -> None:
     plan = plan_of([*orphans(), *days(1, index="shop")], AFTER_30)
 
     docs, shop = plan.indexes
@@ -1053,7 +1242,7 @@ def test_what_is_no_plan_is_refused(text: bytes) -> None:
         Plan.from_json(text)
 
 
-def test_every_reason_to_wait_is_told() -> None:
+def test_every_reason_to_wait_is_listed() -> None:
     rows = [
         *days(6),
         *(

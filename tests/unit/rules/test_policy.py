@@ -235,7 +235,7 @@ def test_every_error_is_listed_at_once() -> None:
 
 def test_the_error_says_what_where_and_which_version() -> None:
     with pytest.raises(PolicyInvalid) as caught:
-        parse_policy(json.dumps({"projects": []}), version="v7")
+        parse_policy(json.dumps({"projects": []}), policy_version="v7")
     assert str(caught.value) == (
         "The policy document (version v7) is invalid: projects: must have at least 1 entry. "
         "Correct the document and store it again; until then nothing is created or deleted."
@@ -247,7 +247,7 @@ def test_the_error_says_what_where_and_which_version() -> None:
 )
 def test_what_is_not_json_is_refused_as_such(text: str | bytes) -> None:
     with pytest.raises(PolicyInvalid, match=r"version v1.*document: is not JSON: .") as caught:
-        parse_policy(text, version="v1")
+        parse_policy(text, policy_version="v1")
     assert len(caught.value.errors) == 1
 
 
@@ -330,7 +330,7 @@ def test_values_are_taken_strictly(field: str, value: object) -> None:
     assert [path for path, _ in policy_errors(**{field: value})] == [field]
 
 
-def test_a_time_span_that_is_none_is_told_what_one_looks_like() -> None:
+def test_a_time_span_that_is_none_is_refused_with_an_example() -> None:
     assert policy_errors(max_age="1w") == [
         ("max_age", "'1w' is not a time span like 26h, 7d or 1d12h30m")
     ]

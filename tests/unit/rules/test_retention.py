@@ -46,7 +46,7 @@ def test_no_candidates_is_nothing_to_keep() -> None:
     assert expired([], "2026-01-01", max_count=3) == {}
 
 
-def test_what_stays_is_told_newest_first() -> None:
+def test_what_stays_is_listed_newest_first() -> None:
     """K2: newest first by created_at."""
     times = ["2026-01-02", "2026-01-04", "2026-01-01", "2026-01-03"]
     assert list(kept(times, keep_last=3)) == ["2026-01-04", "2026-01-03", "2026-01-02"]
@@ -124,7 +124,7 @@ def test_minus_one_of_a_period_keeps_one_per_period_without_end() -> None:
     ],
 )
 def test_a_period_keeps_its_newest(rule: str, times: list[str], stay: list[str]) -> None:
-    """K2: hour, day, ISO week, month and year are told apart by their whole key."""
+    """K2: hour, day, ISO week, month and year are distinguished by their whole key."""
     retention = KeepRetention.model_validate({f"keep_{rule}": 3})
     found = keep([(time, at(time)) for time in times], retention, UTC_ZONE, NOW)
     assert found == dict.fromkeys(stay, (f"{rule} snapshot",))
@@ -183,7 +183,7 @@ def test_a_key_is_compared_with_the_last_kept_one_only() -> None:
 # The oldest
 
 
-def test_the_oldest_is_kept_while_a_rule_has_room() -> None:
+def test_the_oldest_is_kept_while_a_rule_has_places_left() -> None:
     """K5: the last candidate is kept too; its reason begins with oldest as its key repeats."""
     found = kept(["2026-01-01T01:00", "2026-01-01T02:00", "2026-01-01T03:00"], keep_daily=7)
     assert found == {
@@ -198,13 +198,13 @@ def test_the_oldest_of_a_new_key_is_kept_without_the_word() -> None:
     assert found["2026-01-01"] == ("daily snapshot",)
 
 
-def test_the_oldest_is_not_kept_by_a_rule_without_room() -> None:
-    """K5: only rules that have room left."""
+def test_the_oldest_is_not_kept_by_a_rule_without_places_left() -> None:
+    """K5: only rules that have places left."""
     times = ["2026-01-01T01:00", "2026-01-01T02:00", "2026-01-02T02:00"]
     assert list(kept(times, keep_daily=2)) == ["2026-01-02T02:00", "2026-01-01T02:00"]
 
 
-def test_the_oldest_takes_the_last_room_that_is_left() -> None:
+def test_the_oldest_takes_the_last_place_that_is_left() -> None:
     """K5: two of three places used: the third goes to the oldest."""
     times = ["2026-01-01T01:00", "2026-01-01T02:00", "2026-01-02T02:00"]
     assert kept(times, keep_daily=3)["2026-01-01T01:00"] == ("oldest daily snapshot",)

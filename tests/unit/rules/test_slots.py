@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pinecone_backup.rules.slots import (
-    MOST_SPREAD,
+    MOST_JITTER,
     checked_cron,
     jitter,
     last_of_each_day,
@@ -40,7 +40,7 @@ def wall_clock(cron: str, day: tuple[str, str], zone: ZoneInfo = BERLIN) -> list
 
 
 def test_slots_follow_the_clock_of_the_policys_zone() -> None:
-    """C1: five-field cron in the policy's zone; slots are told in UTC."""
+    """C1: five-field cron in the policy's zone; slots are given in UTC."""
     slots = list(slots_between("30 2 * * *", BERLIN, at("2026-01-01"), at("2026-01-03T12:00")))
     assert slots == [at("2026-01-01T01:30"), at("2026-01-02T01:30"), at("2026-01-03T01:30")]
     assert all(slot.utcoffset() == timedelta(0) for slot in slots)
@@ -132,8 +132,8 @@ def test_a_day_that_a_zone_skipped_runs_when_the_next_begins() -> None:
 # The latest and the next
 
 
-def test_the_latest_slot_is_due_once_its_spread_is_over() -> None:
-    """C1: the newest with slot + spread <= now."""
+def test_the_latest_slot_is_due_once_its_jitter_is_over() -> None:
+    """C1: the newest with slot + jitter <= now."""
     cron, slot = "0 2 * * *", at("2026-01-02T02:00")
     due = slot + jitter(KEY, cron)
     assert due > slot
@@ -149,7 +149,7 @@ def test_the_next_slot_is_the_one_that_is_not_yet_due() -> None:
     assert next_slot(cron, UTC_ZONE, KEY, due) == slot + timedelta(days=1)
 
 
-def test_now_may_be_told_in_any_zone() -> None:
+def test_now_may_be_given_in_any_zone() -> None:
     """T3: one moment, one answer."""
     now = at("2026-01-02T12:00")
     tokyo = now.astimezone(ZoneInfo("Asia/Tokyo"))
@@ -203,7 +203,7 @@ def test_a_time_that_never_comes_has_neither() -> None:
     assert next_slot(never, UTC_ZONE, KEY, at("2026-01-01")) is None
 
 
-def test_slots_can_be_told_backwards_without_end() -> None:
+def test_slots_can_be_listed_backwards_without_end() -> None:
     """C1: newest first, from the end on, the end included."""
     slots = slots_before("0 2 * * *", BERLIN, at("2026-03-30T00:00"))
     assert list(islice(slots, 3)) == [
@@ -225,7 +225,7 @@ def test_the_last_slot_of_each_day_is_a_cron_of_its_own(cron: str, last: str) ->
     assert last_of_each_day(cron) == last
 
 
-# The spread
+# The jitter
 
 
 @pytest.mark.parametrize(
@@ -249,22 +249,22 @@ def test_the_shortest_interval_is_that_between_two_times_of_day(cron: str, minut
 
 
 @pytest.mark.parametrize("cron", ["* * * * *", "*/5 * * * *", "0 * * * *", "0 2 * * *"])
-def test_the_spread_stays_under_half_of_the_shortest_interval(cron: str) -> None:
+def test_the_jitter_stays_under_half_of_the_shortest_interval(cron: str) -> None:
     """C1: under half of the shortest interval, and never so long that it surprises."""
     most = max(jitter(f"main/index-{number}", cron) for number in range(3000))
-    limit = min(shortest_interval(cron) / 2, MOST_SPREAD)
+    limit = min(shortest_interval(cron) / 2, MOST_JITTER)
     assert limit * 0.9 <= most < limit
 
 
 def test_a_hundred_indexes_do_not_start_in_the_same_minute() -> None:
-    """C1: the spread tells indexes apart."""
+    """C1: the jitter differs between indexes."""
     spreads = [jitter(f"main/index-{number}", "0 2 * * *") for number in range(100)]
     minutes = [each // timedelta(minutes=1) for each in spreads]
     assert max(minutes.count(minute) for minute in minutes) <= 12
     assert len(set(minutes)) >= 25
 
 
-def test_the_spread_is_the_same_in_every_process_and_for_every_release() -> None:
+def test_the_jitter_is_the_same_in_every_process_and_for_every_release() -> None:
     """C1: stable per index; another value would move every slot once."""
     assert jitter("main/catalogue", "0 2 * * *") == timedelta(seconds=234)
     assert jitter("main/catalogue", "*/15 * * * *") == timedelta(seconds=234)

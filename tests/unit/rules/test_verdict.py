@@ -50,7 +50,9 @@ def test_empty_or_shrunk_beyond_the_limit_is_suspect(
 @pytest.mark.parametrize(
     ("index_count", "reason"), [(0, EMPTY_AS_INDEX), (5, EMPTY), (None, EMPTY)]
 )
-def test_empty_as_the_index_itself_is_told_apart(index_count: int | None, reason: Reason) -> None:
+def test_empty_as_the_index_itself_is_distinguished(
+    index_count: int | None, reason: Reason
+) -> None:
     """G2: information, not a problem; it displaces nothing all the same."""
     verdict = verdict_on(0, reference=9, shrink_percent=50, index_count=index_count)
 

@@ -121,7 +121,7 @@ def test_a_plan_sets_the_quota(simulator: Simulator, plan: str, quota: int) -> N
     assert (refusal.value.status, refusal.value.code) == (403, "FORBIDDEN")
 
 
-def test_a_deleted_backup_makes_room_when_the_deletion_takes_effect(simulator: Simulator) -> None:
+def test_a_deleted_backup_frees_quota_when_the_deletion_takes_effect(simulator: Simulator) -> None:
     simulator.project.seed_index("docs")
     simulator.project.backup_quota = 1
     old = simulator.project.seed_backup("docs")

@@ -313,7 +313,7 @@ class TestRequests:
 
         assert http.get("/_simulator/requests").json() == EMPTY_LOG
 
-    def test_requests_can_be_told_apart_by_project(self, http: httpx.Client) -> None:
+    def test_requests_can_be_distinguished_by_project(self, http: httpx.Client) -> None:
         http.get("/indexes", headers={"Api-Key": "nobody's"})
 
         answer = http.get("/_simulator/requests", params={"project": "default"}).json()
@@ -321,7 +321,7 @@ class TestRequests:
         assert answer == EMPTY_LOG
 
 
-def test_the_state_tells_everything_but_keys(http: httpx.Client, simulator: Simulator) -> None:
+def test_the_state_shows_everything_but_keys(http: httpx.Client, simulator: Simulator) -> None:
     simulator.project.seed_index("docs")
     simulator.project.seed_backup("docs")
     simulator.project.create_schedule("docs", name="n", frequency="daily", retention_days=1)

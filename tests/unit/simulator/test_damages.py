@@ -222,7 +222,7 @@ def test_the_dimension_is_another_and_so_is_that_of_the_records(
     assert backup.fields["_values"]["dimension"] == 4
 
 
-def test_lying_counts_tell_what_the_backup_held(simulator: Simulator, backup: Backup) -> None:
+def test_false_counts_show_what_the_backup_held(simulator: Simulator, backup: Backup) -> None:
     _, index = restored(simulator, backup, Harm(Damage.COUNTS_LIE, share=0.5))
 
     plane = DataPlane(index, simulator.behaviour, simulator.clock.now())

@@ -103,7 +103,7 @@ class TestQueries:
 
         assert found[0].record.record_id == "x"
 
-    def test_a_query_looks_at_so_many_records_only(self, simulator: Simulator) -> None:
+    def test_a_query_scans_so_many_records_only(self, simulator: Simulator) -> None:
         simulator.behaviour.query_scan = 2
         docs = plane(simulator)
         docs.upsert("n", [A, B, C])

@@ -22,7 +22,7 @@ def hits(fault: Fault, calls: int, call: Call = LISTING) -> list[bool]:
     return [faults.take(call.model_copy(deep=True))[1] is not None for _ in range(calls)]
 
 
-def test_a_fault_hits_once_unless_told_otherwise() -> None:
+def test_a_fault_hits_once_unless_set_otherwise() -> None:
     assert hits(Fault(kind="drop"), 3) == [True, False, False]
 
 

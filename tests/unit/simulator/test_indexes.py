@@ -95,7 +95,7 @@ def test_indexes_are_listed_by_name(simulator: Simulator) -> None:
         (vector_fields(full_text=True), {"body", "embedding"}),
     ],
 )
-def test_a_schema_tells_the_kind_of_index(
+def test_a_schema_determines_the_kind_of_index(
     fields: dict[str, dict[str, object]], expected: set[str]
 ) -> None:
     assert set(fields) == expected

@@ -118,7 +118,7 @@ def test_a_backup_can_be_deleted_once_its_restore_is_done(
 
     simulator.project.delete_backup(backup.backup_id)
 
-    assert backup.gone_at is not None
+    assert backup.deleted_at is not None
 
 
 @pytest.mark.parametrize("status", ["Initializing", "InitializationFailed", "Thawing"])
@@ -148,7 +148,7 @@ def test_a_restore_to_a_bad_name_is_refused(simulator: Simulator, backup: Backup
     assert refusal.value.status == 400
 
 
-def test_a_restore_needs_room_for_an_index(simulator: Simulator, backup: Backup) -> None:
+def test_a_restore_needs_quota_for_an_index(simulator: Simulator, backup: Backup) -> None:
     simulator.project.index_quota = 1
 
     with pytest.raises(ApiError, match="upgrade to create more indexes"):

@@ -127,7 +127,7 @@ def test_the_history_shows_the_planned_run(project: Project) -> None:
     ]
 
 
-def test_listings_show_planned_runs_unless_told_otherwise(
+def test_listings_show_planned_runs_unless_set_otherwise(
     simulator: Simulator, project: Project
 ) -> None:
     schedule(project)
@@ -276,7 +276,7 @@ def test_an_update_is_checked_before_anything_changes(project: Project) -> None:
     assert (created.frequency, created.enabled) == ("daily", True)
 
 
-def test_the_plan_is_looked_at_before_the_index(project: Project) -> None:
+def test_the_plan_is_checked_before_the_index(project: Project) -> None:
     project.plan = "starter"
 
     with pytest.raises(ApiError, match="not available for your plan") as refusal:

@@ -568,7 +568,7 @@ def test_the_statistics_of_a_deleted_index_are_not_found(
     assert answer.status_code == 404
 
 
-def test_the_openapi_document_tells_pinecone_from_the_simulator(http: httpx.Client) -> None:
+def test_the_openapi_document_separates_pinecone_from_the_simulator(http: httpx.Client) -> None:
     document = http.get("/openapi.json").json()
 
     tags = {

@@ -11,7 +11,7 @@ import pytest
 from pinecone_backup.errors import RuleForbids, SubjectUnknown
 from pinecone_backup.records import DeletionState, HoldScope
 from pinecone_backup.usecases.requests.holds import list_holds, place_hold, release_hold
-from tests.support.backups import NOW, MemoryPlane, backup, deletion, index, record
+from tests.support.backups import NOW, MemoryControlPlane, backup, deletion, index, record
 
 if TYPE_CHECKING:
     from pinecone_backup.ports import ControlPlane
@@ -31,10 +31,10 @@ def place(ledger: MemoryLedger, **arguments: Any) -> Hold:
         "now": NOW,
         **arguments,
     }
-    return place_hold(ledger, control_plane, **given)
+    return place_hold(control_plane, ledger, **given)
 
 
-class MemoryHolds(MemoryPlane):
+class MemoryHolds(MemoryControlPlane):
     """Lists deleted indexes too, as a hold asks."""
 
     def index_backups_page(self, name: str, **asked: Any) -> Any:
@@ -43,7 +43,7 @@ class MemoryHolds(MemoryPlane):
 
 
 @pytest.mark.parametrize(("scope", "target"), [(HoldScope.BACKUP, "b1"), (HoldScope.INDEX, "docs")])
-def test_a_hold_is_stored_with_who_and_why_and_told(
+def test_a_hold_is_stored_with_who_and_why_and_announced(
     ledger: MemoryLedger, scope: HoldScope, target: str
 ) -> None:
     hold = place(ledger, scope=scope, target=target, expires_at=NOW + HOUR, reason=" audit ")
@@ -90,7 +90,9 @@ def test_a_hold_that_would_have_expired_is_refused(ledger: MemoryLedger) -> None
         place(ledger, expires_at=NOW)
 
 
-def test_a_hold_comes_too_late_for_a_backup_that_is_going(ledger: MemoryLedger) -> None:
+def test_a_hold_comes_too_late_for_a_backup_whose_deletion_is_accepted(
+    ledger: MemoryLedger,
+) -> None:
     """G4."""
     ledger.put_backup(record(backup(), deletion=deletion(DeletionState.ACCEPTED)))
 

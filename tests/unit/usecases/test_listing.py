@@ -17,7 +17,7 @@ from pinecone_backup.usecases.listing import (
     list_project,
     own_writes,
 )
-from tests.support.backups import MemoryPlane, backup, deletion, index, record
+from tests.support.backups import MemoryControlPlane, backup, deletion, index, record
 from tests.support.ledger import MemoryLedger
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Walks:
         return self.project_backups()
 
 
-def control_plane(walks: Walks | MemoryPlane) -> ControlPlane:
+def control_plane(walks: Walks | MemoryControlPlane) -> ControlPlane:
     return cast("ControlPlane", walks)
 
 
@@ -152,7 +152,7 @@ def test_deletions_and_new_backups_are_writes_of_ours() -> None:
 def test_the_active_incarnation_is_what_the_names_listing_says() -> None:
     """I1."""
     rows = [backup("a", index_id="new"), backup("b", index_id="new"), backup("c", index="shop")]
-    stored = MemoryPlane(rows, [index("docs"), index("empty")])
+    stored = MemoryControlPlane(rows, [index("docs"), index("empty")])
 
     assert active_incarnation(control_plane(stored), "docs") == "new"
     assert active_incarnation(control_plane(stored), "empty") is None
@@ -160,9 +160,9 @@ def test_the_active_incarnation_is_what_the_names_listing_says() -> None:
         active_incarnation(control_plane(stored), "gone")
 
 
-def test_a_listing_that_names_two_incarnations_tells_none() -> None:
+def test_a_listing_that_names_two_incarnations_determines_none() -> None:
     """I1."""
-    stored = MemoryPlane([backup("a", index_id="1"), backup("b", index_id="2")], [index()])
+    stored = MemoryControlPlane([backup("a", index_id="1"), backup("b", index_id="2")], [index()])
 
     with pytest.raises(ListingIncomplete, match="2 incarnations"):
         active_incarnation(control_plane(stored), "docs")

@@ -1,4 +1,4 @@
-"""The frame around every run: time, policy, lease, record, announcement."""
+"""What every run has in common: time, policy, lease, record, announcement."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Done:
 
 
 class World:
-    """A frame over memory, and what became of it."""
+    """Runs over memory, and what became of them."""
 
     def __init__(self, *projects: str) -> None:
         self.document = validate_policy(
@@ -338,7 +338,7 @@ def test_a_project_that_is_read_again_resolves_the_finding() -> None:
     assert world.open_findings() == []
 
 
-def test_a_fault_of_our_own_is_a_failed_run_that_tells_no_details() -> None:
+def test_a_fault_of_our_own_is_a_failed_run_that_shows_no_details() -> None:
     world = World()
     with pytest.raises(RunFailed):
         world.run(_raise(ZeroDivisionError("secret detail")))
@@ -399,7 +399,7 @@ def test_a_missing_policy_does_nothing_and_is_one_finding() -> None:
 def test_an_invalid_policy_stops_the_run_with_every_error_and_is_one_finding() -> None:
     world = World()
     errors = [("policies.0.floor", "too small"), ("projects", "missing")]
-    world.policies.load = _raise(PolicyInvalid(errors, version="v2"))
+    world.policies.load = _raise(PolicyInvalid(errors, policy_version="v2"))
     with pytest.raises(PolicyInvalid, match=r"policies\.0\.floor: too small; projects: missing"):
         world.run()
     assert (world.jobs, world.open_findings(DEPLOYMENT)) == ([], ["policy-invalid"])
@@ -572,8 +572,8 @@ def test_a_request_that_cannot_be_read_does_not_hide_that_there_is_no_policy() -
     assert world.run(run_id="r1", project="main")["error"] == "No policy yet"
 
 
-def test_what_the_deployments_own_ledger_cannot_read_is_told_there() -> None:
-    """U2: and resolved when it is gone."""
+def test_what_the_deployments_own_ledger_cannot_read_is_reported_there() -> None:
+    """U2: and resolved when it is deleted."""
     world = World("main", "search")
     world.run()
     world.document = PolicyDocument.model_validate({"projects": [{"name": "main"}]})

@@ -25,7 +25,7 @@ def labelled(
     ("kind", "data", "label", "path"),
     [
         ("plan.awaiting", {"digest": "ab"}, "Plan", "plans/ab"),
-        ("finding.opened", {"control": "plan-waiting", "subject": "ab"}, "Plan", "plans/ab"),
+        ("finding.opened", {"control": "plan-waiting", "digest": "ab"}, "Plan", "plans/ab"),
         ("run.failed", {"run_id": "r-1"}, "Run", "runs/r-1"),
         ("backup.failed", {"backup_id": "b/1"}, "Backup", "backups/b%2F1"),
         ("restore.started", {"job_id": "j"}, "Restore", "restore-jobs/j"),

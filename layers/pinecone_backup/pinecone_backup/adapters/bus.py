@@ -32,7 +32,7 @@ class EventBridgeBus:
     """The ``EventBus`` over one EventBridge bus.
 
     Args:
-        owner: The deployment id, told in every event.
+        owner: The deployment id, part of every event.
     """
 
     def __init__(self, client: EventBridgeClient, bus_name: str, owner: str) -> None:

@@ -7,14 +7,14 @@ not. A record lies in its item as one map ``record``, beside its ``checksum``.
 Reading is lenient where versions differ and strict where a hand was at work. A field that the
 writer did not know yet has its default, and one that only a newer version knows is passed over.
 A record that does not fit its checksum was changed outside this product: a blank ``deletion`` is
-a legal value and would let a prune rely on a backup that is going. Whoever means such a change
-removes the checksum; an item without one is read as it stands.
+a legal value and would let a prune rely on a backup whose deletion was accepted. Whoever means
+such a change removes the checksum; an item without one is read as it stands.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -123,12 +123,18 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+@cache
+def _hints(kind: Hashable) -> Mapping[str, Any]:
+    """The types of a record's fields by name; working them out takes longer than reading one."""
+    return get_type_hints(kind)
+
+
 def _parsed(hint: Any, value: Any) -> Any:
     """A stored value with its mappings, which are written as JSON text, read."""
     if get_origin(hint) is Mapping:
         return json.loads(value)
-    if is_dataclass(hint) and isinstance(value, Mapping):
-        hints = get_type_hints(hint)
+    if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, Mapping):
+        hints = _hints(hint)
         return {name: _parsed(hints.get(name), part) for name, part in value.items()}
     if get_origin(hint) is tuple and isinstance(value, list):
         return [_parsed(get_args(hint)[0], part) for part in value]

@@ -23,7 +23,8 @@ sort key                item                                   lives
 
 An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
 consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort keys order by time.
-Expiry is DynamoDB's TTL on ``expires_at``; history is kept for 400 days, or as a setting says.
+Expiry is DynamoDB's TTL on ``expires_at``. History is kept for ``HistoryDays`` of the deployment,
+400 unless it says otherwise; a change of it counts for what is written from then on.
 
 An item that cannot be read is set aside (rule U2): listings pass it over and remember it, asking
 for it alone raises, and what this object knows to be unreadable it does not write over.
@@ -213,7 +214,7 @@ class DynamoLedger:
             return
 
     def run(self, run_id: str) -> Run | None:
-        """The run of that id."""
+        """The run of that id; None where there is none (any more)."""
         return self._get(Run, f"{ItemKind.RUN}#{run_id}")
 
     def runs(self, *, kind: RunKind | None = None, limit: int = 50) -> Sequence[Run]:
@@ -400,7 +401,7 @@ class DynamoLedger:
         self._write(plan, expires_at=plan.created_at + timedelta(days=90))
 
     def plan(self, digest: str) -> PlanRecord | None:
-        """The plan of that digest."""
+        """The plan of that digest; None where there is none (any more)."""
         return self._get(PlanRecord, f"{ItemKind.PLAN}#{digest}")
 
     def plans(self, *, limit: int = 50) -> Sequence[PlanRecord]:

@@ -53,7 +53,7 @@ class EmfMetrics:
         """Write one number.
 
         Args:
-            name: The metric's name, for example ``WebhookDelivered``.
+            name: The metric's name, for example ``ProjectsFailed``.
             value: The number, in ``unit``.
             unit: One of ``UNITS``.
             dimensions: Besides ``stack``; one with an empty value is left out, for CloudWatch

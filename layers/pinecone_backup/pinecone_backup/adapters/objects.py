@@ -72,15 +72,15 @@ class BucketPolicyStore:
             StoreUnavailable: S3 did not answer, or refused.
         """
         try:
-            body, version = _read(self._client, self._bucket, self._key, None)
+            body, policy_version = _read(self._client, self._bucket, self._key, None)
         except SubjectUnknown:
             raise PolicyMissing(
                 "No policy has been stored yet, so nothing is created and nothing is deleted",
                 next_step=f"Store one: aws s3 cp policy.json s3://{self._bucket}/{self._key}",
             ) from None
-        return parse_policy(body, version=version), version
+        return parse_policy(body, policy_version=policy_version), policy_version
 
-    def load_version(self, version: str) -> PolicyDocument:
+    def load_version(self, policy_version: str) -> PolicyDocument:
         """An earlier version of the document.
 
         Raises:
@@ -88,8 +88,8 @@ class BucketPolicyStore:
             PolicyInvalid: It does not validate by today's rules.
             StoreUnavailable: S3 did not answer, or refused.
         """
-        body, _ = _read(self._client, self._bucket, self._key, version)
-        return parse_policy(body, version=version)
+        body, _ = _read(self._client, self._bucket, self._key, policy_version)
+        return parse_policy(body, policy_version=policy_version)
 
 
 def _read(client: S3Client, bucket: str, key: str, version: str | None) -> tuple[bytes, str]:

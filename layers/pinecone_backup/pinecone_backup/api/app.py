@@ -303,7 +303,7 @@ def _actor(event: APIGatewayProxyEvent) -> str:
     return identity.user_arn or identity.caller or NOBODY
 
 
-def _where_to_look(path: str) -> str:
+def _listing_hint(path: str) -> str:
     """The nearest listing that would have what a path names."""
     listings = [each for each in ROUTES if each.lists]
     above = path.rstrip("/").rpartition("/")[0]
@@ -322,7 +322,7 @@ def _refusal(
     event: APIGatewayProxyEvent, problem: ProblemError, *, cause: BackupError | None = None
 ) -> Response[str]:
     if problem.kind.slug == "not-found" and not problem.next_step:
-        problem.next_step = _where_to_look(event.path)
+        problem.next_step = _listing_hint(event.path)
     body = details(
         problem,
         request_id=event.request_context.request_id or "",

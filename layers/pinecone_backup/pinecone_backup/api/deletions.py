@@ -115,7 +115,7 @@ def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
     problems=("not-found",),
 )
 def describe_deletion(call: Call, _: Nothing) -> Deletion:
-    """Describe the deletion of a backup, which may be long gone from Pinecone."""
+    """Describe the deletion of a backup, also of one that Pinecone forgot long ago."""
     backup_id = call.path["backup_id"]
     deletion = call.ledger().deletion(backup_id)
     if deletion is None:

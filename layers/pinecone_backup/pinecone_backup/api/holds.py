@@ -81,8 +81,8 @@ class HoldList(Output):
 def place_hold(call: Call, request: PlaceHold) -> Hold:
     """Hold a backup, or every backup of an index: nothing deletes it until the hold ends."""
     hold = holds.place_hold(
-        call.ledger(),
         call.control_plane(),
+        call.ledger(),
         scope=request.scope,
         target=request.target,
         who=call.actor,

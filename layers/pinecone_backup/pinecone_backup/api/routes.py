@@ -140,9 +140,9 @@ class Call:
         """The newest version of the policy that a run of the project went by."""
         services = self.container.services
         runs = services.ledger_of(project).runs(limit=20)
-        version = next((run.policy_version for run in runs if run.policy_version), None)
+        policy_version = next((run.policy_version for run in runs if run.policy_version), None)
         try:
-            return services.policies.load_version(version) if version else None
+            return services.policies.load_version(policy_version) if policy_version else None
         except (SubjectUnknown, PolicyInvalid):
             return None
 

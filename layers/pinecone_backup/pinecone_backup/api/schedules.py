@@ -111,8 +111,8 @@ class ScheduleHistory(Output):
 def create_backup_schedule(call: Call, request: CreateSchedule) -> Schedule:
     """Create a native schedule on an index; an index can have one that is enabled."""
     made = native_schedules.create_schedule(
-        call.ledger(),
         call.control_plane(),
+        call.ledger(),
         call.path["index_name"],
         name=request.name,
         frequency=request.schedule.frequency,
@@ -172,8 +172,8 @@ def update_backup_schedule(call: Call, request: UpdateSchedule) -> Schedule:
     and offered under ``shorten-retention``.
     """
     changed = native_schedules.update_schedule(
-        call.ledger(),
         call.control_plane(),
+        call.ledger(),
         call.path["schedule_id"],
         frequency=request.frequency,
         expire_after_days=request.retention.expire_after_days if request.retention else None,
@@ -196,8 +196,8 @@ def update_backup_schedule(call: Call, request: UpdateSchedule) -> Schedule:
 def shorten_retention(call: Call, request: ShortenRetention) -> Schedule:
     """Shorten a native schedule's retention: Pinecone expires its older backups."""
     changed = native_schedules.update_schedule(
-        call.ledger(),
         call.control_plane(),
+        call.ledger(),
         call.path["schedule_id"],
         expire_after_days=request.expire_after_days,
         may_shorten=True,
@@ -220,7 +220,7 @@ def shorten_retention(call: Call, request: ShortenRetention) -> Schedule:
 def delete_backup_schedule(call: Call, _: Nothing) -> None:
     """Delete a native schedule; the backups that it made stay, and still expire."""
     native_schedules.delete_schedule(
-        call.ledger(), call.control_plane(), call.path["schedule_id"], who=call.actor, now=call.now
+        call.control_plane(), call.ledger(), call.path["schedule_id"], who=call.actor, now=call.now
     )
 
 

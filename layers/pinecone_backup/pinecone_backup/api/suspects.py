@@ -10,7 +10,7 @@ from pinecone_backup.api.models import Output, PageQuery, Pagination, WithReason
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import counts_as_good
-from pinecone_backup.usecases.requests.suspects import accept_suspect as accept
+from pinecone_backup.usecases.requests.suspects import Accepts, accept_suspects
 
 if TYPE_CHECKING:
     from pinecone_backup.records import BackupRecord
@@ -42,6 +42,20 @@ class SuspectList(Output):
     pagination: Pagination | None
 
 
+class Acceptance(WithReason):
+    """Which suspects are good after all, and why."""
+
+    accepts: Accepts = Accepts.THIS
+    """``this-and-newer`` also accepts every newer suspect of the index."""
+
+
+class AcceptedSuspect(Suspect):
+    """The suspect that was accepted, and the newer ones that were accepted with it."""
+
+    newer: list[str]
+    """Their backup ids, the oldest first."""
+
+
 @route(
     "GET",
     "/v1/projects/{project}/suspects",
@@ -70,19 +84,26 @@ def list_suspects(call: Call, query: PageQuery) -> SuspectList:
     "/v1/projects/{project}/suspects/{backup_id}/accept",
     access=Access.DESTROY,
     tag=_TAG,
-    takes=WithReason,
-    gives=Suspect,
+    takes=Acceptance,
+    gives=AcceptedSuspect,
     problems=("not-found", "rule-forbids"),
 )
-def accept_suspect(call: Call, request: WithReason) -> Suspect:
-    """Accept a suspect: it is good, and the measure for what comes after it.
+def accept_suspect(call: Call, request: Acceptance) -> AcceptedSuspect:
+    """Accept a suspect, or it and the newer ones: they are good, and what later ones meet.
 
     Older good backups may be deleted then: this needs the permission to destroy.
     """
-    record = accept(
-        call.ledger(), call.path["backup_id"], who=call.actor, reason=request.reason, now=call.now
+    first, *newer = accept_suspects(
+        call.ledger(),
+        call.path["backup_id"],
+        accepts=request.accepts,
+        who=call.actor,
+        reason=request.reason,
+        now=call.now,
     )
-    return _suspect(record)
+    return AcceptedSuspect(
+        **_suspect(first).model_dump(), newer=[record.backup_id for record in newer]
+    )
 
 
 def _suspect(record: BackupRecord) -> Suspect:

@@ -99,7 +99,7 @@ def build_report(facts: ProjectFacts, plan: Plan, material: Material) -> Report:
         gaps=tuple(material.gaps),
         totals=_totals(facts, indexes),
         quota=_quota(facts),
-        indexes=tuple(sorted(indexes, key=lambda index: _WORST_FIRST.index(index.protection))),
+        indexes=tuple(sorted(indexes, key=_worst_first)),
         last_known=(),
         findings=findings,
         resolved=resolved,
@@ -134,6 +134,10 @@ def build_unknown_report(material: Material, reason: str) -> Report:
         restores=(),
         runs=tuple(_run(run) for run in material.runs),
     )
+
+
+def _worst_first(index: IndexReport) -> tuple[int, str]:
+    return _WORST_FIRST.index(index.protection), index.name
 
 
 def _last_known(previous: Report | None) -> tuple[LastKnown, ...]:
@@ -323,6 +327,7 @@ def _point(entry: Entry, item: PlanItem | None, held: _Held) -> BackupPoint:
         worth=entry.worth,
         origin=entry.origin,
         by_hand=entry.on_demand,
+        expires_at=entry.expires_at,
         tier="" if goes else tier_of(reasons),
         goes=goes,
         held=entry in held,
@@ -373,6 +378,7 @@ def _totals(facts: ProjectFacts, indexes: Sequence[IndexReport]) -> Totals:
 
 
 def _quota(facts: ProjectFacts) -> QuotaReport:
+    by_hand = [entry for entry in facts.inventory.entries.values() if entry.on_demand]
     return QuotaReport(
         used=facts.used,
         limit=facts.quota,
@@ -380,6 +386,8 @@ def _quota(facts: ProjectFacts) -> QuotaReport:
         points=tuple(QuotaPoint(at=at, backups=count) for at, count in facts.forecast.points),
         reached_at=facts.forecast.reached_at,
         explained=facts.forecast.explained() + ".",
+        by_hand=len(by_hand),
+        by_hand_for_ever=sum(entry.expires_at is None for entry in by_hand),
     )
 
 
@@ -458,6 +466,7 @@ def _deletions(material: Material) -> tuple[DeletionLine, ...]:
             run_id=deletion.run_id,
             approved_by=deletion.approved_by,
             reasons=tuple(map(str, deletion.reasons)),
+            created_at=deletion.created_at,
             size_bytes=deletion.size_bytes,
             good_left=deletion.good_left,
             good_left_at=deletion.good_left_at,

@@ -60,6 +60,8 @@ class BackupPoint(_Part):
     origin: Origin
     by_hand: bool
     """Whether somebody asked for it, beside the policy: no policy prunes it."""
+    expires_at: datetime | None
+    """From when on one made by hand may go; None: never (rule D8)."""
     tier: str
     """The finest retention tier that keeps it: hourly, daily ... yearly, or empty."""
     goes: bool
@@ -144,6 +146,10 @@ class QuotaReport(_Part):
     points: tuple[QuotaPoint, ...]
     reached_at: datetime | None
     explained: str
+    by_hand: int
+    """How many of ``used`` somebody asked for: no policy prunes them."""
+    by_hand_for_ever: int
+    """How many of those have no day to go on (rule D8): only a person deletes them."""
 
 
 class OrphanLine(_Part):
@@ -168,6 +174,8 @@ class DeletionLine(_Part):
     run_id: str
     approved_by: str
     reasons: tuple[str, ...]
+    created_at: datetime | None
+    """When the backup was taken."""
     size_bytes: int | None
     good_left: str | None
     """The newest good backup that was left in the index."""
@@ -240,7 +248,7 @@ class Totals(_Part):
     unprotected: int
     """Overdue, without a policy, or unknown; opted out and unsupported ones are apart."""
     newest_good_age_max_seconds: int | None
-    """Over the indexes with a policy: the age of the least protected one."""
+    """Over the indexes with a policy: the longest time since a good backup."""
 
 
 class Report(_Part):

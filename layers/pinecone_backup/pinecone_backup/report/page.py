@@ -1,11 +1,14 @@
-"""The report as one self-contained page: text, inline styles and inline pictures, no scripts.
+"""The report as one self-contained page: text, inline styles and inline pictures.
 
 Geometry is worked out here, in the units of each picture's view box; ``page.html.j2`` only
-places it. Everything that comes from outside is escaped by the template engine.
+places it. Everything that comes from outside is escaped by the template engine. The one script,
+``page.js``, finds and filters; the page's own policy allows that script by its digest and nothing
+else, and the page can be read without it.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +25,14 @@ from jinja2 import Environment, StrictUndefined
 from pinecone_backup.figures import size, span
 from pinecone_backup.reasons import PERIODS
 from pinecone_backup.records import Severity
+from pinecone_backup.report.groups import (
+    FEW,
+    MOST_RUNS,
+    deletion_groups,
+    finding_groups,
+    index_groups,
+    who,
+)
 from pinecone_backup.report.model import Health
 from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.controls import QUOTA_ALARMS, QUOTA_WARNS
@@ -35,6 +46,8 @@ if TYPE_CHECKING:
 
 WIDTH = 300
 """Of every picture, so that one unit is about a pixel on a phone."""
+_PICTURES = 24
+"""So many indexes are pictured, the worst first; the backups of the others are told in words."""
 _LABELS = 52
 """What lane names take of it, on the left."""
 _LANE = 15
@@ -145,20 +158,51 @@ def render_page(report: Report, json_body: bytes) -> str:
         json_body: The report's JSON as it is stored; the page states its digest.
     """
     zone = _zone(report)
+    script = _asset("page.js")
+    pictured = [index for index in report.indexes if index.policy or index.backups]
+    deletions = deletion_groups(report.deletions)
+    serious = [f for f in report.findings if f.severity is not Severity.INFO]
+    notes = [f for f in report.findings if f.severity is Severity.INFO]
     return _template().render(
         report=report,
         width=WIDTH,
+        few=FEW,
+        pictures=_PICTURES,
         digest=sha256(json_body).hexdigest(),
+        script=script,
+        script_digest=b64encode(sha256(script.encode()).digest()).decode(),
         icon=_ICONS[report.health],
         zone=zone,
         local_time=report.at.astimezone(ZoneInfo(zone)),
-        serious=[f for f in report.findings if f.severity is not Severity.INFO],
-        notes=[f for f in report.findings if f.severity is Severity.INFO],
-        pictured=[index for index in report.indexes if index.policy or index.backups],
-        timelines={index.name: timeline(index, report.at) for index in report.indexes},
-        ages={index.name: age_gauge(index) for index in report.indexes},
+        serious=finding_groups(serious, report.indexes),
+        serious_count=len(serious),
+        notes=finding_groups(notes, report.indexes),
+        note_count=len(notes),
+        groups=index_groups(report),
+        longest=_longest_without(report),
+        pictured=pictured,
+        pictured_names={index.name for index in pictured},
+        timelines={index.name: timeline(index, report.at) for index in pictured},
+        ages={index.name: age_gauge(index) for index in pictured},
         quota=quota_gauge(report.quota) if report.quota else None,
         curve=curve(report.quota) if report.quota else None,
+        deletions=deletions[:MOST_RUNS],
+        runs_left=len(deletions[MOST_RUNS:]),
+    )
+
+
+def _longest_without(report: Report) -> IndexReport | None:
+    """The index under a policy that is longest without a good backup, as the totals count it."""
+    most = report.totals.newest_good_age_max_seconds if report.totals else None
+    return next(
+        (
+            index
+            for index in report.indexes
+            if index.max_age_seconds is not None
+            and index.protection is not Protection.UNKNOWN
+            and index.age_seconds == most
+        ),
+        None,
     )
 
 
@@ -168,10 +212,21 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        bytes=size, count=_count, day=_day, span=_seconds, time=_time, tone=_TONES.__getitem__
+        bytes=size,
+        count=_count,
+        day=_day,
+        iso=_iso,
+        percent=_percent,
+        span=_seconds,
+        time=_time,
+        tone=_TONES.__getitem__,
+        who=who,
     )
-    source = resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source)
+    return environment.from_string(_asset("page.html.j2"))
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 # Pictures
@@ -243,6 +298,9 @@ def _story(point: BackupPoint, at: datetime, age: timedelta) -> str:
     parts = [f"{_time(at)}, {span(age)} ago", f"{point.worth}, {origin}".replace("_", " ")]
     if point.record_count is not None:
         parts.append(f"{point.record_count:,} records")
+    if point.by_hand:
+        until = f"until {_time(point.expires_at)}" if point.expires_at else "for ever"
+        parts.append(f"kept {until}")
     if point.held:
         parts.append("held")
     if point.goes:
@@ -339,6 +397,14 @@ def _time(at: datetime, zone: str = "UTC") -> str:
 
 def _day(at: datetime) -> str:
     return f"{at.day} {at:%b %Y}"
+
+
+def _iso(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0f} %" if share >= 1 or not share else "less than 1 %"
 
 
 def _count(number: int | None) -> str:

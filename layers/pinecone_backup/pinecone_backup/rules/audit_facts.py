@@ -140,7 +140,7 @@ class IndexFacts:
         return max(times, default=None)
 
     def protection(self, now: datetime) -> Protection:
-        """How the index stands at ``clock``."""
+        """How well the index is protected at ``now``."""
         if self.assigned.by is AssignedBy.OPT_OUT:
             return Protection.OPTED_OUT
         if self.index.unsupported:
@@ -188,7 +188,7 @@ class ProjectFacts:
 
 
 def used(inventory: Inventory) -> int:
-    """Backups that count against the quota; a planned run takes no room yet (rule G5)."""
+    """Backups that count against the quota; a planned run takes none of it yet (rule G5)."""
     return sum(entry.worth is not Worth.PLANNED for entry in inventory.entries.values())
 
 

@@ -1,7 +1,7 @@
 """What follows from items of the ledger that cannot be read (rule U2).
 
-One such item stops nothing. It is left as it is, a finding names it, and until somebody has looked
-at it, nothing that it may protect is deleted.
+One such item stops nothing. It is left as it is, a finding names it, and until somebody has
+corrected it, nothing that it may protect is deleted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MEANWHILE = {
     ItemKind.BACKUP: "Backup {backup_id} is not deleted, not judged anew and counts for nothing.",
     ItemKind.INDEX: "No backup of index {index_name} is deleted, and audits call it unknown.",
     ItemKind.HOLD: "It holds {target}, whether or not it was released.",
-    ItemKind.RESTORE: "It keeps {target} from being deleted, as if the restore were going on.",
+    ItemKind.RESTORE: "It keeps {target} from being deleted, as if the restore were still running.",
     ItemKind.CLAIM: "No backup of index {index_name} is created for that slot.",
     ItemKind.LAST_RUN: "The newest completed run of that kind is looked up among the runs.",
     ItemKind.FINDING: "That finding is not shown, repeated or resolved.",

@@ -1,7 +1,7 @@
 """The audit's controls: each a small function from facts to what is wrong, with figures.
 
-A control says what it saw and what a person can do. Whether that is news is for
-``rules.findings`` to say; where the audit looked completely, for ``looked_at`` (rule U1). One
+A control says what it saw and what a person can do. Whether that is new is for
+``rules.findings`` to say; where the evidence is complete, for ``looked_at`` (rule U1). One
 problem of one index is one finding, however many backups show it: the subject is the index
 name, but for
 
@@ -93,7 +93,7 @@ def _names(facts: ProjectFacts, which: Callable[[IndexFacts], bool]) -> list[str
     return [index.name for index in facts.indexes if which(index)]
 
 
-# Which policy an index has: the list of indexes tells.
+# Which policy an index has: from the list of indexes.
 
 
 def no_policy(index: IndexFacts, now: datetime) -> Iterator[Observation]:
@@ -111,7 +111,7 @@ def no_policy(index: IndexFacts, now: datetime) -> Iterator[Observation]:
         )
 
 
-def opted_out(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
+def opted_out(index: IndexFacts, _now: datetime) -> Iterator[Observation]:
     """Somebody said that the index is not to be backed up: the audit says so too."""
     if index.assigned.by is AssignedBy.OPT_OUT:
         yield Observation.of(
@@ -154,7 +154,7 @@ def unreadable_pause(index: IndexFacts, now: datetime) -> Iterator[Observation]:
         )
 
 
-def unknown_policy_tag(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
+def unknown_policy_tag(index: IndexFacts, _now: datetime) -> Iterator[Observation]:
     """The tag wins over all assignments, and names nothing (rule I3)."""
     if index.assigned.by is AssignedBy.UNKNOWN_TAG:
         tag = index.index.tags.get(POLICY_TAG, "")
@@ -168,7 +168,7 @@ def unknown_policy_tag(index: IndexFacts, _clock: datetime) -> Iterator[Observat
         )
 
 
-def unsupported_index(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
+def unsupported_index(index: IndexFacts, _now: datetime) -> Iterator[Observation]:
     """Saying that it cannot be done is better than failing at it every night."""
     if index.index.unsupported and index.assigned.by is not AssignedBy.OPT_OUT:
         yield Observation.of(
@@ -207,7 +207,7 @@ def index_unknown(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     )
 
 
-# Whether its backups are as they should be: the listings tell.
+# Whether its backups are as they should be: from the listings.
 
 
 def overdue(index: IndexFacts, now: datetime) -> Iterator[Observation]:
@@ -324,7 +324,7 @@ def shrunk(index: IndexFacts, now: datetime) -> Iterator[Observation]:
         )
 
 
-def incarnation_changed(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
+def incarnation_changed(index: IndexFacts, _now: datetime) -> Iterator[Observation]:
     """The index was deleted and created again; it starts without protection (rule I1)."""
     if not index.record.previous_ids or index.newest_good is not None:
         return
@@ -342,7 +342,7 @@ def incarnation_changed(index: IndexFacts, _clock: datetime) -> Iterator[Observa
     )
 
 
-# What Pinecone's own schedules do: the schedule listings tell.
+# What Pinecone's own schedules do: from the schedule listings.
 
 
 def native_disabled(index: IndexFacts, now: datetime) -> Iterator[Observation]:
@@ -381,7 +381,7 @@ def native_overdue(index: IndexFacts, now: datetime) -> Iterator[Observation]:
             )
 
 
-def native_clash(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
+def native_clash(index: IndexFacts, _now: datetime) -> Iterator[Observation]:
     """Our cron and a native schedule both make backups of the index."""
     policy = index.policy
     if policy is None or policy.cron is None or policy.native_satisfies:
@@ -400,7 +400,7 @@ def native_clash(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
         )
 
 
-def native_drift(index: IndexFacts, _clock: datetime) -> Iterator[Observation]:
+def native_drift(index: IndexFacts, _now: datetime) -> Iterator[Observation]:
     """An enabled native schedule is not as its policy says."""
     request = index.policy.native_schedule if index.policy else None
     for schedule in _enabled(index.schedules or ()):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.policy import Policy
 
 SUSPECTS_KEPT = 7
-"""So many of the newest suspects stay (rule G2)."""
+"""So many of the newest suspects stay in any case (rule G2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,8 @@ def policy_fates(ours: Sequence[Entry], policy: Policy, time: RunTime) -> dict[s
     Returns:
         A fate by backup id for those that are good, suspect or failed; the others have none.
     """
-    good = [entry for entry in ours if entry.worth is Worth.GOOD]
-    kept = keep(
-        candidates_of(good, policy.retention),
-        policy.retention,
-        policy.zone,
-        time.scheduled_at,
-    )
+    good = _kept(ours, Worth.GOOD, policy, time.scheduled_at)
+    suspects = _kept(ours, Worth.SUSPECT, policy, time.scheduled_at)
     unwanted = (Reason.of(ReasonKind.NOT_KEPT, policy=policy.name),)
     fates: dict[str, Fate] = {}
     places: Counter[Worth] = Counter()
@@ -66,15 +61,30 @@ def policy_fates(ours: Sequence[Entry], policy: Policy, time: RunTime) -> dict[s
         backup_id, place = entry.backup.backup_id, places[entry.worth]
         places[entry.worth] += 1
         if entry.worth is Worth.GOOD:
-            fates[backup_id] = Fate(backup_id in kept, kept.get(backup_id, unwanted))
+            fates[backup_id] = Fate(backup_id in good, good.get(backup_id, unwanted))
         elif entry.worth is Worth.SUSPECT:
-            stays = place < SUSPECTS_KEPT
-            kind = ReasonKind.SUSPECT_KEPT if stays else ReasonKind.SUSPECT_OLD
-            fates[backup_id] = Fate(stays, (Reason.of(kind, count=SUSPECTS_KEPT),))
+            fates[backup_id] = _suspect(suspects.get(backup_id, ()), place, unwanted)
         elif entry.worth is Worth.FAILED:
             needed = place == 0 and not places[Worth.GOOD]
             fates[backup_id] = _failed(entry, policy, time.scheduled_at, needed=needed)
     return fates
+
+
+def _kept(
+    ours: Sequence[Entry], worth: Worth, policy: Policy, now: datetime
+) -> dict[str, tuple[Reason, ...]]:
+    """Which backups of one worth the retention keeps among each other, and why."""
+    candidates = candidates_of([each for each in ours if each.worth is worth], policy.retention)
+    return keep(candidates, policy.retention, policy.zone, now)
+
+
+def _suspect(kept: tuple[Reason, ...], place: int, unwanted: tuple[Reason, ...]) -> Fate:
+    """Whether a suspect stays, and why (rule G2); ``place`` counts the newer ones."""
+    if place < SUSPECTS_KEPT:
+        kept = (*kept, Reason.of(ReasonKind.SUSPECT_KEPT, count=SUSPECTS_KEPT))
+    if kept:
+        return Fate(True, kept)
+    return Fate(False, (Reason.of(ReasonKind.SUSPECT_OLD, count=SUSPECTS_KEPT), *unwanted))
 
 
 def _failed(entry: Entry, policy: Policy, now: datetime, *, needed: bool) -> Fate:

@@ -2,7 +2,7 @@
 
 The use cases observe; ``reconcile`` compares what they observed with what the ledger knows. The
 same problem, that is, one control on one subject of one project, is one finding with one stable
-id. A finding resolves only on complete evidence: not having looked is not being healthy (U1).
+id. A finding resolves only on complete evidence: what is unknown is not healthy (U1).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Control(StrEnum):
     QUOTA_REACHED = (
         "quota-reached",
         Severity.ERROR,
-        "A backup is due and the project's backup quota has no room for it",
+        "A backup is due and the project's backup quota is used up",
     )
     INCARNATION_CHANGED = (
         "incarnation-changed",
@@ -232,7 +232,7 @@ class _Scope:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a run looked completely, so that what it did not see is not there (rule U1)."""
+    """Where a run's evidence is complete: what it did not observe there does not exist (U1)."""
 
     scopes: Sequence[tuple[Control, _Scope]] = ()
 
@@ -247,10 +247,10 @@ class Evidence:
         """Complete evidence for some controls.
 
         Args:
-            controls: What was looked for.
-            only: The subjects or index names that were looked at; None means every one, those
+            controls: What was examined.
+            only: The subjects or index names that were examined; None means every one, those
                 that do not exist any more included.
-            unseen: Subjects or index names that could not be looked at.
+            unseen: Subjects or index names that could not be examined.
         """
         scope = _Scope(None if only is None else frozenset(only), frozenset(unseen))
         return cls(tuple((control, scope) for control in controls))
@@ -293,9 +293,9 @@ class Change:
         )
 
     def event(self, project: str) -> DomainEvent:
-        """The domain event; the same change told twice, by whichever run, is one event.
+        """The domain event; the same change announced twice, by whichever run, is one event.
 
-        The id goes by what was known before the change: a run that told and crashed before it
+        The id goes by what was known before the change: a run that announced and crashed before it
         wrote the finding leaves the same event to the run that follows it.
         """
         before = self.previous
@@ -316,6 +316,7 @@ class Change:
             opened_at=self.finding.opened_at.isoformat(),
             count=self.finding.count,
             escalated=self.escalated,
+            **({"digest": digest} if (digest := self.finding.data.get("digest")) else {}),
         )
 
 
@@ -338,7 +339,7 @@ class Changes:
 
     @property
     def resolved(self) -> Sequence[Finding]:
-        """Findings that were open before and are gone, on complete evidence."""
+        """Findings that were open before and are not observed, on complete evidence."""
         return self._of(ChangeKind.RESOLVED)
 
     def _of(self, kind: ChangeKind) -> Sequence[Finding]:

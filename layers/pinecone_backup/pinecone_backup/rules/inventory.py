@@ -153,7 +153,7 @@ class Entry:
 
 
 def new_record(backup: Backup, now: datetime, **known: Any) -> BackupRecord:
-    """The ledger's first record of a backup, seen at ``clock``, with fields already known."""
+    """The ledger's first record of a backup, first seen at ``now``, with fields already known."""
     return BackupRecord(
         backup_id=backup.backup_id,
         index_name=backup.index_name,

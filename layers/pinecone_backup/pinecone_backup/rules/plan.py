@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from pinecone_backup.reasons import Reason, ReasonKind
+from pinecone_backup.reasons import Reason, ReasonKind, sentence
 from pinecone_backup.rules.inventory import Worth, retention_order
 from pinecone_backup.rules.protection import (
     Protection,
     Safeguard,
     allowance,
+    churn_credit,
     decided_by_policy,
     our_ready,
     safeguards_of,
@@ -31,12 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pinecone_backup.rules.inventory import Entry
-    from pinecone_backup.rules.plan_facts import Facts
-    from pinecone_backup.rules.policy import Limit, Policy
+    from pinecone_backup.rules.plan_facts import Baseline, Facts
+    from pinecone_backup.rules.policy import Limit
     from pinecone_backup.rules.protection import Guarded
-
-CHANGE_COUNT, CHANGE_PERCENT = 3, 10
-"""A change of policy may delete this much beyond the old one before it waits (rule D3)."""
 
 
 class Action(StrEnum):
@@ -82,7 +80,7 @@ class PlannedIndex:
         anchor: The backup that must be found Ready before the first deletion (rule D5); None
             when only failed ones may go.
         frozen: Why nothing of it is deleted, or None.
-        waits: Why its deletions wait for approval, or None.
+        waits: Why some or all of its deletions wait for approval, or None.
     """
 
     index_id: str
@@ -104,7 +102,7 @@ class Plan:
         assignments: Policy name by index name, as this plan used them (rule D3).
         stopped: Why nothing at all may be deleted (rule D2), or None.
         waits_because: What makes deletions wait for approval, each reason once.
-        held_back: Why the plan waits as a whole (rules D2 and D3), or None.
+        held_back: Why all that is beyond churn waits, in every index (rule D2), or None.
         quota: The project's quota, in backups.
     """
 
@@ -122,8 +120,15 @@ class Plan:
 
     @property
     def policy_changed(self) -> bool:
-        """Whether it waits because the policy or an assignment changed (rule D3)."""
-        return self.held_back is not None and self.held_back.kind is ReasonKind.POLICY_CHANGED
+        """Whether something waits because the policy or an assignment changed (rule D3)."""
+        return bool(self.of_change)
+
+    @property
+    def of_change(self) -> frozenset[str]:
+        """The ids that only a changed policy or assignment deletes (rule D3)."""
+        return frozenset(
+            item.backup_id for item in self.to_go if Safeguard.POLICY_CHANGED in item.safeguards
+        )
 
     @property
     def to_go(self) -> tuple[PlanItem, ...]:
@@ -169,10 +174,10 @@ def make_plan(facts: Facts) -> Plan:
     held_back: Reason | None = None
     if stopped is None:
         limits = facts.document.limits
+        subjects = _with_changes(facts, assignments, subjects)
+        subjects = [_with_churn(subject, facts.baseline) for subject in subjects]
         subjects = [_within_index_limit(subject, limits.per_index) for subject in subjects]
-        held_back = _beyond_baseline(facts, assignments, subjects) or _beyond_run_limit(
-            subjects, limits.per_run
-        )
+        held_back = _beyond_run_limit(subjects, limits.per_run)
     if stopped or held_back:
         subjects = [replace(subject, stopped=stopped, held_back=held_back) for subject in subjects]
     items = tuple(item for subject in subjects for item in subject.items())
@@ -208,12 +213,18 @@ class _Subject:
     """One incarnation while the plan is made.
 
     Attributes:
-        waits: Why all its deletions wait (rule D2), or None.
-        held_back: Why all deletions of the project wait (rules D2 and D3), or None.
+        changed: Why each of these ids waits that only a changed policy deletes (rule D3).
+        change: The same of all of the project in one reason, or None where ``changed`` is empty.
+        churn: The ids that are ordinary churn, which no limit counts (rule D2).
+        waits: Why all its deletions beyond churn wait (rule D2), or None.
+        held_back: Why those of the whole project wait (rule D2), or None.
         stopped: Why nothing of the project is deleted (rule D2), or None.
     """
 
     guarded: Guarded
+    changed: Mapping[str, Reason] = field(default_factory=dict)
+    change: Reason | None = None
+    churn: frozenset[str] = frozenset()
     waits: Reason | None = None
     held_back: Reason | None = None
     stopped: Reason | None = None
@@ -225,11 +236,20 @@ class _Subject:
 
     @property
     def unprotected(self) -> Sequence[str]:
-        """The ids that nothing protects: what the limits count."""
+        """The ids that nothing protects."""
         return [
             backup_id
             for backup_id in self.guarded.fates
             if not self.guarded.in_the_way.get(backup_id, ())
+        ]
+
+    @property
+    def beyond_churn(self) -> Sequence[str]:
+        """The ids that the limits count (rule D2)."""
+        return [
+            backup_id
+            for backup_id in self.unprotected
+            if backup_id not in self.churn and backup_id not in self.changed
         ]
 
     @property
@@ -242,9 +262,9 @@ class _Subject:
         ]
 
     @property
-    def anything_waits(self) -> Reason | None:
-        """Why its deletions wait, for one reason or another."""
-        return self.held_back or self.waits
+    def limited(self) -> Reason | None:
+        """The limit for which its deletions beyond churn wait, or None."""
+        return (self.held_back or self.waits) if self.beyond_churn else None
 
     def items(self) -> Iterator[PlanItem]:
         """Its backups, newest first as the retention goes: in this order they are deleted (D5)."""
@@ -273,9 +293,11 @@ class _Subject:
             action = Action.KEEP if decided_by_policy(entry) else Action.LEAVE_ALONE
             return action, in_the_way
         if self.stopped is not None:
-            return Action.KEEP, (self.stopped,)
-        if not in_the_way and self.anything_waits is not None:
-            in_the_way = (self.anything_waits,)
+            return Action.KEEP, (self.stopped, *in_the_way)
+        if backup_id in self.changed:
+            in_the_way = (*in_the_way, self.changed[backup_id])
+        elif not in_the_way and self.limited is not None and backup_id not in self.churn:
+            in_the_way = (self.limited,)
         return Action.WAIT if in_the_way else Action.DELETE, (*fate.reasons, *in_the_way)
 
     def planned(self) -> PlannedIndex:
@@ -287,7 +309,7 @@ class _Subject:
             orphan=incarnation.deleted_at is not None,
             anchor=self.guarded.anchor,
             frozen=self.guarded.frozen,
-            waits=self.anything_waits if self.unprotected and not self.stopped else None,
+            waits=None if self.stopped else self.limited or self.change,
         )
 
 
@@ -329,51 +351,85 @@ def _subjects(facts: Facts, protection: Protection) -> list[_Subject]:
 # --- What waits for a person ----------------------------------------------------------------
 
 
-def _beyond_baseline(
-    facts: Facts, assigned: Mapping[str, str | None], subjects: Sequence[_Subject]
-) -> Reason | None:
-    """Why a change of the policy or of an assignment makes the plan wait (rule D3), or None."""
+def _with_changes(
+    facts: Facts, assigned: Mapping[str, str | None], subjects: list[_Subject]
+) -> list[_Subject]:
+    """Mark what only a change of the policy or of an assignment deletes (rule D3)."""
     baseline = facts.baseline
     if baseline is None or (
         baseline.policy_version == facts.policy_version
         and dict(baseline.assignments) == dict(assigned)
     ):
-        return None
-    before: set[str] = set()
-    if baseline.document is not None:
-        policies: dict[str, Policy | None] = {
-            index.name: baseline.document.policy(baseline.assignments.get(index.name) or "")
-            for index in facts.indexes
+        return subjects
+    before = _before(facts, baseline)
+    changed = [
+        {
+            backup_id: Reason.of(ReasonKind.POLICY_CHANGED, before=before[backup_id])
+            for backup_id in subject.going
+            if before[backup_id]
         }
-        former = replace(facts, document=baseline.document)
-        before = _going(_subjects(former, Protection(former, policies)))
-    beyond = len(_going(subjects) - before)
-    if beyond <= max(CHANGE_COUNT, len(before) * CHANGE_PERCENT / 100):
-        return None
-    return Reason.of(ReasonKind.POLICY_CHANGED, count=beyond)
+        for subject in subjects
+    ]
+    reason = Reason.of(ReasonKind.CHANGE_DELETES, count=sum(map(len, changed)))
+    return [
+        replace(subject, changed=ids, change=reason) if ids else subject
+        for subject, ids in zip(subjects, changed, strict=True)
+    ]
 
 
-def _going(subjects: Iterable[_Subject]) -> set[str]:
-    return {backup_id for subject in subjects for backup_id in subject.going}
+def _before(facts: Facts, baseline: Baseline) -> Mapping[str, str]:
+    """Why the former policy keeps each backup at this moment; empty where it does not."""
+    if baseline.document is None:
+        unknown = "not known, the former policy cannot be read"
+        return dict.fromkeys(facts.inventory.entries, unknown)
+    policies = baseline.policies(facts.project, facts.indexes)
+    former = replace(facts, document=baseline.document)
+    kept: dict[str, str] = {}
+    for subject in _subjects(former, Protection(former, policies)):
+        going = set(subject.going)
+        for backup_id, reasons in subject.guarded.in_the_way.items():
+            kept[backup_id] = "" if backup_id in going else sentence(shown(reasons)) or "kept"
+    return kept
+
+
+def _with_churn(subject: _Subject, baseline: Baseline | None) -> _Subject:
+    """The oldest that go are ordinary churn, as many as new ones came (rule D2)."""
+    credit = churn_credit(subject.guarded.incarnation, baseline)
+    free = set(subject.beyond_churn)
+    oldest_first = [
+        entry.backup.backup_id
+        for entry in sorted(subject.guarded.incarnation.entries, key=retention_order, reverse=True)
+        if entry.backup.backup_id in free
+    ]
+    return replace(subject, churn=frozenset(oldest_first[:credit]))
 
 
 def _beyond_run_limit(subjects: Sequence[_Subject], limit: Limit) -> Reason | None:
-    going = [subject.unprotected for subject in subjects if subject.waits is None]
-    total = sum(map(len, going))
+    going = [subject.beyond_churn for subject in subjects if subject.waits is None]
     ready = sum(our_ready(subject.guarded.incarnation) for subject in subjects)
-    allowed = max(allowance(limit, ready), sum(map(bool, going)))
-    if total <= allowed:
-        return None
-    return Reason.of(ReasonKind.LIMIT_PER_RUN, count=total, allowed=allowed)
+    return _beyond(
+        ReasonKind.LIMIT_PER_RUN, limit, sum(map(len, going)), ready, sum(map(bool, going))
+    )
 
 
 def _within_index_limit(subject: _Subject, limit: Limit) -> _Subject:
-    count = len(subject.unprotected)
-    allowed = max(allowance(limit, our_ready(subject.guarded.incarnation)), 1)
+    count, ready = len(subject.beyond_churn), our_ready(subject.guarded.incarnation)
+    return replace(subject, waits=_beyond(ReasonKind.LIMIT_PER_INDEX, limit, count, ready, 1))
+
+
+def _beyond(kind: ReasonKind, limit: Limit, count: int, ready: int, always: int) -> Reason | None:
+    """Whether deletions are beyond a limit, and which setting would let them pass (rule D2)."""
+    allowed = max(allowance(limit, ready), always)
     if count <= allowed:
-        return subject
-    return replace(
-        subject, waits=Reason.of(ReasonKind.LIMIT_PER_INDEX, count=count, allowed=allowed)
+        return None
+    percent = min(-(-count * 100 // ready), 100) if ready else 100
+    return Reason.of(
+        kind,
+        count=count,
+        allowed=allowed,
+        setting=f"limits.{'per_run' if kind is ReasonKind.LIMIT_PER_RUN else 'per_index'}",
+        count_needed=max(count, limit.count),
+        percent_needed=max(percent, limit.percent),
     )
 
 
@@ -383,9 +439,8 @@ def _waits_because(subjects: Iterable[_Subject]) -> tuple[Reason, ...]:
     for subject in subjects:
         if subject.stopped is not None:
             continue
-        waits = subject.anything_waits if subject.unprotected else None
-        if waits is None and subject.last_orphans:
-            waits = Reason.of(ReasonKind.LAST_OF_DELETED)
-        if waits is not None:
-            found[str(waits)] = waits
+        waits = [reason for reason in (subject.limited, subject.change) if reason is not None]
+        if not waits and subject.last_orphans:
+            waits = [Reason.of(ReasonKind.LAST_OF_DELETED)]
+        found.update({str(reason): reason for reason in waits})
     return tuple(found[text] for text in sorted(found))

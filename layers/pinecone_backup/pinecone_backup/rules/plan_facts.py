@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from pinecone_backup.model import Index, RunTime
     from pinecone_backup.records import Hold, UnreadableItem
@@ -17,16 +18,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """By what the last accepted prune went (rule D3).
+    """What earlier prunes left behind as a measure (rules D2 and D3).
 
     Attributes:
-        document: Its policy document, or None when that version can no longer be read.
+        document: The policy document that the last accepted prune went by, or None when that
+            version can no longer be read.
         assignments: Its policy name by index name.
+        carried_out_at: When the last prune that was carried out in full began, UTC; None where
+            that is not known.
+        deleted: How many older backups prunes have deleted since without an approval, by index id.
     """
 
     document: PolicyDocument | None
     policy_version: str
     assignments: Mapping[str, str | None]
+    carried_out_at: datetime | None = None
+    deleted: Mapping[str, int] = field(default_factory=dict)
+
+    def policies(self, project: str, indexes: Iterable[Index]) -> dict[str, Policy | None]:
+        """The policy that each index had by name; None where it had none.
+
+        An index that was not there then has the policy that the former document gives it.
+        """
+        document = self.document
+        if document is None:
+            return {}
+        return {
+            index.name: document.policy(self.assignments[index.name] or "")
+            if index.name in self.assignments
+            else document.assigned(project, index.name, index.tags).policy
+            for index in indexes
+        }
 
 
 @dataclass(frozen=True, slots=True)

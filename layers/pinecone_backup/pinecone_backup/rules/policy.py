@@ -485,11 +485,11 @@ class PolicyDocument(_Part):
                     yield ("assignments", number, field), problem
 
     def project(self, name: str) -> Project | None:
-        """The project of that name."""
+        """The project of that name; None where the document has none."""
         return next((project for project in self.projects if project.name == name), None)
 
     def policy(self, name: str) -> Policy | None:
-        """The policy of that name."""
+        """The policy of that name; None where the document has none."""
         return next((policy for policy in self.policies if policy.name == name), None)
 
     def assigned(self, project: str, index: str, tags: Mapping[str, str]) -> Assigned:
@@ -532,12 +532,12 @@ class Assigned:
     paused_until: date | None = None
 
 
-def parse_policy(document: str | bytes, *, version: str = "") -> PolicyDocument:
+def parse_policy(document: str | bytes, *, policy_version: str = "") -> PolicyDocument:
     """Read and validate a policy document.
 
     Args:
         document: JSON; bytes in UTF-8.
-        version: The document's version, for the error's text.
+        policy_version: The document's version, for the error's text.
 
     Raises:
         PolicyInvalid: With every error found, as (path, reason).
@@ -545,16 +545,18 @@ def parse_policy(document: str | bytes, *, version: str = "") -> PolicyDocument:
     try:
         given = json.loads(document, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
-        raise PolicyInvalid([("", f"is not JSON: {error}")], version=version) from None
-    return validate_policy(given, version=version)
+        raise PolicyInvalid(
+            [("", f"is not JSON: {error}")], policy_version=policy_version
+        ) from None
+    return validate_policy(given, policy_version=policy_version)
 
 
-def validate_policy(document: Mapping[str, Any], *, version: str = "") -> PolicyDocument:
+def validate_policy(document: Mapping[str, Any], *, policy_version: str = "") -> PolicyDocument:
     """Like ``parse_policy``, from JSON that was read already."""
     try:
         return PolicyDocument.model_validate(document)
     except ValidationError as error:
-        raise PolicyInvalid(_listed(error), version=version) from None
+        raise PolicyInvalid(_listed(error), policy_version=policy_version) from None
 
 
 def _listed(error: ValidationError) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ while the quota is used up none does, and later the latest slot of each index ca
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -30,7 +30,7 @@ from pinecone_backup.rules.pauses import last_pause_end, paused_until
 from pinecone_backup.rules.plan import Action, make_plan
 from pinecone_backup.rules.plan_facts import Baseline
 from pinecone_backup.rules.retention import keep
-from pinecone_backup.rules.slots import MOST_SPREAD, jitter, slots_before, slots_between
+from pinecone_backup.rules.slots import MOST_JITTER, jitter, slots_before, slots_between
 from pinecone_backup.rules.steady import INTERVALS, PRUNE_EVERY
 
 if TYPE_CHECKING:
@@ -326,11 +326,17 @@ class _Projection:
         dry, self._dry = self._dry, False
         deleted = [item for item in plan.to_go if not dry and assumed.goes(item.action)]
         gone = {item.backup_id for item in deleted}
-        whole = len(gone) == len(plan.to_go)
         self.facts = replace(
             facts,
             inventory=without_entries(facts.inventory, gone),
-            baseline=_next_baseline(facts, plan, whole=whole),
+            baseline=_next_baseline(
+                facts,
+                plan,
+                gone,
+                in_full=not dry
+                and (assumed.mode is PruneMode.ENFORCE or len(gone) == len(plan.to_go)),
+                approved=assumed.approved,
+            ),
         )
         return Step(
             at=facts.time.scheduled_at,
@@ -427,7 +433,7 @@ class _Projection:
     def _slots(self, policy: Policy, start: datetime, end: datetime) -> Sequence[datetime]:
         cron = policy.cron or ""
         if self._assumptions.most_made is None:
-            return list(slots_between(cron, policy.zone, start - MOST_SPREAD, end))
+            return list(slots_between(cron, policy.zone, start - MOST_JITTER, end))
         slots = list(slots_between(cron, policy.zone, start, end))
         if not self._assumptions.pruning:
             return slots
@@ -527,11 +533,27 @@ def _event_order(event: _Event) -> tuple[datetime, bool, str]:
     return event.at, not event.expires, event.index_name or event.expires
 
 
-def _next_baseline(facts: Facts, plan: Plan, *, whole: bool) -> Baseline:
-    """By what the next prune measures a change of policy (rule D3)."""
-    if plan.policy_changed and facts.baseline is not None and not whole:
-        return facts.baseline
-    return Baseline(facts.document, facts.policy_version, plan.assignments)
+def _next_baseline(
+    facts: Facts, plan: Plan, gone: set[str], *, in_full: bool, approved: bool
+) -> Baseline:
+    """What the next prune is measured by, as a prune remembers it (rules D2 and D3)."""
+    before = facts.baseline or Baseline(None, "", {}, _beginning(facts))
+    since, deleted = facts.time.actual, Counter[str]()
+    if not in_full:
+        since, deleted = before.carried_out_at or since, Counter(before.deleted)
+        for item in plan.to_go:
+            older = item.created_at is None or item.created_at <= since
+            if item.backup_id in gone and older and not approved:
+                deleted[item.index_id] += 1
+    if facts.baseline is not None and plan.of_change - gone:
+        return replace(before, carried_out_at=since, deleted=deleted)
+    return Baseline(facts.document, facts.policy_version, plan.assignments, since, deleted)
+
+
+def _beginning(facts: Facts) -> datetime:
+    """From when on churn is measured without an earlier prune: the oldest backup (rule D2)."""
+    times = [entry.at for entry in facts.inventory.entries.values() if entry.at is not None]
+    return min([*times, facts.time.actual])
 
 
 def _subject(facts: Facts, index: Index, *, spread: bool) -> _Subject | None:

@@ -1,9 +1,9 @@
-"""What keeps a backup from being deleted, whoever wants it gone (rules D1, D2, D7, I1 to I4, U2).
+"""What protects a backup, whoever asks for its deletion (rules D1, D2, D7, I1 to I4, U2).
 
 This is the only place that knows. A prune, an approved plan and a person's DELETE ask it the same
-question about the same facts, ``Protection.of``. A policy's own wish (``rules.fates``) is one
-safeguard among the others: a prune deletes what none stands before, a person may overrule some of
-them by name. What makes a deletion wait for a person (limits, a changed policy) is added by
+question about the same facts, ``Protection.of``. What a policy keeps (``rules.fates``) is one
+safeguard among the others: a prune deletes what none protects, a person may overrule some of them
+by name. What makes a deletion wait for a person (limits, a changed policy) is added by
 ``rules.plan``; what a person's own deletions are limited by, by ``of_request``.
 """
 
@@ -34,12 +34,13 @@ from pinecone_backup.rules.policy import AssignedBy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+    from datetime import datetime
 
     from pinecone_backup.model import Index
     from pinecone_backup.records import DeletionRecord, Hold
     from pinecone_backup.rules.fates import Fate
     from pinecone_backup.rules.inventory import Entry, Incarnation
-    from pinecone_backup.rules.plan_facts import Facts
+    from pinecone_backup.rules.plan_facts import Baseline, Facts
     from pinecone_backup.rules.policy import Limit, Policy
 
 DEFAULT_FLOOR = 2
@@ -48,8 +49,12 @@ PEOPLE_COUNT_FOR = timedelta(hours=24)
 """Deletions that people asked for count against the limits for so long (rule D2)."""
 
 
+READY_WITHIN = timedelta(days=1)
+"""A backup that is Ready later than this after its creation makes no churn (rule D2)."""
+
+
 class Safeguard(StrEnum):
-    """What can stand before a deletion, in the order in which people are told."""
+    """What can keep a backup from being deleted, in the order in which people read it."""
 
     MODE = "mode"
     """The deployment deletes nothing at all: the kill switch."""
@@ -100,6 +105,7 @@ _ABSOLUTE = frozenset(
     }
 )
 
+_PLACES: Mapping[Safeguard, int] = {each: place for place, each in enumerate(Safeguard)}
 _SAFEGUARDS: Mapping[ReasonKind, Safeguard] = {
     ReasonKind.DRY_RUN: Safeguard.MODE,
     ReasonKind.CONTRADICTORY: Safeguard.CONTRADICTORY,
@@ -146,6 +152,7 @@ _SAFEGUARDS: Mapping[ReasonKind, Safeguard] = {
     ReasonKind.ORPHAN_KEPT: Safeguard.KEPT_BY_POLICY,
     ReasonKind.ORPHAN_KEPT_DAYS: Safeguard.KEPT_BY_POLICY,
     ReasonKind.POLICY_CHANGED: Safeguard.POLICY_CHANGED,
+    ReasonKind.CHANGE_DELETES: Safeguard.POLICY_CHANGED,
     ReasonKind.LIMIT_PER_RUN: Safeguard.LIMITS,
     ReasonKind.LIMIT_PER_INDEX: Safeguard.LIMITS,
     ReasonKind.LIMIT_BY_PEOPLE: Safeguard.LIMITS,
@@ -159,8 +166,8 @@ def safeguards_of(reasons: Iterable[Reason]) -> tuple[Safeguard, ...]:
 
 
 def in_order(safeguards: Set[Safeguard]) -> tuple[Safeguard, ...]:
-    """Safeguards in the order in which people are told."""
-    return tuple(safeguard for safeguard in Safeguard if safeguard in safeguards)
+    """Safeguards in the order in which people read them."""
+    return tuple(sorted(safeguards, key=_PLACES.__getitem__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +335,7 @@ class Protection:
 
 
 def relied_on(entry: Entry) -> bool:
-    """Whether a backup is good, ours, and certainly there.
+    """Whether a backup is good, ours, and certainly not deleted.
 
     One whose deletion may have happened takes part in the retention, but nothing relies on it.
     """
@@ -340,7 +347,7 @@ def relied_on(entry: Entry) -> bool:
 def of_request(
     facts: Facts, entry: Entry, *, mode: PruneMode, recent: Sequence[DeletionRecord]
 ) -> Iterator[Reason]:
-    """What stands before a person's deletion beyond what protects the backup (rule D2).
+    """The safeguards of a person's deletion beyond what protects the backup (rule D2).
 
     Args:
         facts: The project.
@@ -382,6 +389,33 @@ def _beyond(
 def allowance(limit: Limit, ready: int) -> int:
     """How many deletions a limit allows where so many backups of ours are Ready (rule D2)."""
     return min(limit.count, ready * limit.percent // 100)
+
+
+def churn_credit(incarnation: Incarnation, baseline: Baseline | None) -> int:
+    """How many deletions in an incarnation are ordinary churn (rule D2).
+
+    As many as good backups of ours became Ready since the last prune that was carried out in
+    full, less what prunes have deleted since. So churn never leaves fewer than that prune did.
+    """
+    since = baseline.carried_out_at if baseline else None
+    if baseline is None or since is None:
+        return 0
+    became_ready = sum(
+        entry.good_and_ours and _ready_since(entry, since) for entry in incarnation.entries
+    )
+    return max(became_ready - baseline.deleted.get(incarnation.index_id, 0), 0)
+
+
+def _ready_since(entry: Entry, since: datetime) -> bool:
+    """Whether a backup became Ready after a time, as far as that is known.
+
+    The verdict is taken when it is first seen Ready. An old backup whose record was lost gets a
+    late one, so what is older than ``READY_WITHIN`` by then did not become Ready.
+    """
+    ready_at = (entry.record.verdict_at if entry.record else None) or entry.at
+    if ready_at is None or entry.at is None:
+        return False
+    return ready_at > since and entry.at > since - READY_WITHIN
 
 
 def our_ready(incarnation: Incarnation) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
-MOST_SPREAD = timedelta(minutes=30)
+MOST_JITTER = timedelta(minutes=30)
 """However rare the slots are, a backup starts within this of the time that was asked for."""
 
 _DAY = timedelta(days=1)
@@ -52,16 +52,16 @@ def checked_cron(cron: str) -> str:
 
 
 def latest_slot(cron: str, zone: ZoneInfo, index_key: str, now: datetime) -> datetime | None:
-    """The newest slot that is due for the index: ``slot + spread <= now`` (rule C1).
+    """The newest slot that is due for the index: ``slot + jitter <= now`` (rule C1).
 
     Args:
         cron: Five fields, valid (a policy document has been checked).
         zone: The policy's time zone.
-        index_key: What tells the index from others, as in ``project/index``.
+        index_key: Names the index among all, as in ``project/index``.
         now: Aware, any zone.
 
     Returns:
-        The slot itself, without its spread, in UTC; None when the cron had none in 50 years.
+        The slot itself, without its jitter, in UTC; None when the cron had none in 50 years.
     """
     edge = now - jitter(index_key, cron)
     return next(slots_before(cron, zone, edge), None)
@@ -153,9 +153,9 @@ def jitter(index_key: str, cron: str) -> timedelta:
     """How long after its slots an index starts, so that not all start at once (rule C1).
 
     Whole seconds, always the same for an index: under half of the shortest time between two
-    slots of one day, and under ``MOST_SPREAD``.
+    slots of one day, and under ``MOST_JITTER``.
     """
-    limit = min(shortest_interval(cron) / 2, MOST_SPREAD) // _SECOND
+    limit = min(shortest_interval(cron) / 2, MOST_JITTER) // _SECOND
     return int.from_bytes(sha256(index_key.encode()).digest()[:8]) % limit * _SECOND
 
 
@@ -179,7 +179,7 @@ def _slots(cron: str, zone: ZoneInfo, edge: datetime, *, back: bool = False) -> 
         instants = _instants(wall, zone, repeats=repeats)
         twice += instants
         if len(instants) > 1:
-            continue  # the passes of a repeated hour are put in order before they are told
+            continue  # the passes of a repeated hour are put in order before they are given
         for slot in sorted(twice, reverse=back):
             if slot != last:  # several skipped times run once
                 yield slot

@@ -1,4 +1,4 @@
-"""Audit one project: look, judge, compare with what is known, record, report, measure.
+"""Audit one project: read, judge, compare with what is known, record, report, measure.
 
 An audit changes nothing at Pinecone. It stores the verdicts on backups that it sees Ready for
 the first time (rule G1), confirms deletions (rule N2), follows restores of ours to their end (one
@@ -8,7 +8,6 @@ call each), opens and resolves findings (rule U1), and leaves a report in JSON a
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.model import PruneMode, RunKind
 from pinecone_backup.reasons import ReasonKind
-from pinecone_backup.records import ItemKind, RunState, Severity
+from pinecone_backup.records import ItemKind, RunState
 from pinecone_backup.report.build import LATELY, Material, build_report, build_unknown_report
 from pinecone_backup.report.model import Gap, Report
 from pinecone_backup.report.page import render_page
@@ -92,6 +91,7 @@ def audit_project(
     policy_version: str,
     time_left: Callable[[], float],
     stack: str,
+    project_metrics: bool = False,
 ) -> AuditOutcome:
     """Audit the context's project.
 
@@ -106,6 +106,7 @@ def audit_project(
         time_left: Seconds until the function must have ended; indexes that there is no time
             for stay unknown.
         stack: The deployment's name, for the report.
+        project_metrics: Whether each project has metrics of its own; CloudWatch bills each.
 
     Raises:
         PineconeError: The project could not be read; a report says that it is unknown.
@@ -123,7 +124,7 @@ def audit_project(
             into_indexes=True,
         )
     except UNREADABLE as error:
-        _measure(metrics, reporter.unreadable(str(error)))
+        _measure(metrics, reporter.unreadable(str(error)), by_project=project_metrics)
         raise
     refresh_restores(control_plane, ledger, now=context.time.actual)
     facts, plan_facts = _facts(
@@ -133,7 +134,7 @@ def audit_project(
     changes = record_findings(ledger, observations, looked_at(facts, broken=broken), facts.now)
     plan = make_plan(replace(plan_facts, active=_active(facts.indexes)))
     report = reporter.seen(facts, plan, state)
-    _measure(metrics, report)
+    _measure(metrics, report, by_project=project_metrics)
     whole = not any(index.problem for index in facts.indexes)
     ended = RunState.SUCCEEDED if whole else RunState.PARTIAL
     unexpected = {each.index.name: each.unexpected for each in state.index_states}
@@ -230,7 +231,7 @@ def _facts(
     """What the controls judge by, and a prune would; new verdicts are in the ledger already."""
     now = context.time.actual
     known = ledger.indexes()
-    unreadable = ledger.inspect(ItemKind, keys=_told_unreadable(ledger))
+    unreadable = ledger.inspect(ItemKind, keys=_reported_unreadable(ledger))
     unread = {
         item.index_name: f"ledger item {item.key} cannot be read"
         for item in unreadable
@@ -312,8 +313,8 @@ def _active(indexes: Sequence[IndexFacts]) -> dict[str, str | None]:
     return {index.name: index.record.index_id for index in indexes if not index.problem}
 
 
-def _told_unreadable(ledger: Ledger) -> list[str]:
-    """Items that findings call unreadable: each is looked at again, however old it is."""
+def _reported_unreadable(ledger: Ledger) -> list[str]:
+    """Items that findings call unreadable: each is read again, however old it is."""
     return [
         finding.subject
         for finding in ledger.findings()
@@ -383,29 +384,19 @@ def _gaps(facts: ProjectFacts, state: ProjectState) -> list[Gap]:
     return gaps
 
 
-def _measure(metrics: Metrics, report: Report) -> None:
-    """Numbers for CloudWatch, per project; findings also by severity and by control.
+def _measure(metrics: Metrics, report: Report, *, by_project: bool) -> None:
+    """Numbers for CloudWatch: what the alarm reads, and by project what the dashboard reads.
 
     Of an unreadable project only the findings are known: those that were open stay open (U1).
     """
-    project = report.project
-    open_by_severity = Counter(finding.severity for finding in report.findings)
-    open_by_control = Counter(finding.control for finding in report.findings)
-    for severity in Severity:
-        metrics.gauge(
-            "FindingsOpen", open_by_severity[severity], project=project, severity=severity.value
-        )
-    for control in Control:
-        metrics.gauge("FindingsOpen", open_by_control[control.value], control=control.value)
-    totals, quota = report.totals, report.quota
-    if totals is None or quota is None:
+    overdue = [finding for finding in report.findings if finding.control == Control.OVERDUE]
+    metrics.gauge("FindingsOpen", len(overdue), control=Control.OVERDUE)
+    project, totals, quota = report.project, report.totals, report.quota
+    if not by_project or totals is None or quota is None:
         return
-    metrics.gauge("BackupsReady", totals.ready, project=project)
     metrics.gauge("BackupsTotal", totals.backups, project=project)
     metrics.gauge("QuotaUsedPercent", quota.percent, unit="Percent", project=project)
-    metrics.gauge("IndexesProtected", totals.protected, project=project)
     metrics.gauge("IndexesUnprotected", totals.unprotected, project=project)
-    metrics.gauge("BytesStored", totals.size_bytes, unit="Bytes", project=project)
     if totals.newest_good_age_max_seconds is not None:
         metrics.gauge(
             "NewestGoodBackupAgeMax",

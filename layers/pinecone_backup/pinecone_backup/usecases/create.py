@@ -2,7 +2,7 @@
 
 Read: list the project. Decide about every index, by rules that write nothing (``rules.creation``,
 ``rules.effects``). Act where a backup is due: list the index, decide again, take the claim, POST
-once. Record what came of it, in ``carry_out`` only. Announcing is the frame's part.
+once. Record what came of it, in ``carry_out`` only. Announcing is the part of ``usecases.runs``.
 
 Nothing is waited for: a later tick, or the audit, sees how a backup ends. After a crash at any
 point the next tick finds the claim, and Pinecone's listing shows the rest (rule C3). An unexpected

@@ -98,7 +98,7 @@ def carry_out(
 ) -> tuple[DeletionRecord, BackupError | None]:
     """Ask Pinecone for one deletion: intent, call, outcome, event (rule D6).
 
-    A deletion of that backup that may have happened already is gone on with: its record stays.
+    A deletion of that backup that may have happened already is continued: its record stays.
 
     Args:
         context: The run.
@@ -113,7 +113,7 @@ def carry_out(
     Raises:
         LedgerError: It could not be recorded; Pinecone may have been asked.
     """
-    earlier = ledger.deletion(record.backup_id) if record.deletion is not None else None
+    earlier = ledger.deletion(record.backup_id)  # the caller's record may be older
     if earlier is not None and earlier.final:
         return earlier, None
     if earlier is not None and earlier.state is DeletionState.UNKNOWN:
@@ -148,7 +148,7 @@ def _asked(
 
 
 def _described(control_plane: ControlPlane, backup_id: str) -> bool:
-    """Whether the backup is there after all, or nobody can tell."""
+    """Whether the backup exists after all, or Pinecone does not say."""
     try:
         control_plane.describe_backup(backup_id)
     except NotFound:
@@ -167,7 +167,7 @@ def confirm_deleted(context: RunContext, ledger: Ledger, record: BackupRecord) -
         The deletion as it was written; ``actor`` is empty where it was not us.
 
     Raises:
-        LedgerError: Nothing is closed; the next run looks again.
+        LedgerError: Nothing is closed; the next run tries again.
     """
     now = context.time.actual
     deletion = ledger.deletion(record.backup_id) if record.deletion is not None else None
@@ -353,7 +353,7 @@ class PlanDeletions:
                 self.services.control_plane, index.anchor, index.index_id
             )
         except BackupError as error:
-            return f"it could not be looked at before its first deletion: {error.problem}"
+            return f"it could not be checked before its first deletion: {error.problem}"
 
     def _wrong_incarnation(self, index: PlannedIndex) -> str:
         name = index.index_name

@@ -27,13 +27,13 @@ def record_findings(
 ) -> Changes:
     """Open, repeat and resolve findings in the ledger, with one event per change.
 
-    The event goes first: a crash between the two writes is told again under the same event id,
-    while the other order would lose the news.
+    The event goes first: after a crash between the two writes it is sent again under the same id,
+    while the other order would lose the event.
 
     Args:
         ledger: The project's ledger.
         observations: What is wrong now.
-        evidence: Where the run looked completely (rule U1).
+        evidence: Where the run's evidence is complete (rule U1).
         at: The time of the observations, UTC.
 
     Raises:
@@ -51,7 +51,7 @@ def record_findings(
 def record_unreadable(ledger: Ledger, at: datetime) -> None:
     """Open a finding for each item that this ledger object has found unreadable (rule U2).
 
-    Whether an older one is over is for those to say who look completely.
+    Whether an older one is over is for runs with complete evidence to say.
 
     Raises:
         LedgerError: The ledger could not be read or written.

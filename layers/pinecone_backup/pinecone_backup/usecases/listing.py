@@ -8,7 +8,7 @@ data, and ``rules.inventory`` decides what it means (rule I4). A repeat that pag
 and goes with the change that caused it.
 
 Lost rows leave no trace in a walk. They are caught elsewhere: a backup that the ledger knows and
-the listing misses is described before it is called gone, and what is not listed is not deleted.
+the listing misses is described before it is called deleted, and what is not listed is not deleted.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def active_incarnation(control_plane: ControlPlane, name: str) -> str | None:
         The incarnation's id, or None when it has no backup yet: a new incarnation.
 
     Raises:
-        ListingIncomplete: The rows name more than one incarnation: none can be told active.
+        ListingIncomplete: The rows name more than one incarnation: none is known to be active.
         NotFound: There is no active index of that name.
     """
     return only_incarnation(

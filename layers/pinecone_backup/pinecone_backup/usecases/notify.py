@@ -65,8 +65,7 @@ class Notifier:
         courier: Delivers.
         log: Knows what was delivered.
         queue: Takes deliveries, hides them for later, and takes dead letters.
-        metrics: Takes ``WebhookDelivered``, ``WebhookDeferred`` and ``WebhookRefused`` by target,
-            ``EventsWithoutTarget``, ``EventsMalformed`` and ``TargetsInvalid``.
+        metrics: Takes ``EventsWithoutTarget``, which an alarm reads.
         clock: The real clock, aware.
         jitter: A random number in [0, 1).
         pages: Where the links of messages lead.
@@ -121,7 +120,6 @@ class Notifier:
                 return self._deliver(arrived, record)
             self._fan_out(arrived)
         except EventMalformed as error:
-            self._metrics.gauge("EventsMalformed", 1)
             return self._dead_letter(record, str(error))
         except BackupError as error:
             _LOG.warning("the record stays in its queue", extra={"reason": str(error)})
@@ -156,9 +154,7 @@ class Notifier:
             targets = read_targets(self._secrets.read_json(self._secret_name, fresh=fresh))
         except SecretNotSet:
             return Targets()
-        wrong = len(targets.invalid) + len(targets.nameless)
-        if wrong:
-            self._metrics.gauge("TargetsInvalid", wrong)
+        if targets.invalid or targets.nameless:
             problems = [f"{name}: {problem}" for name, problem in targets.invalid.items()]
             _LOG.error("invalid targets", extra={"problems": [*problems, *targets.nameless]})
         return targets
@@ -170,11 +166,9 @@ class Notifier:
         try:
             self._attempt(delivery, fields)
         except DeliveryRefused as error:
-            self._metrics.gauge("WebhookRefused", 1, target=delivery.target)
             _LOG.warning("delivery refused", extra=fields | {"reason": str(error)})
             return self._dead_letter(record, str(error))
         except BackupError as error:  # of the log and the secret as well: only time can help
-            self._metrics.gauge("WebhookDeferred", 1, target=delivery.target)
             _LOG.warning("delivery deferred", extra=fields | {"reason": str(error)})
             return self._defer(record, error)
         return True
@@ -197,7 +191,6 @@ class Notifier:
             raise DeliveryDeferred("Another attempt is under way, or broke off", retry_after=60)
         else:
             self._send(target, message)
-            self._metrics.gauge("WebhookDelivered", 1, target=target.name)
             _LOG.info("delivered", extra=fields)
 
     def _send(self, target: Target, message: Message) -> None:

@@ -2,7 +2,7 @@
 
 Prune, audit, a person's deletion, previews and the API read a project here and nowhere else. What
 concerns the project as a whole must be answered, or there is no reading. What concerns one index
-may fail where an audit looks into it: that index is then unknown, and the others are not (U1).
+may fail where an audit reads it: that index is then unknown, and the others are not (U1).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _DONE = (Status.READY, Status.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """What Pinecone says of one index, where an audit looks into it.
+    """What Pinecone says of one index, where an audit reads it.
 
     Attributes:
         active_id: Its incarnation; None when it has no backup, or when ``problem`` is set.

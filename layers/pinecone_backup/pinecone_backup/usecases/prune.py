@@ -7,6 +7,7 @@ neither listed nor described, confirms that it is deleted (rule N2).
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,11 +16,18 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.errors import ItemUnreadable, PolicyInvalid, SubjectUnknown
 from pinecone_backup.model import DomainEvent, PruneMode, RunKind
 from pinecone_backup.reasons import Reason, ReasonKind, sentence
-from pinecone_backup.records import BaselineRecord, PlanRecord, PlanState, RunState
+from pinecone_backup.records import (
+    BaselineRecord,
+    DeletionState,
+    PlanRecord,
+    PlanState,
+    RunState,
+)
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.rules.inventory import Worth
 from pinecone_backup.rules.plan import Action, Plan, make_plan
 from pinecone_backup.rules.plan_facts import Baseline
+from pinecone_backup.rules.protection import safeguards_of
 from pinecone_backup.usecases.approvals import approval_in_force, approved_plan
 from pinecone_backup.usecases.deletion import STOP_BEFORE, PlanDeletions, PruneServices
 from pinecone_backup.usecases.findings import record_findings
@@ -27,6 +35,7 @@ from pinecone_backup.usecases.project_state import plan_facts, read_project_stat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from pinecone_backup.model import RunContext
     from pinecone_backup.ports import Ledger
@@ -72,13 +81,31 @@ class PruneOutcome:
 
     @property
     def state(self) -> RunState:
-        """Stopped by a safeguard, finished in part, or finished."""
-        held_back = self.mode is PruneMode.ENFORCE and self.plan.held_back and not self.approved
+        """Stopped by a safeguard before its first deletion, finished in part, or finished."""
+        held_back = self.mode is PruneMode.ENFORCE and self.plan.held_back and not self.attempted
         if self.plan.stopped or held_back:
             return RunState.STOPPED
         if self.skipped or self.failed or self.deferred or self.skipped_indexes:
             return RunState.PARTIAL
         return RunState.SUCCEEDED
+
+    @property
+    def attempted(self) -> bool:
+        """Whether it was allowed to delete anything."""
+        tried = self.approved or self.deleted or self.skipped or self.failed or self.deferred
+        return bool(tried or self.skipped_indexes)
+
+    @property
+    def in_full(self) -> bool:
+        """Whether all is deleted that may be, and only approvals are waited for (rule D2)."""
+        left = self.skipped or self.failed or self.deferred or self.skipped_indexes
+        deletes = self.mode is PruneMode.ENFORCE or not self.left_to_go
+        return deletes and not left
+
+    @property
+    def left_to_go(self) -> frozenset[str]:
+        """What is to go and was not deleted, for whatever reason."""
+        return frozenset(item.backup_id for item in self.plan.to_go) - set(self.deleted)
 
     @property
     def summary(self) -> Mapping[str, Any]:
@@ -189,7 +216,8 @@ def prune(
     )
     _close_plans(services, plan, approval, act)
     if outcome.state in (RunState.SUCCEEDED, RunState.PARTIAL):
-        services.ledger.put_baseline(_next_baseline(plan, baseline, accepted=act.complete))
+        measure = baseline or Baseline(None, "", {}, _beginning(services.ledger, context))
+        services.ledger.put_baseline(_next_baseline(outcome, measure, context.time.actual))
     _record(context, services, outcome, facts, act)
     return outcome
 
@@ -204,7 +232,7 @@ def former_baseline(
     document: PolicyDocument,
     policy_version: str,
 ) -> Baseline | None:
-    """By what the last accepted prune went (rule D3); None before the first.
+    """By what earlier prunes went (rules D2 and D3); None before the first.
 
     Args:
         ledger: The project's ledger.
@@ -215,21 +243,50 @@ def former_baseline(
     """
     if last is None:
         return None
-    kept = ledger.baseline() or BaselineRecord(last.policy_version, {})
-    if kept.policy_version == policy_version:
-        return Baseline(document, kept.policy_version, kept.assignments)
-    try:
-        former = load_version(kept.policy_version)
-    except (SubjectUnknown, PolicyInvalid):
-        former = None
-    return Baseline(former, kept.policy_version, kept.assignments)
+    kept = ledger.baseline()
+    if kept is None:  # lost, or it cannot be read: nobody knows what has changed
+        return Baseline(None, "", {})
+    former: PolicyDocument | None = document
+    if kept.policy_version != policy_version:
+        try:
+            former = load_version(kept.policy_version)
+        except (SubjectUnknown, PolicyInvalid):
+            former = None
+    since = kept.carried_out_at
+    deleted = _deleted_since(ledger, since) if since is not None else {}
+    return Baseline(former, kept.policy_version, kept.assignments, since, deleted)
 
 
-def _next_baseline(plan: Plan, baseline: Baseline | None, *, accepted: bool) -> BaselineRecord:
-    """A changed policy is the new measure once it changes little, or a person approved it."""
-    if plan.policy_changed and baseline is not None and not accepted:
-        return BaselineRecord(baseline.policy_version, baseline.assignments)
-    return BaselineRecord(plan.policy_version, plan.assignments)
+def _deleted_since(ledger: Ledger, since: datetime) -> Mapping[str, int]:
+    """How many older backups prunes have deleted without an approval, by index id (rule D2)."""
+    return Counter(
+        deletion.index_id
+        for deletion in ledger.deletions(since=since)
+        if deletion.digest
+        and deletion.at > since  # those of that prune itself bear its time
+        and not deletion.approved_by
+        and deletion.state not in (DeletionState.FAILED, DeletionState.SKIPPED)
+        and not (deletion.created_at and deletion.created_at > since)
+    )
+
+
+def _beginning(ledger: Ledger, context: RunContext) -> datetime:
+    """When this ledger first saw an index: churn is measured from there (rule D2)."""
+    seen = [record.first_seen_at for record in ledger.indexes().values()]
+    return min([*seen, context.time.actual])
+
+
+def _next_baseline(outcome: PruneOutcome, baseline: Baseline, now: datetime) -> BaselineRecord:
+    """What the next prune is measured by.
+
+    A changed policy is the new measure when nothing waits because of the change (rule D3), and a
+    prune that was carried out in full that of churn (rule D2).
+    """
+    plan = outcome.plan
+    carried_out_at = now if outcome.in_full else baseline.carried_out_at
+    if plan.of_change & outcome.left_to_go:
+        return BaselineRecord(baseline.policy_version, baseline.assignments, carried_out_at)
+    return BaselineRecord(plan.policy_version, plan.assignments, carried_out_at)
 
 
 def _chosen(plan: Plan, mode: PruneMode, approval: Approval | None) -> frozenset[str]:
@@ -319,7 +376,7 @@ def _record(
 ) -> None:
     """Leave the event of a waiting plan, and the findings of this run."""
     plan = outcome.plan
-    if outcome.awaiting:
+    if outcome.awaiting and not _waits_already(services.ledger):
         services.ledger.record_event(
             DomainEvent.of(
                 "plan.awaiting",
@@ -340,6 +397,13 @@ def _record(
     )
 
 
+def _waits_already(ledger: Ledger) -> bool:
+    """Whether a plan has been waiting since an earlier run: that is announced once."""
+    return any(
+        finding.open and finding.control == Control.PLAN_WAITING for finding in ledger.findings()
+    )
+
+
 def _plan_findings(outcome: PruneOutcome) -> Iterable[Observation]:
     plan = outcome.plan
     if plan.stopped:
@@ -353,12 +417,34 @@ def _plan_findings(outcome: PruneOutcome) -> Iterable[Observation]:
     if outcome.awaiting:
         yield Observation.of(
             Control.PLAN_WAITING,
-            plan.digest,
+            PROJECT_SUBJECT,
             title=f"A prune plan of project {plan.project} waits for approval",
-            diagnosis=f"{len(plan.to_go)} backups would go: {sentence(_waits_because(plan))}.",
-            action="Read the plan and approve it, or change the policy.",
-            delete_count=len(plan.to_go),
+            diagnosis=_diagnosis(outcome),
+            action=_action(plan),
+            delete_count=len(outcome.left_to_go),
+            digest=plan.digest,
         )
+
+
+def _diagnosis(outcome: PruneOutcome) -> str:
+    """How many deletions wait, before which safeguards, and by which figures."""
+    reasons = _waits_because(outcome.plan)
+    safeguards = ", ".join(safeguards_of(reasons)) or "approval"
+    count = len(outcome.left_to_go)
+    return f"{count} deletions wait ({safeguards}): {sentence(reasons)}."
+
+
+def _action(plan: Plan) -> str:
+    """What a person can do, with the setting that would let the plan pass (rule D2)."""
+    settings = [
+        "{setting} to count {count_needed} and percent {percent_needed}".format_map(
+            reason.parameters
+        )
+        for reason in _waits_because(plan)
+        if "setting" in reason.parameters
+    ]
+    raised = f", or set {', '.join(settings)} in the policy document" if settings else ""
+    return f"Read the plan and approve it, or change the policy{raised}."
 
 
 def _index_findings(act: PlanDeletions) -> Iterable[Observation]:

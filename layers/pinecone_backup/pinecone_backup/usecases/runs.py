@@ -1,4 +1,4 @@
-"""The frame around every run: which projects, at what time, one at a time, recorded, announced.
+"""What every run has in common: which projects, at what time, one at a time, recorded, announced.
 
 ``run_projects`` loads the policy and then, for each project, checks the trigger's time (rule
 T1), takes the lease, records the run, does the work, records how it ended, gives the lease back
@@ -109,10 +109,10 @@ type Work = Callable[[Job], Result]
 
 @dataclass(frozen=True, slots=True)
 class RunServices:
-    """What the frame needs of the outside.
+    """What every run works with.
 
     Attributes:
-        clock: Tells the real time, UTC.
+        clock: Gives the real time, UTC.
         local_clock: Whether a payload's ``now`` is the clock (local stack only).
     """
 
@@ -151,10 +151,10 @@ def run_projects(
         PolicyInvalid: Nothing is done; one finding lists what is wrong.
         RunFailed: A project failed; the others ran, and every run is recorded.
     """
-    tick = _Tick(services, kind, request, _moment(services, request), work)
+    tick = _Tick(services, kind, request, _run_time(services, request), work)
     try:
         document, policy_version = _policy(services, tick.time)
-    except PolicyMissing as error:  # a fresh deployment is not broken; the finding tells people
+    except PolicyMissing as error:  # a fresh deployment is not broken; the finding says so
         _LOG.warning("no policy yet", extra={"reason": error.problem})
         _give_up(tick, error)
         return {"kind": str(kind), "policy_version": "", "runs": [], "error": str(error)}
@@ -212,7 +212,7 @@ def announce(ledger: Ledger, bus: EventBus) -> None:
         _LOG.exception("events wait for the next run", extra={"project": ledger.project})
 
 
-def _moment(services: RunServices, request: RunRequest) -> RunTime:
+def _run_time(services: RunServices, request: RunRequest) -> RunTime:
     if request.now is not None and not services.local_clock:
         raise EventMalformed(
             "The event sets the time (now), which only the local stack allows",
@@ -313,7 +313,9 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
     except Exception as error:  # a fault in one project must not stop the others
         run = _broken_off(ledger, run, error)
     run = _ended(tick, ledger, run)
-    if run.kind is not RunKind.AUDIT or run.state is RunState.FAILED:  # an audit has told already
+    if (
+        run.kind is not RunKind.AUDIT or run.state is RunState.FAILED
+    ):  # an audit has said so already
         _record_unreadable(ledger, tick)
     announce(ledger, tick.services.bus)
     level = _LOG.warning if run.state in (RunState.FAILED, RunState.REFUSED) else _LOG.info
@@ -330,7 +332,7 @@ def _asked(ledger: Ledger, tick: _Tick) -> Run | None:
 
 
 def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
-    """Do the work, and tell by findings what it could not read and where it broke (rule U1)."""
+    """Do the work, and report as findings what it could not read and where it broke (rule U1)."""
     context = RunContext(
         run_id=run.run_id,
         kind=run.kind,
@@ -369,7 +371,7 @@ def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
         _LOG.error("unexpected error", exc_info=error, extra={"run_id": run.run_id})
     try:
         record_findings(ledger, [_break(run, problem)], Evidence(), run.started_at or run.time)
-    except Exception:  # the run's own record, and the alarm on failed runs, tell it too
+    except Exception:  # the run's own record, and the alarm on failed runs, show it too
         _LOG.exception("the failure could not be recorded", extra={"run_id": run.run_id})
     return replace(run, state=RunState.FAILED, error=problem)
 
@@ -403,7 +405,7 @@ def _record_unreadable(ledger: Ledger, tick: _Tick) -> None:
     try:
         ledger.inspect([ItemKind.OUTBOX])  # which is not read before it is announced
         record_unreadable(ledger, tick.time.actual)
-    except Exception:  # the next audit tells of them
+    except Exception:  # the next audit reports them
         _LOG.exception("unreadable items could not be recorded", extra={"project": ledger.project})
 
 

@@ -95,7 +95,7 @@ class Pages:
         named = dict(data)
         family = kind.partition(".")[0]
         if data.get("control") == "plan-waiting":
-            family, named["digest"] = "plan", data.get("subject", "")
+            family = "plan"
         for label, route in (*([_PAGES[family]] if family in _PAGES else []), _REPORT):
             key = route.partition("{")[2].removesuffix("}")
             if not key or named.get(key):

@@ -32,7 +32,7 @@ class Wording:
     """How an event type reads.
 
     Attributes:
-        titles: Templates, the most telling one first; the first whose fields are all known is
+        titles: Templates, the most specific one first; the first whose fields are all known is
             taken. ``index``, ``backups`` and ``run`` are made of the data, other fields are keys.
         severity: How bad it is, unless the event says so itself.
         action: What to do, unless the event says so itself.

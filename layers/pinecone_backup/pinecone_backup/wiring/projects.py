@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class Container[S: ProjectSettings]:
     """The adapters of one process, for functions that speak to Pinecone.
 
     Args:
-        settings: What the deployment tells.
+        settings: What the deployment configures.
         call_seconds: Tells the most that one call to Pinecone may take now.
     """
 
@@ -44,13 +44,15 @@ class Container[S: ProjectSettings]:
 
     @cached_property
     def services(self) -> RunServices:
-        """What the frame around every run needs."""
+        """What every run works with."""
         settings = self.settings
-        dynamodb = client("dynamodb")
+        dynamodb, history = client("dynamodb"), timedelta(days=settings.history_days)
         return RunServices(
             owner=settings.owner,
             clock=lambda: datetime.now(UTC),
-            ledger_of=lambda project: DynamoLedger(dynamodb, settings.table_name, project),
+            ledger_of=lambda project: DynamoLedger(
+                dynamodb, settings.table_name, project, history=history
+            ),
             projects=DynamoProjects(dynamodb, settings.table_name),
             policies=self.policies,
             bus=EventBridgeBus(client("events"), settings.bus_name, settings.owner),

@@ -176,13 +176,13 @@ class PineconeClient:
         if created.index_name != index_name:
             raise OutcomeUnknown(
                 f"{call.text} was answered about index {created.index_name!r}",
-                next_step="Nothing is repeated blindly: the next run looks first.",
+                next_step="Nothing is repeated blindly: the next run checks first.",
                 operation=call.operation,
             )
         return created
 
     def delete_backup(self, backup_id: str) -> None:
-        """Ask for deletion; a try after a lost answer may raise ``NotFound``: it is gone."""
+        """Ask for deletion; a try after a lost answer may raise ``NotFound``: it is done."""
         path = f"/backups/{_segment(backup_id)}"
         self._caller.send(self._delete("delete_backup", f"backup {backup_id!r}", path))
 
@@ -222,7 +222,7 @@ class PineconeClient:
         return self._caller.ask(call, payloads.restore_jobs)
 
     def describe_restore_job(self, job_id: str) -> RestoreJob:
-        """One restore job; Pinecone may answer 404 when its index is gone, or in passing."""
+        """One restore job; Pinecone may answer 404 when its index is deleted, or in passing."""
         path = f"/restore-jobs/{_segment(job_id)}"
         call = self._read("describe_restore_job", f"restore job {job_id!r}", path)
         found = self._caller.ask(call, payloads.restore_job)

@@ -90,7 +90,7 @@ _FORBIDDEN: tuple[tuple[re.Pattern[str], type[Forbidden]], ...] = (
     (re.compile(r"\bplan\b", re.IGNORECASE), PlanExcludes),
     (re.compile(r"permission|access denied", re.IGNORECASE), PermissionMissing),
 )
-"""How the meanings of a 403 are told apart: by the first pattern that its message or code has."""
+"""How the meanings of a 403 differ: by the first pattern that its message or code has."""
 
 
 class KeySource(Protocol):
@@ -109,7 +109,7 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, told so that it can be repeated, judged and named in an error.
+    """One request, described so that it can be repeated, judged and named in an error.
 
     Attributes:
         subject: What it is about, for errors: ``index 'docs'``; may be empty.
@@ -122,7 +122,7 @@ class Call:
     subject: str
     method: str
     url: str
-    version: str
+    api_version: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     changes: bool = False
@@ -145,7 +145,7 @@ class Reply:
 
     @property
     def request_id(self) -> str | None:
-        """Pinecone's id of the request, as far as it looks like one."""
+        """Pinecone's id of the request, where it has the form of one."""
         for name in ("x-pinecone-request-id", "x-request-id"):
             value = str(self.headers.get(name, ""))
             if re.fullmatch(r"[A-Za-z0-9_.:/=+-]{1,100}", value):
@@ -323,7 +323,7 @@ class Caller:
         left = max(deadline - self._clock(), 0.1)
         headers = {
             "Api-Key": key.get_secret_value(),
-            "X-Pinecone-Api-Version": call.version,
+            "X-Pinecone-Api-Version": call.api_version,
             "Accept": "application/json",
             "User-Agent": "pinecone-backup",
         }
@@ -425,7 +425,7 @@ def _unknown(call: Call, error: PineconeError) -> OutcomeUnknown:
         return error
     return OutcomeUnknown(
         f"{error.problem}; it may have taken effect all the same",
-        next_step="Nothing is repeated blindly: the next run looks first.",
+        next_step="Nothing is repeated blindly: the next run checks first.",
         operation=call.operation,
         status=error.status,
         request_id=error.request_id,
@@ -433,7 +433,7 @@ def _unknown(call: Call, error: PineconeError) -> OutcomeUnknown:
 
 
 def _reason(error: httpx.RequestError) -> str:
-    """The kind of failure; why no connection came about is worth telling, the rest may leak."""
+    """The kind of failure; why no connection came about is worth saying, the rest may leak."""
     name = type(error).__name__
     return f"{name}: {error}"[:_SHOWN_REASON] if isinstance(error, httpx.ConnectError) else name
 

@@ -164,7 +164,7 @@ def _refuse_without_anchor(control_plane: ControlPlane, plan: Plan, entry: Entry
         raise RuleForbids(
             f"Nothing of index {index.index_name} is deleted: {problem}",
             rule="newest-good-not-ready",
-            next_step="Run an audit, and look at the index's backups.",
+            next_step="Run an audit, and read what it reports of the index's backups.",
         )
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def place_hold(
-    ledger: Ledger,
     control_plane: ControlPlane,
+    ledger: Ledger,
     *,
     scope: HoldScope,
     target: str,
@@ -36,7 +36,7 @@ def place_hold(
     Args:
         ledger: The project's ledger.
         control_plane: The project, asked whether the target exists: a hold on a slip of the pen
-            would protect nothing and look as if it did.
+            would protect nothing and seem to.
         scope: What ``target`` is.
         target: A backup id, or an index name; deleted indexes with backups count.
         who: Who holds it.

@@ -1,4 +1,4 @@
-"""Native schedules, changed because a person or a program asks for it; who did it is told.
+"""Native schedules, changed because a person or a program asks for it; who did it is recorded.
 
 A shorter retention deletes: Pinecone applies it to backups that exist. It is refused unless the
 caller may shorten.
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def create_schedule(
-    ledger: Ledger,
     control_plane: ControlPlane,
+    ledger: Ledger,
     index_name: str,
     *,
     name: str,
@@ -69,8 +69,8 @@ def create_schedule(
 
 
 def update_schedule(
-    ledger: Ledger,
     control_plane: ControlPlane,
+    ledger: Ledger,
     schedule_id: str,
     *,
     frequency: str | None = None,
@@ -115,7 +115,7 @@ def update_schedule(
 
 
 def delete_schedule(
-    ledger: Ledger, control_plane: ControlPlane, schedule_id: str, *, who: str, now: datetime
+    control_plane: ControlPlane, ledger: Ledger, schedule_id: str, *, who: str, now: datetime
 ) -> None:
     """Delete a native schedule; its backups stay until they expire.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pinecone_backup.model import RestoreJob, RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
 
-GONE_AFTER = timedelta(days=1)
+LOST_AFTER = timedelta(days=1)
 """Pinecone answers 404 in passing, and for ever once the restored index is deleted: after this
 long a restore job that cannot be found counts as ended."""
 JOB_LOST = "Gone"
@@ -150,7 +150,7 @@ def _refreshed(control_plane: ControlPlane, record: RestoreRecord, now: datetime
     try:
         job = control_plane.describe_restore_job(record.job_id)
     except NotFound:
-        if now - record.started_at < GONE_AFTER:
+        if now - record.started_at < LOST_AFTER:
             return record
         return replace(record, status=JOB_LOST, finished_at=now)
     except PineconeError:

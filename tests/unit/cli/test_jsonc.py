@@ -13,7 +13,7 @@ from rich.console import Console
 
 from local import preview
 from local.docs import DOCS
-from local.jsonc import without_comments
+from pinecone_backup_cli.jsonc import without_comments
 
 if TYPE_CHECKING:
     from pathlib import Path

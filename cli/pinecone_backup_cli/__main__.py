@@ -1,0 +1,7 @@
+"""``python -m pinecone_backup_cli``."""
+
+import sys
+
+from pinecone_backup_cli.app import main
+
+sys.exit(main())

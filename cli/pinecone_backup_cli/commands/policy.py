@@ -1,0 +1,133 @@
+"""The policy document: the one in force, and what another one would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from cyclopts import Parameter, validators
+
+from pinecone_backup_cli.api import (
+    PolicyError,
+    PolicyWarning,
+    PreviewedBackup,
+    PreviewedDay,
+    PreviewPolicy,
+    SteadyState,
+    ValidatePolicy,
+)
+from pinecone_backup_cli.documents import read_document
+from pinecone_backup_cli.errors import Exit
+from pinecone_backup_cli.figures import count, plural, size
+from pinecone_backup_cli.session import Session
+from pinecone_backup_cli.view import Answer, Column, because, facts, heading, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from pinecone_backup_cli.api import PreviewedBackup
+
+
+def show(*, session: Session) -> Answer:
+    """Show the policy document in force.
+
+    Example: `pinecone-backup policy show`
+    """
+    current = session.api.describe_policy()
+    text = msgspec.json.format(msgspec.json.encode(current.document), indent=2).decode()
+    return Answer(current, [facts(("version", current.policy_version)), text])
+
+
+def validate(
+    file: Path, /, *, print_: Annotated[bool, Parameter(name="--print")] = False, session: Session
+) -> Answer:
+    """Look a policy document over: every error at once. Nothing is stored.
+
+    Exit code 1 where it is not valid.
+
+    Example: `pinecone-backup policy validate policy.yaml --print > policy.json`
+
+    Args:
+        file: JSON, JSON with comments (.jsonc) or YAML (.yaml).
+        print_: Print the document as it is to be stored, where it is valid.
+    """
+    document = read_document(file)
+    validity = session.api.validate_policy(ValidatePolicy(document=document))
+    if not validity.valid:
+        errors = table(
+            validity.errors,
+            Column[PolicyError]("Where", lambda row: row.path or "document"),
+            Column[PolicyError]("What is wrong", lambda row: row.detail),
+            empty="",
+        )
+        return Answer(validity, [errors], Exit.WRONG)
+    if print_:
+        text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+        return Answer(document, [text])
+    warnings = table(
+        validity.warnings,
+        Column[PolicyWarning]("Where", lambda row: row.path or "document"),
+        Column[PolicyWarning]("Probably not meant", lambda row: row.detail),
+        Column[PolicyWarning]("Next", lambda row: row.next_step),
+        empty="",
+    )
+    said = f"{file} is valid{', but:' if validity.warnings else '.'}"
+    return Answer(validity, [said, warnings] if validity.warnings else [said])
+
+
+def preview(
+    file: Path | None = None,
+    /,
+    *,
+    days: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=90))] = 7,
+    session: Session,
+) -> Answer:
+    """Show what a policy document would keep and delete of the project, day by day.
+
+    Nothing is stored and nothing is deleted.
+
+    Example: `pinecone-backup policy preview policy.jsonc --days 30`
+
+    Args:
+        file: JSON, JSON with comments (.jsonc) or YAML (.yaml); the document in force unless given.
+        days: How many days after today, 90 at most; 7 unless given.
+    """
+    document = None if file is None else read_document(file)
+    seen = session.api.preview_policy(session.project, PreviewPolicy(document=document, days=days))
+    existing = [
+        backup
+        for day in seen.days
+        for backup in day.deleted
+        if backup.created_at and backup.created_at <= seen.days[0].at
+    ]
+    screen: list[RenderableType] = [
+        table(
+            seen.days,
+            Column[PreviewedDay]("Day", lambda row: f"{row.at:%a %d %b %H:%M}", whole=True),
+            Column[PreviewedDay]("Made", lambda row: count(row.created), right=True),
+            Column[PreviewedDay]("Deleted", lambda row: count(len(row.deleted)), right=True),
+            Column[PreviewedDay]("Kept", lambda row: count(row.kept), right=True),
+            Column[PreviewedDay]("Size", lambda row: size(row.size_bytes), right=True, whole=True),
+            Column[PreviewedDay]("Waits because", lambda row: because(row.waits)),
+            empty="",
+        ),
+        heading(f"Of what exists, {plural(len(existing), 'backup')} would be deleted"),
+        table(
+            existing,
+            Column[PreviewedBackup]("Backup", lambda row: row.backup_id, whole=True),
+            Column[PreviewedBackup]("Index", lambda row: row.index_name),
+            Column[PreviewedBackup]("Because", lambda row: because(row.reasons)),
+            empty="All of it stays.",
+        ),
+        heading("In the long run"),
+        table(
+            seen.steady,
+            Column[SteadyState]("Index", lambda row: row.index_name),
+            Column[SteadyState]("Policy", lambda row: row.policy),
+            Column[SteadyState]("Backups", lambda row: count(row.count), right=True),
+            Column[SteadyState]("Size", lambda row: size(row.size_bytes), right=True),
+            empty="No policy looks after any index.",
+        ),
+    ]
+    return Answer(seen, screen)
