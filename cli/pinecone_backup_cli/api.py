@@ -1200,6 +1200,8 @@ class WarningCode(Word):
     STUCK_TOO_SOON = "stuck-too-soon"
     SKIPPED_DAY = "skipped-day"
     PAUSE_OVER = "pause-over"
+    COUNTS_ONLY = "counts-only"
+    TEST_TOO_SHORT = "test-too-short"
 
 
 class WithReason(Model, frozen=True, kw_only=True):

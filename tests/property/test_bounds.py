@@ -60,6 +60,18 @@ CREATES = st.one_of(
         st.sampled_from([1, 365]),
     ),
 )
+RESTORE_TESTS = st.fixed_dictionaries(
+    {
+        "every": st.sampled_from(["1h", "36525d", "* * * * *", "0 0 29 2 *"]),
+        "backup": st.just("random"),
+        "window_days": DAYS,
+        "depth": st.sampled_from(["counts", "queries"]),
+        "timeout": SPANS,
+        "at_once": SOME,
+        "monthly_bytes": st.sampled_from([1, 10**15]),
+        "keep_index_for": SPANS,
+    }
+)
 POLICIES = st.builds(
     dict.__or__,
     CREATES,
@@ -76,6 +88,7 @@ POLICIES = st.builds(
             "shrink_percent": st.sampled_from([0, 50, 100]),
             "native_satisfies": st.booleans(),
             "paused_until": st.sampled_from([None, "2000-01-01", "2099-12-31"]),
+            "restore_test": st.none() | RESTORE_TESTS,
         }
     ),
 )

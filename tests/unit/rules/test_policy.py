@@ -11,13 +11,18 @@ from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.policy import (
     Assigned,
     AssignedBy,
+    BackupChoice,
+    Depth,
     ExpiryRetention,
     Frequency,
     KeepRetention,
     Limit,
     NativeScheduleRequest,
     PolicyDocument,
+    RestoreTest,
+    RestoreTestLimits,
     parse_policy,
+    restore_test_limits,
     validate_policy,
 )
 
@@ -586,3 +591,106 @@ def test_contradictions_are_found_between_models_too() -> None:
             policies=[read.policies[0]],
             assignments=list(read.assignments),
         )
+
+
+# Restore tests
+
+
+def restore_test(**given: object) -> RestoreTest:
+    found = document(policies=[policy(restore_test=given)], assignments=[]).policies[0].restore_test
+    assert found is not None
+    return found
+
+
+def test_a_policy_has_no_restore_tests_unless_it_says_so() -> None:
+    assert [each.restore_test for each in document().policies] == [None, None]
+
+
+def test_a_restore_test_has_safe_defaults() -> None:
+    assert restore_test(every="7d") == RestoreTest(
+        every=timedelta(days=7),
+        backup=BackupChoice.LATEST,
+        window_days=None,
+        depth=Depth.SAMPLE,
+        timeout=timedelta(days=1),
+        at_once=1,
+        monthly_bytes=100 * 10**9,
+        keep_index_for=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("every", "read"),
+    [
+        ("7d", timedelta(days=7)),
+        ("1h", timedelta(hours=1)),
+        ("36525d", timedelta(days=36_525)),
+        ("0 3 * * SUN", "0 3 * * SUN"),
+    ],
+)
+def test_a_restore_test_comes_by_a_time_span_or_a_cron(every: str, read: timedelta | str) -> None:
+    test = restore_test(every=every)
+    assert test.every == read
+    assert RestoreTest.model_validate_json(test.model_dump_json()) == test
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "reason"),
+    [
+        ({}, "every", "is missing"),
+        ({"every": "59m"}, "every", "'59m' is not between an hour and a century"),
+        ({"every": "36525d1m"}, "every", "'36525d1m' is not between an hour and a century"),
+        ({"every": "weekly"}, "every", "'weekly' is neither a time span like 7d nor a cron"),
+        ({"every": 7}, "every", "7 is neither a time span like 7d nor a cron"),
+        ({"every": None}, "every", "None is neither a time span"),
+        ({"every": "0 25 * * *"}, "every", "'0 25 * * *' is not a cron expression"),
+        ({"every": "0 0 30 2 *"}, "every", "'0 0 30 2 *' is not a cron expression"),
+        ({"every": "7d", "backup": "oldest"}, "backup", "must be 'latest' or 'random'"),
+        ({"every": "7d", "depth": "deep"}, "depth", "must be 'counts', 'sample' or 'queries'"),
+        ({"every": "7d", "window_days": 7}, "window_days", "goes with the backup 'random' only"),
+        ({"every": "7d", "at_once": 0}, "at_once", "must be at least 1"),
+        ({"every": "7d", "at_once": 10_001}, "at_once", "must be at most 10,000"),
+        ({"every": "7d", "monthly_bytes": 0}, "monthly_bytes", "must be at least 1"),
+        (
+            {"every": "7d", "monthly_bytes": 10**15 + 1},
+            "monthly_bytes",
+            "must be at most 1,000,000,000,000,000",
+        ),
+        ({"every": "7d", "timeout": "36526d"}, "timeout", "'36526d' is not between a minute"),
+        ({"every": "7d", "keep_index_for": "0h"}, "keep_index_for", "'0h' is not a time span"),
+        ({"every": "7d", "windowdays": 7}, "windowdays", "is not known here: did you mean"),
+    ],
+)
+def test_errors_of_a_restore_test_are_said_in_words(
+    given: dict[str, Any], path: str, reason: str
+) -> None:
+    (found,) = policy_errors(restore_test=given)
+    assert found[0] == f"restore_test.{path}"
+    assert found[1].startswith(reason)
+
+
+def test_a_backup_at_random_may_have_a_window() -> None:
+    assert restore_test(every="7d", backup="random", window_days=36_525).window_days == 36_525
+    assert policy_errors(restore_test={"every": "7d", "backup": "random", "window_days": 0}) == [
+        ("restore_test.window_days", "must be at least 1")
+    ]
+
+
+def test_each_depth_includes_those_before_it() -> None:
+    included = {depth: [other for other in Depth if depth.includes(other)] for depth in Depth}
+    assert included == {
+        Depth.COUNTS: [Depth.COUNTS],
+        Depth.SAMPLE: [Depth.COUNTS, Depth.SAMPLE],
+        Depth.QUERIES: [Depth.COUNTS, Depth.SAMPLE, Depth.QUERIES],
+    }
+
+
+def test_the_least_of_a_projects_policies_limits_its_restore_tests() -> None:
+    tests = [
+        {"every": "7d", "at_once": 3, "monthly_bytes": 10},
+        {"every": "1d", "at_once": 2, "monthly_bytes": 20},
+    ]
+    policies = [policy(name=f"p{number}", restore_test=test) for number, test in enumerate(tests)]
+    read = document(policies=[*policies, policy(name="untested")], assignments=[]).policies
+    assert restore_test_limits(read) == RestoreTestLimits(at_once=2, monthly_bytes=10)
+    assert restore_test_limits(read[2:]) is None

@@ -85,6 +85,7 @@ def test_a_warning_says_what_will_come_of_it_and_what_to_do() -> None:
         {"retention": {"keep_within": "1h"}},
         {"cron": "0 */24 * * *", "timezone": "America/Havana"},
         {"paused_until": "2026-01-01"},
+        {"restore_test": {"every": "7d", "timeout": "1m"}},
         {"name": "silver"},
     ],
 )
@@ -312,6 +313,25 @@ def test_a_pause_that_is_over_is_named_where_it_stands() -> None:
     assert paths(WarningCode.PAUSE_OVER, read) == ["policies.0.paused_until"]
     read = document(assignments=[{"policy": "gold", "paused_until": "2026-11-22"}])
     assert paths(WarningCode.PAUSE_OVER, read) == ["assignments.0.paused_until"]
+
+
+# Restore tests
+
+
+def test_what_a_native_schedule_makes_is_compared_by_counts_only() -> None:
+    """No create run of ours looks at the index while Pinecone's own schedule makes the backup."""
+    native = {"cron": None, "native_schedule": {"frequency": "daily", "expire_after_days": 7}}
+    for depth, warned in {"counts": False, "sample": True, "queries": True}.items():
+        test = {"every": "7d", "depth": depth}
+        assert paths(WarningCode.COUNTS_ONLY, document({"restore_test": test})) == []
+        read = document({**native, "max_age": "49h", "restore_test": test})
+        assert paths(WarningCode.COUNTS_ONLY, read) == ["policies.0.restore_test.depth"] * warned
+
+
+@pytest.mark.parametrize(("timeout", "warned"), [("59m", True), ("1h", False)])
+def test_a_restore_test_is_given_an_hour_before_it_times_out(timeout: str, warned: bool) -> None:
+    read = document({"restore_test": {"every": "7d", "timeout": timeout}})
+    assert paths(WarningCode.TEST_TOO_SHORT, read) == ["policies.0.restore_test.timeout"] * warned
 
 
 # The long run

@@ -50,6 +50,8 @@ MOST = 10_000
 """The most that may be counted of anything: twenty times the quota of a Standard project."""
 MOST_PARTS = 1_000
 """The most projects, policies or assignments that one document may have."""
+MOST_BYTES = 10**15
+"""The most bytes that may be named: a petabyte."""
 
 _NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
 _KEY_PLACE = r"^[A-Za-z0-9/_+=.@-]{0,200}$"
@@ -64,6 +66,7 @@ _PATTERNS = {
 }
 """What the patterns of texts ask for, in words."""
 
+_HOUR = timedelta(hours=1)
 _DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 _ELAPSED = re.compile(r"(?:([0-9]{1,8})d)?(?:([0-9]{1,8})h)?(?:([0-9]{1,8})m)?")
 
@@ -122,6 +125,26 @@ def _elapsed_text(value: timedelta) -> str:
     return "".join(f"{count}{unit}" for count, unit in parts if count)
 
 
+def _interval(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and len(value.split()) > 1:
+        return checked_cron(value)
+    try:
+        interval = _elapsed(value)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is neither a time span like 7d nor a cron expression like '0 3 * * SUN'"
+        ) from None
+    if isinstance(interval, timedelta) and not _HOUR <= interval <= CENTURY:
+        raise ValueError(f"{value!r} is not between an hour and a century")
+    return interval
+
+
+def _interval_text(value: timedelta | str) -> str:
+    return value if isinstance(value, str) else _elapsed_text(value)
+
+
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime"})  # a machine's zone has no IANA name
@@ -156,6 +179,14 @@ Elapsed = Annotated[
     ),
 ]
 """Elapsed time: ``1d12h30m`` (``m`` is minutes), a century at most."""
+
+Interval = Annotated[
+    timedelta | str,
+    BeforeValidator(_interval),
+    PlainSerializer(_interval_text, return_type=str),
+    WithJsonSchema({"type": "string", "minLength": 2, "maxLength": 200}),
+]
+"""How often: a time span of an hour at least, or the text of a cron expression."""
 
 Day = Annotated[
     date,
@@ -366,6 +397,73 @@ class NativeScheduleRequest(_Part):
     expire_after_days: Annotated[int, Field(ge=1, le=365)]
 
 
+class BackupChoice(StrEnum):
+    """Which backup of an index a restore test takes."""
+
+    LATEST = "latest"
+    """The newest good one."""
+    RANDOM = "random"
+    """Any good one that is not too old, a different one each time."""
+
+
+class Depth(StrEnum):
+    """How thoroughly a restored index is compared with its source; each includes those before."""
+
+    COUNTS = "counts"
+    """Schema, and the records of each namespace."""
+    SAMPLE = "sample"
+    """Sampled records, by hashes of their values and metadata."""
+    QUERIES = "queries"
+    """The nearest neighbours of sampled records."""
+
+    def includes(self, other: Depth) -> bool:
+        """Whether what is compared at the other depth is compared at this one."""
+        return list(Depth).index(self) >= list(Depth).index(other)
+
+
+class RestoreTest(_Part):
+    """How the backups of a policy are proven to come back."""
+
+    every: Interval
+    """A time span, ``7d``, or five fields of cron in the policy's ``timezone``."""
+    backup: Annotated[BackupChoice, Field(strict=False)] = BackupChoice.LATEST
+    window_days: Annotated[int, Field(ge=1, le=CENTURY.days)] | None = None
+    """How old a backup may be that is taken at random; None: any age."""
+    depth: Annotated[Depth, Field(strict=False)] = Depth.SAMPLE
+    timeout: Elapsed = timedelta(days=1)
+    """A test that takes longer has timed out."""
+    at_once: Count = 1
+    """Tests that may run at a time in a project: the least of its policies holds for all."""
+    monthly_bytes: Annotated[int, Field(ge=1, le=MOST_BYTES)] = 100 * 10**9
+    """Bytes that tests may restore in a project in a month of UTC: again the least holds."""
+    keep_index_for: Elapsed | None = None
+    """How long a restored index stays after its verdict; by default it is deleted at once."""
+
+    @classmethod
+    def contradictions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
+        """Only a choice at random has a window."""
+        if given.get("window_days") is not None and given.get("backup") != BackupChoice.RANDOM:
+            yield ("window_days",), "goes with the backup 'random' only"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreTestLimits:
+    """What restore tests may use in one project, whichever policy they belong to."""
+
+    at_once: int
+    monthly_bytes: int
+
+
+def restore_test_limits(policies: Iterable[Policy]) -> RestoreTestLimits | None:
+    """The least of what the policies of a project's indexes allow; None where none has tests."""
+    tests = [policy.restore_test for policy in policies if policy.restore_test is not None]
+    if not tests:
+        return None
+    return RestoreTestLimits(
+        min(test.at_once for test in tests), min(test.monthly_bytes for test in tests)
+    )
+
+
 class Policy(_Part):
     """How the indexes assigned to it are backed up, kept and watched."""
 
@@ -392,6 +490,8 @@ class Policy(_Part):
     """Whether a native schedule's backup satisfies a slot of ours (rule G5)."""
     paused_until: Day | None = None
     """Until this day begins, nothing is created and nothing is deleted (rule C6)."""
+    restore_test: RestoreTest | None = None
+    """How restores are tested; by default they are not."""
 
     @classmethod
     def contradictions(cls, given: Mapping[str, Any]) -> Iterable[Problem]:

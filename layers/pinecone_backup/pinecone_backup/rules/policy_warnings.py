@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.figures import span
 from pinecone_backup.rules.pauses import begins
-from pinecone_backup.rules.policy import OPT_OUT, POLICY_TAG, ExpiryRetention
+from pinecone_backup.rules.policy import OPT_OUT, POLICY_TAG, Depth, ExpiryRetention
 from pinecone_backup.rules.slots import longest_gap, shortest_interval, skipped_day
 from pinecone_backup.rules.steady import INTERVALS, PRUNE_EVERY, excesses, steady_count
 
@@ -50,6 +50,8 @@ class WarningCode(StrEnum):
     STUCK_TOO_SOON = "stuck-too-soon"
     SKIPPED_DAY = "skipped-day"
     PAUSE_OVER = "pause-over"
+    COUNTS_ONLY = "counts-only"
+    TEST_TOO_SHORT = "test-too-short"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def warnings(
         found += _of_schedule(policy, path, now)
         found += _of_long_run(document, policy, counts[policy.name], path, now)
         found += _of_pause(policy.paused_until, policy, path, now)
+        found += _of_restore_test(policy, f"{path}.restore_test")
     for number, assignment in enumerate(document.assignments):
         assigned = document.policy(assignment.policy)
         if assigned is not None:
@@ -272,6 +275,30 @@ def _of_pause(
             {"policy": policy.name, "paused_until": day.isoformat()},
             f"The pause until {day.isoformat()} is over and pauses nothing.",
             "Remove it, or give a day to come.",
+        )
+
+
+def _of_restore_test(policy: Policy, path: str) -> Iterator[PolicyWarning]:
+    test = policy.restore_test
+    if test is None:
+        return
+    if policy.cron is None and test.depth is not Depth.COUNTS:
+        yield PolicyWarning(
+            WarningCode.COUNTS_ONLY,
+            f"{path}.depth",
+            {"policy": policy.name, "depth": test.depth.value},
+            "What a backup should contain is noted while this product creates it; Pinecone's own "
+            "schedule creates these, so that their restore tests compare counts only.",
+            "Use cron instead of native_schedule, or write counts here.",
+        )
+    if test.timeout < QUICKEST:
+        yield PolicyWarning(
+            WarningCode.TEST_TOO_SHORT,
+            f"{path}.timeout",
+            {"policy": policy.name, "timeout": span(test.timeout)},
+            f"A restore test that has taken {span(test.timeout)} has timed out; restores of large "
+            "indexes take hours.",
+            f"Give {span(QUICKEST)} or more.",
         )
 
 
