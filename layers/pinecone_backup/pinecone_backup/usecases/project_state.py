@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         RunContext,
     )
     from pinecone_backup.ports import ControlPlane, Ledger
-    from pinecone_backup.records import BackupRecord
+    from pinecone_backup.records import BackupRecord, IndexRecord
     from pinecone_backup.rules.inventory import Inventory, NativeMark
     from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.rules.verdict import Judged
@@ -135,10 +135,11 @@ def read_project_state(
         may_ask = enough_time or (lambda: True)
         found = in_parallel(
             lambda index: _index_guarded(control_plane, index, rows, may_ask),
-            indexes,
+            _longest_unread_first(indexes, ledger.indexes()),
             at_most=control_plane.concurrency,
         )
-        states = [state for state in found if state is not None]
+        read = {state.index.name: state for state in found if state is not None}
+        states = [read[index.name] for index in indexes if index.name in read]
     updated, marks = _native(context, ledger, states, rows)
     records = ledger.backups()
 
@@ -389,6 +390,14 @@ def _describe(
             case _:
                 found.append(answer)
     return found, deleted, doubts
+
+
+def _longest_unread_first(
+    indexes: Sequence[Index], known: Mapping[str, IndexRecord]
+) -> Sequence[Index]:
+    """The order in which an audit whose time may run out reads: first what earlier ones left."""
+    unread = {name: record.unread_audits for name, record in known.items()}
+    return sorted(indexes, key=lambda index: -unread.get(index.name, 0))
 
 
 def _index_guarded(
