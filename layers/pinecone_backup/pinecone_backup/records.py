@@ -119,6 +119,7 @@ class BackupRecord:
         verdict: None until the backup was first seen Ready.
         accepted_by: Who accepted a suspect, with ``accepted_reason`` and ``accepted_at``.
         restore_tested: True passed, False failed, None untested (rule G3).
+        asked_by: Who asked for a backup on demand; empty for a policy's.
     """
 
     backup_id: str
@@ -138,6 +139,7 @@ class BackupRecord:
     restore_tested: bool | None = None
     restore_tested_at: datetime | None = None
     deletion: DeletionMark | None = None
+    asked_by: str = ""
 
 
 class ClaimState(StrEnum):
@@ -173,6 +175,8 @@ class Claim:
     next_attempt_at: datetime | None = None
     backup_id: str | None = None
     error: str = ""
+    actor: str = ""
+    """Who asked for a backup on demand; empty for a policy's."""
     version: int = 0
     """Counts the writes of this item; a write with a stale version is refused."""
 

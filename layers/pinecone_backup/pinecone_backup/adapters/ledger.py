@@ -99,6 +99,8 @@ if TYPE_CHECKING:
 
 HISTORY = timedelta(days=400)
 """How long runs, deletions and restores are kept, where no setting says otherwise."""
+CLOCK_TOLERANCE = timedelta(seconds=60)
+"""What is further ahead of the clock was written by a clock that was wrong (rule T1)."""
 _PROJECT = "PROJECT#"
 _BASELINE = f"{ItemKind.BASELINE}#prune"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -239,13 +241,15 @@ class DynamoLedger:
         self._read(Run, key)
         if self._is_aside(key):
             return
+        ahead = text_of((run.started_at or run.time) + CLOCK_TOLERANCE)
         try:
             self._partition.put(
                 key,
                 encode(run),
-                condition="attribute_not_exists(pk) OR #record.#time <= :time",
+                condition="attribute_not_exists(pk) OR #record.#time <= :time "
+                "OR #record.#time BETWEEN :ahead AND :end",  # a clock that ran ahead wrote it
                 names={"#record": "record", "#time": "time"},
-                values={":time": text_of(run.time)},
+                values={":time": text_of(run.time), ":ahead": ahead, ":end": "~"},
             )
         except LedgerConflict:
             return

@@ -173,6 +173,11 @@ class Control(StrEnum):
         Severity.CRITICAL,
         "A run, or its work on one index, broke off for a reason that it does not know",
     )
+    RUN_REFUSED = (
+        "run-refused",
+        Severity.ERROR,
+        "A scheduled run was refused, and none of its kind has ended for an hour",
+    )
 
     # The subject is the item's key; PROJECT_SUBJECT where there are too many.
     LEDGER_UNREADABLE = (

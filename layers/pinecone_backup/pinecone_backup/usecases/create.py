@@ -272,8 +272,8 @@ def carry_out(ledger: Ledger, effects: Iterable[Effect]) -> Mapping[Claim, Claim
         match effect:
             case RecordEvent(event):
                 ledger.record_event(event)
-            case PutBackup(record):
-                ledger.put_backup(record)
+            case PutBackup(record, over):
+                ledger.put_backup(record, over=over)
             case PutIndex(record, over):
                 ledger.put_index(record, over=over)
             case SaveClaim(claim):
