@@ -195,6 +195,8 @@ class IndexRecord:
     unread_since: datetime | None = None
     """The first of the audits in a row that could not read it; None when the last one could."""
     unread_audits: int = 0
+    missing_since: datetime | None = None
+    """When a run first found that there is no such index any more; None while there is one."""
 
 
 class HoldScope(StrEnum):

@@ -11,12 +11,12 @@ sort key                item                                   lives
 ``DELETED#<id>``        the same, once confirmed deleted       as long as history
 ``DELETION#<time>#<id>``one deletion, by when it was decided   as long as history
 ``BASELINE#prune``      by what the last accepted prune went   for ever
-``INDEX#<name>``        an index as we have seen it            for ever
-``HOLD#<id>``           a hold, released ones too              for ever
+``INDEX#<name>``        an index as we have seen it            as history, once deleted
+``HOLD#<id>``           a hold, released ones too              as history, once it ended
 ``FINDING#<id>``        a finding                              90 days past resolving
 ``PLAN#<digest>``       a prune plan, small                    90 days
 ``RESTORE#<job id>``    a restore started through us           as long as history
-``SCHEDULE#<id>``       a native schedule that we have seen    for ever
+``SCHEDULE#<id>``       a native schedule that we have seen    as history, once last seen
 ``LOOK#<index>``        the first look at an index             a day
 ``FINGERPRINT#<id>``    what is sure of a backup's contents    until confirmed deleted
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
@@ -45,7 +45,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from math import ceil
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -99,8 +99,8 @@ if TYPE_CHECKING:
 
 HISTORY = timedelta(days=400)
 """How long runs, deletions and restores are kept, where no setting says otherwise."""
-CLOCK_TOLERANCE = timedelta(seconds=60)
-"""What is further ahead of the clock was written by a clock that was wrong (rule T1)."""
+CLOCK_TOLERANCE = timedelta(hours=2)
+"""A run that is further ahead of a later one was recorded by a clock that was wrong (rule T1)."""
 _PROJECT = "PROJECT#"
 _BASELINE = f"{ItemKind.BASELINE}#prune"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -718,25 +718,8 @@ class DynamoLedger:
 
     def _expiry(self, kind: ItemKind, record: Any) -> datetime | None:
         """When DynamoDB deletes the item; None keeps it."""
-        days = timedelta(days=1)
-        match kind:
-            case ItemKind.RUN:
-                ends = (record.started_at or record.time) + self._history
-            case ItemKind.CLAIM:
-                ends = record.claimed_at + 14 * days
-            case ItemKind.DELETION:
-                ends = record.at + self._history
-            case ItemKind.RESTORE:
-                ends = record.started_at + self._history
-            case ItemKind.FINDING:
-                ends = record.resolved_at and record.resolved_at + 90 * days
-            case ItemKind.LOOK:
-                ends = record.at + days
-            case ItemKind.PLAN:
-                ends = record.created_at + 90 * days
-            case _:
-                ends = None
-        return cast("datetime | None", ends)
+        ends = _ENDS.get(kind)
+        return None if ends is None else ends(record, self._history)
 
     def _is_aside(self, key: str) -> bool:
         """Whether a write to the key is left out; what is left out is logged."""
@@ -937,6 +920,10 @@ def _event_key(event: DomainEvent) -> str:
     return f"EVENT#{event.event_id}"
 
 
+def _after(time: datetime | None, span: timedelta) -> datetime | None:
+    return None if time is None else time + span
+
+
 def _key_of(kind: ItemKind, record: Any) -> str:
     """The sort key of a record."""
     return f"{kind}#{_KEYS[kind](record)}"
@@ -957,6 +944,20 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.LOOK: lambda record: record.index_name,
     ItemKind.FINGERPRINT: lambda record: record.backup_id,
 }
+_DAYS = timedelta(days=1)
+_ENDS: dict[ItemKind, Callable[[Any, timedelta], datetime | None]] = {
+    ItemKind.RUN: lambda run, history: (run.started_at or run.time) + history,
+    ItemKind.CLAIM: lambda claim, _: claim.claimed_at + 14 * _DAYS,
+    ItemKind.DELETION: lambda deletion, history: deletion.at + history,
+    ItemKind.INDEX: lambda index, history: _after(index.missing_since, history),
+    ItemKind.HOLD: lambda hold, history: _after(hold.released_at or hold.expires_at, history),
+    ItemKind.FINDING: lambda finding, _: _after(finding.resolved_at, 90 * _DAYS),
+    ItemKind.PLAN: lambda plan, _: plan.created_at + 90 * _DAYS,
+    ItemKind.RESTORE: lambda restore, history: restore.started_at + history,
+    ItemKind.SCHEDULE: lambda schedule, history: schedule.last_seen_at + history,
+    ItemKind.LOOK: lambda look, _: look.at + _DAYS,
+}
+"""When DynamoDB deletes an item, by the record and the length of the history; None keeps it."""
 _KINDS = {_RECORDS[kind]: kind for kind in _KEYS}
 """The kind of item that a record is written as; leases and marks have keys of their own."""
 

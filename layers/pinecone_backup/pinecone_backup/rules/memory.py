@@ -18,7 +18,7 @@ def mark_seen(
     """The memory of an index that is there now, before its incarnation is asked for."""
     if known is None:
         return IndexRecord(name, first_seen_at=now, last_seen_at=now, policy=policy)
-    return replace(known, last_seen_at=now, policy=policy)
+    return replace(known, last_seen_at=now, policy=policy, missing_since=None)
 
 
 def set_incarnation(

@@ -28,7 +28,12 @@ from pinecone_backup.rules.plan_facts import Baseline, Facts, ambiguous_names
 from pinecone_backup.rules.verdict import judge
 from pinecone_backup.usecases.deletion import confirm_deleted
 from pinecone_backup.usecases.findings import unexpected_problem
-from pinecone_backup.usecases.listing import active_incarnation, list_project, own_writes
+from pinecone_backup.usecases.listing import (
+    active_incarnation,
+    list_indexes,
+    list_project,
+    own_writes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -126,8 +131,9 @@ def read_project_state(
         ListingIncomplete: The project's backups could not be listed.
         LedgerError: The ledger could not be read or written.
     """
-    indexes = control_plane.list_indexes()
-    rows = list_project(control_plane, writes=lambda: own_writes(ledger))
+    indexes = list_indexes(control_plane, ledger.indexes().values())
+    known = ledger.backups().values()
+    rows = list_project(control_plane, known=known, writes=lambda: own_writes(ledger))
     restores = _restores(control_plane, tolerant=into_indexes)
     states: list[IndexState] = []
     if into_indexes:
