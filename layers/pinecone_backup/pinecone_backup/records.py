@@ -255,6 +255,7 @@ class Finding:
         diagnosis: What was seen, with figures.
         action: What a person can do.
         count: How many times it was seen since it opened.
+        announced_at: When an event last said that it is open; None means when it opened.
     """
 
     finding_id: str
@@ -272,6 +273,7 @@ class Finding:
     acknowledged_reason: str = ""
     acknowledged_at: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    announced_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -316,6 +318,16 @@ class Run:
     policy_version: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is a create that had nothing to do and met no trouble, as most have."""
+        figures = ("created", "problems", "native_schedules", "native_problems", "late")
+        return (
+            self.kind is RunKind.CREATE
+            and self.state is RunState.SUCCEEDED
+            and not any(self.summary.get(name) for name in figures)
+        )
 
 
 class PlanState(StrEnum):

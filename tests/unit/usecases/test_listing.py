@@ -109,7 +109,7 @@ def test_the_last_walk_may_still_be_good() -> None:
 
 def test_a_write_of_ours_during_the_walk_means_walk_again() -> None:
     """N2."""
-    written = iter(["before", "after", "after"])
+    written = iter([frozenset(), *[frozenset({("a", None)})] * 2])
     walks = Walks([A, B])
 
     assert list_project(control_plane(walks), writes=lambda: next(written)) == [A, B]
@@ -118,7 +118,7 @@ def test_a_write_of_ours_during_the_walk_means_walk_again() -> None:
 
 def test_writes_that_never_end_are_refused() -> None:
     """N2."""
-    written = iter(range(99))
+    written = (frozenset({(str(number), None)}) for number in range(99))
     walks = Walks([A])
 
     with pytest.raises(ListingIncomplete, match="project"):

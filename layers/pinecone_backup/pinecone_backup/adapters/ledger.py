@@ -1,10 +1,10 @@
 """The ledger in DynamoDB: one table, one partition per project.
 
-======================  =====================================  ==========================
+======================  =====================================  ==============================
 sort key                item                                   lives
-======================  =====================================  ==========================
+======================  =====================================  ==============================
 ``LEASE#<name>``        who works on the project now           until it has expired
-``RUN#<run id>``        a run; ids begin with their start      as long as history
+``RUN#<run id>``        a run; ids begin with their start      as history; idle creates 30 days
 ``LAST#<kind>``         the last completed run of a kind       for ever
 ``CLAIM#<index>#<slot>``a guard on one backup to create        14 days past its slot
 ``BACKUP#<id>``         what we know of a backup               until confirmed deleted
@@ -21,7 +21,7 @@ sort key                item                                   lives
 ``FINGERPRINT#<id>``    what is sure of a backup's contents    until confirmed deleted
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
-======================  =====================================  ==========================
+======================  =====================================  ==============================
 
 An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
 consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort keys order by time.
@@ -99,6 +99,8 @@ if TYPE_CHECKING:
 
 HISTORY = timedelta(days=400)
 """How long runs, deletions and restores are kept, where no setting says otherwise."""
+IDLE_HISTORY = timedelta(days=30)
+"""How long creates are kept that had nothing to do."""
 CLOCK_TOLERANCE = timedelta(hours=2)
 """A run that is further ahead of a later one was recorded by a clock that was wrong (rule T1)."""
 _PROJECT = "PROJECT#"
@@ -946,7 +948,9 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
 }
 _DAYS = timedelta(days=1)
 _ENDS: dict[ItemKind, Callable[[Any, timedelta], datetime | None]] = {
-    ItemKind.RUN: lambda run, history: (run.started_at or run.time) + history,
+    ItemKind.RUN: lambda run, history: (
+        (run.started_at or run.time) + (min(history, IDLE_HISTORY) if run.idle else history)
+    ),
     ItemKind.CLAIM: lambda claim, _: claim.claimed_at + 14 * _DAYS,
     ItemKind.DELETION: lambda deletion, history: deletion.at + history,
     ItemKind.INDEX: lambda index, history: _after(index.missing_since, history),

@@ -28,7 +28,8 @@ _TOGETHER: dict[type[Any], tuple[str, ...]] = {
         "restore_tested restore_tested_at",
     ),
     Finding: (
-        "severity title diagnosis action opened_at last_seen_at count data resolved_at",
+        "severity opened_at last_seen_at count resolved_at announced_at",
+        "title diagnosis action data",
         "acknowledged_by acknowledged_reason acknowledged_at",
     ),
     Hold: ("released_at released_by release_reason",),

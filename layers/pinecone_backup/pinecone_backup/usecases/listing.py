@@ -21,11 +21,14 @@ from typing import TYPE_CHECKING
 from pinecone_backup.errors import ListingIncomplete
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+    from datetime import datetime
 
     from pinecone_backup.model import Backup, Index
     from pinecone_backup.ports import ControlPlane, Ledger
-    from pinecone_backup.records import BackupRecord, IndexRecord
+    from pinecone_backup.records import BackupRecord, DeletionState, IndexRecord
+
+    type _Written = tuple[str, tuple[DeletionState, datetime] | None]
 
 REPEATS = 3
 """How often a walk that cannot be trusted is walked again before it is refused (rule N2)."""
@@ -57,7 +60,7 @@ def list_project(
     control_plane: ControlPlane,
     *,
     known: Iterable[BackupRecord] = (),
-    writes: Callable[[], Hashable] | None = None,
+    writes: Callable[[], Set[_Written]] | None = None,
 ) -> Sequence[Backup]:
     """Every backup of the project, in the order listed; one id may stand there repeatedly (I4).
 
@@ -65,8 +68,8 @@ def list_project(
 
     Args:
         control_plane: The project to walk.
-        known: What the ledger knows of its backups: a walk that lacks more than a tenth of them,
-            and more than one, is walked again.
+        known: What the ledger knows of its backups, where ``writes`` does not tell it: a walk that
+            lacks more than a tenth of them, and more than one, is walked again.
         writes: Tells our own writes to the project, as ``own_writes`` does; a walk during which
             its answer changed is walked again (rule N2).
 
@@ -83,7 +86,7 @@ def list_index(
     name: str,
     *,
     include_deleted: bool = False,
-    writes: Callable[[], Hashable] | None = None,
+    writes: Callable[[], Set[_Written]] | None = None,
 ) -> Sequence[Backup]:
     """Every backup of the index of that name; like ``list_project``.
 
@@ -128,10 +131,10 @@ def only_incarnation(name: str, rows: Iterable[Backup]) -> str | None:
     return next(iter(ids), None)
 
 
-def own_writes(ledger: Ledger) -> Hashable:
+def own_writes(ledger: Ledger) -> Set[_Written]:
     """What changes in the ledger whenever we create or delete a backup of its project (N2)."""
     return frozenset(
-        (record.backup_id, record.deletion and (record.deletion.state, record.deletion.at))
+        (record.backup_id, (record.deletion.state, record.deletion.at) if record.deletion else None)
         for record in ledger.backups().values()
     )
 
@@ -139,11 +142,13 @@ def own_writes(ledger: Ledger) -> Hashable:
 def _trusted(
     walk: Callable[[], Iterator[Backup]],
     what: str,
-    writes: Callable[[], Hashable] | None,
+    writes: Callable[[], Set[_Written]] | None,
     expected: Set[str] = frozenset(),
 ) -> Sequence[Backup]:
     previous: Counter[tuple[str, str, str]] | None = None
     before = writes() if writes else None
+    if before is not None:
+        expected = {backup_id for backup_id, deletion in before if deletion is None}
     for _ in range(1 + REPEATS):
         rows = list(walk())
         after = writes() if writes else None

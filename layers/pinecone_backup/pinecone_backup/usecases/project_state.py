@@ -89,6 +89,7 @@ class ProjectState:
         doubts: Why an index's backups are not all known, by index name.
         index_states: What an audit found of each index; empty for other readings.
         schedule_records: The ledger's memory of native schedules, brought up to date.
+        known_schedules: That memory as it was read, by schedule id.
     """
 
     inventory: Inventory
@@ -99,6 +100,7 @@ class ProjectState:
     doubts: Mapping[str, str] = field(default_factory=dict)
     index_states: Sequence[IndexState] = ()
     schedule_records: Sequence[ScheduleRecord] = ()
+    known_schedules: Mapping[str, ScheduleRecord] = field(default_factory=dict)
 
 
 def read_project_state(
@@ -132,15 +134,15 @@ def read_project_state(
         LedgerError: The ledger could not be read or written.
     """
     indexes = list_indexes(control_plane, ledger.indexes().values())
-    known = ledger.backups().values()
-    rows = list_project(control_plane, known=known, writes=lambda: own_writes(ledger))
+    rows = list_project(control_plane, writes=lambda: own_writes(ledger))
     restores = _restores(control_plane, tolerant=into_indexes)
     states: list[IndexState] = []
     if into_indexes:
         may_ask = enough_time or (lambda: True)
         found = (_index_guarded(control_plane, index, rows, may_ask) for index in indexes)
         states = [state for state in found if state is not None]
-    updated, marks = _native(context, ledger, states, rows)
+    schedules = {record.schedule_id: record for record in ledger.schedules()}
+    updated, marks = _native(context, schedules, states, rows)
     records = ledger.backups()
 
     def inventory_of(found: Sequence[Backup]) -> Inventory:
@@ -154,6 +156,7 @@ def read_project_state(
         restores,
         index_states=states,
         schedule_records=updated,
+        known_schedules=schedules,
     )
     if enough_time is None:
         return state
@@ -325,10 +328,13 @@ def _restores(control_plane: ControlPlane, *, tolerant: bool) -> Sequence[Restor
 
 
 def _native(
-    context: RunContext, ledger: Ledger, states: Sequence[IndexState], rows: Sequence[Backup]
+    context: RunContext,
+    schedules: Mapping[str, ScheduleRecord],
+    states: Sequence[IndexState],
+    rows: Sequence[Backup],
 ) -> tuple[list[ScheduleRecord], dict[str, NativeMark]]:
     """The records of the schedules that were listed now, and what marks native backups (G5)."""
-    known = {record.schedule_id: record for record in ledger.schedules()}
+    known = dict(schedules)
     updated = [
         _schedule_record(known.get(schedule.schedule_id), schedule, state, rows, context)
         for state in states
