@@ -419,6 +419,18 @@ class Deployment:
                 self.pass_(minutes=40)
         self.run(RunKind.AUDIT)
 
+    def expire(self) -> None:
+        """What DynamoDB's TTL does."""
+        now = self.now.timestamp()
+        for table in self.tables.values():
+            for key, item in list(table.items.items()):
+                if float(item.get("expires_at", {}).get("N", "inf")) < now:
+                    del table.items[key]
+
+    def size(self) -> int:
+        """How many items the ledger has."""
+        return len(self.tables["main"].items)
+
     # What came of it
 
     def traces(self) -> dict[str, Any]:
