@@ -33,7 +33,11 @@ _TOGETHER: dict[type[Any], tuple[str, ...]] = {
         "acknowledged_by acknowledged_reason acknowledged_at",
     ),
     Hold: ("released_at released_by release_reason",),
-    IndexRecord: ("index_id previous_ids", "unread_since unread_audits"),
+    IndexRecord: (
+        "index_id previous_ids",
+        "unread_since unread_audits",
+        "schedule schedule_since former_slot",
+    ),
     PlanRecord: (
         "state approved_by approved_reason approved_at approval_expires_at",
         "created_at run_id key delete_count keep_count bytes_freed waits_because",
