@@ -1,6 +1,6 @@
 """A year of ticks in which calls fail and functions are killed: nothing wrong, nothing stuck.
 
-``make test`` simulates a few weeks, always the same; ``make test-faults`` a year, by several seeds.
+``make test`` simulates a few days, always the same; ``make test-faults`` a year, by several seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.support.creating import document, policy
 from tests.support.faulty import Deployment, Line, faults_of
 
 WHOLE = os.environ.get("FAULTS") == "all"
-DAYS = 365 if WHOLE else 14
+DAYS = 365 if WHOLE else 4
 SEEDS = range(3) if WHOLE else range(1)
 SHARE = 0.02
 """Of all calls so many fail in spite of the clients' own repetitions."""

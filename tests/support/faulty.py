@@ -6,7 +6,7 @@ the bucket and the bus are in memory. One ``Line`` leads to all of them and brea
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -49,7 +49,7 @@ from tests.support.fuse import Killed
 from tests.support.table import MemoryTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -149,6 +149,7 @@ class Line:
         fault: How, as a key of the faults of the system that is called.
         chance: Asked before every call, instead of ``at``: the fault, or empty.
         dead: Whether the process was killed: nothing is called any more.
+        meanwhile: What somebody else does right before the call with the number ``at``.
     """
 
     at: int | None = None
@@ -156,6 +157,7 @@ class Line:
     chance: Callable[[str], str] | None = None
     calls: list[str] = field(default_factory=list)
     dead: bool = False
+    meanwhile: Callable[[], object] | None = None
 
     def call(self, system: str, name: str, effect: Effect) -> Any:
         if self.dead:
@@ -163,6 +165,8 @@ class Line:
         number = len(self.calls)
         self.calls.append(f"{system}.{name}")
         fault = self.fault if number == self.at else ""
+        if number == self.at and self.meanwhile is not None:
+            self.meanwhile()
         if self.chance is not None:
             fault = self.chance(f"{system}.{name}")
         if not fault:
@@ -343,7 +347,20 @@ class Deployment:
 
     def run(self, kind: RunKind, line: Line | None = None, **request: Any) -> None:
         """One run; ends as the line lets it."""
-        self.line = line or Line()
+        with self.through(line or Line()):
+            self._run(kind, **request)
+
+    @contextmanager
+    def through(self, line: Line) -> Iterator[None]:
+        """Let every call go through a line, until the process ends as the line lets it."""
+        before, self.line = self.line, line
+        try:
+            with suppress(*BREAKS):
+                yield
+        finally:
+            self.line = before
+
+    def _run(self, kind: RunKind, **request: Any) -> None:
         policies = MemoryPolicies(lambda: (self.document, "v1"), {"v1": self.document})
         services = RunServices(
             owner=OWNER,
@@ -356,9 +373,7 @@ class Deployment:
         )
         asked = RunRequest(trigger=TriggerKind.SCHEDULE, actor="schedule", time=self.now, **request)
         self.metrics.gauges.clear()
-        with suppress(*BREAKS):
-            run_projects(services, kind, asked, self._work(kind))
-        self.line = Line()
+        run_projects(services, kind, asked, self._work(kind))
 
     def _work(self, kind: RunKind) -> Callable[[Job], Result]:
         def work(job: Job) -> Result:
@@ -449,6 +464,11 @@ class Deployment:
             "leftovers": self.leftovers(),
             "alarms": self.alarms(),
             "people": self.people(),
+            "acknowledged": [
+                (finding.subject, finding.acknowledged_by)
+                for finding in self.ledger().findings()
+                if finding.acknowledged_by
+            ],
         }
 
     def slots(self) -> list[tuple[str, str]]:
