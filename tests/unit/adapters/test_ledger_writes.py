@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,6 +29,9 @@ from pinecone_backup.records import (
 )
 from tests.support.ledger import MemoryLedger
 from tests.support.table import FaultyTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -217,14 +220,14 @@ def test_records_of_what_is_over_end_with_the_history(
     ledger: MemoryLedger, table: FaultyTable, record: Any, ends: datetime | None
 ) -> None:
     """And creates that had nothing to do after a month."""
-    put = {
+    puts: dict[type, Callable[[Any], object]] = {
         IndexRecord: ledger.put_index,
         Hold: ledger.put_hold,
         ScheduleRecord: ledger.put_schedule,
         Run: ledger.put_run,
-    }[type(record)]
+    }
 
-    put(record)
+    puts[type(record)](record)
 
     item = next(item for key, item in table.items.items() if not key.startswith("LAST#"))
     assert item.get("expires_at") == (ends and {"N": str(int(ends.timestamp()))})
