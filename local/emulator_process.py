@@ -7,8 +7,8 @@
 * It ends, with its Lambda workers, when its standard input does: when its starter stopped it, or
   ended in whatever way.
 * MiniStack fails on a function's answer whose body is null, which API Gateway takes for empty, and
-  gives an answer of 204 a ``Content-Length``, which HTTP forbids. Both are put right here, and so is
-  a ``MaximumConcurrency`` that comes from a parameter, which MiniStack keeps as a text.
+  gives an answer of 204 a ``Content-Length``, which HTTP forbids. Both are put right here.
+* It keeps a ``MaximumConcurrency`` that comes from a parameter as a text, and fails on it.
 """
 
 from __future__ import annotations

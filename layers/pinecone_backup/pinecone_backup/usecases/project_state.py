@@ -28,7 +28,12 @@ from pinecone_backup.rules.plan_facts import Baseline, Facts, ambiguous_names
 from pinecone_backup.rules.verdict import judge
 from pinecone_backup.usecases.deletion import confirm_deleted
 from pinecone_backup.usecases.findings import unexpected_problem
-from pinecone_backup.usecases.listing import active_incarnation, list_project, own_writes
+from pinecone_backup.usecases.listing import (
+    active_incarnation,
+    list_indexes,
+    list_project,
+    own_writes,
+)
 from pinecone_backup.usecases.parallel import in_parallel
 
 if TYPE_CHECKING:
@@ -85,6 +90,7 @@ class ProjectState:
         doubts: Why an index's backups are not all known, by index name.
         index_states: What an audit found of each index; empty for other readings.
         schedule_records: The ledger's memory of native schedules, brought up to date.
+        known_schedules: That memory as it was read, by schedule id.
     """
 
     inventory: Inventory
@@ -95,6 +101,7 @@ class ProjectState:
     doubts: Mapping[str, str] = field(default_factory=dict)
     index_states: Sequence[IndexState] = ()
     schedule_records: Sequence[ScheduleRecord] = ()
+    known_schedules: Mapping[str, ScheduleRecord] = field(default_factory=dict)
 
 
 def read_project_state(
@@ -127,7 +134,7 @@ def read_project_state(
         ListingIncomplete: The project's backups could not be listed.
         LedgerError: The ledger could not be read or written.
     """
-    indexes = control_plane.list_indexes()
+    indexes = list_indexes(control_plane, ledger.indexes().values())
     rows = list_project(control_plane, writes=lambda: own_writes(ledger))
     restores = _restores(control_plane, tolerant=into_indexes)
     states: list[IndexState] = []
@@ -140,7 +147,8 @@ def read_project_state(
         )
         read = {state.index.name: state for state in found if state is not None}
         states = [read[index.name] for index in indexes if index.name in read]
-    updated, marks = _native(context, ledger, states, rows)
+    schedules = {record.schedule_id: record for record in ledger.schedules()}
+    updated, marks = _native(context, schedules, states, rows)
     records = ledger.backups()
 
     def inventory_of(found: Sequence[Backup]) -> Inventory:
@@ -154,6 +162,7 @@ def read_project_state(
         restores,
         index_states=states,
         schedule_records=updated,
+        known_schedules=schedules,
     )
     if enough_time is None:
         return state
@@ -336,10 +345,13 @@ def _restores(control_plane: ControlPlane, *, tolerant: bool) -> Sequence[Restor
 
 
 def _native(
-    context: RunContext, ledger: Ledger, states: Sequence[IndexState], rows: Sequence[Backup]
+    context: RunContext,
+    schedules: Mapping[str, ScheduleRecord],
+    states: Sequence[IndexState],
+    rows: Sequence[Backup],
 ) -> tuple[list[ScheduleRecord], dict[str, NativeMark]]:
     """The records of the schedules that were listed now, and what marks native backups (G5)."""
-    known = {record.schedule_id: record for record in ledger.schedules()}
+    known = dict(schedules)
     updated = [
         _schedule_record(known.get(schedule.schedule_id), schedule, state, rows, context)
         for state in states
