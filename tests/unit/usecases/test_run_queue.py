@@ -292,6 +292,19 @@ def test_a_run_that_outlived_its_lease_is_closed_as_lost() -> None:
     assert world.open_findings() == ["run-broken"]
 
 
+def test_a_lost_run_after_which_one_of_its_kind_ended_well_is_no_finding() -> None:
+    """U1: it is closed, and what broke is made good already."""
+    world = World()
+    later = left_behind(world, RunState.RUNNING, timedelta(minutes=2))
+    world.ledger().put_run(replace(later, state=RunState.SUCCEEDED))
+    lost = left_behind(world, RunState.RUNNING, LEASE + timedelta(seconds=1))
+    world.run()
+    known = world.ledger().run(lost.run_id)
+    assert known is not None
+    assert known.state is RunState.LOST
+    assert world.open_findings() == []
+
+
 def test_the_finding_of_a_lost_run_resolves_when_the_next_of_its_kind_ends_well() -> None:
     """U1."""
     world = World()

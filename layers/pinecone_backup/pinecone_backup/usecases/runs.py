@@ -62,6 +62,7 @@ LOOKED_BACK, LOOKED_BACK_SHORTLY = timedelta(days=1), timedelta(hours=2)
 LEASE = timedelta(minutes=6)
 """Longer than our functions can live, so that no run outlives its lease, and shorter than the time
 between two ticks, so that the run after one that was killed is not refused."""
+_WELL = (RunState.SUCCEEDED, RunState.PARTIAL, RunState.STOPPED)
 _ABOUT_THE_DEPLOYMENT = (
     Control.POLICY_MISSING,
     Control.POLICY_INVALID,
@@ -420,20 +421,29 @@ def _close_lost(tick: _Tick, ledger: Ledger) -> None:
             if run.kind not in TICKED or run.run_id == tick.request.run_id:
                 continue
             if run.state is RunState.RUNNING and now - begun > LEASE:
-                _lose(tick, ledger, run, "Its function ended without recording how the run ended")
+                problem = "Its function ended without recording how the run ended"
+                _lose(tick, ledger, run, problem, others=runs)
             elif run.state is RunState.REQUESTED and now - begun > STARTS_WITHIN:
                 if run.asked_again_at is None:
                     ledger.put_run(replace(run, asked_again_at=now))
                     detail = {"project": ledger.project, "run_id": run.run_id, **run.summary}
                     tick.services.bus.request_run(run.kind, detail)
                 else:
-                    _lose(tick, ledger, run, "It was asked for twice and never started")
+                    _lose(
+                        tick, ledger, run, "It was asked for twice and never started", others=runs
+                    )
     except Exception:
         _LOG.exception("lost runs could not be closed", extra={"project": ledger.project})
 
 
-def _lose(tick: _Tick, ledger: Ledger, run: Run, problem: str) -> None:
-    record_findings(ledger, [_break(run, problem)], Evidence(), tick.time.actual)
+def _lose(tick: _Tick, ledger: Ledger, run: Run, problem: str, *, others: Sequence[Run]) -> None:
+    """Close a run as lost: that is a finding, unless a later one of its kind has ended well."""
+    made_good = any(
+        other.kind is run.kind and other.run_id > run.run_id and other.state in _WELL
+        for other in others
+    )
+    if not made_good:
+        record_findings(ledger, [_break(run, problem)], Evidence(), tick.time.actual)
     _ended(tick, ledger, replace(run, state=RunState.LOST, error=problem))
 
 
