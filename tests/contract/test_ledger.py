@@ -370,8 +370,7 @@ def test_a_resolved_finding_is_still_read(ledger: Ledger) -> None:
 def test_plans_come_newest_first_and_are_found_by_digest(ledger: Ledger) -> None:
     old = PlanRecord("a" * 64, PlanState.PLANNED, "v1", NOW, "run", "key", 1, 2, 3)
     new = replace(old, digest="b" * 64, created_at=NOW + HOUR)
-    ledger.put_plan(new)
-    ledger.put_plan(old)
+    new, old = ledger.save_plan(new), ledger.save_plan(old)
     assert (list(ledger.plans()), ledger.plan("a" * 64), ledger.plan("c" * 64)) == (
         [new, old],
         old,

@@ -13,6 +13,7 @@
     │   ├── EventMalformed            an event has not the shape of any trigger
     │   ├── Superseded                the trigger's time is too old, too new or overtaken (rule T1)
     │   ├── SubjectUnknown            the named project, index, backup, hold ... does not exist here
+    │   ├── PolicyConflict            somebody else changed the policy since it was read
     │   ├── RuleForbids               a rule (hold, floor, marker ...) forbids the operation
     │   └── ApprovalRefused           the approval does not fit the plan any more (rule D4)
     ├── PineconeError                 Pinecone answered with an error, or not at all
@@ -120,6 +121,10 @@ class Superseded(RequestRejected):
 
 class SubjectUnknown(RequestRejected):
     """The project, index, backup, hold, plan ... that was named does not exist here."""
+
+
+class PolicyConflict(RequestRejected):
+    """The policy in force is not the version that the caller read; nothing was stored."""
 
 
 class RuleForbids(RequestRejected):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         IndexRecord,
         ItemKind,
         PlanRecord,
+        PolicyChange,
         RestoreRecord,
         Run,
         ScheduleRecord,
@@ -229,11 +230,27 @@ class Ledger(Protocol):
     def put_finding(self, finding: Finding) -> None: ...
 
     # Plans.
-    def put_plan(self, plan: PlanRecord) -> None: ...
+    def save_plan(self, plan: PlanRecord) -> PlanRecord:
+        """Write iff the stored version equals ``plan.version`` (0: none stored yet).
+
+        Returns the plan with its new version; raises ``LedgerConflict`` when it lost.
+        """
+        ...
 
     def plan(self, digest: str) -> PlanRecord | None: ...
 
     def plans(self, *, limit: int = 50) -> Sequence[PlanRecord]:
+        """The newest first."""
+        ...
+
+    # Changes of the policy, in the deployment's own ledger.
+    def put_policy_change(self, change: PolicyChange) -> None: ...
+
+    def drop_policy_change(self, change: PolicyChange) -> None:
+        """Forget a change that was not made."""
+        ...
+
+    def policy_changes(self, *, limit: int = 50) -> Sequence[PolicyChange]:
         """The newest first."""
         ...
 
@@ -292,6 +309,20 @@ class EventBus(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """A stored version of the policy document.
+
+    Attributes:
+        stored_at: By the store's clock, UTC.
+        current: Whether it is the one in force.
+    """
+
+    policy_version: str
+    stored_at: datetime
+    current: bool
+
+
 class PolicyStore(Protocol):
     """The versioned policy document."""
 
@@ -301,6 +332,21 @@ class PolicyStore(Protocol):
 
     def load_version(self, policy_version: str) -> PolicyDocument:
         """An earlier version; raises ``SubjectUnknown`` or ``PolicyInvalid``."""
+        ...
+
+    def versions(self) -> Sequence[PolicyVersion]:
+        """Every stored version, the newest first, valid or not."""
+        ...
+
+    def change_id(self, policy_version: str) -> str:
+        """By which change of ours a version was stored; empty where none of ours says so."""
+        ...
+
+    def save(self, body: bytes, *, former: str | None, change_id: str) -> str:
+        """Store a document where ``former`` is in force (None: nothing is); its version.
+
+        Raises ``PolicyConflict`` where another version is; of two at once one is refused.
+        """
         ...
 
 

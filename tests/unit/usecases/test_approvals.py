@@ -36,7 +36,7 @@ def put_plan(ledger: MemoryLedger, **properties: Any) -> None:
     plan = PlanRecord(
         DIGEST, PlanState.AWAITING_APPROVAL, "v1", NOW, "run-1", "plans/main/d.json", 3, 5, 300
     )
-    ledger.put_plan(replace(plan, **properties))
+    ledger.save_plan(replace(plan, **properties))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,7 @@ def test_a_plan_is_approved_with_who_why_and_until_when(
         "reason": "read it",
         "actor": "alice",
         "until": "2026-11-22T13:00:00+00:00",
+        "approvals_lacking": 0,
     }
 
 

@@ -13,8 +13,9 @@ sort key                item                                   lives
 ``BASELINE#prune``      by what the last accepted prune went   for ever
 ``INDEX#<name>``        an index as we have seen it            for ever
 ``HOLD#<id>``           a hold, released ones too              for ever
-``FINDING#<id>``        a finding                              90 days past resolving
-``PLAN#<digest>``       a prune plan, small                    90 days
+``FINDING#<id>``        a finding                              ``FindingDays`` past resolving
+``PLAN#<digest>``       a prune plan, small, with its approvals  as long as history
+``POLICY#<time>#<id>``  a change of the policy (deployment's)  for ever
 ``RESTORE#<job id>``    a restore started through us           as long as history
 ``SCHEDULE#<id>``       a native schedule that we have seen    for ever
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
@@ -71,6 +72,7 @@ from pinecone_backup.records import (
     LeaseRecord,
     OutboxRecord,
     PlanRecord,
+    PolicyChange,
     RestoreRecord,
     Run,
     RunState,
@@ -86,7 +88,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 HISTORY = timedelta(days=400)
-"""How long runs, deletions and restores are kept, where no setting says otherwise."""
+"""How long runs, deletions, plans and restores are kept, where no setting says otherwise."""
+FINDINGS = timedelta(days=90)
+"""How long resolved findings are kept, likewise."""
 _PROJECT = "PROJECT#"
 _BASELINE = f"{ItemKind.BASELINE}#prune"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -107,6 +111,7 @@ _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
     ItemKind.HOLD: Hold,
     ItemKind.FINDING: Finding,
     ItemKind.PLAN: PlanRecord,
+    ItemKind.POLICY: PolicyChange,
     ItemKind.RESTORE: RestoreRecord,
     ItemKind.SCHEDULE: ScheduleRecord,
     ItemKind.OUTBOX: OutboxRecord,
@@ -130,9 +135,10 @@ class DynamoLedger:
         project: str,
         *,
         history: timedelta = HISTORY,
+        findings: timedelta = FINDINGS,
     ) -> None:
         self.project = project
-        self._history = history
+        self._history, self._findings = history, findings
         self._partition = _Partition(client, table_name, f"{_PROJECT}{project}")
         self._aside: dict[str, UnreadableItem] = {}
 
@@ -266,17 +272,7 @@ class DynamoLedger:
         Raises:
             LedgerConflict: Another run wrote this claim since it was read.
         """
-        written = replace(claim, version=claim.version + 1)
-        fresh = claim.version == 0
-        self._partition.put(
-            _key_of(ItemKind.CLAIM, claim),
-            encode(written),
-            expires_at=claim.claimed_at + timedelta(days=14),
-            condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
-            names=None if fresh else {"#record": "record", "#version": "version"},
-            values=None if fresh else {":version": claim.version},
-        )
-        return written
+        return self._save(claim, expires_at=claim.claimed_at + timedelta(days=14))
 
     # Backups and indexes
 
@@ -393,12 +389,16 @@ class DynamoLedger:
 
     def put_finding(self, finding: Finding) -> None:
         """Write a finding."""
-        deleted = finding.resolved_at and finding.resolved_at + timedelta(days=90)
+        deleted = finding.resolved_at and finding.resolved_at + self._findings
         self._write(finding, expires_at=deleted)
 
-    def put_plan(self, plan: PlanRecord) -> None:
-        """Write a plan's record."""
-        self._write(plan, expires_at=plan.created_at + timedelta(days=90))
+    def save_plan(self, plan: PlanRecord) -> PlanRecord:
+        """Write iff the stored version is ``plan.version``.
+
+        Raises:
+            LedgerConflict: Another writer wrote this plan since it was read.
+        """
+        return self._save(plan, expires_at=plan.created_at + self._history)
 
     def plan(self, digest: str) -> PlanRecord | None:
         """The plan of that digest; None where there is none (any more)."""
@@ -408,6 +408,20 @@ class DynamoLedger:
         """The newest plans first."""
         plans = sorted(self._all(PlanRecord, ItemKind.PLAN), key=lambda plan: plan.created_at)
         return plans[::-1][:limit]
+
+    def put_policy_change(self, change: PolicyChange) -> None:
+        """Write a change of the policy."""
+        self._write(change)
+
+    def drop_policy_change(self, change: PolicyChange) -> None:
+        """Delete a change that was not made."""
+        key = self._partition.key(_key_of(ItemKind.POLICY, change))
+        self._partition.call("delete_item", Key=key)
+
+    def policy_changes(self, *, limit: int = 50) -> Sequence[PolicyChange]:
+        """The newest changes of the policy first."""
+        found = self._all(PolicyChange, ItemKind.POLICY, newest_first=True, page=limit)
+        return list(islice(found, limit))
 
     def put_restore(self, record: RestoreRecord) -> None:
         """Write a restore."""
@@ -567,6 +581,20 @@ class DynamoLedger:
         if not self._is_aside(key):
             self._partition.put(key, encode(record), expires_at=expires_at)
 
+    def _save[T: (Claim, PlanRecord)](self, record: T, *, expires_at: datetime) -> T:
+        """Write a record that counts its writes, iff nobody wrote it since it was read."""
+        written = replace(record, version=record.version + 1)
+        fresh = record.version == 0
+        self._partition.put(
+            _key_of(_KINDS[type(record)], record),
+            encode(written),
+            expires_at=expires_at,
+            condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
+            names=None if fresh else {"#record": "record", "#version": "version"},
+            values=None if fresh else {":version": record.version},
+        )
+        return written
+
     def _is_aside(self, key: str) -> bool:
         """Whether a write to the key is left out; what is left out is logged."""
         if key in self._aside:
@@ -715,6 +743,7 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.HOLD: lambda record: record.hold_id,
     ItemKind.FINDING: lambda record: record.finding_id,
     ItemKind.PLAN: lambda record: record.digest,
+    ItemKind.POLICY: lambda record: f"{text_of(record.at)}#{record.change_id}",
     ItemKind.RESTORE: lambda record: record.job_id,
     ItemKind.SCHEDULE: lambda record: record.schedule_id,
     ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",

@@ -20,8 +20,10 @@ from pinecone_backup.api.models import (
     Pagination,
     QueryTime,
     Reason,
+    RuleReason,
 )
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
+from pinecone_backup.errors import ConfigurationError, ListingIncomplete, PineconeError
 from pinecone_backup.model import RunKind
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import (
@@ -32,8 +34,10 @@ from pinecone_backup.rules.inventory import (
     oldest_first,
     take_inventory,
 )
+from pinecone_backup.rules.plan import Action, make_plan
 from pinecone_backup.rules.policy import Elapsed
 from pinecone_backup.rules.protection import Safeguard
+from pinecone_backup.usecases.approvals import rule_of
 from pinecone_backup.usecases.listing import list_project
 from pinecone_backup.usecases.project_state import plan_facts, read_project_state
 from pinecone_backup.usecases.prune import former_baseline
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
 
 _TAG = "Backups"
 _SAFEGUARDS = "|".join(safeguard for safeguard in Safeguard if safeguard.overrulable)
+_FORESEEN_DAYS = 90
 _MINUTE, _CENTURY = timedelta(minutes=1), timedelta(days=36_525)
 
 
@@ -133,6 +138,18 @@ class CreateBackup(Input):
     """How long it is kept at least, such as `30d` or `12h`; without, for ever."""
 
 
+class Kept(Output):
+    """Why a backup is kept, as a prune of this moment sees it."""
+
+    action: Action
+    reasons: list[RuleReason]
+    """Every one has to end before it is deleted."""
+    safeguards: list[Safeguard]
+    """Everything that stands before its deletion."""
+    until: datetime | None
+    """When it is deleted at the earliest, by time alone; null: not within 90 days."""
+
+
 class BackupDetails(Backup):
     """A backup, and everything that we know of it."""
 
@@ -149,6 +166,8 @@ class BackupDetails(Backup):
     holds: list[Hold]
     """Those in force, on the backup or on its index."""
     deletion: Deletion | None
+    kept: Kept | None
+    """Null where it is being deleted, or where the policy or the project cannot be read."""
 
 
 class DeleteBackupQuery(Input):
@@ -283,7 +302,48 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
             if hold.target in held and hold.active(call.now)
         ],
         deletion=deletion_view(deletion) if deletion is not None else None,
+        kept=_kept(call, backup.backup_id) if deletion is None or not deletion.final else None,
     )
+
+
+def _kept(call: Call, backup_id: str) -> Kept | None:
+    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
+    try:
+        facts = read_facts(call, context, *call.policy())
+    except (ConfigurationError, ListingIncomplete, PineconeError):
+        return None
+    items = (item for item in make_plan(facts).items if item.backup_id == backup_id)
+    item = next(items, None)
+    if item is None:
+        return None
+    return Kept(
+        action=item.action,
+        reasons=[RuleReason.model_validate(reason) for reason in item.reasons],
+        safeguards=list(item.safeguards),
+        until=_until(facts, backup_id),
+    )
+
+
+def _until(facts: Facts, backup_id: str) -> datetime | None:
+    """The first prune that would delete a backup, or let its deletion wait."""
+    from pinecone_backup.rules.preview import preview  # noqa: PLC0415 - cron, only here
+
+    inventory = facts.inventory
+    index_id = inventory.entries[backup_id].backup.index_id
+    incarnation = inventory.incarnations[index_id]
+    alone = replace(
+        facts,
+        inventory=replace(
+            inventory,
+            entries={each.backup.backup_id: each for each in incarnation.entries},
+            incarnations={index_id: incarnation},
+        ),
+        indexes=[each for each in facts.indexes if each.name == incarnation.index_name],
+    )
+    for day in preview(alone, days=_FORESEEN_DAYS).days:
+        if any(item.backup_id == backup_id for item in day.deleted):
+            return day.at
+    return None
 
 
 @route(
@@ -321,6 +381,7 @@ def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
                 mode=call.container.settings.prune_mode,
                 override=query.override,
                 reason=query.reason,
+                rule=rule_of(call.container.settings),
             )
     finally:
         ledger.release_lease("write", holder=run_id)

@@ -122,6 +122,7 @@ class PolicyPreview(Output):
 def describe_policy(call: Call, _: Nothing) -> CurrentPolicy:
     """Give the policy document in force, and its version."""
     document, policy_version = call.policy()
+    call.headers["ETag"] = f'"{policy_version}"'
     return CurrentPolicy(policy_version=policy_version, document=document)
 
 
@@ -144,7 +145,7 @@ def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
             errors=[PolicyError(path=path, detail=said) for path, said in error.errors],
             warnings=[],
         )
-    return PolicyValidity(valid=True, errors=[], warnings=_warnings(document, call.now))
+    return PolicyValidity(valid=True, errors=[], warnings=policy_warnings(document, call.now))
 
 
 @route(
@@ -166,7 +167,7 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
 
     document, policy_version = call.policy()
     if request.document is not None:
-        document, policy_version = _given(request.document), "preview"
+        document, policy_version = given_document(request.document), "preview"
     context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
     facts = read_facts(call, context, document, policy_version)
     seen = preview(facts, days=request.days)
@@ -183,13 +184,14 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
             for each in seen.steady
         ],
         ended=seen.ended,
-        warnings=_warnings(document, call.now, KnownProject(facts.project, facts.indexes)),
+        warnings=policy_warnings(document, call.now, KnownProject(facts.project, facts.indexes)),
     )
 
 
-def _warnings(
+def policy_warnings(
     document: PolicyDocument, now: datetime, known: KnownProject | None = None
 ) -> list[PolicyWarning]:
+    """What is probably not meant in a valid document."""
     return [
         PolicyWarning(
             code=warning.code,
@@ -202,7 +204,8 @@ def _warnings(
     ]
 
 
-def _given(document: Mapping[str, object]) -> PolicyDocument:
+def given_document(document: Mapping[str, object]) -> PolicyDocument:
+    """A valid policy document; raises ``ProblemError`` with every error."""
     try:
         return validated(document)
     except PolicyInvalid as error:

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.errors import ItemUnreadable, PolicyInvalid, SubjectUnknown
+from pinecone_backup.errors import (
+    ItemUnreadable,
+    LedgerConflict,
+    PolicyInvalid,
+    SubjectUnknown,
+)
 from pinecone_backup.model import DomainEvent, PruneMode, RunKind
 from pinecone_backup.reasons import Reason, ReasonKind, sentence
 from pinecone_backup.records import (
@@ -123,6 +128,13 @@ class PruneOutcome:
             "waits_because": sentence(self.plan.waits_because),
             "approved_digest": self.approved,
             "deleted": list(self.deleted),
+            "deleted_by_index": dict(
+                Counter(
+                    item.index_name
+                    for item in self.plan.items
+                    if item.backup_id in frozenset(self.deleted)
+                )
+            ),
             "skipped": list(self.skipped),
             "failed": dict(self.failed),
             "deferred": len(self.deferred),
@@ -172,6 +184,7 @@ def prune(
         policy_version=policy_version,
         mode=mode,
         digest=digest,
+        rule=services.approvals,
     )
     state = read_project_state(
         context,
@@ -328,20 +341,22 @@ def _record_plan(
         return  # it is left as it is, and nobody can approve it (rule U2)
     if known is not None and approval_in_force(context, known):
         return
-    services.ledger.put_plan(
-        PlanRecord(
-            digest=plan.digest,
-            state=PlanState.AWAITING_APPROVAL if awaiting else PlanState.PLANNED,
-            policy_version=plan.policy_version,
-            created_at=context.time.actual,
-            run_id=context.run_id,
-            key=key,
-            delete_count=len(plan.to_go),
-            keep_count=len(plan.items) - len(plan.to_go),
-            bytes_freed=plan.bytes_freed,
-            waits_because=_waits_because(plan) if awaiting else (),
+    with suppress(LedgerConflict):  # somebody approved of it just now
+        services.ledger.save_plan(
+            PlanRecord(
+                digest=plan.digest,
+                state=PlanState.AWAITING_APPROVAL if awaiting else PlanState.PLANNED,
+                policy_version=plan.policy_version,
+                created_at=context.time.actual,
+                run_id=context.run_id,
+                key=key,
+                delete_count=len(plan.to_go),
+                keep_count=len(plan.items) - len(plan.to_go),
+                bytes_freed=plan.bytes_freed,
+                waits_because=_waits_because(plan) if awaiting else (),
+                version=known.version if known is not None else 0,
+            )
         )
-    )
 
 
 def _waits_because(plan: Plan) -> tuple[Reason, ...]:
@@ -356,12 +371,16 @@ def _close_plans(
     left = {
         item.backup_id for item in plan.items if item.action is not Action.DELETION_PENDING
     } - deleted
+    digests = set()
     if approval is not None and not approval.ids & left:
-        services.ledger.put_plan(replace(approval.record, state=PlanState.EXECUTED))
-    with suppress(ItemUnreadable):
-        record = services.ledger.plan(plan.digest) if act.complete else None
-        if record is not None:
-            services.ledger.put_plan(replace(record, state=PlanState.EXECUTED))
+        digests.add(approval.digest)
+    if act.complete:
+        digests.add(plan.digest)
+    for digest in sorted(digests):
+        with suppress(ItemUnreadable, LedgerConflict):  # what was deleted is recorded
+            record = services.ledger.plan(digest)
+            if record is not None:
+                services.ledger.save_plan(replace(record, state=PlanState.EXECUTED))
 
 
 # --- Announce -------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from pinecone_backup.usecases.findings import (
     record_unreadable,
     unexpected_problem,
 )
+from pinecone_backup.usecases.policy_changes import notice_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -233,8 +234,10 @@ def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
         )
         observed = _observed(control, PROJECT_SUBJECT, control.description, error)
         record_findings(ledger, [observed], Evidence.of([control]), time.actual)
+        notice_changes(ledger, services.policies, time.actual)
         announce(ledger, services.bus)
         raise
+    notice_changes(ledger, services.policies, time.actual, policy_version=policy_version)
     names = [project.name for project in document.projects]
     removed = [
         Observation.of(
@@ -294,7 +297,7 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
         actor=tick.request.actor,
         state=RunState.RUNNING,
         time=tick.time.scheduled_at,
-        started_at=tick.time.actual,
+        started_at=None,
         policy_version=job.policy_version,
     )
     try:
@@ -306,6 +309,7 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
             run = replace(run, trigger=asked.trigger, actor=asked.actor)
         _refuse_superseded(ledger, tick)
         with _lease(ledger, run, tick.time):
+            run = replace(run, started_at=tick.time.actual)
             ledger.put_run(run)
             run = _worked(tick, ledger, run, job)
     except (RequestRejected, LeaseHeld) as error:
@@ -324,11 +328,23 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
 
 
 def _asked(ledger: Ledger, tick: _Tick) -> Run | None:
-    """The record of the run that was asked for, if one was."""
+    """The record of the run that was asked for, if one was.
+
+    An event under its id that asks for something else is not what its requester asked for.
+    """
+    request = tick.request
     try:
-        return ledger.run(tick.request.run_id) if tick.request.run_id else None
+        asked = ledger.run(request.run_id) if request.run_id else None
     except ItemUnreadable as error:  # nobody knows who asked, or whether it ran already
         raise RequestRejected(error.problem, next_step="Ask for another run.") from None
+    if asked is not None and asked.state is RunState.REQUESTED:
+        wanted = (asked.summary.get("digest"), bool(asked.summary.get("dry_run")))
+        if wanted != (request.digest, request.dry_run):
+            raise RequestRejected(
+                f"The event asks for something else than run {request.run_id} was requested for",
+                next_step="Ask for another run.",
+            )
+    return asked
 
 
 def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:

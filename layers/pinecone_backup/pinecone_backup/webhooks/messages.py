@@ -74,6 +74,9 @@ CATALOGUE: Mapping[str, Wording] = {
         "Read the plan, then approve it or change the policy. Nothing is deleted until then.",
     ),
     "plan.approved": Wording(("Prune plan approved: {backups}",)),
+    "policy.changed": Wording(
+        ("Policy changed by {actor}", "Policy changed outside the API, in the bucket")
+    ),
     "run.failed": Wording(
         ("{run} run failed",),
         Severity.ERROR,

@@ -47,11 +47,12 @@ class Container[S: ProjectSettings]:
         """What every run works with."""
         settings = self.settings
         dynamodb, history = client("dynamodb"), timedelta(days=settings.history_days)
+        findings = timedelta(days=settings.finding_days)
         return RunServices(
             owner=settings.owner,
             clock=lambda: datetime.now(UTC),
             ledger_of=lambda project: DynamoLedger(
-                dynamodb, settings.table_name, project, history=history
+                dynamodb, settings.table_name, project, history=history, findings=findings
             ),
             projects=DynamoProjects(dynamodb, settings.table_name),
             policies=self.policies,
