@@ -38,6 +38,7 @@
     │   ├── LedgerConflict            a conditional write lost against another writer
     │   ├── ItemUnreadable            one item cannot be read (rule U2)
     │   └── LeaseHeld                 another run holds the lease
+    ├── EvidenceBroken                what is stored as evidence does not continue the chain
     ├── StoreUnavailable              S3, EventBridge, SQS or Secrets Manager did not answer
     ├── RunFailed                     one or more projects of a run failed (details in the ledger)
     └── DeliveryError                 a webhook message was not delivered
@@ -251,8 +252,12 @@ class LeaseHeld(LedgerError):
     """Another run holds the lease of this project."""
 
 
+class EvidenceBroken(BackupError):
+    """What is stored as evidence does not continue the chain: it was changed."""
+
+
 class StoreUnavailable(BackupError):
-    """S3, EventBridge, SQS or Secrets Manager did not answer, or refused."""
+    """S3, EventBridge, SQS, KMS or Secrets Manager did not answer, or refused."""
 
 
 class RunFailed(BackupError):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         BaselineRecord,
         Claim,
         DeletionRecord,
+        EvidenceHead,
         Finding,
         Hold,
         IndexRecord,
@@ -274,6 +275,27 @@ class Ledger(Protocol):
 
     def mark_announced(self, event_ids: Iterable[str]) -> None: ...
 
+    # Evidence: every recorded event waits until it is in the chain.
+    def record_evidence(self, event: DomainEvent) -> None:
+        """Let something wait that is not announced."""
+        ...
+
+    def waiting_evidence(self, *, limit: int) -> Sequence[DomainEvent]:
+        """What is not in the chain yet, oldest first."""
+        ...
+
+    def drop_evidence(self, events: Iterable[DomainEvent]) -> None:
+        """Let events wait no more."""
+        ...
+
+    def evidence_head(self) -> EvidenceHead | None:
+        """Where the chain ends, in the deployment's own ledger; raises ``ItemUnreadable``."""
+        ...
+
+    def save_evidence_head(self, head: EvidenceHead) -> EvidenceHead:
+        """Write iff the stored version equals ``head.version``; ``LedgerConflict`` when it lost."""
+        ...
+
     # What cannot be read (rule U2).
     def unreadable(self) -> Sequence[UnreadableItem]:
         """What this object has found unreadable so far, by key."""
@@ -361,6 +383,22 @@ class ObjectStore(Protocol):
 
     def link(self, key: str, *, expires_in: timedelta) -> str:
         """A presigned GET link."""
+        ...
+
+
+class EvidenceStore(Protocol):
+    """Where evidence lies, apart from everything else."""
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Write an object where none stands; False where one does."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Raises ``SubjectUnknown`` when there is no such object."""
+        ...
+
+    def sign(self, text: bytes) -> str:
+        """A signature in base64; empty where the deployment has no key. Raises none of its own."""
         ...
 
 

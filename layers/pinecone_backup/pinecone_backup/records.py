@@ -462,6 +462,34 @@ class OutboxRecord:
     data: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceRecord:
+    """An event that is not in the evidence yet."""
+
+    event_id: str
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceHead:
+    """Where the chain of evidence ends.
+
+    Attributes:
+        sequence: The number of its last record, from 1.
+        hash: That record's hash.
+        key: Where the last segment lies.
+        version: Counts the writes of this item; a write with a stale version is refused.
+    """
+
+    sequence: int
+    hash: str
+    key: str
+    at: datetime
+    version: int = 0
+
+
 class ItemKind(StrEnum):
     """The kinds of items in a project's ledger; the value begins their sort keys."""
 
@@ -481,6 +509,8 @@ class ItemKind(StrEnum):
     RESTORE = "RESTORE"
     SCHEDULE = "SCHEDULE"
     OUTBOX = "OUTBOX"
+    EVIDENCE = "EVIDENCE"
+    EVIDENCE_HEAD = "HEAD"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sqs.client import SQSClient
 
+    from pinecone_backup.adapters.objects import Kms
+
     type Client = (
         CloudWatchClient
         | DynamoDBClient
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
         | S3Client
         | SecretsManagerClient
         | SQSClient
+        | Kms
     )
 
-Service = Literal["cloudwatch", "dynamodb", "events", "s3", "secretsmanager", "sqs"]
+Service = Literal["cloudwatch", "dynamodb", "events", "s3", "secretsmanager", "sqs", "kms"]
 
 _LOCK = Lock()
 
@@ -38,6 +41,8 @@ def client(service: Literal["cloudwatch"]) -> CloudWatchClient: ...
 def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["events"]) -> EventBridgeClient: ...
+@overload
+def client(service: Literal["kms"]) -> Kms: ...
 @overload
 def client(service: Literal["s3"]) -> S3Client: ...
 @overload

@@ -20,6 +20,8 @@ sort key                item                                   lives
 ``SCHEDULE#<id>``       a native schedule that we have seen    for ever
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
+``EVIDENCE#<time>#<id>``an event not in the evidence yet       until it is
+``HEAD#evidence``       where the evidence ends (deployment's) for ever
 ======================  =====================================  ==========================
 
 An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
@@ -64,6 +66,8 @@ from pinecone_backup.records import (
     DeletionMark,
     DeletionRecord,
     DeletionState,
+    EvidenceHead,
+    EvidenceRecord,
     Finding,
     Hold,
     HoldScope,
@@ -93,6 +97,7 @@ FINDINGS = timedelta(days=90)
 """How long resolved findings are kept, likewise."""
 _PROJECT = "PROJECT#"
 _BASELINE = f"{ItemKind.BASELINE}#prune"
+_HEAD = f"{ItemKind.EVIDENCE_HEAD}#evidence"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _RUNS_SEARCHED = 2_000
 """So many of the newest runs are searched for the last completed one, where its mark is lost."""
@@ -115,6 +120,8 @@ _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
     ItemKind.RESTORE: RestoreRecord,
     ItemKind.SCHEDULE: ScheduleRecord,
     ItemKind.OUTBOX: OutboxRecord,
+    ItemKind.EVIDENCE: EvidenceRecord,
+    ItemKind.EVIDENCE_HEAD: EvidenceHead,
 }
 
 _INSPECTED = {ItemKind.RUN: 200, ItemKind.DELETION: 200, ItemKind.DELETED: 200}
@@ -448,6 +455,7 @@ class DynamoLedger:
         items = (
             self._partition.raw(f"EVENT#{event.event_id}") | seen,
             self._partition.raw(_key_of(ItemKind.OUTBOX, waiting)) | encode(waiting),
+            self._waiting_evidence(event),
         )
         puts: list[dict[str, Any]] = [
             {"TableName": self._partition.table_name, "Item": serialize(item)} for item in items
@@ -480,6 +488,43 @@ class DynamoLedger:
             if waiting.event_id in announced:
                 key = self._partition.key(_key_of(ItemKind.OUTBOX, waiting))
                 self._partition.call("delete_item", Key=key)
+
+    # Evidence
+
+    def record_evidence(self, event: DomainEvent) -> None:
+        """Let something wait that is not announced; the same again changes nothing."""
+        self._write(EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data))
+
+    def waiting_evidence(self, *, limit: int) -> Sequence[DomainEvent]:
+        """What is not in the chain yet, oldest first."""
+        found = self._all(EvidenceRecord, ItemKind.EVIDENCE, page=limit)
+        return [
+            DomainEvent(each.event_id, each.type, self.project, each.occurred_at, each.data)
+            for each in islice(found, limit)
+        ]
+
+    def drop_evidence(self, events: Iterable[DomainEvent]) -> None:
+        """Let events wait no more."""
+        for event in events:
+            key = self._partition.key(_key_of(ItemKind.EVIDENCE, event))
+            self._partition.call("delete_item", Key=key)
+
+    def evidence_head(self) -> EvidenceHead | None:
+        """Where the chain ends; None before its first record."""
+        return self._get(EvidenceHead, _HEAD)
+
+    def save_evidence_head(self, head: EvidenceHead) -> EvidenceHead:
+        """Write iff the stored version is ``head.version``.
+
+        Raises:
+            LedgerConflict: Another run moved the head since it was read.
+        """
+        return self._save(head)
+
+    def _waiting_evidence(self, event: DomainEvent) -> dict[str, Any]:
+        """An event's waiting evidence, as an item."""
+        waiting = EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data)
+        return self._partition.raw(_key_of(ItemKind.EVIDENCE, waiting)) | encode(waiting)
 
     # What cannot be read
 
@@ -581,7 +626,9 @@ class DynamoLedger:
         if not self._is_aside(key):
             self._partition.put(key, encode(record), expires_at=expires_at)
 
-    def _save[T: (Claim, PlanRecord)](self, record: T, *, expires_at: datetime) -> T:
+    def _save[T: (Claim, PlanRecord, EvidenceHead)](
+        self, record: T, *, expires_at: datetime | None = None
+    ) -> T:
         """Write a record that counts its writes, iff nobody wrote it since it was read."""
         written = replace(record, version=record.version + 1)
         fresh = record.version == 0
@@ -747,6 +794,8 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.RESTORE: lambda record: record.job_id,
     ItemKind.SCHEDULE: lambda record: record.schedule_id,
     ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.EVIDENCE: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.EVIDENCE_HEAD: lambda _: "evidence",
 }
 _KINDS = {_RECORDS[kind]: kind for kind in _KEYS}
 """The kind of item that a record is written as; leases and marks have keys of their own."""

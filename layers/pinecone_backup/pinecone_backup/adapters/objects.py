@@ -1,9 +1,12 @@
-"""Our S3 bucket: the versioned policy document, plans and reports."""
+"""Our S3 bucket: the versioned policy document, plans, reports and evidence."""
 
 from __future__ import annotations
 
+import logging
+from base64 import b64encode
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,11 +20,12 @@ from pinecone_backup.ports import PolicyVersion
 from pinecone_backup.rules.policy import PolicyDocument, parse_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from mypy_boto3_s3 import S3Client
 
+_LOG = logging.getLogger(__name__)
 _ABSENT = {"NoSuchKey", "NoSuchVersion", "404"}
 _OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409"}
 _CHANGE = "change"
@@ -31,6 +35,19 @@ _CHANGE = "change"
 class _Condition(TypedDict, total=False):
     IfMatch: str
     IfNoneMatch: str
+
+
+class Kms(Protocol):
+    """What we use of KMS; boto3's client is one."""
+
+    def sign(self, **request: str | bytes) -> Mapping[str, Any]:
+        """Sign a message."""
+        ...
+
+
+class _Lock(TypedDict, total=False):
+    ObjectLockMode: Literal["GOVERNANCE"]
+    ObjectLockRetainUntilDate: datetime
 
 
 class _Version(TypedDict, total=False):
@@ -82,6 +99,85 @@ class BucketObjects:
             Params={"Bucket": self._bucket, "Key": key},
             ExpiresIn=int(expires_in.total_seconds()),
         )
+
+
+class BucketEvidence:
+    """The ``EvidenceStore`` over a prefix of a bucket and, where there is one, a key that signs.
+
+    Args:
+        client: S3.
+        bucket: The bucket.
+        lock: For how long nobody but an administrator can delete an object; None: no lock.
+        kms: KMS, with ``key_arn``, an asymmetric key for ECDSA_SHA_256; None: nothing is signed.
+    """
+
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        *,
+        lock: timedelta | None = None,
+        kms: Kms | None = None,
+        key_arn: str = "",
+    ) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._lock = lock
+        self._kms = kms
+        self._key_arn = key_arn
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Write an object where none stands; False where one does.
+
+        Raises:
+            StoreUnavailable: S3 did not take it.
+        """
+        lock: _Lock = {}
+        if self._lock is not None:
+            until = datetime.now(UTC) + self._lock
+            lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentType="application/jsonl",
+                IfNoneMatch="*",
+                **lock,
+            )
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and _code(error) in _OVERTAKEN:
+                return False
+            raise _unavailable(self._bucket, key, error) from error
+        return True
+
+    def get(self, key: str) -> bytes:
+        """Read an object whole.
+
+        Raises:
+            SubjectUnknown: There is no such object.
+            StoreUnavailable: S3 did not answer, or refused.
+        """
+        return _read(self._client, self._bucket, key, None)[0]
+
+    def sign(self, text: bytes) -> str:
+        """A signature in base64; empty without a key.
+
+        Without an answer of KMS too: the next signature stands for everything before it.
+        """
+        if self._kms is None:
+            return ""
+        try:
+            answer = self._kms.sign(
+                KeyId=self._key_arn,
+                Message=text,
+                MessageType="RAW",
+                SigningAlgorithm="ECDSA_SHA_256",
+            )
+        except (ClientError, BotoCoreError) as error:
+            _LOG.warning("evidence is not signed", extra={"reason": type(error).__name__})
+            return ""
+        return b64encode(answer["Signature"]).decode()
 
 
 class BucketPolicyStore:

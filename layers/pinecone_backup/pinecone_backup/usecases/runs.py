@@ -35,6 +35,7 @@ from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime
 from pinecone_backup.records import ItemKind, Run, RunState, Severity
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
+from pinecone_backup.usecases.evidence import append_evidence, record_heartbeat
 from pinecone_backup.usecases.findings import (
     record_findings,
     record_unreadable,
@@ -46,7 +47,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from pinecone_backup.ports import EventBus, Ledger, Metrics, PolicyStore, Projects
+    from pinecone_backup.ports import (
+        EventBus,
+        EvidenceStore,
+        Ledger,
+        Metrics,
+        PolicyStore,
+        Projects,
+    )
     from pinecone_backup.rules.policy import PolicyDocument, Project
     from pinecone_backup.triggers import RunRequest
 
@@ -114,6 +122,7 @@ class RunServices:
 
     Attributes:
         clock: Gives the real time, UTC.
+        evidence: Where what happened is chained; None: nowhere.
         local_clock: Whether a payload's ``now`` is the clock (local stack only).
     """
 
@@ -124,6 +133,7 @@ class RunServices:
     policies: PolicyStore
     bus: EventBus
     metrics: Metrics
+    evidence: EvidenceStore | None = None
     local_clock: bool = False
 
 
@@ -166,6 +176,7 @@ def run_projects(
         _run_project(tick, _Named(project, document, policy_version))
         for project in _asked_for(document, request.project)
     ]
+    _keep_evidence(tick, [project.name for project in _asked_for(document, request.project)])
     failed = [run for run in runs if run.state is RunState.FAILED]
     # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
     services.metrics.gauge("ProjectsFailed", len(failed), kind=str(kind))
@@ -261,6 +272,20 @@ def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
     )
     announce(ledger, services.bus)
     return document, policy_version
+
+
+def _keep_evidence(tick: _Tick, projects: Sequence[str]) -> None:
+    """Append what happened to the evidence, and once a day tell the outside where it stands."""
+    services, now = tick.services, tick.time.actual
+    if services.evidence is None:
+        return
+    deployment = services.ledger_of(DEPLOYMENT)
+    ledgers = [deployment, *(services.ledger_of(name) for name in projects)]
+    append_evidence(services.owner, services.evidence, deployment, ledgers, now)
+    if tick.kind is RunKind.AUDIT:
+        with suppress(LedgerError):
+            record_heartbeat(deployment, now)
+        announce(deployment, services.bus)
 
 
 def _give_up(tick: _Tick, error: BackupError) -> None:
@@ -466,11 +491,16 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
         kind=str(run.kind),
         state=str(run.state),
         actor=run.actor,
+        trigger=str(run.trigger),
+        time=run.time.isoformat(),
+        policy_version=run.policy_version,
         error=run.error,
         summary=dict(run.summary),
     )
     try:
-        if run.state is not RunState.REFUSED:
+        if run.state is RunState.REFUSED:  # nobody needs to hear of it
+            ledger.record_evidence(event)
+        else:
             ledger.record_event(event)
         ledger.put_run(run)
     except Exception as error:  # the run has ended all the same, and the next project waits
