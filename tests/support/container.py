@@ -80,6 +80,8 @@ class MemoryPolicies:
         self._lock = threading.Lock()
 
     def load_version(self, policy_version: str) -> PolicyDocument:
+        if policy_version not in self.documents and policy_version == self._current():
+            return self.load()[0]
         if policy_version not in self.documents:
             raise SubjectUnknown(f"There is no policy version {policy_version!r}")
         return self.documents[policy_version]
