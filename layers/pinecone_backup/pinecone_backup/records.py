@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.model import Depth, RunKind, TriggerKind
 from pinecone_backup.reasons import Reason
 
 
@@ -431,6 +431,107 @@ class RestoreRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SampledRecord:
+    """A record of an index as keyed hashes, none of which can be turned back into it.
+
+    Attributes:
+        values: Of its dense values, as 32-bit numbers; empty without any, as are the next two.
+        length: How many dense values there are up to the last that is not zero.
+    """
+
+    record_id: str
+    values: str
+    length: int
+    sparse: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The ids that a query for a record finds, as keyed hashes, the most alike first."""
+
+    record_id: str
+    nearest: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceLook:
+    """What was seen of one namespace.
+
+    Attributes:
+        count: Its records; None in evidence that says nothing of them.
+        sequence: Pinecone's number of the newest write that the reads show, where it gives one.
+        records: The sampled ones that are there.
+        probes: What queries find; empty where nobody asked.
+    """
+
+    namespace: str
+    count: int | None
+    sequence: int | None
+    records: tuple[SampledRecord, ...]
+    probes: tuple[Neighbours, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen of an index within a few seconds or, as evidence, what is sure of a backup.
+
+    Attributes:
+        secret: The key of its hashes, hexadecimal; two looks can be compared that share it.
+        began_at: UTC, as is ``ended_at``; the evidence of two looks lasts from the one to the
+            other.
+        total: Records in all namespaces; None in evidence.
+        depth: How thoroughly they were looked at.
+        namespaces: Those that were looked at.
+        complete: Whether no namespace with records was left out.
+    """
+
+    secret: str
+    depth: Depth
+    began_at: datetime
+    ended_at: datetime
+    dimension: int | None
+    metric: str | None
+    total: int | None
+    namespaces: tuple[NamespaceLook, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LookRecord:
+    """The first look at an index, which waits for a backup and for the second one.
+
+    Attributes:
+        index_id: The incarnation, where it was known.
+        at: When it was taken, UTC.
+        problem: Why there is none, where the index cannot be looked at.
+    """
+
+    index_name: str
+    index_id: str | None
+    at: datetime
+    look: Look | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintRecord:
+    """What is sure of the contents of one backup.
+
+    Attributes:
+        taken_at: When the second look ended, UTC.
+        evidence: None where there is none, for the reason in ``problem``.
+    """
+
+    backup_id: str
+    index_name: str
+    index_id: str
+    taken_at: datetime
+    evidence: Look | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleRecord:
     """A native schedule that we have seen: after the schedule is deleted, its runs stay native."""
 
@@ -511,6 +612,8 @@ class ItemKind(StrEnum):
     OUTBOX = "OUTBOX"
     EVIDENCE = "EVIDENCE"
     EVIDENCE_HEAD = "HEAD"
+    LOOK = "LOOK"
+    FINGERPRINT = "FINGERPRINT"
 
 
 @dataclass(frozen=True, slots=True)
