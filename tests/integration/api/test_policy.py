@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from pinecone_backup.model import RunKind, TriggerKind
-from pinecone_backup.records import RunState
+from pinecone_backup.errors import Unavailable
+from pinecone_backup.model import PruneMode, RunKind, TriggerKind
+from pinecone_backup.records import Run, RunState
 from pinecone_backup.triggers import RunRequest
+from pinecone_backup.usecases.deletion import PruneServices
+from pinecone_backup.usecases.prune import PruneOutcome, prune
 from pinecone_backup.usecases.runs import run_projects
-from tests.support.api import ACTOR, POLICY, World
+from tests.support.api import ACTOR, POLICY, World, context
 
 BOB = "arn:aws:iam::123456789012:user/bob"
 
@@ -116,6 +119,83 @@ def test_a_dry_run_answers_the_same_and_stores_nothing(world: World) -> None:
         key: looked.json[key] for key in looked.json.keys() - differing
     }
     assert world.container.bus.types() == ["policy.changed"]
+
+
+def test_the_answer_says_what_the_change_would_make_delete_and_cost(world: World) -> None:
+    world.simulator.project.seed_index("products", records=1000)
+    ids = [world.seed(days_ago=day + 0.1) for day in range(3)]
+    settled(world)
+
+    hourly = document(1)
+    hourly["policies"][0] |= {"cron": "0 * * * *"}
+    (project,) = put(world, query="?dry_run=true", document=hourly).json["projects"]
+
+    assert (project["project"], project["problem"]) == ("main", "")
+    assert (project["created_before"], project["created_after"]) == (7, 7 * 24)
+    goes = {each["backup_id"]: each["waits"] for each in project["changes"]["goes"]}
+    assert ids[1] in goes
+    assert project["changes"]["quota_after"]["needed"] == 1
+
+
+def test_a_project_that_cannot_be_read_keeps_no_policy_from_being_mended(world: World) -> None:
+    given = document()
+    given["projects"] = [{"name": "other"}]
+    world.container.control_planes["other"] = Away()  # type: ignore[assignment]
+    answer = put(world, document=given)
+    assert answer.status == 200
+    told = {each["project"]: each["problem"] for each in answer.json["projects"]}
+    assert "away" in told["other"]
+    assert "backed up no more" in told["main"]
+
+
+def test_a_policy_put_by_accident_deletes_nothing(world: World) -> None:
+    """D3: what only the change would delete waits."""
+    world.simulator.project.seed_index("products", records=1000)
+    for day in range(3):
+        world.seed(days_ago=day + 0.1)
+    settled(world)
+    version = put(world, document=document(1)).json["policy_version"]
+
+    outcome = pruned(world, version)
+
+    assert outcome.deleted == ()
+    assert {str(item.action) for item in outcome.plan.to_go} == {"wait"}
+    assert len(outcome.plan.to_go) == 2
+
+
+def pruned(world: World, version: str) -> PruneOutcome:
+    policies = world.container.policies
+    services = PruneServices(
+        control_plane=world.container.control_plane(world.container.document.projects[0]),
+        ledger=world.ledger,
+        store=world.container.objects,
+        policy_version=policies.load_version,
+        time_left=lambda: 900,
+    )
+    return prune(
+        context(world, RunKind.PRUNE),
+        services,
+        document=policies.load()[0],
+        policy_version=version,
+        mode=PruneMode.ENFORCE,
+    )
+
+
+def settled(world: World) -> None:
+    """The first prune, which is a dry run, is over."""
+    world.container.policies.documents = {"v1": world.container.document}
+    pruned(world, "v1")
+    now = world.simulator.clock.now()
+    world.ledger.put_run(
+        Run("first", RunKind.PRUNE, TriggerKind.SCHEDULE, "schedule", RunState.SUCCEEDED, now, now)
+    )
+
+
+class Away:
+    """A control plane that does not answer."""
+
+    def __getattr__(self, _: str) -> Any:
+        raise Unavailable("Pinecone is away")
 
 
 def test_a_mistyped_dry_run_stores_nothing(world: World) -> None:

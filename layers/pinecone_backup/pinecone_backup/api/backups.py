@@ -23,7 +23,12 @@ from pinecone_backup.api.models import (
     RuleReason,
 )
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
-from pinecone_backup.errors import ConfigurationError, ListingIncomplete, PineconeError
+from pinecone_backup.errors import (
+    ConfigurationError,
+    ListingIncomplete,
+    PineconeError,
+    SubjectUnknown,
+)
 from pinecone_backup.model import RunKind
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import (
@@ -327,6 +332,7 @@ def _kept(call: Call, backup_id: str) -> Kept | None:
 def _until(facts: Facts, backup_id: str) -> datetime | None:
     """The first prune that would delete a backup, or let its deletion wait."""
     from pinecone_backup.rules.preview import preview  # noqa: PLC0415 - cron, only here
+    from pinecone_backup.rules.projection import Assumptions  # noqa: PLC0415 - only here
 
     inventory = facts.inventory
     index_id = inventory.entries[backup_id].backup.index_id
@@ -340,8 +346,9 @@ def _until(facts: Facts, backup_id: str) -> datetime | None:
         ),
         indexes=[each for each in facts.indexes if each.name == incarnation.index_name],
     )
-    for day in preview(alone, days=_FORESEEN_DAYS).days:
-        if any(item.backup_id == backup_id for item in day.deleted):
+    every_day = Assumptions(every=timedelta(days=1))
+    for day in preview(alone, days=_FORESEEN_DAYS, assumptions=every_day).days:
+        if any(item.backup_id == backup_id for item in (*day.deleted, *day.waiting)):
             return day.at
     return None
 
@@ -391,8 +398,16 @@ def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
 def read_facts(
     call: Call, context: RunContext, document: PolicyDocument, policy_version: str
 ) -> Facts:
-    """How the project stands, as a prune of this moment would see it; nothing is written."""
-    control_plane, ledger = call.control_plane(), call.ledger()
+    """How the context's project stands, as a prune of this moment would see it by a document.
+
+    Nothing is written.
+    """
+    services = call.container.services
+    project = document.project(context.project)
+    if project is None:
+        raise SubjectUnknown(f"The document names no project {context.project!r}")
+    control_plane = call.container.control_plane(project)
+    ledger = services.ledger_of(project.name)
     state = read_project_state(context, control_plane, ledger)
     facts, _ = plan_facts(
         context,
@@ -404,7 +419,7 @@ def read_facts(
         baseline=former_baseline(
             ledger,
             ledger.last_completed(RunKind.PRUNE),
-            call.container.services.policies.load_version,
+            services.policies.load_version,
             document,
             policy_version,
         ),

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from pinecone_backup.api.backups import read_facts
 from pinecone_backup.api.cursors import page_of, pagination
 from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination, Reason
-from pinecone_backup.api.policy import PolicyWarning, given_document, policy_warnings
+from pinecone_backup.api.policy import (
+    PROPOSED,
+    PolicyDifference,
+    PolicyWarning,
+    difference_view,
+    given_document,
+    policy_warnings,
+)
 from pinecone_backup.api.problems import ProblemError
 from pinecone_backup.api.routes import Access, Call, route
-from pinecone_backup.errors import PolicyConflict, PolicyInvalid, SubjectUnknown
+from pinecone_backup.errors import (
+    BackupError,
+    PolicyConflict,
+    PolicyInvalid,
+    PolicyMissing,
+    SubjectUnknown,
+)
+from pinecone_backup.model import RunKind
 from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.usecases.policy_changes import change_policy, notice_changes
+from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +40,9 @@ if TYPE_CHECKING:
 _TAG = "Policy"
 _ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"|([^\s",]+)')
 _ANY = "*"
+_COMPARED_DAYS = 7
+_TIME_TO_COMPARE = timedelta(seconds=12)
+"""Projects that are not reached by then are not compared: API Gateway does not wait."""
 _REACH = 10_000
 """So many of the newest changes are read."""
 
@@ -42,6 +62,21 @@ class PutPolicyQuery(Input):
     """Answer the same, and store nothing."""
 
 
+class ProjectChange(Output):
+    """What a policy document changes for one project within a week."""
+
+    project: str
+    created_before: int | None
+    """Backups that would be made by the document in force; null: it does not say."""
+    created_after: int | None
+    """The same by the new one; null where it does not name the project, or nobody knows."""
+    changes: PolicyDifference | None
+    """Which backups go or stay, and what becomes of the quota; null where there is nothing to
+    compare."""
+    problem: str
+    """Why it is not known; empty where it is."""
+
+
 class PolicyPut(Output):
     """A policy document that was put in force, or looked over, and what it changes."""
 
@@ -51,6 +86,8 @@ class PolicyPut(Output):
     former_version: str
     """The version that it takes the place of; empty where there is none."""
     warnings: list[PolicyWarning]
+    projects: list[ProjectChange]
+    """Of the document in force and of the new one."""
 
 
 class PolicyVersion(Output):
@@ -111,10 +148,10 @@ def put_policy(call: Call, request: PutPolicy) -> PolicyPut:
     current = next((each.policy_version for each in versions if each.current), "")
     former = _former(call, current, dry_run=dry_run)
     warnings = policy_warnings(document, call.now)
+    version, projects = current, _projects(call, document)
     if dry_run:
         if former != (current or None):
             raise PolicyConflict("The policy in force is not the version that was read")
-        version = current
     else:
         change = change_policy(
             call.ledger(),
@@ -133,6 +170,7 @@ def put_policy(call: Call, request: PutPolicy) -> PolicyPut:
         policy_version=version,
         former_version=former or "",
         warnings=warnings,
+        projects=projects,
     )
 
 
@@ -171,6 +209,60 @@ def describe_policy_version(call: Call, _: Nothing) -> PolicyVersionDetails:
                 document = None
             return PolicyVersionDetails(**dict(each), document=document)
     raise SubjectUnknown(f"There is no version {wanted!r} of the policy")
+
+
+def _projects(call: Call, document: PolicyDocument) -> list[ProjectChange]:
+    """What a document changes for each project, as far as there is time to find out."""
+    try:
+        former, former_version = call.policy()
+    except (PolicyMissing, PolicyInvalid):
+        former, former_version = None, ""
+    named = [*document.projects, *(former.projects if former else ())]
+    found = []
+    for name in dict.fromkeys(project.name for project in named):
+        if call.container.services.clock() - call.now > _TIME_TO_COMPARE:
+            found.append(_unknown(name, "there was no time left: preview the project by itself"))
+            continue
+        try:
+            found.append(_project(call, name, document, former, former_version))
+        except BackupError as error:  # a broken project must not keep a policy from being mended
+            found.append(_unknown(name, str(error)))
+    return found
+
+
+def _unknown(project: str, problem: str) -> ProjectChange:
+    return ProjectChange(
+        project=project, created_before=None, created_after=None, changes=None, problem=problem
+    )
+
+
+def _project(
+    call: Call,
+    name: str,
+    document: PolicyDocument,
+    former: PolicyDocument | None,
+    former_version: str,
+) -> ProjectChange:
+    from pinecone_backup.rules.preview import difference, preview  # noqa: PLC0415 - only here
+    from pinecone_backup.rules.projection import Assumptions  # noqa: PLC0415 - only here
+
+    known = former is not None and former.project(name) is not None
+    goes_on = document.project(name) is not None
+    by = former if former is not None and known else document
+    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now), project=name)
+    facts = read_facts(call, context, by, former_version if known else "")
+    assumptions = Assumptions(call.container.settings.prune_mode, first=facts.baseline is None)
+    proposed = replace(facts, document=document, policy_version=PROPOSED)
+    before = preview(facts, days=_COMPARED_DAYS, assumptions=assumptions) if known else None
+    after = preview(proposed, days=_COMPARED_DAYS, assumptions=assumptions) if goes_on else None
+    both = difference_view(difference(before, after)) if before and after else None
+    return ProjectChange(
+        project=name,
+        created_before=sum(day.created for day in before.days) if before else None,
+        created_after=sum(day.created for day in after.days) if after else None,
+        changes=both,
+        problem="" if goes_on else "the document does not name it: it is backed up no more",
+    )
 
 
 def _versions(call: Call) -> Sequence[PolicyVersion]:

@@ -171,12 +171,12 @@ class Call:
         target = "/".join(["/v1/projects", self.path["project"], *segments])
         self.headers["Location"] = relpath(target, dirname(self.address))
 
-    def context(self, kind: RunKind, run_id: str) -> RunContext:
-        """For a use case that acts for the caller."""
+    def context(self, kind: RunKind, run_id: str, *, project: str = "") -> RunContext:
+        """For a use case that acts for the caller: on the path's project, or the one named."""
         return RunContext(
             run_id=run_id,
             kind=kind,
-            project=self.project().name,
+            project=project or self.project().name,
             owner=self.container.services.owner,
             time=RunTime(scheduled_at=self.now, actual=self.now),
             trigger=TriggerKind.API,
