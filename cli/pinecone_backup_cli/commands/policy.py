@@ -117,6 +117,16 @@ def put(file: Path, /, *, reason: Reason, dry_run: bool = False, session: Sessio
     ]
     if said.warnings:
         screen.append(warnings)
+    for project in said.projects:
+        made = f"{count(project.created_before)} -> {count(project.created_after)}"
+        screen.append(
+            facts(
+                ("project", project.project),
+                ("backups made in a week", made),
+                ("not known", project.problem),
+            )
+        )
+        screen += _changes(project.changes) if project.changes else ()
     return Answer(said, screen)
 
 

@@ -119,7 +119,7 @@ def test_an_invalid_policy_names_its_version(s3: S3Client) -> None:
 
 # --- Changing the policy --------------------------------------------------------------------
 
-BODY = json.dumps({"projects": [{"name": "main"}]}).encode()
+BODY = json.dumps({"projects": [{"name": "main"}, {"name": "more"}]}).encode()
 
 
 def test_the_first_policy_is_stored_where_there_is_none(s3: S3Client) -> None:
