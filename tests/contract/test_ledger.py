@@ -271,7 +271,7 @@ def test_an_accepted_deletion_stays_among_the_backups(ledger: Ledger) -> None:
 def test_a_confirmed_deletion_leaves_the_backups(ledger: Ledger) -> None:
     ledger.put_backup(backup())
     confirmed = deleted(state=DeletionState.DELETED, confirmed_at=NOW)
-    ledger.put_deletion(backup(), confirmed)
+    ledger.put_deletion(backup(), confirmed, over=backup())
     assert ledger.backups() == {}
     assert ledger.deletion("b1") == confirmed
 
@@ -293,9 +293,9 @@ def test_deletions_are_listed_from_a_time_up_to_before_another_newest_first(
 
 
 def test_a_deletion_is_not_written_over_by_another_run(ledger: Ledger) -> None:
-    ledger.put_deletion(backup(), deleted())
+    known = ledger.put_deletion(backup(), deleted())
     with pytest.raises(LedgerConflict):
-        ledger.put_deletion(backup(), deleted(run_id="other", comment="mine"))
+        ledger.put_deletion(known, deleted(run_id="other", comment="mine"), over=known)
     assert ledger.deletion("b1") == deleted()
 
 
@@ -370,7 +370,8 @@ def test_a_resolved_finding_is_still_read(ledger: Ledger) -> None:
 def test_plans_come_newest_first_and_are_found_by_digest(ledger: Ledger) -> None:
     old = PlanRecord("a" * 64, PlanState.PLANNED, "v1", NOW, "run", "key", 1, 2, 3)
     new = replace(old, digest="b" * 64, created_at=NOW + HOUR)
-    new, old = ledger.save_plan(new), ledger.save_plan(old)
+    ledger.put_plan(new)
+    ledger.put_plan(old)
     assert (list(ledger.plans()), ledger.plan("a" * 64), ledger.plan("c" * 64)) == (
         [new, old],
         old,

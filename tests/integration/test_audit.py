@@ -383,7 +383,7 @@ def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor: Au
         "prune-1",
         "schedule",
     )
-    auditor.ledger.put_deletion(record, accepted)
+    auditor.ledger.put_deletion(record, accepted, over=record)
     auditor.simulator.clock.advance(minutes=5)
     auditor.simulator.requests.clear()
 

@@ -86,7 +86,7 @@ class World:
         intended = DeletionRecord(
             "docs-07", "docs", known.index_id, DeletionState.UNKNOWN, NOW, "run-0", "schedule"
         )
-        self.ledger.put_deletion(known, intended)
+        self.ledger.put_deletion(known, intended, over=known)
 
     def run(self, fuse: Fuse | None = None, *, mode: PruneMode = PruneMode.ENFORCE) -> None:
         fuse = fuse or Fuse()
@@ -133,7 +133,8 @@ class World:
         """A person approves what the last plan had to go."""
         plan = self.ledger.plans()[0]
         approval = PlanApproval("ada", "read it", NOW, NOW + timedelta(days=30))
-        self.ledger.save_plan(replace(plan, state=PlanState.APPROVED, approvals=(approval,)))
+        approved = replace(plan, state=PlanState.APPROVED, approvals=(approval,))
+        self.ledger.put_plan(approved, over=plan)
 
 
 def calls_of(prepare: Callable[[World], None], mode: PruneMode) -> list[str]:

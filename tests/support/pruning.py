@@ -175,7 +175,8 @@ class Stack:
         assert record is not None
         expires = self.simulator.clock.now() + timedelta(hours=hours)
         approval = PlanApproval("ada", "read it", self.simulator.clock.now(), expires)
-        self.ledger.save_plan(replace(record, state=PlanState.APPROVED, approvals=(approval,)))
+        approved = replace(record, state=PlanState.APPROVED, approvals=(approval,))
+        self.ledger.put_plan(approved, over=record)
 
     def listed(self, index: str | None = None) -> set[str]:
         """What is there once every deletion has taken effect."""

@@ -351,7 +351,6 @@ class PlanRecord:
 
     Attributes:
         approvals: One for each principal that approved it, the oldest first.
-        version: Counts the writes of this item; a write with a stale version is refused.
     """
 
     digest: str
@@ -365,7 +364,6 @@ class PlanRecord:
     bytes_freed: int
     waits_because: tuple[Reason, ...] = ()
     approvals: tuple[PlanApproval, ...] = ()
-    version: int = 0
 
     @property
     def approved_by(self) -> str:
@@ -549,6 +547,8 @@ class ScheduleRecord:
     last_seen_at: datetime
     managed_by_policy: str = ""
     backup_ids: tuple[str, ...] = ()
+    deletion_asked_by: str = ""
+    """Who asked us to delete it; written before Pinecone is asked."""
 
 
 @dataclass(frozen=True, slots=True)

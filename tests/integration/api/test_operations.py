@@ -199,7 +199,7 @@ def test_a_plan_without_an_approval_in_force_is_not_executed(
 ) -> None:
     record = plan_a_prune(enforcing)
     if state:
-        enforcing.ledger.save_plan(replace(record, state=state))
+        enforcing.ledger.put_plan(replace(record, state=state), over=record)
     else:
         enforcing.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
         enforcing.simulator.clock.advance(days=2)

@@ -36,7 +36,7 @@ def put_plan(ledger: MemoryLedger, **properties: Any) -> None:
     plan = PlanRecord(
         DIGEST, PlanState.AWAITING_APPROVAL, "v1", NOW, "run-1", "plans/main/d.json", 3, 5, 300
     )
-    ledger.save_plan(replace(plan, **properties))
+    ledger.put_plan(replace(plan, **properties))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pinecone_backup.records import PlanRecord
     from pinecone_backup.settings import PruneSettings
 
+_TRIES = 8
 ONE_PERSON = ApprovalRule()
 """Whoever may approve may also execute: what a deployment demands unless it says otherwise."""
 
@@ -56,7 +56,7 @@ def approve_plan(
     """Approve a plan by its digest; once enough people did, the next prune carries it out.
 
     Only what the plan names and is still to go then is deleted. Approving again replaces one's
-    own reason and end.
+    own reason and end; the same person's same words again change nothing.
 
     Args:
         ledger: The project's ledger.
@@ -83,48 +83,57 @@ def approve_plan(
             next_step="Give a later end.",
         )
     approval = PlanApproval(who, reason.strip(), now, until)
-    approved = _approved(ledger, digest, policy_version, approval, rule)
-    ledger.record_event(
-        DomainEvent.of(
+    for _ in range(_TRIES):
+        record = ledger.plan(digest)
+        if record is None:
+            raise SubjectUnknown(f"Project {ledger.project} has no plan {digest!r}")
+        _refuse_unfit(record, policy_version)
+        if _approved_already(record, approval):
+            return record
+        wanted = _with_approval(record, approval, rule)
+        event = DomainEvent.of(
             "plan.approved",
             f"{digest}|{who}|{now.isoformat()}",
             project=ledger.project,
             at=now,
             digest=digest,
-            delete_count=approved.delete_count,
+            delete_count=record.delete_count,
             reason=approval.reason,
             actor=who,
             until=until.isoformat(),
-            approvals_lacking=rule.lacking(approved, None, now),
+            approvals_lacking=rule.lacking(wanted, None, now),
         )
+        approved = ledger.put_plan(wanted, over=record, event=event)
+        if approval in approved.approvals:
+            return approved
+        # somebody else was quicker: a prune carried it out, or another person approved it
+    raise LedgerConflict(f"Plan {digest[:12]} was changed by others all the time")
+
+
+def _with_approval(record: PlanRecord, approval: PlanApproval, rule: ApprovalRule) -> PlanRecord:
+    """The plan with one more approval, which takes the place of the same person's own."""
+    who, now = principal_of(approval.approved_by), approval.approved_at
+    others = (
+        each
+        for each in record.approvals
+        if now < each.expires_at and principal_of(each.approved_by) != who
     )
-    return approved
+    approved = replace(record, approvals=(*others, approval))
+    enough = not rule.lacking(approved, None, now)
+    return replace(approved, state=PlanState.APPROVED if enough else PlanState.AWAITING_APPROVAL)
 
 
-def _approved(
-    ledger: Ledger, digest: str, policy_version: str, approval: PlanApproval, rule: ApprovalRule
-) -> PlanRecord:
-    """The plan with one more approval, stored; of two people at once none is lost."""
-    for last in (False, False, True):
-        record = ledger.plan(digest)
-        if record is None:
-            raise SubjectUnknown(f"Project {ledger.project} has no plan {digest!r}")
-        _refuse_unfit(record, policy_version)
-        who, now = principal_of(approval.approved_by), approval.approved_at
-        others = (
-            each
-            for each in record.approvals
-            if now < each.expires_at and principal_of(each.approved_by) != who
-        )
-        approved = replace(record, approvals=(*others, approval))
-        enough = not rule.lacking(approved, None, now)
-        state = PlanState.APPROVED if enough else PlanState.AWAITING_APPROVAL
-        try:
-            return ledger.save_plan(replace(approved, state=state))
-        except LedgerConflict:
-            if last:
-                raise
-    raise AssertionError("the last round returns or raises")
+def _approved_already(record: PlanRecord, approval: PlanApproval) -> bool:
+    """Whether the same person has said the same, to the same end or for as long."""
+    if record.state not in (PlanState.APPROVED, PlanState.AWAITING_APPROVAL):
+        return False
+    now, until = approval.approved_at, approval.expires_at
+    return any(
+        (each.approved_by, each.reason) == (approval.approved_by, approval.reason)
+        and now < each.expires_at
+        and (until == each.expires_at or until - now == each.expires_at - each.approved_at)
+        for each in record.approvals
+    )
 
 
 def _refuse_unfit(record: PlanRecord, policy_version: str) -> None:
@@ -185,8 +194,7 @@ def approved_plan(
         if record.state is not PlanState.APPROVED:
             continue
         if not approval_in_force(context, record):
-            with suppress(LedgerConflict):
-                ledger.save_plan(replace(record, state=PlanState.EXPIRED))
+            ledger.put_plan(replace(record, state=PlanState.EXPIRED), over=record)
         elif record.policy_version == policy_version and not _lacking(context, record, rule):
             return _read(store, record)
     return None

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import (
     ItemUnreadable,
-    LedgerConflict,
     PolicyInvalid,
     SubjectUnknown,
 )
@@ -341,22 +340,21 @@ def _record_plan(
         return  # it is left as it is, and nobody can approve it (rule U2)
     if known is not None and approval_in_force(context, known):
         return
-    with suppress(LedgerConflict):  # somebody approved of it just now
-        services.ledger.save_plan(
-            PlanRecord(
-                digest=plan.digest,
-                state=PlanState.AWAITING_APPROVAL if awaiting else PlanState.PLANNED,
-                policy_version=plan.policy_version,
-                created_at=context.time.actual,
-                run_id=context.run_id,
-                key=key,
-                delete_count=len(plan.to_go),
-                keep_count=len(plan.items) - len(plan.to_go),
-                bytes_freed=plan.bytes_freed,
-                waits_because=_waits_because(plan) if awaiting else (),
-                version=known.version if known is not None else 0,
-            )
-        )
+    services.ledger.put_plan(
+        PlanRecord(
+            digest=plan.digest,
+            state=PlanState.AWAITING_APPROVAL if awaiting else PlanState.PLANNED,
+            policy_version=plan.policy_version,
+            created_at=context.time.actual,
+            run_id=context.run_id,
+            key=key,
+            delete_count=len(plan.to_go),
+            keep_count=len(plan.items) - len(plan.to_go),
+            bytes_freed=plan.bytes_freed,
+            waits_because=_waits_because(plan) if awaiting else (),
+        ),
+        over=known,
+    )
 
 
 def _waits_because(plan: Plan) -> tuple[Reason, ...]:
@@ -371,16 +369,13 @@ def _close_plans(
     left = {
         item.backup_id for item in plan.items if item.action is not Action.DELETION_PENDING
     } - deleted
-    digests = set()
     if approval is not None and not approval.ids & left:
-        digests.add(approval.digest)
-    if act.complete:
-        digests.add(plan.digest)
-    for digest in sorted(digests):
-        with suppress(ItemUnreadable, LedgerConflict):  # what was deleted is recorded
-            record = services.ledger.plan(digest)
-            if record is not None:
-                services.ledger.save_plan(replace(record, state=PlanState.EXECUTED))
+        executed = replace(approval.record, state=PlanState.EXECUTED)
+        services.ledger.put_plan(executed, over=approval.record)
+    with suppress(ItemUnreadable):
+        record = services.ledger.plan(plan.digest) if act.complete else None
+        if record is not None:
+            services.ledger.put_plan(replace(record, state=PlanState.EXECUTED), over=record)
 
 
 # --- Announce -------------------------------------------------------------------------------
