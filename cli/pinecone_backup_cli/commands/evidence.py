@@ -45,12 +45,6 @@ def verify(
             exit=Exit.USAGE,
             next_step="aws kms get-public-key gives it, in base64 of DER.",
         ) from error
-    except ImportError as error:
-        raise CliError(
-            "A key asks for the package cryptography",
-            exit=Exit.USAGE,
-            next_step="Install it beside: uv tool install --with cryptography ./cli",
-        ) from error
     said = {
         "intact": not verdict.problems,
         "records": verdict.records,

@@ -85,7 +85,7 @@ def record_heartbeat(deployment: Ledger, now: datetime) -> None:
     head = deployment.evidence_head()
     deployment.record_event(
         DomainEvent.of(
-            "heartbeat",
+            "deployment.heartbeat",
             f"{now:%Y-%m-%d}",
             project=deployment.project,
             at=now,

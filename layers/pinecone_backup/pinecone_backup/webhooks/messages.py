@@ -77,7 +77,7 @@ CATALOGUE: Mapping[str, Wording] = {
     "policy.changed": Wording(
         ("Policy changed by {actor}", "Policy changed outside the API, in the bucket")
     ),
-    "heartbeat": Wording(
+    "deployment.heartbeat": Wording(
         ("Heartbeat: evidence stands at record {evidence_head}", "Heartbeat: no evidence yet")
     ),
     "run.failed": Wording(
