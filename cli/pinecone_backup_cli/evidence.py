@@ -45,10 +45,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What a segment ends with."""
+    """What a segment ends with.
+
+    Attributes:
+        sequence: Of the last record.
+        hash: Of that record.
+        line_hash: Of the seal itself, which the next segment names.
+    """
 
     sequence: int
     hash: str
+    line_hash: str
     text: bytes
     signature: bytes
     file: str
@@ -96,12 +103,14 @@ def verify(folder: Path, *, heads: Sequence[str] = (), key: bytes | None = None)
         verdict.problems.append(f"There is no record in {folder}")
         return verdict
     by_sequence = {record.sequence: record for record in records}
+    links = {sequence: record.hash for sequence, record in by_sequence.items()}
+    links |= {seal.sequence: seal.line_hash for seal in seals if seal.sequence in links}
+    last = max(by_sequence)
+    verdict.head = f"{last}:{links[last]}"
     verdict.problems += _order(records, by_sequence)
-    verdict.problems += _changes(by_sequence)
-    last = by_sequence[max(by_sequence)]
-    verdict.head = f"{last.sequence}:{last.hash}"
     verdict.problems += _seals(seals, by_sequence)
-    verdict.problems += _heads(heads, by_sequence)
+    verdict.problems += _changes(by_sequence, links)
+    verdict.problems += _heads(heads, links)
     if fits is not None:
         verdict.signed, unsigned = _signatures(seals, by_sequence, fits)
         verdict.problems += unsigned
@@ -116,7 +125,7 @@ def _read(path: Path, records: list[Record], seals: list[Seal], problems: list[s
         try:
             found = json.loads(line)
             if "seal" in found:
-                seals.append(_seal(found, path.name))
+                seals.append(_seal(found, line, path.name))
             else:
                 records.append(_record(found, line, path.name))
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -133,11 +142,12 @@ def _record(found: dict[str, Any], line: bytes, file: str) -> Record:
     return Record(sequence, previous, sha256(line).hexdigest(), about, file)
 
 
-def _seal(found: dict[str, Any], file: str) -> Seal:
+def _seal(found: dict[str, Any], line: bytes, file: str) -> Seal:
     seal = found["seal"]
     text = json.dumps(seal, sort_keys=True, separators=(",", ":")).encode()
     signature = b64decode(found.get("signature", ""), validate=True)
-    return Seal(int(seal["sequence"]), str(seal["hash"]), text, signature, file)
+    last, line_hash = str(seal["hash"]), sha256(line).hexdigest()
+    return Seal(int(seal["sequence"]), last, line_hash, text, signature, file)
 
 
 def _order(records: Sequence[Record], by_sequence: dict[int, Record]) -> Iterator[str]:
@@ -159,15 +169,17 @@ def _order(records: Sequence[Record], by_sequence: dict[int, Record]) -> Iterato
         before = max(before, record.sequence)
 
 
-def _changes(by_sequence: dict[int, Record]) -> Iterator[str]:
-    """The records that are not those that their successors name."""
+def _changes(by_sequence: dict[int, Record], links: dict[int, str]) -> Iterator[str]:
+    """The lines that are not those that the records behind them name."""
     first = by_sequence.get(1)
     if first is not None and first.previous != GENESIS:
         yield f"Edited: {_named(first)} does not begin a chain"
     for sequence, record in sorted(by_sequence.items()):
         follower = by_sequence.get(sequence + 1)
-        if follower is not None and follower.previous != record.hash:
-            yield f"Edited: {_named(record)} is not the one that record {sequence + 1} follows"
+        if follower is None or follower.previous == links[sequence]:
+            continue
+        what = "the seal behind " if links[sequence] != record.hash else ""
+        yield f"Edited: {what}{_named(record)} is not what record {sequence + 1} follows"
 
 
 def _seals(seals: Iterable[Seal], by_sequence: dict[int, Record]) -> Iterator[str]:
@@ -179,38 +191,38 @@ def _seals(seals: Iterable[Seal], by_sequence: dict[int, Record]) -> Iterator[st
             yield f"Edited: {_named(record)} is not the one that {seal.file} was sealed with"
 
 
-def _heads(heads: Iterable[str], by_sequence: dict[int, Record]) -> Iterator[str]:
-    hashes = {record.hash for record in by_sequence.values()}
-    last = max(by_sequence)
+def _heads(heads: Iterable[str], links: dict[int, str]) -> Iterator[str]:
+    hashes, last = set(links.values()), max(links)
     for head in heads:
         number, _, wanted = head.rpartition(":")
-        named = by_sequence.get(int(number)) if number.isdecimal() else None
-        if wanted in hashes and (not number or (named is not None and named.hash == wanted)):
-            continue
-        if number.isdecimal() and int(number) > last:
+        if not number:
+            if wanted not in hashes:
+                yield f"Truncated or forged: {head} was seen outside, and is not in the chain"
+        elif not number.isdecimal() or int(number) > last:
             yield f"Truncated: the chain ends at record {last}, and head {head} was seen outside"
-        elif number:
-            yield f"Forged: record {number} is not the one that head {head} names"
-        else:
-            yield f"Truncated or forged: no record has the hash {head}, which was seen outside"
+        elif links.get(int(number)) != wanted:
+            yield f"Forged: what ends at record {number} is not what head {head} names"
 
 
 def _signatures(
-    seals: Iterable[Seal], by_sequence: dict[int, Record], fits: Verify
+    seals: Sequence[Seal], by_sequence: dict[int, Record], fits: Verify
 ) -> tuple[int, list[str]]:
-    """Up to which record signatures stand, and which do not."""
-    signed, problems = 0, []
-    for seal in seals:
-        if not seal.signature:
-            continue
-        if not fits(seal.text, seal.signature):
-            problems.append(f"Forged: the signature of {seal.file} is not by this key")
-        elif seal.sequence in by_sequence and by_sequence[seal.sequence].hash == seal.hash:
-            signed = max(signed, seal.sequence)
+    """Up to which record a signature stands for everything, and which ones behind it do not fit.
+
+    One that fits stands for all before it: they are in its chain.
+    """
+    problems: list[str] = []
     last = max(by_sequence)
-    if signed < last:
-        problems.append(f"Not signed: records {signed + 1} to {last}")
-    return signed, problems
+    for seal in sorted(seals, key=lambda each: each.sequence, reverse=True):
+        record = by_sequence.get(seal.sequence)
+        if not seal.signature or record is None or record.hash != seal.hash:
+            continue
+        if fits(seal.text, seal.signature):
+            if seal.sequence < last:
+                problems.append(f"Not signed: records {seal.sequence + 1} to {last}")
+            return seal.sequence, problems
+        problems.append(f"Forged: the signature of {seal.file} is not by this key")
+    return 0, [*problems, f"Not signed: records 1 to {last}"]
 
 
 def _verifier(key: bytes) -> Verify:

@@ -481,6 +481,7 @@ def test_the_report_lies_under_its_run_and_as_the_latest(auditor: Auditor) -> No
         "reports/main/2026/11/22/audit-0001.html",
         "reports/main/latest.json",
         "reports/main/latest.html",
+        "reports/main/summary.json",
     }
     assert outcome.summary["report"] == "reports/main/2026/11/22/audit-0001.html"
     assert auditor.latest() == outcome.report

@@ -14,6 +14,7 @@ from pinecone_backup.errors import (
     SubjectUnknown,
 )
 from pinecone_backup.ports import PolicyVersion
+from pinecone_backup.rules.evidence import Position, read_segment
 from pinecone_backup.rules.policy import parse_policy
 
 if TYPE_CHECKING:
@@ -131,6 +132,35 @@ class MemoryObjects:
 
     def link(self, key: str, *, expires_in: timedelta) -> str:
         return f"https://bucket.example/{key}?expires={expires_in.total_seconds():.0f}"
+
+
+class MemoryEvidence:
+    """An ``EvidenceStore`` in memory, which breaks where ``fail`` says so."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.fail: Callable[[], None] = lambda: None
+
+    def create(self, key: str, body: bytes) -> bool:
+        self.fail()
+        return self.objects.setdefault(key, body) is body
+
+    def get(self, key: str) -> bytes:
+        if key not in self.objects:
+            raise SubjectUnknown(key)
+        return self.objects[key]
+
+    def sign(self, _: bytes) -> str:
+        return ""
+
+    def event_ids(self) -> list[str]:
+        """Of the whole chain, which is walked."""
+        end = Position()
+        found: list[str] = []
+        for key in sorted(self.objects):
+            segment = read_segment(self.objects[key], end)
+            end, found = segment.end, [*found, *segment.event_ids]
+        return found
 
 
 class MemoryMetrics:

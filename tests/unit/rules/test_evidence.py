@@ -23,6 +23,7 @@ from pinecone_backup.rules.evidence import (
     hash_of,
     read_segment,
     seal_of,
+    sealed,
     segment_key,
 )
 from pinecone_backup_cli.evidence import main, verify
@@ -56,12 +57,12 @@ def write(
     end = Position()
     for first in range(0, runs, per_segment):
         numbers = range(first, min(first + per_segment, runs))
-        segment = chained("stack-a", end, [event(number + salt) for number in numbers])
-        seal = seal_of("stack-a", segment.end, event(numbers[-1]).occurred_at)
-        sealed = {"seal": seal} | ({"signature": sign(canonical(seal))} if signed else {})
+        chain = chained("stack-a", end, [event(number + salt) for number in numbers])
+        seal = seal_of("stack-a", chain.end, event(numbers[-1]).occurred_at)
+        segment, body = sealed(chain, seal, sign(canonical(seal)) if signed else "")
         path = folder / segment_key(end.sequence + 1)
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"\n".join([*segment.lines, canonical(sealed)]) + b"\n")
+        path.write_bytes(body)
         end = segment.end
     return f"{end.sequence}:{end.hash}"
 
@@ -201,7 +202,7 @@ def test_a_chain_made_anew_shows_against_a_head_or_the_key(tmp_path: Path) -> No
 
     assert verify(tmp_path / "forged").problems == []
     (problem,) = verify(tmp_path / "forged", heads=[head]).problems
-    assert problem.startswith("Forged: record 9 is not the one")
+    assert problem.startswith("Forged: what ends at record 9 is not")
     assert verify(tmp_path / "forged", key=KEY).problems == ["Not signed: records 1 to 9"]
 
 
@@ -213,11 +214,23 @@ def test_a_seal_that_was_made_anew_without_the_key_is_forged(folder: Path) -> No
 
 
 def test_a_segment_without_a_signature_is_covered_by_the_next_one(tmp_path: Path) -> None:
-    write(tmp_path, runs=9)
-    path = segments(tmp_path)[1]
-    *lines, seal = lines_of(path)
-    put(path, [*lines, canonical({"seal": json.loads(seal)["seal"]})])
+    write(tmp_path, runs=6, signed=False)
+    end = Position(6, verify(tmp_path).head.partition(":")[2])
+    chain = chained("stack-a", end, [event(6)])
+    seal = seal_of("stack-a", chain.end, event(6).occurred_at)
+    _, body = sealed(chain, seal, sign(canonical(seal)))
+    (tmp_path / segment_key(7)).write_bytes(body)
     assert verify(tmp_path, key=KEY).problems == []
+
+
+def test_a_seal_that_was_changed_is_found_and_named(folder: Path) -> None:
+    path = segments(folder)[5]
+    *lines, seal = lines_of(path)
+    parsed = json.loads(seal)
+    parsed["signature"] = sign(b"else")
+    put(path, [*lines, canonical(parsed)])
+    (problem,) = verify(folder).problems
+    assert problem.startswith("Edited: the seal behind record 18 ")
 
 
 def test_an_empty_folder_is_not_intact(tmp_path: Path) -> None:
@@ -247,6 +260,6 @@ def test_a_segment_that_does_not_follow_is_not_continued(folder: Path, change: C
     change(folder)
     path = segments(folder)[-1 if change is unseal else 5]
     first = int(path.stem)
-    previous = json.loads(lines_of(segments(folder)[first // 3 - 1])[-1])["seal"]["hash"]
+    previous = hash_of(lines_of(segments(folder)[first // 3 - 1])[-1])
     with pytest.raises(EvidenceBroken, match="does not follow record"):
         read_segment(path.read_bytes(), Position(first - 1, previous))

@@ -4,54 +4,21 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pinecone_backup.errors import StoreUnavailable, SubjectUnknown
+from pinecone_backup.errors import StoreUnavailable
 from pinecone_backup.model import DomainEvent
-from pinecone_backup.rules.evidence import Position, read_segment
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.usecases.evidence import append_evidence, record_heartbeat
 from tests.support.backups import NOW
+from tests.support.container import MemoryEvidence
 from tests.support.ledger import MemoryLedger
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-class Store:
-    """An ``EvidenceStore`` in memory, which breaks where ``fail`` says so."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.fail: Callable[[], None] = lambda: None
-
-    def create(self, key: str, body: bytes) -> bool:
-        self.fail()
-        return self.objects.setdefault(key, body) is body
-
-    def get(self, key: str) -> bytes:
-        if key not in self.objects:
-            raise SubjectUnknown(key)
-        return self.objects[key]
-
-    def sign(self, _: bytes) -> str:
-        return ""
-
-    def event_ids(self) -> list[str]:
-        """Of the whole chain, which is walked."""
-        end = Position()
-        found: list[str] = []
-        for key in sorted(self.objects):
-            segment = read_segment(self.objects[key], end)
-            end, found = segment.end, [*found, *segment.event_ids]
-        return found
 
 
 class World:
     def __init__(self) -> None:
-        self.store = Store()
+        self.store = MemoryEvidence()
         self.deployment, self.main = MemoryLedger("*"), MemoryLedger("main")
 
     def append(self) -> None:

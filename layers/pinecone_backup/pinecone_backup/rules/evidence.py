@@ -1,14 +1,14 @@
 """Evidence: what happened, as a chain that cannot be changed unseen (docs/evidence.md).
 
-A record is one line of canonical JSON. It names the hash of the record before it, so that the hash
-of the last one, the head, stands for all of them in their order. Records are stored in segments: a
-segment is some records and a seal, which names the segment's last hash and may be signed.
+A record is one line of canonical JSON. It names the hash of the line before it, so that the hash of
+the last line, the head, stands for all of them in their order. Records are stored in segments: a
+segment is some records and a seal, the line that names the last record's hash and may be signed.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ PREFIX = "evidence/"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """An end of the chain: the number of its last record, from 1, and that record's hash."""
+    """An end of the chain: the number of its last record, from 1, and the last line's hash."""
 
     sequence: int = 0
     hash: str = GENESIS
@@ -41,7 +41,7 @@ class Segment:
     Attributes:
         lines: One for each record.
         event_ids: Of the events that they record, in the same order.
-        end: Where the chain stands behind them.
+        end: Where the chain stands behind them, and behind their seal where they have one.
     """
 
     lines: tuple[bytes, ...]
@@ -76,6 +76,13 @@ def chained(owner: str, start: Position, events: Sequence[DomainEvent]) -> Segme
     return Segment(tuple(lines), tuple(event.event_id for event in events), end)
 
 
+def sealed(segment: Segment, seal: dict[str, Any], signature: str) -> tuple[Segment, bytes]:
+    """A segment with its seal: where the chain stands then, and the segment as it is stored."""
+    line = canonical({"seal": seal} | ({"signature": signature} if signature else {}))
+    end = Position(segment.end.sequence, hash_of(line))
+    return replace(segment, end=end), b"\n".join([*segment.lines, line]) + b"\n"
+
+
 def seal_of(owner: str, end: Position, at: datetime) -> dict[str, Any]:
     """What stands for everything up to an end of the chain; this is what is signed."""
     return {
@@ -92,10 +99,10 @@ def read_segment(body: bytes, start: Position) -> Segment:
     Raises:
         EvidenceBroken: They do not.
     """
-    *lines, seal = body.splitlines()
     end = start
     event_ids: list[str] = []
     try:
+        *lines, seal = body.splitlines()
         for line in lines:
             record = json.loads(line)
             if (record["sequence"], record["previous"]) != (end.sequence + 1, end.hash):
@@ -104,6 +111,7 @@ def read_segment(body: bytes, start: Position) -> Segment:
             end = Position(end.sequence + 1, hash_of(line))
         if json.loads(seal)["seal"]["hash"] != end.hash:
             raise _broken(end)
+        end = Position(end.sequence, hash_of(seal))
     except (ValueError, KeyError, TypeError):
         raise _broken(end) from None
     return Segment(tuple(lines), tuple(event_ids), end)

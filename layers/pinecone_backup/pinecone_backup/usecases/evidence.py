@@ -18,11 +18,11 @@ from pinecone_backup.model import DomainEvent
 from pinecone_backup.records import EvidenceHead
 from pinecone_backup.rules.evidence import (
     Position,
-    Segment,
     canonical,
     chained,
     read_segment,
     seal_of,
+    sealed,
     segment_key,
 )
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Observation
@@ -113,9 +113,11 @@ def _append(
     waiting.sort(key=lambda event: (event.occurred_at, event.event_id))
     if not waiting:
         return False
-    segment = chained(owner, start, waiting[:MOST_RECORDS])
+    unsealed = chained(owner, start, waiting[:MOST_RECORDS])
+    seal = seal_of(owner, unsealed.end, now)
+    segment, body = sealed(unsealed, seal, store.sign(canonical(seal)))
     key = segment_key(start.sequence + 1)
-    if not store.create(key, _body(owner, store, segment, now)):
+    if not store.create(key, body):
         segment = read_segment(store.get(key), start)
     try:
         deployment.save_evidence_head(
@@ -146,10 +148,3 @@ def _event_ids(store: EvidenceStore, head: EvidenceHead | None) -> frozenset[str
     previous = body.split(b'"previous":"', 1)[1][:64].decode()
     segment = read_segment(body, Position(first - 1, previous))
     return frozenset(segment.event_ids)
-
-
-def _body(owner: str, store: EvidenceStore, segment: Segment, now: datetime) -> bytes:
-    seal = seal_of(owner, segment.end, now)
-    signature = store.sign(canonical(seal))
-    sealed = {"seal": seal} | ({"signature": signature} if signature else {})
-    return b"\n".join([*segment.lines, canonical(sealed)]) + b"\n"
