@@ -35,6 +35,8 @@ _MEANWHILE = {
     ItemKind.PLAN: "That plan can be neither read nor approved nor carried out.",
     ItemKind.SCHEDULE: "What is known of that native schedule is not used.",
     ItemKind.OUTBOX: "That event is not announced.",
+    ItemKind.LOOK: "That index is looked at anew.",
+    ItemKind.FINGERPRINT: "What is known of that backup's contents is not used.",
     ItemKind.EVIDENCE: "That event is not in the evidence.",
     ItemKind.EVIDENCE_HEAD: "Nothing is appended to the evidence; it waits.",
     ItemKind.POLICY: "That change of the policy is not shown.",

@@ -43,7 +43,13 @@ _LOG = logging.getLogger(__name__)
 
 
 def append_evidence(
-    owner: str, store: EvidenceStore, deployment: Ledger, ledgers: Sequence[Ledger], now: datetime
+    owner: str,
+    store: EvidenceStore,
+    deployment: Ledger,
+    ledgers: Sequence[Ledger],
+    now: datetime,
+    *,
+    resolve: bool = True,
 ) -> None:
     """Append what waits in some ledgers; what fails becomes a finding, and waits.
 
@@ -53,6 +59,7 @@ def append_evidence(
         deployment: The deployment's own ledger, which keeps the head.
         ledgers: Whose events to append, that one among them.
         now: The actual time, UTC.
+        resolve: Whether to look if such a finding is over.
     """
     observed: list[Observation] = []
     try:
@@ -72,8 +79,9 @@ def append_evidence(
                 "appends it.",
             )
         ]
-    with suppress(LedgerError):
-        record_findings(deployment, observed, Seen.of([Control.EVIDENCE_WAITING]), now)
+    if observed or resolve:
+        with suppress(LedgerError):
+            record_findings(deployment, observed, Seen.of([Control.EVIDENCE_WAITING]), now)
 
 
 def record_heartbeat(deployment: Ledger, now: datetime) -> None:
@@ -98,14 +106,15 @@ def _append(
     owner: str, store: EvidenceStore, deployment: Ledger, ledgers: Sequence[Ledger], now: datetime
 ) -> bool:
     """Append one segment; whether there may be more to append."""
-    if not any(ledger.waiting_evidence(limit=1) for ledger in ledgers):
-        return False
     head = deployment.evidence_head()  # before what waits: see the filter below
     start = Position(head.sequence, head.hash) if head else Position()
+    found = {ledger.project: ledger.waiting_evidence(limit=MOST_RECORDS) for ledger in ledgers}
+    if not any(found.values()):
+        return False
     stored = _event_ids(store, head)
     waiting = []
     for ledger in ledgers:
-        events = ledger.waiting_evidence(limit=MOST_RECORDS)
+        events = found[ledger.project]
         # A crash after the head moved leaves them waiting; they are in the last segment then, since
         # nothing is appended before they are dropped.
         ledger.drop_evidence([event for event in events if event.event_id in stored])
@@ -136,7 +145,7 @@ def _append(
                 if event.project == ledger.project and event.event_id in appended
             ]
         )
-    return True
+    return len(appended) >= MOST_RECORDS or not appended >= {each.event_id for each in waiting}
 
 
 def _event_ids(store: EvidenceStore, head: EvidenceHead | None) -> frozenset[str]:

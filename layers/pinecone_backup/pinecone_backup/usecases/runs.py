@@ -281,8 +281,9 @@ def _keep_evidence(tick: _Tick, projects: Sequence[str]) -> None:
         return
     deployment = services.ledger_of(DEPLOYMENT)
     ledgers = [deployment, *(services.ledger_of(name) for name in projects)]
-    append_evidence(services.owner, services.evidence, deployment, ledgers, now)
-    if tick.kind is RunKind.AUDIT:
+    audit = tick.kind is RunKind.AUDIT
+    append_evidence(services.owner, services.evidence, deployment, ledgers, now, resolve=audit)
+    if audit:
         with suppress(LedgerError):
             record_heartbeat(deployment, now)
         announce(deployment, services.bus)
