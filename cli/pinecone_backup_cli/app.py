@@ -139,6 +139,7 @@ _group(
     preview=policy.preview,
     put=policy.put,
     history=policy.history,
+    diff=policy.diff,
 )
 _group("evidence", _LOOK, "Was anything changed?", verify=evidence.verify)
 app.meta.register_install_completion_command()
