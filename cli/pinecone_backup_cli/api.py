@@ -823,7 +823,7 @@ class ProblemField(Model, frozen=True, kw_only=True):
 
 
 class ProjectChange(Model, frozen=True, kw_only=True):
-    """What a policy document changes for one project within a week."""
+    """What a policy document changes for one project."""
 
     project: str
     created_before: int | None

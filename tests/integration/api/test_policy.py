@@ -153,7 +153,7 @@ def test_a_project_that_cannot_be_read_keeps_no_policy_from_being_mended(world: 
 def test_a_policy_put_by_accident_deletes_nothing(world: World) -> None:
     """D3: what only the change would delete waits."""
     world.simulator.project.seed_index("products", records=1000)
-    for day in range(4):
+    for day in range(3):
         world.seed(days_ago=day + 0.1)
     settled(world)
     version = put(world, document=document(1)).json["policy_version"]

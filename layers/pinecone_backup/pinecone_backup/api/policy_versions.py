@@ -63,16 +63,16 @@ class PutPolicyQuery(Input):
 
 
 class ProjectChange(Output):
-    """What a policy document changes for one project within a week."""
+    """What a policy document changes for one project."""
 
     project: str
     created_before: int | None
-    """Backups that would be made by the document in force; null: it does not say."""
+    """Backups that the document in force makes within a week; null: it does not say."""
     created_after: int | None
     """The same by the new one; null where it does not name the project, or nobody knows."""
     changes: PolicyDifference | None
-    """Which backups go or stay, and what becomes of the quota; null where there is nothing to
-    compare."""
+    """Which backups a prune of today deletes, or lets wait, by one of the two documents only, and
+    what becomes of the quota; null where there is nothing to compare."""
     problem: str
     """Why it is not known; empty where it is."""
 
@@ -255,7 +255,10 @@ def _project(
     proposed = replace(facts, document=document, policy_version=PROPOSED)
     before = preview(facts, days=_COMPARED_DAYS, assumptions=assumptions) if known else None
     after = preview(proposed, days=_COMPARED_DAYS, assumptions=assumptions) if goes_on else None
-    both = difference_view(difference(before, after)) if before and after else None
+    both = None
+    if before and after:  # what goes is that of today; within a week most would go by either
+        today = (replace(each, days=each.days[:1]) for each in (before, after))
+        both = difference_view(difference(*today))
     return ProjectChange(
         project=name,
         created_before=sum(day.created for day in before.days) if before else None,
