@@ -256,7 +256,7 @@ def _parameters(route: Route, schemas: Json) -> list[Json]:
             "in": "header",
             "required": False,
             "description": meaning,
-            "schema": {"type": "string", "maxLength": 2000},
+            "schema": {"type": "string"},
         }
         for name, meaning in route.takes_headers
     ]
