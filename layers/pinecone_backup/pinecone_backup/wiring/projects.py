@@ -11,7 +11,7 @@ from pinecone_backup.adapters.bus import EventBridgeBus
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
 from pinecone_backup.adapters.metrics import EmfMetrics
-from pinecone_backup.adapters.objects import BucketObjects, BucketPolicyStore
+from pinecone_backup.adapters.objects import BucketEvidence, BucketObjects, BucketPolicyStore
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.adapters.run_queue import SqsRunQueue
 from pinecone_backup.adapters.secrets import SecretReader
@@ -54,16 +54,18 @@ class Container[S: ProjectSettings]:
         """What every run works with."""
         settings = self.settings
         dynamodb, history = client("dynamodb"), timedelta(days=settings.history_days)
+        findings = timedelta(days=settings.finding_days)
         return RunServices(
             owner=settings.owner,
             clock=lambda: datetime.now(UTC),
             ledger_of=lambda project: DynamoLedger(
-                dynamodb, settings.table_name, project, history=history
+                dynamodb, settings.table_name, project, history=history, findings=findings
             ),
             projects=DynamoProjects(dynamodb, settings.table_name),
             policies=self.policies,
             bus=EventBridgeBus(client("events"), settings.bus_name, settings.owner),
             metrics=self.metrics,
+            evidence=self._evidence,
             local_clock=settings.local_clock,
             queue=self._queue,
         )
@@ -118,6 +120,18 @@ class Container[S: ProjectSettings]:
     def _queue(self) -> SqsRunQueue | None:
         url = self.settings.run_queue_url
         return SqsRunQueue(client("sqs"), url) if url else None
+
+    @cached_property
+    def _evidence(self) -> BucketEvidence:
+        settings = self.settings
+        days, key = settings.evidence_lock_days, settings.evidence_key_arn
+        return BucketEvidence(
+            client("s3"),
+            settings.bucket_name,
+            lock=timedelta(days=days) if days else None,
+            kms=client("kms") if key else None,
+            key_arn=key,
+        )
 
     @cached_property
     def _http(self) -> Client:
