@@ -269,6 +269,8 @@ def test_a_pull_request_is_checked_for_what_its_policy_deletes(
     going = 2 if keep_last == 1 else 0
     assert f"Of what exists, only deleted because of the change: {going}" in said.lines
     assert f"{going} backups of today would be deleted" in said.lines[-1]
+    quota = [line.split("  ")[0] for line in said.lines if line.startswith("quota ")]
+    assert quota == ["quota before", "quota after"]
     changes = run("policy", "diff", file, "--days", "0", "--json").json
     assert len(changes["main"]["goes"]) == going
 
@@ -309,6 +311,22 @@ def test_the_exit_code_of_status_is_the_health_of_the_projects(
     assert said.code == code
     assert f"main: {health}" in said.lines
     assert run("status", "--json").json["health"] == health
+
+
+@pytest.mark.parametrize("named", [[], ["--project", "main"]])
+def test_an_audit_of_the_day_before_yesterday_says_nothing_about_today(
+    run: CommandLine, world: World, backup: str, named: list[str]
+) -> None:
+    assert backup
+    audit(world)
+    assert run("status", *named).code == Exit.FINE
+    world.simulator.clock.advance(hours=50)
+    said = run("status", *named)
+    assert said.code == Exit.WRONG
+    assert said.lines[0] == "main: unknown"
+    assert said.lines[1].startswith("Not audited for 2 days 2 hours; then: ")
+    assert "pinecone-backup runs start audit --project main --wait" in said.lines[2]
+    assert any(line.startswith("products") for line in said.lines), "what was known then"
 
 
 def test_status_of_several_projects_is_the_overview_the_worst_first(
