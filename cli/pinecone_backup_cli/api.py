@@ -964,6 +964,7 @@ class RunKind(Word):
     PRUNE = "prune"
     AUDIT = "audit"
     DELETE = "delete"
+    RESTORE_TEST = "restore_test"
 
 
 class RunLine(Model, frozen=True, kw_only=True):
@@ -1461,7 +1462,7 @@ class Api(Transport):
         return self.ask("GET", path("/v1/projects/{}/restore-jobs/{}", project, job_id), RestoreJob)
 
     def start_run(self, project: str, body: StartRun) -> Run:
-        """Ask for a create, prune or audit run."""
+        """Ask for a create, prune, audit or restore test run."""
         return self.ask("POST", path("/v1/projects/{}/runs", project), Run, body=body)
 
     def list_runs(

@@ -35,7 +35,8 @@ from pinecone_backup.records import (
     ItemKind,
     PlanRecord,
     PlanState,
-    RestoreRecord,
+    RestoreDifference,
+    RestoreResult,
     Run,
     RunState,
     ScheduleRecord,
@@ -45,6 +46,7 @@ from pinecone_backup.records import (
 from pinecone_backup.settings import ProjectSettings
 from pinecone_backup.wiring.projects import Container
 from tests.support.ledger import MemoryLedger
+from tests.support.restores import restore_record
 from tests.support.table import create_table
 
 if TYPE_CHECKING:
@@ -343,20 +345,45 @@ def test_the_other_records_read_back_as_they_were_written(ledger: Ledger) -> Non
     finding = Finding(
         "f1", "overdue", Severity.ERROR, "docs", "t", "d", "a", NOW, NOW, data={"h": 1.5}
     )
-    restore = RestoreRecord("j1", "b1", "docs-2", "i3", "Pending", "alice", NOW)
     schedule = ScheduleRecord("s1", "daily", "docs", "i1", NOW, NOW, backup_ids=("b1", "b2"))
     ledger.put_index(index)
     ledger.put_hold(hold)
     ledger.put_finding(finding)
-    ledger.put_restore(restore)
     ledger.put_schedule(schedule)
     assert (
         ledger.indexes(),
         list(ledger.holds()),
         list(ledger.findings()),
-        list(ledger.restores()),
         list(ledger.schedules()),
-    ) == ({"docs": index}, [hold], [finding], [restore], [schedule])
+    ) == ({"docs": index}, [hold], [finding], [schedule])
+
+
+def test_a_restore_reads_back_as_it_was_written(ledger: Ledger) -> None:
+    difference = RestoreDifference("count", "9 records came back, and the backup has 10")
+    written = restore_record(
+        tags={"team": "search"},
+        read_capacity={"mode": "Dedicated", "dedicated": {"shards": 2}},
+        result=RestoreResult.FAILED,
+        differences=(difference,),
+    )
+    stored = ledger.save_restore(written)
+    assert stored == replace(written, version=1)
+    assert (ledger.restore("restore-1"), list(ledger.restores())) == (stored, [stored])
+
+
+def test_of_two_that_move_a_restore_one_wins(ledger: Ledger) -> None:
+    stored = ledger.save_restore(restore_record())
+    for stale in (restore_record(), replace(stored, version=2)):
+        with pytest.raises(LedgerConflict):
+            ledger.save_restore(stale)
+    assert ledger.save_restore(replace(stored, status="Completed")).version == 2
+
+
+def test_restores_come_oldest_first(ledger: Ledger) -> None:
+    for restore_id, at in (("a", NOW + HOUR), ("b", NOW)):
+        ledger.save_restore(restore_record(restore_id, started_at=at))
+    assert [each.restore_id for each in ledger.restores()] == ["b", "a"]
+    assert ledger.restore("c") is None
 
 
 def test_a_resolved_finding_is_still_read(ledger: Ledger) -> None:

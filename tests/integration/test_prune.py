@@ -24,7 +24,6 @@ from pinecone_backup.records import (
     HoldScope,
     IndexRecord,
     PlanState,
-    RestoreRecord,
     RunState,
     Verdict,
 )
@@ -33,6 +32,7 @@ from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, DESCRIBED_AT_MOST, plan_key
 from tests.support.backups import record, text, texts
 from tests.support.pruning import Stack, document
+from tests.support.restores import restore_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -679,9 +679,7 @@ def test_a_restore_that_only_our_ledger_knows_protects_its_backup(
     ids = stack.seed_days("docs", 6)
     stack.settle()
     now = simulator.clock.now()
-    stack.ledger.put_restore(
-        RestoreRecord("job-1", ids[5], "restored", "id-9", "Pending", "alice", now)
-    )
+    stack.ledger.save_restore(restore_record(backup_id=ids[5], started_at=now))
 
     stack.run()
 
@@ -1404,9 +1402,7 @@ def test_a_restore_that_pinecone_says_has_ended_protects_no_more(
     stack.settle()
     job = simulator.project.create_index_from_backup(ids[5], "restored")
     now = simulator.clock.now()
-    stack.ledger.put_restore(
-        RestoreRecord(job.job_id, ids[5], "restored", "id-9", "Pending", "alice", now)
-    )
+    stack.ledger.save_restore(restore_record(backup_id=ids[5], job_id=job.job_id, started_at=now))
     simulator.clock.advance(hours=1)
 
     stack.run()

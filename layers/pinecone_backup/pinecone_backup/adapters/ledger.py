@@ -15,7 +15,7 @@ sort key                item                                   lives
 ``HOLD#<id>``           a hold, released ones too              for ever
 ``FINDING#<id>``        a finding                              90 days past resolving
 ``PLAN#<digest>``       a prune plan, small                    90 days
-``RESTORE#<job id>``    a restore started through us           as long as history
+``RESTORE#<id>``        a restore, by a test or on request     as long as history
 ``SCHEDULE#<id>``       a native schedule that we have seen    for ever
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
@@ -266,17 +266,7 @@ class DynamoLedger:
         Raises:
             LedgerConflict: Another run wrote this claim since it was read.
         """
-        written = replace(claim, version=claim.version + 1)
-        fresh = claim.version == 0
-        self._partition.put(
-            _key_of(ItemKind.CLAIM, claim),
-            encode(written),
-            expires_at=claim.claimed_at + timedelta(days=14),
-            condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
-            names=None if fresh else {"#record": "record", "#version": "version"},
-            values=None if fresh else {":version": claim.version},
-        )
-        return written
+        return self._save(claim, expires_at=claim.claimed_at + timedelta(days=14))
 
     # Backups and indexes
 
@@ -409,13 +399,22 @@ class DynamoLedger:
         plans = sorted(self._all(PlanRecord, ItemKind.PLAN), key=lambda plan: plan.created_at)
         return plans[::-1][:limit]
 
-    def put_restore(self, record: RestoreRecord) -> None:
-        """Write a restore."""
-        self._write(record, expires_at=record.started_at + self._history)
+    def save_restore(self, record: RestoreRecord) -> RestoreRecord:
+        """Write iff the stored version is ``record.version``.
+
+        Raises:
+            LedgerConflict: Another writer changed this restore since it was read.
+        """
+        return self._save(record, expires_at=record.started_at + self._history)
+
+    def restore(self, restore_id: str) -> RestoreRecord | None:
+        """One restore started through us; None where there is none (any more)."""
+        return self._get(RestoreRecord, f"{ItemKind.RESTORE}#{restore_id}")
 
     def restores(self) -> Sequence[RestoreRecord]:
-        """The restores started through us."""
-        return list(self._all(RestoreRecord, ItemKind.RESTORE))
+        """The restores started through us, the oldest first."""
+        found = self._all(RestoreRecord, ItemKind.RESTORE)
+        return sorted(found, key=lambda each: (each.started_at, each.restore_id))
 
     def put_schedule(self, record: ScheduleRecord) -> None:
         """Write a native schedule that we have seen."""
@@ -567,6 +566,20 @@ class DynamoLedger:
         if not self._is_aside(key):
             self._partition.put(key, encode(record), expires_at=expires_at)
 
+    def _save[T: (Claim, RestoreRecord)](self, record: T, *, expires_at: datetime) -> T:
+        """Write a record iff the stored version is its own; returns it with its new version."""
+        written = replace(record, version=record.version + 1)
+        fresh = record.version == 0
+        self._partition.put(
+            _key_of(_KINDS[type(record)], record),
+            encode(written),
+            expires_at=expires_at,
+            condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
+            names=None if fresh else {"#record": "record", "#version": "version"},
+            values=None if fresh else {":version": record.version},
+        )
+        return written
+
     def _is_aside(self, key: str) -> bool:
         """Whether a write to the key is left out; what is left out is logged."""
         if key in self._aside:
@@ -715,7 +728,7 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.HOLD: lambda record: record.hold_id,
     ItemKind.FINDING: lambda record: record.finding_id,
     ItemKind.PLAN: lambda record: record.digest,
-    ItemKind.RESTORE: lambda record: record.job_id,
+    ItemKind.RESTORE: lambda record: record.restore_id,
     ItemKind.SCHEDULE: lambda record: record.schedule_id,
     ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -96,8 +95,9 @@ def create_index_from_backup(call: Call, request: Restore) -> RestoreStarted:
     A name that an index has is refused: a restore never overwrites one. The restore goes on
     after the answer: describe the restore job to follow it.
     """
+    kind = RunKind.RESTORE_TEST
     record = restore(
-        call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.now)),
+        call.context(kind, new_run_id(kind, call.now)),
         call.control_plane(),
         call.ledger(),
         backup_id=call.path["backup_id"],
@@ -122,7 +122,7 @@ def create_index_from_backup(call: Call, request: Restore) -> RestoreStarted:
 def list_restore_jobs(call: Call, query: RestoreJobsQuery) -> RestoreJobList:
     """List restore jobs: as Pinecone lists them, or those that were started through us."""
     listing = f"{call.listing}?source={query.source}"
-    records = {record.job_id: record for record in call.ledger().restores()}
+    records = {record.job_id: record for record in call.ledger().restores() if record.job_id}
     if query.source == "ledger":
         newest = sorted(records.values(), key=lambda each: each.started_at, reverse=True)
         rows, cursor = page_of(
@@ -151,15 +151,11 @@ def describe_restore_job(call: Call, _: Nothing) -> RestoreJob:
     ledger, job_id = call.ledger(), call.path["job_id"]
     record = next((each for each in ledger.restores() if each.job_id == job_id), None)
     try:
-        job = call.control_plane().describe_restore_job(job_id)
+        return _job(call.control_plane().describe_restore_job(job_id), record)
     except NotFound:
         if record is None:
             raise
         return _remembered(record)
-    if record is not None and record.finished_at is None and not job.unfinished:
-        record = replace(record, status=job.status, finished_at=job.completed_at or call.now)
-        ledger.put_restore(record)
-    return _job(job, record)
 
 
 def _job(job: model.RestoreJob, record: RestoreRecord | None) -> RestoreJob:

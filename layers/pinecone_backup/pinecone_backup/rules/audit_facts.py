@@ -83,12 +83,7 @@ class IndexFacts:
         A native schedule's backup counts where the policy asks for that schedule, or says that
         it satisfies our slots (rule G5).
         """
-        relied_on = self.policy is not None and (
-            self.policy.native_schedule is not None or self.policy.native_satisfies
-        )
-        return entry.worth is Worth.GOOD and (
-            entry.origin is Origin.OURS or (relied_on and entry.origin is Origin.NATIVE)
-        )
+        return protects(entry, self.policy)
 
     @property
     def newest_good(self) -> Entry | None:
@@ -185,6 +180,16 @@ class ProjectFacts:
     def used(self) -> int:
         """Backups that count against the quota: all that are listed and not merely planned."""
         return used(self.inventory)
+
+
+def protects(entry: Entry, policy: Policy | None) -> bool:
+    """Whether a backup counts as protection of an index that has this policy (rule G5)."""
+    relied_on = policy is not None and (
+        policy.native_schedule is not None or policy.native_satisfies
+    )
+    return entry.worth is Worth.GOOD and (
+        entry.origin is Origin.OURS or (relied_on and entry.origin is Origin.NATIVE)
+    )
 
 
 def used(inventory: Inventory) -> int:

@@ -1,8 +1,8 @@
 """Audit one project: read, judge, compare with what is known, record, report, measure.
 
 An audit changes nothing at Pinecone. It stores the verdicts on backups that it sees Ready for
-the first time (rule G1), confirms deletions (rule N2), follows restores of ours to their end (one
-call each), opens and resolves findings (rule U1), and leaves a report in JSON and HTML.
+the first time (rule G1), confirms deletions (rule N2), opens and resolves
+findings (rule U1), and leaves a report in JSON and HTML.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ from pinecone_backup.usecases.project_state import (
     restoring,
     store_verdicts,
 )
-from pinecone_backup.usecases.requests.restore import refresh_restores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,7 +126,6 @@ def audit_project(
     except UNREADABLE as error:
         _measure(metrics, reporter.unreadable(str(error)), by_project=project_metrics)
         raise
-    refresh_restores(control_plane, ledger, now=context.time.actual)
     facts = _facts(context, control_plane, ledger, document, state)
     facts, observations, broken = _observed(facts)
     changes = record_findings(ledger, observations, looked_at(facts, broken=broken), facts.now)

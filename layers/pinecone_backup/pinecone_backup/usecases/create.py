@@ -63,6 +63,7 @@ from pinecone_backup.rules.effects import (
 )
 from pinecone_backup.rules.inventory import native_marks, take_inventory
 from pinecone_backup.rules.memory import mark_seen, set_incarnation
+from pinecone_backup.rules.temporary import without_temporary
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
 from pinecone_backup.usecases.listing import list_index, list_project, only_incarnation
 from pinecone_backup.usecases.sync_native_schedules import keep_native_schedules
@@ -231,8 +232,9 @@ class _Known:
 
 def _read(context: RunContext, control_plane: ControlPlane, ledger: Ledger) -> _Known:
     now = context.time.actual
+    indexes = control_plane.list_indexes()
     known = _Known(
-        indexes=control_plane.list_indexes(),
+        indexes=without_temporary(indexes, owner=context.owner, project=context.project),
         rows=list_project(control_plane),
         records=dict(ledger.indexes()),
         backups=dict(ledger.backups()),

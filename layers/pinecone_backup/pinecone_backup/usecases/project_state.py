@@ -25,6 +25,7 @@ from pinecone_backup.rules.containment import PROTECTING
 from pinecone_backup.rules.inventory import missing, native_marks, take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.plan_facts import Baseline, Facts, ambiguous_names
+from pinecone_backup.rules.temporary import without_temporary
 from pinecone_backup.rules.verdict import judge
 from pinecone_backup.usecases.deletion import confirm_deleted
 from pinecone_backup.usecases.findings import unexpected_problem
@@ -77,13 +78,14 @@ class ProjectState:
     """How a project stands.
 
     Attributes:
-        indexes: The active indexes.
+        indexes: The active indexes; not those of restore tests (rule R4).
         records: What the ledger knows, by backup id, as it was when the reading began.
         restores: Pinecone's restore jobs; None when an audit could not list them.
         deleted: The deletions that this reading confirmed (rule N2).
         doubts: Why an index's backups are not all known, by index name.
         index_states: What an audit found of each index; empty for other readings.
         schedule_records: The ledger's memory of native schedules, brought up to date.
+        temporary: The indexes of restore tests.
     """
 
     inventory: Inventory
@@ -94,6 +96,7 @@ class ProjectState:
     doubts: Mapping[str, str] = field(default_factory=dict)
     index_states: Sequence[IndexState] = ()
     schedule_records: Sequence[ScheduleRecord] = ()
+    temporary: Sequence[Index] = ()
 
 
 def read_project_state(
@@ -126,7 +129,8 @@ def read_project_state(
         ListingIncomplete: The project's backups could not be listed.
         LedgerError: The ledger could not be read or written.
     """
-    indexes = control_plane.list_indexes()
+    listed = control_plane.list_indexes()
+    indexes = without_temporary(listed, owner=context.owner, project=context.project)
     rows = list_project(control_plane, writes=lambda: own_writes(ledger))
     restores = _restores(control_plane, tolerant=into_indexes)
     states: list[IndexState] = []
@@ -148,6 +152,7 @@ def read_project_state(
         restores,
         index_states=states,
         schedule_records=updated,
+        temporary=[index for index in listed if index not in indexes],
     )
     if enough_time is None:
         return state
@@ -267,7 +272,7 @@ def plan_facts(
 
 
 def restoring(ledger: Ledger, jobs: Iterable[RestoreJob] | None) -> dict[str, str] | None:
-    """Backups that an unfinished restore job reads, also by our own memory of restores (D1).
+    """Backups that a restore reads, by Pinecone's jobs and by our own memory of restores (D1).
 
     None when the jobs are not known.
     """
@@ -276,9 +281,9 @@ def restoring(ledger: Ledger, jobs: Iterable[RestoreJob] | None) -> dict[str, st
     listed = list(jobs)
     ended = {job.job_id for job in listed if not job.unfinished}
     ours = {
-        record.backup_id: record.job_id
+        record.backup_id: record.job_id or record.restore_id
         for record in ledger.restores()
-        if record.finished_at is None and record.job_id not in ended
+        if record.reads_backup and record.job_id not in ended
     }
     return ours | {job.backup_id: job.job_id for job in listed if job.unfinished}
 
