@@ -11,7 +11,7 @@ from pinecone_backup.model import RunKind
 from pinecone_backup.settings import ProjectSettings
 from pinecone_backup.triggers import read_trigger
 from pinecone_backup.usecases.restore_test import RestoreOutcome, run_restores
-from pinecone_backup.usecases.restores import counts_of
+from pinecone_backup.usecases.restores import comparison
 from pinecone_backup.usecases.runs import Job, run_projects
 from pinecone_backup.wiring.projects import Container, share_logging, time_left
 
@@ -39,7 +39,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
             control_plane,
             job.ledger,
             job.document,
-            look_at=counts_of(control_plane),
+            look_at=comparison(control_plane, job.ledger, clock=container.services.clock),
             time_left=time_left(context),
         )
 

@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
+from pinecone_backup.differences import Difference, DifferenceKind
 from pinecone_backup.errors import (
     ItemUnreadable,
     LeaseHeld,
@@ -35,7 +36,6 @@ from pinecone_backup.records import (
     ItemKind,
     PlanRecord,
     PlanState,
-    RestoreDifference,
     RestoreResult,
     Run,
     RunState,
@@ -359,7 +359,7 @@ def test_the_other_records_read_back_as_they_were_written(ledger: Ledger) -> Non
 
 
 def test_a_restore_reads_back_as_it_was_written(ledger: Ledger) -> None:
-    difference = RestoreDifference("count", "9 records came back, and the backup has 10")
+    difference = Difference.of(DifferenceKind.TOTAL_LOWER, found=9, expected=10)
     written = restore_record(
         tags={"team": "search"},
         read_capacity={"mode": "Dedicated", "dedicated": {"shards": 2}},

@@ -219,7 +219,7 @@ def test_what_differs_in_a_restored_index_is_said_and_condemns_no_backup(
     assert record.result is RestoreResult.FAILED
     (event,) = events(world, "restore.completed")
     assert event["severity"] == "warning"
-    assert event["differences"] == ["0 records came back, and the backup has 1,000"]
+    assert event["differences"] == ["it is empty instead of holding 1,000 records"]
     assert world.ledger.backups()[the_backup(world)].restore_tested is None
 
 

@@ -22,12 +22,14 @@ from pinecone_backup.model import (
     RunContext,
     RunKind,
     RunTime,
+    Statistics,
     TriggerKind,
+    Usage,
 )
 from pinecone_backup.records import RestoreResult, RestoreStep
 from pinecone_backup.usecases.requests.restore import restore
 from pinecone_backup.usecases.restore_test import run_restores
-from pinecone_backup.usecases.restores import counts_of
+from pinecone_backup.usecases.restores import comparison
 from tests.support.backups import NOW, OWNER, MemoryControlPlane, backup, index, record
 from tests.support.fuse import Fuse, Fused, Killed, control_plane_error, ledger_error
 from tests.support.ledger import MemoryLedger
@@ -40,6 +42,15 @@ if TYPE_CHECKING:
 
 DOCUMENT = with_restore_tests()
 QUARTER = timedelta(minutes=15)
+
+
+class MemoryDataPlane:
+    """A sound index, of which only the number of records is asked."""
+
+    usage = Usage()
+
+    def statistics(self) -> Statistics:
+        return Statistics(1000, {"__default__": 1000})
 
 
 class RestoringControlPlane(MemoryControlPlane):
@@ -82,8 +93,8 @@ class RestoringControlPlane(MemoryControlPlane):
         self.describe_index(name)
         self.indexes = [each for each in self.indexes if each.name != name]
 
-    def index_record_count(self, _: Index) -> int:
-        return 1000
+    def data_plane(self, _: Index) -> MemoryDataPlane:
+        return MemoryDataPlane()
 
     def _followed(self, job: RestoreJob) -> RestoreJob:
         over = (job.created_at or NOW) + QUARTER
@@ -136,7 +147,7 @@ class World:
             control_plane,
             Fused(self.ledger, fuse, ledger_error),
             DOCUMENT,
-            look_at=counts_of(control_plane),
+            look_at=comparison(control_plane, self.ledger, clock=lambda: self.control_plane.now),
             time_left=lambda: 900.0,
         )
 

@@ -17,7 +17,7 @@ from pinecone_backup.usecases.create import create_backups
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import prune
 from pinecone_backup.usecases.restore_test import run_restores
-from pinecone_backup.usecases.restores import counts_of
+from pinecone_backup.usecases.restores import comparison
 from pinecone_backup.usecases.runs import Job, RunServices, run_projects
 from tests.support.container import (
     MemoryBus,
@@ -172,7 +172,7 @@ class Deployment:
             self.control_plane,
             job.ledger,
             job.document,
-            look_at=counts_of(self.control_plane),
+            look_at=comparison(self.control_plane, job.ledger, clock=self.simulator.clock.now),
             time_left=lambda: 900.0,
         )
 

@@ -45,6 +45,7 @@ class Backup:
         created_at: UTC, microseconds; None when absent or unparsable (never deletable).
         record_count: None until Ready, or when Pinecone does not say.
         index_deleted_at: Set when the source index is deleted: the backup is an orphan.
+        dimension: Of the dense vectors; None when Pinecone does not say, as is ``metric``.
     """
 
     backup_id: str
@@ -62,6 +63,8 @@ class Backup:
     region: str = ""
     index_deleted_at: datetime | None = None
     tags: Mapping[str, str] | None = None
+    dimension: int | None = None
+    metric: str | None = None
 
 
 class IndexKind(StrEnum):
@@ -87,6 +90,9 @@ class Index:
     source_backup_id: str | None = None
     encrypted_with_own_key: bool = False
     """With a key of the customer's (CMEK)."""
+    dimension: int | None = None
+    """Of the dense vectors; None when Pinecone does not say, as is ``metric``."""
+    metric: str | None = None
 
     @property
     def unsupported(self) -> str:
@@ -142,6 +148,72 @@ class RestoreJob:
     def unfinished(self) -> bool:
         """Whether the job may still read its backup; an unknown status counts as unfinished."""
         return self.status not in {"Completed", "Failed", "Cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """One record of an index, whole. It never leaves the memory of a run.
+
+    Attributes:
+        values: The dense ones; empty where there are none.
+        sparse: Index and value of the sparse ones, by index.
+    """
+
+    record_id: str
+    values: tuple[float, ...] = ()
+    sparse: tuple[tuple[int, float], ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What an index says of its contents; counts lag behind by seconds to minutes.
+
+    Attributes:
+        namespaces: Records by namespace; the default one is ``__default__``.
+    """
+
+    records: int
+    namespaces: Mapping[str, int]
+    dimension: int | None = None
+    metric: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Records that were read by their ids.
+
+    Attributes:
+        vectors: Those that are there, in any order.
+        sequence: Pinecone's number of the newest write to the namespace that the answer shows;
+            None when it does not say. Equal numbers: nothing was written in between.
+    """
+
+    vectors: tuple[Vector, ...]
+    sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What reading an index has cost so far."""
+
+    calls: int = 0
+    read_units: int = 0
+
+
+class Depth(StrEnum):
+    """How thoroughly a restored index is compared with its source; each includes those before."""
+
+    COUNTS = "counts"
+    """Schema, and the records of each namespace."""
+    SAMPLE = "sample"
+    """Sampled records, by hashes of their values and metadata."""
+    QUERIES = "queries"
+    """The nearest neighbours of sampled records."""
+
+    def includes(self, other: Depth) -> bool:
+        """Whether what is compared at the other depth is compared at this one."""
+        return list(Depth).index(self) >= list(Depth).index(other)
 
 
 class TriggerKind(StrEnum):

@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from pinecone_backup.model import (
         Backup,
         DomainEvent,
+        Fetched,
         Index,
         NativeRun,
         NativeSchedule,
         RestoreJob,
         RunKind,
+        Statistics,
+        Usage,
     )
     from pinecone_backup.records import (
         BackupRecord,
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
         Claim,
         DeletionRecord,
         Finding,
+        FingerprintRecord,
         Hold,
         IndexRecord,
         ItemKind,
+        LookRecord,
         PlanRecord,
         RestoreRecord,
         Run,
@@ -45,6 +50,33 @@ class Page[T]:
 
     items: Sequence[T]
     next_token: str | None
+
+
+class DataPlane(Protocol):
+    """The contents of one index, for reading only.
+
+    Every method raises errors of the ``PineconeError`` branch only; ``Forbidden`` or
+    ``KeyRejected`` when the API key's role has no access to records.
+    """
+
+    def statistics(self) -> Statistics: ...
+
+    def ids(self, namespace: str, *, token: str | None) -> Page[str]:
+        """A page of 100 ids, in their order."""
+        ...
+
+    def fetch(self, namespace: str, record_ids: Sequence[str]) -> Fetched:
+        """The records with these ids, in as few calls as they take."""
+        ...
+
+    def nearest(self, namespace: str, probe: str | Sequence[float], *, limit: int) -> Sequence[str]:
+        """The ids of the records most like a record of that id, or like dense values."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked through this object."""
+        ...
 
 
 class ControlPlane(Protocol):
@@ -134,6 +166,10 @@ class ControlPlane(Protocol):
         self, schedule_id: str, *, limit: int, token: str | None
     ) -> Page[NativeRun]: ...
 
+    def data_plane(self, index: Index) -> DataPlane:
+        """The contents of an index; raises ``AnswerMalformed`` when its host is not Pinecone's."""
+        ...
+
     def index_record_count(self, index: Index) -> int | None:
         """The index's own record count from its data plane; None when it cannot be had."""
         ...
@@ -208,8 +244,9 @@ class Ledger(Protocol):
     def put_deletion(self, backup: BackupRecord, deletion: DeletionRecord) -> None:
         """Write how far a deletion has come, with its mark in the backup's record, at once.
 
-        A confirmed one moves the backup's record to the archive. Raises ``LedgerConflict`` when
-        another run's deletion of that backup and moment stands there.
+        A confirmed one moves the backup's record to the archive, and removes its fingerprint.
+        Raises ``LedgerConflict`` when another run's deletion of that backup and moment stands
+        there.
         """
         ...
 
@@ -262,6 +299,23 @@ class Ledger(Protocol):
     def put_schedule(self, record: ScheduleRecord) -> None: ...
 
     def schedules(self) -> Sequence[ScheduleRecord]: ...
+
+    # Looks at indexes (rules F1 to F3).
+    def looks(self) -> Mapping[str, LookRecord]:
+        """The first looks that wait for a second one, by index name."""
+        ...
+
+    def put_look(self, record: LookRecord) -> None:
+        """Write a first look, in place of an earlier one; it is forgotten after a day."""
+        ...
+
+    def put_fingerprints(self, index_name: str, records: Iterable[FingerprintRecord]) -> None:
+        """Write what an index's first look came to, and remove the look."""
+        ...
+
+    def fingerprint(self, backup_id: str) -> FingerprintRecord | None:
+        """What is sure of a backup's contents; None where nobody looked, or it is unreadable."""
+        ...
 
     # The outbox: recorded first, announced after.
     def record_event(self, event: DomainEvent) -> None:

@@ -13,7 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.differences import Difference
+from pinecone_backup.model import Depth, RunKind, TriggerKind
 from pinecone_backup.reasons import Reason
 
 
@@ -405,14 +406,6 @@ class CleanUp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreDifference:
-    """What differs in a restored index, as a stable kind and as people read it."""
-
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class RestoreRecord:
     """One restore, by a test or on request; it is written before Pinecone is asked (rule R1).
 
@@ -422,7 +415,10 @@ class RestoreRecord:
         due_at: When the test was due; None for a request.
         give_up_at: When a test has timed out; None for a request.
         keep_seconds: How long a test's index stays after its verdict.
-        depth: How thoroughly it is to be compared; ``depth_reached`` how it was.
+        depth: How thoroughly it is to be compared; ``depth_reached`` how it was, None: the schema
+            alone.
+        compared: How many sampled records were compared.
+        calls: To the data plane, for all looks; ``read_units`` what they cost there.
         tags: What the new index is tagged with.
         read_capacity: As Pinecone's API takes it; None for on demand.
         expected_seconds: How long it should take, by what was measured before; None: unknown.
@@ -453,7 +449,7 @@ class RestoreRecord:
     due_at: datetime | None = None
     give_up_at: datetime | None = None
     keep_seconds: int = 0
-    depth: str = "counts"
+    depth: Depth = Depth.COUNTS
     tags: Mapping[str, str] = field(default_factory=dict)
     deletion_protection: bool = False
     read_capacity: Mapping[str, Any] = field(default_factory=dict)
@@ -471,8 +467,11 @@ class RestoreRecord:
     result: RestoreResult | None = None
     result_at: datetime | None = None
     reason: str = ""
-    differences: tuple[RestoreDifference, ...] = ()
-    depth_reached: str = ""
+    differences: tuple[Difference, ...] = ()
+    depth_reached: Depth | None = None
+    compared: int = 0
+    calls: int = 0
+    read_units: int = 0
     clean_up: CleanUp = CleanUp.NONE
     clean_up_error: str = ""
     cleaned_at: datetime | None = None
@@ -491,6 +490,107 @@ class RestoreRecord:
     def test(self) -> bool:
         """Whether it is a test."""
         return self.kind is RestoreKind.TEST
+
+
+@dataclass(frozen=True, slots=True)
+class SampledRecord:
+    """A record of an index as keyed hashes, none of which can be turned back into it.
+
+    Attributes:
+        values: Of its dense values, as 32-bit numbers; empty without any, as are the next two.
+        length: How many dense values there are up to the last that is not zero.
+    """
+
+    record_id: str
+    values: str
+    length: int
+    sparse: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The ids that a query for a record finds, as keyed hashes, the most alike first."""
+
+    record_id: str
+    nearest: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceLook:
+    """What was seen of one namespace.
+
+    Attributes:
+        count: Its records; None in evidence that says nothing of them.
+        sequence: Pinecone's number of the newest write that the reads show, where it gives one.
+        records: The sampled ones that are there.
+        probes: What queries find; empty where nobody asked.
+    """
+
+    namespace: str
+    count: int | None
+    sequence: int | None
+    records: tuple[SampledRecord, ...]
+    probes: tuple[Neighbours, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen of an index within a few seconds or, as evidence, what is sure of a backup.
+
+    Attributes:
+        secret: The key of its hashes, hexadecimal; two looks can be compared that share it.
+        began_at: UTC, as is ``ended_at``; the evidence of two looks lasts from the one to the
+            other.
+        total: Records in all namespaces; None in evidence.
+        depth: How thoroughly they were looked at.
+        namespaces: Those that were looked at.
+        complete: Whether no namespace with records was left out.
+    """
+
+    secret: str
+    depth: Depth
+    began_at: datetime
+    ended_at: datetime
+    dimension: int | None
+    metric: str | None
+    total: int | None
+    namespaces: tuple[NamespaceLook, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LookRecord:
+    """The first look at an index, which waits for a backup and for the second one.
+
+    Attributes:
+        index_id: The incarnation, where it was known.
+        at: When it was taken, UTC.
+        problem: Why there is none, where the index cannot be looked at.
+    """
+
+    index_name: str
+    index_id: str | None
+    at: datetime
+    look: Look | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintRecord:
+    """What is sure of the contents of one backup.
+
+    Attributes:
+        taken_at: When the second look ended, UTC.
+        evidence: None where there is none, for the reason in ``problem``.
+    """
+
+    backup_id: str
+    index_name: str
+    index_id: str
+    taken_at: datetime
+    evidence: Look | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,6 +643,8 @@ class ItemKind(StrEnum):
     RESTORE = "RESTORE"
     SCHEDULE = "SCHEDULE"
     OUTBOX = "OUTBOX"
+    LOOK = "LOOK"
+    FINGERPRINT = "FINGERPRINT"
 
 
 @dataclass(frozen=True, slots=True)

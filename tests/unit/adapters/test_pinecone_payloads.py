@@ -381,7 +381,7 @@ def test_a_restore_job_is_read_whatever_its_percentage(
 
 @pytest.mark.parametrize("field", ["totalVectorCount", "total_vector_count"])
 def test_the_record_count_is_read_in_both_spellings(field: str) -> None:
-    assert payloads.record_count(body({field: 98, "namespaces": {}})) == 98
+    assert payloads.statistics(body({field: 98, "namespaces": {}})).records == 98
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pinecone_backup.errors import PolicyInvalid
+from pinecone_backup.model import Depth
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.policy import (
     Assigned,
     AssignedBy,
     BackupChoice,
-    Depth,
     ExpiryRetention,
     Frequency,
     KeepRetention,

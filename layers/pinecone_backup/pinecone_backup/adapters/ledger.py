@@ -17,6 +17,8 @@ sort key                item                                   lives
 ``PLAN#<digest>``       a prune plan, small                    90 days
 ``RESTORE#<id>``        a restore, by a test or on request     as long as history
 ``SCHEDULE#<id>``       a native schedule that we have seen    for ever
+``LOOK#<index>``        the first look at an index             a day
+``FINGERPRINT#<id>``    what is sure of a backup's contents    until confirmed deleted
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
 ======================  =====================================  ==========================
@@ -64,11 +66,13 @@ from pinecone_backup.records import (
     DeletionRecord,
     DeletionState,
     Finding,
+    FingerprintRecord,
     Hold,
     HoldScope,
     IndexRecord,
     ItemKind,
     LeaseRecord,
+    LookRecord,
     OutboxRecord,
     PlanRecord,
     RestoreRecord,
@@ -110,10 +114,19 @@ _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
     ItemKind.RESTORE: RestoreRecord,
     ItemKind.SCHEDULE: ScheduleRecord,
     ItemKind.OUTBOX: OutboxRecord,
+    ItemKind.LOOK: LookRecord,
+    ItemKind.FINGERPRINT: FingerprintRecord,
 }
 
-_INSPECTED = {ItemKind.RUN: 200, ItemKind.DELETION: 200, ItemKind.DELETED: 200}
-"""So many items, the newest ones where keys go by time, of kinds that grow for ever."""
+_INSPECTED = {
+    ItemKind.RUN: 200,
+    ItemKind.DELETION: 200,
+    ItemKind.DELETED: 200,
+    ItemKind.LOOK: 10,
+    ItemKind.FINGERPRINT: 10,
+}
+"""So many items, the newest ones where keys go by time, of kinds that grow for ever or are large:
+a look takes tens of kilobytes."""
 
 
 class DynamoLedger:
@@ -302,7 +315,7 @@ class DynamoLedger:
     def put_deletion(self, backup: BackupRecord, deletion: DeletionRecord) -> None:
         """Write how far a deletion has come, with its mark in the backup's record, at once.
 
-        A confirmed one moves the backup's record to the archive.
+        A confirmed one moves the backup's record to the archive, and removes its fingerprint.
 
         Raises:
             LedgerConflict: Another run's deletion of that moment stands there.
@@ -346,8 +359,16 @@ class DynamoLedger:
             },
         ]
         if confirmed:
-            delete = {"TableName": self._partition.table_name, "Key": self._partition.key(key)}
-            writes.append({"Delete": delete})
+            keys = (key, f"{ItemKind.FINGERPRINT}#{backup.backup_id}")
+            writes += [
+                {
+                    "Delete": {
+                        "TableName": self._partition.table_name,
+                        "Key": self._partition.key(each),
+                    }
+                }
+                for each in keys
+            ]
         self._partition.call("transact_write_items", TransactItems=writes)
 
     def baseline(self) -> BaselineRecord | None:
@@ -423,6 +444,27 @@ class DynamoLedger:
     def schedules(self) -> Sequence[ScheduleRecord]:
         """The native schedules that we have seen."""
         return list(self._all(ScheduleRecord, ItemKind.SCHEDULE))
+
+    # Looks at indexes
+
+    def looks(self) -> Mapping[str, LookRecord]:
+        """The first looks that wait for a second one, by index name."""
+        return {record.index_name: record for record in self._all(LookRecord, ItemKind.LOOK)}
+
+    def put_look(self, record: LookRecord) -> None:
+        """Write a first look, in place of an earlier one."""
+        self._write(record, expires_at=record.at + timedelta(days=1))
+
+    def put_fingerprints(self, index_name: str, records: Iterable[FingerprintRecord]) -> None:
+        """Write what an index's first look came to, and remove the look."""
+        for record in records:
+            self._write(record)
+        key = self._partition.key(f"{ItemKind.LOOK}#{index_name}")
+        self._partition.call("delete_item", Key=key)
+
+    def fingerprint(self, backup_id: str) -> FingerprintRecord | None:
+        """What is sure of a backup's contents; None where nobody looked, or it is unreadable."""
+        return self._read(FingerprintRecord, f"{ItemKind.FINGERPRINT}#{backup_id}")
 
     # The outbox
 
@@ -731,6 +773,8 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.RESTORE: lambda record: record.restore_id,
     ItemKind.SCHEDULE: lambda record: record.schedule_id,
     ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.LOOK: lambda record: record.index_name,
+    ItemKind.FINGERPRINT: lambda record: record.backup_id,
 }
 _KINDS = {_RECORDS[kind]: kind for kind in _KEYS}
 """The kind of item that a record is written as; leases and marks have keys of their own."""
@@ -741,11 +785,11 @@ def _unreadable(kind: ItemKind, attributes: Mapping[str, Any], reason: str) -> U
     key = str(attributes["sk"])
     name = key.partition("#")[2]
     backup_id = index_name = ""
-    if kind is ItemKind.BACKUP:
+    if kind in (ItemKind.BACKUP, ItemKind.FINGERPRINT):
         backup_id = name
     elif kind is ItemKind.DELETION:
         backup_id = name.partition("#")[2]
-    elif kind is ItemKind.INDEX:
+    elif kind in (ItemKind.INDEX, ItemKind.LOOK):
         index_name = name
     elif kind is ItemKind.CLAIM:
         index_name = name.rpartition("#")[0]

@@ -36,6 +36,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from pinecone_backup.errors import PolicyInvalid
+from pinecone_backup.model import Depth
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.slots import checked_cron
 
@@ -404,21 +405,6 @@ class BackupChoice(StrEnum):
     """The newest good one."""
     RANDOM = "random"
     """Any good one that is not too old, a different one each time."""
-
-
-class Depth(StrEnum):
-    """How thoroughly a restored index is compared with its source; each includes those before."""
-
-    COUNTS = "counts"
-    """Schema, and the records of each namespace."""
-    SAMPLE = "sample"
-    """Sampled records, by hashes of their values and metadata."""
-    QUERIES = "queries"
-    """The nearest neighbours of sampled records."""
-
-    def includes(self, other: Depth) -> bool:
-        """Whether what is compared at the other depth is compared at this one."""
-        return list(Depth).index(self) >= list(Depth).index(other)
 
 
 class RestoreTest(_Part):

@@ -15,9 +15,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pinecone_backup.figures import span
+from pinecone_backup.model import Depth
 from pinecone_backup.rules.forecast import INTERVALS
 from pinecone_backup.rules.pauses import begins
-from pinecone_backup.rules.policy import OPT_OUT, POLICY_TAG, Depth, ExpiryRetention
+from pinecone_backup.rules.policy import OPT_OUT, POLICY_TAG, ExpiryRetention
 from pinecone_backup.rules.slots import longest_gap, shortest_interval, skipped_day
 from pinecone_backup.rules.steady import excesses, steady_count
 

@@ -10,25 +10,24 @@ None of them writes anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pinecone_backup.differences import Difference, DifferenceKind
 from pinecone_backup.figures import span
-from pinecone_backup.records import CleanUp, RestoreDifference, RestoreResult, RestoreStep
+from pinecone_backup.model import Usage
+from pinecone_backup.records import CleanUp, RestoreResult, RestoreStep
+from pinecone_backup.rules.fingerprint import APART, Comparison, confirmed
 from pinecone_backup.rules.temporary import made_by, restore_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from pinecone_backup.model import Index, RestoreJob
     from pinecone_backup.records import RestoreRecord
 
-APART = timedelta(minutes=10)
-"""Two looks that are to agree on something bad lie this far apart: counts and listings of
-Pinecone are eventually consistent."""
 START_WITHIN = timedelta(days=1)
 """A restore that somebody asked for and that cannot be started for so long is given up."""
 COMPARE_WITHIN = timedelta(hours=6)
@@ -64,18 +63,17 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one look into the restored index amounts to.
+class Compared:
+    """What a look into the restored index came to.
 
     Attributes:
-        differences: What is not as it was; empty when nothing differs.
-        depth: How thoroughly it was compared: ``schema``, ``counts``, ``sample`` or ``queries``.
-        reason: Why not as thoroughly as asked; empty when it was.
+        reason: Why it was not compared as thoroughly as asked; empty when it was.
+        usage: What it cost.
     """
 
-    differences: Sequence[RestoreDifference]
-    depth: str
+    comparison: Comparison
     reason: str = ""
+    usage: Usage = field(default_factory=Usage)
 
 
 def next_step(
@@ -118,12 +116,14 @@ def _selected(record: RestoreRecord, seen: Seen, now: datetime) -> tuple[Restore
 def _restoring(record: RestoreRecord, seen: Seen, now: datetime) -> tuple[RestoreRecord, Do]:
     index, job = seen.index, seen.job
     if job is not None and not job.unfinished and job.status != "Completed":
-        return _failed(record, "job", f"the restore job ended as {job.status}", now), Do.WAIT
+        ended_as = Difference.of(DifferenceKind.JOB_FAILED, status=job.status)
+        return _failed(record, ended_as, now), Do.WAIT
     if index is None:
         return _missing(record, now), Do.WAIT
     record = replace(record, missing_since=None)
     if index.state == _FAILED_STATE:
-        return _failed(record, "index", f"the index ended as {index.state}", now), Do.WAIT
+        state = Difference.of(DifferenceKind.INDEX_FAILED, state=index.state)
+        return _failed(record, state, now), Do.WAIT
     if index.ready and (job is None or not job.unfinished):
         ended = job.completed_at if job is not None else None
         restored = replace(record, step=RestoreStep.VALIDATING, restored_at=ended or now)
@@ -178,16 +178,26 @@ def abandoned(record: RestoreRecord, reason: str, now: datetime) -> RestoreRecor
     return _ended(_abandoned(record, reason, now), now)
 
 
-def looked(record: RestoreRecord, look: Look, now: datetime) -> RestoreRecord:
-    """A look into the restored index; what differs must differ twice, apart (rule R3)."""
-    differences = tuple(look.differences)
-    record = replace(record, depth_reached=look.depth, reason=look.reason, differences=differences)
-    if not differences:
-        done = replace(record, differs_since=None, result=RestoreResult.SUCCEEDED, result_at=now)
-        return _ended(done, now)
-    if record.differs_since is None:
-        return replace(record, differs_since=now)
-    return _ended(replace(record, result=RestoreResult.FAILED, result_at=now), now)
+def looked(record: RestoreRecord, compared: Compared, now: datetime) -> RestoreRecord:
+    """A look into the restored index; what differs must differ twice, apart (rules R3 and F5)."""
+    found = compared.comparison
+    seen = replace(
+        record,
+        depth_reached=found.depth,
+        compared=found.records,
+        reason=compared.reason,
+        differences=found.differences,
+        calls=record.calls + compared.usage.calls,
+        read_units=record.read_units + compared.usage.read_units,
+    )
+    if found.sound:
+        sound = replace(seen, differs_since=None, result=RestoreResult.SUCCEEDED, result_at=now)
+        return _ended(sound, now)
+    both = confirmed(Comparison(record.differences, record.depth_reached), found)
+    if record.differs_since is None or both.sound:
+        return replace(seen, differs_since=now)
+    failed = replace(seen, differences=both.differences)
+    return _ended(replace(failed, result=RestoreResult.FAILED, result_at=now), now)
 
 
 def not_looked(record: RestoreRecord, reason: str, now: datetime) -> RestoreRecord:
@@ -198,7 +208,7 @@ def not_looked(record: RestoreRecord, reason: str, now: datetime) -> RestoreReco
     record = replace(record, reason=reason)
     if record.test or now - (record.restored_at or now) < COMPARE_WITHIN:
         return record
-    return looked(record, Look((), "schema", reason), now)
+    return looked(record, Compared(Comparison((), None), reason), now)
 
 
 def deletion_asked(record: RestoreRecord) -> RestoreRecord:
@@ -275,8 +285,7 @@ def _timed_out(record: RestoreRecord, now: datetime) -> RestoreRecord:
     return _ended(ended, now)
 
 
-def _failed(record: RestoreRecord, kind: str, text: str, now: datetime) -> RestoreRecord:
-    difference = RestoreDifference(kind, text)
+def _failed(record: RestoreRecord, difference: Difference, now: datetime) -> RestoreRecord:
     return _ended(
         replace(record, result=RestoreResult.FAILED, result_at=now, differences=(difference,)),
         now,

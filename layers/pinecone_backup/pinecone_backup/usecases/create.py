@@ -66,6 +66,7 @@ from pinecone_backup.rules.memory import mark_seen, set_incarnation
 from pinecone_backup.rules.temporary import without_temporary
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
 from pinecone_backup.usecases.listing import list_index, list_project, only_incarnation
+from pinecone_backup.usecases.looks import LooksOutcome, take_looks
 from pinecone_backup.usecases.sync_native_schedules import keep_native_schedules
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class CreateOutcome:
         problems: What went wrong in this run, by index.
         late: Indexes that are due and were left to the next tick because time ran out.
         native: What was done about native schedules.
+        looks: What looking at indexes for restore tests came to.
         unexpected: Those of the problems that nobody expected.
     """
 
@@ -111,6 +113,7 @@ class CreateOutcome:
     late: Sequence[str]
     native: NativeOutcome
     policy_version: str
+    looks: LooksOutcome = field(default_factory=LooksOutcome)
     unexpected: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -142,6 +145,7 @@ class CreateOutcome:
             "late": list(self.late)[:_LISTED_AT_MOST],
             "native_schedules": _first(self.native.changes),
             "native_problems": _first(self.native.problems),
+            "looks": self.looks.summary,
         }
 
 
@@ -158,7 +162,7 @@ def create_backups(
 
     A project of N backups costs floor(N/100) + 1 backup pages, one ``GET /indexes``, then one
     listing and one POST per index that is due, and one schedule listing per index whose policy
-    relies on a native schedule (rule N1).
+    relies on a native schedule (rule N1); what looks cost is said in docs/performance.md.
 
     Args:
         context: The run.
@@ -191,6 +195,14 @@ def create_backups(
         evidence_of(decisions, known.records.values(), context.time.actual) | native.evidence,
         context.time.actual,
     )
+    looks = take_looks(
+        context,
+        control_plane,
+        ledger,
+        [(view, tick.decisions[name]) for name, view in tick.views.items()],
+        time_left=time_left,
+        stop_before=STOP_BEFORE,
+    )
     return CreateOutcome(
         list(decisions),
         tick.created,
@@ -198,6 +210,7 @@ def create_backups(
         late,
         native,
         policy_version,
+        looks,
         {**tick.unexpected, **native.unexpected},
     )
 

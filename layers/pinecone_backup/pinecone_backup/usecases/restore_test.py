@@ -262,7 +262,7 @@ def _record(
         due_at=decision.due_at,
         give_up_at=now + test.timeout,
         keep_seconds=keep,
-        depth=test.depth.value,
+        depth=test.depth,
         tags=restored_tags(context.owner, choice.restore_id),
         expected_seconds=expected_seconds(known, backup.size_bytes),
     )

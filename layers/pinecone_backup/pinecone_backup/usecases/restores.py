@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from pinecone_backup.errors import (
     AnswerMalformed,
     Conflict,
+    Forbidden,
+    KeyRejected,
     ListingIncomplete,
     NotFound,
     OutcomeUnknown,
@@ -21,11 +23,12 @@ from pinecone_backup.errors import (
     RateLimited,
     Unavailable,
 )
-from pinecone_backup.model import DomainEvent
-from pinecone_backup.records import RestoreDifference, RestoreResult, RestoreStep
+from pinecone_backup.model import Backup, Depth, DomainEvent, Status
+from pinecone_backup.records import RestoreResult, RestoreStep
+from pinecone_backup.rules.fingerprint import compare
 from pinecone_backup.rules.restore_steps import (
+    Compared,
     Do,
-    Look,
     Seen,
     abandoned,
     deletion_asked,
@@ -36,15 +39,17 @@ from pinecone_backup.rules.restore_steps import (
     started,
 )
 from pinecone_backup.rules.temporary import restore_of
+from pinecone_backup.usecases.fingerprint import look_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from pinecone_backup.model import Index, RestoreJob, RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
     from pinecone_backup.records import RestoreRecord
 
-type LookAt = Callable[[RestoreRecord, Index], Look]
+type LookAt = Callable[[RestoreRecord, Index], Compared]
 """Looks into a restored index; raises ``PineconeError`` when that cannot be done now."""
 
 _UNCLEAR = (Conflict, OutcomeUnknown, AnswerMalformed, RateLimited, Unavailable)
@@ -200,11 +205,11 @@ class Mover:
     def _validate(self, record: RestoreRecord, index: Index) -> RestoreRecord:
         now = self.context.time.actual
         try:
-            look = self.look_at(record, index)
+            compared = self.look_at(record, index)
         except PineconeError as error:
             self.errors[record.restore_id] = error
             return self.save(record, not_looked(record, error.problem, now))
-        return self.save(record, looked(record, look, now))
+        return self.save(record, looked(record, compared, now))
 
     def _delete(self, record: RestoreRecord) -> RestoreRecord:
         try:
@@ -240,19 +245,48 @@ def mark_tested(ledger: Ledger, record: RestoreRecord) -> None:
         ledger.put_backup(marked)
 
 
-def counts_of(control_plane: ControlPlane) -> LookAt:
-    """Compares the number of records alone."""
+def comparison(
+    control_plane: ControlPlane, ledger: Ledger, *, clock: Callable[[], datetime]
+) -> LookAt:
+    """Compares a restored index with what is sure of its backup (rules F4 and R3).
 
-    def look_at(record: RestoreRecord, index: Index) -> Look:
-        count = control_plane.index_record_count(index)
-        if count is None or record.record_count is None:
-            return Look((), "schema", "the number of records is not known")
-        if count == record.record_count:
-            return Look((), "counts")
-        text = f"{count:,} records came back, and the backup has {record.record_count:,}"
-        return Look((RestoreDifference("count", text),), "counts")
+    Args:
+        control_plane: The project.
+        ledger: Where the fingerprints are.
+        clock: The time, aware.
+    """
+
+    def look_at(record: RestoreRecord, index: Index) -> Compared:
+        backup = _backup(control_plane, record)
+        known = ledger.fingerprint(record.backup_id) if record.depth is not Depth.COUNTS else None
+        evidence = known.evidence if known is not None else None
+        reason = ""
+        if record.depth is not Depth.COUNTS and evidence is None:
+            reason = known.problem if known is not None else "nobody looked at the index in time"
+        plane = control_plane.data_plane(index)
+        try:
+            look = look_again(plane, evidence, depth=record.depth, clock=clock)
+        except (Forbidden, KeyRejected) as error:
+            return Compared(compare(evidence, backup, index, None), error.problem, plane.usage)
+        return Compared(compare(evidence, backup, index, look), reason, plane.usage)
 
     return look_at
+
+
+def _backup(control_plane: ControlPlane, record: RestoreRecord) -> Backup:
+    """The backup as it is described; where it is deleted, as it was when the restore began."""
+    try:
+        return control_plane.describe_backup(record.backup_id)
+    except NotFound:
+        return Backup(
+            record.backup_id,
+            record.index_name,
+            record.index_id,
+            Status.READY,
+            "Ready",
+            None,
+            record_count=record.record_count,
+        )
 
 
 def _condemns(record: RestoreRecord) -> bool:
@@ -279,7 +313,7 @@ def _events(
 
 
 def _event(context: RunContext, kind: str, record: RestoreRecord) -> DomainEvent:
-    differences = [difference.text for difference in record.differences]
+    differences = [str(difference) for difference in record.differences]
     next_step = _NEXT_STEPS.get(kind, "Nothing to do.")
     if kind == "restore.completed" and differences:
         next_step = "Something differs from the backup. Unless the application writes to the new "
@@ -299,7 +333,7 @@ def _event(context: RunContext, kind: str, record: RestoreRecord) -> DomainEvent
         **({"severity": "warning"} if kind == "restore.completed" and differences else {}),
         **({"differences": differences} if differences else {}),
         **({"reason": record.reason} if record.reason else {}),
-        **({"depth": record.depth_reached} if record.depth_reached else {}),
+        **({"depth": str(record.depth_reached or "schema")} if record.restored_at else {}),
         **({"took_seconds": record.took_seconds} if record.took_seconds is not None else {}),
         **(
             {"expected_seconds": record.expected_seconds}

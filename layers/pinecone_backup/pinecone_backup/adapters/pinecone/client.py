@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone import payloads
+from pinecone_backup.adapters.pinecone.data_plane import PineconeDataPlane
 from pinecone_backup.adapters.pinecone.transport import Call, Caller, KeySource
 from pinecone_backup.errors import (
     AnswerMalformed,
@@ -122,26 +123,26 @@ class PineconeClient:
         _expect(call, name, found.name)
         return found
 
+    def data_plane(self, index: Index) -> PineconeDataPlane:
+        """The contents of an index, on its own host.
+
+        Raises:
+            AnswerMalformed: The API key must not go to the host that was answered.
+        """
+        base = self._data_host(index.host)
+        if base is None:
+            raise AnswerMalformed(
+                f"The host of index {index.name!r} does not belong to the control plane, so that "
+                "the API key is not sent there",
+                next_step="See the index's host in the Pinecone console.",
+                operation="data_plane",
+            )
+        return PineconeDataPlane(self._caller, base, index.name, self._api_version)
+
     def index_record_count(self, index: Index) -> int | None:
         """The index's own record count; None, with a warning in the log, when not to be had."""
-        base = self._data_plane(index.host)
-        if base is None:
-            _LOG.warning(
-                "No record count: the host of an index does not belong to the control plane",
-                extra={"index": index.name},
-            )
-            return None
-        call = Call(
-            "describe_index_stats",
-            f"index {index.name!r}",
-            "POST",
-            f"{base}/describe_index_stats",
-            self._api_version,
-            body={},
-            renew_key=False,  # a key for the control plane alone is not wrong
-        )
         try:
-            return self._caller.ask(call, payloads.record_count)
+            return self.data_plane(index).statistics().records
         except PineconeError as error:
             _LOG.warning("No record count: %s", error, extra={"index": index.name})
             return None
@@ -386,7 +387,7 @@ class PineconeClient:
             repeatable=method != "POST",
         )
 
-    def _data_plane(self, host: str) -> str | None:
+    def _data_host(self, host: str) -> str | None:
         """The URL of an index that may have the key: at Pinecone, or below a local base URL."""
         if self._at_pinecone:
             name = host.removeprefix("https://").rstrip("/")

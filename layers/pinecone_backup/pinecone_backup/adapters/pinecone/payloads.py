@@ -28,7 +28,9 @@ from pinecone_backup.model import (
     NativeRun,
     NativeSchedule,
     RestoreJob,
+    Statistics,
     Status,
+    Vector,
 )
 from pinecone_backup.ports import Page
 
@@ -48,6 +50,8 @@ _KINDS = {
     "pod": IndexKind.POD,
     "byoc": IndexKind.BYOC,
 }
+DEFAULT_NAMESPACE = "__default__"
+"""The name of the namespace that older answers give as an empty text."""
 _SHOWN_PROBLEMS = 3
 
 
@@ -109,7 +113,32 @@ class _Wire(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class _Backup(_Wire):
+class _Field(_Wire):
+    dimension: _MaybeCount = None
+    metric: _MaybeText = None
+
+
+class _Schema(_Wire):
+    fields: dict[str, Annotated[_Field | None, _LENIENT]] = {}
+
+
+class _WithSchema(_Wire):
+    """What has a schema: 2026-07 sends its fields, the versions before it the two at the top."""
+
+    schema_: Annotated[_Schema | None, _LENIENT] = Field(None, alias="schema")
+    dimension: _MaybeCount = None
+    metric: _MaybeText = None
+
+    @property
+    def vectors(self) -> tuple[int | None, str | None]:
+        """The dimension and the metric of its vectors, as far as they are given."""
+        fields = [field for field in (self.schema_ or _Schema()).fields.values() if field]
+        dimensions = [self.dimension, *(field.dimension for field in fields)]
+        metrics = [self.metric, *(field.metric for field in fields)]
+        return next(filter(None, dimensions), None), next(filter(None, metrics), None)
+
+
+class _Backup(_WithSchema):
     backup_id: _Text
     source_index_name: _Text
     source_index_id: _Text
@@ -127,6 +156,7 @@ class _Backup(_Wire):
     tags: _MaybeTags = None
 
     def value(self) -> Backup:
+        dimension, metric = self.vectors
         return Backup(
             backup_id=self.backup_id,
             index_name=self.source_index_name,
@@ -143,6 +173,8 @@ class _Backup(_Wire):
             region=self.region or "",
             index_deleted_at=self.source_index_deleted_at,
             tags=self.tags,
+            dimension=dimension,
+            metric=metric,
         )
 
 
@@ -151,7 +183,7 @@ class _IndexStatus(_Wire):
     state: str = ""
 
 
-class _Index(_Wire):
+class _Index(_WithSchema):
     name: _Text
     host: _MaybeText = None
     status: _IndexStatus
@@ -165,6 +197,7 @@ class _Index(_Wire):
     cmek_id: _MaybeText = None
 
     def value(self) -> Index:
+        dimension, metric = self.vectors
         return Index(
             name=self.name,
             kind=self._kind(),
@@ -175,6 +208,8 @@ class _Index(_Wire):
             deletion_protection=self.deletion_protection == "enabled",
             source_backup_id=self.source_backup_id or None,
             encrypted_with_own_key=bool(self.cmek_id),
+            dimension=dimension,
+            metric=metric,
         )
 
     def _kind(self) -> IndexKind:
@@ -303,10 +338,67 @@ class _RestoreJobs(_Listing):
     data: list[_RestoreJob]
 
 
+class _Counted(_Wire):
+    count: Annotated[
+        int, Field(ge=0, validation_alias=AliasChoices("vectorCount", "vector_count"))
+    ] = 0
+
+
 class _Statistics(_Wire):
     total: Annotated[
         int, Field(ge=0, validation_alias=AliasChoices("totalVectorCount", "total_vector_count"))
     ]
+    namespaces: dict[str, _Counted] = {}
+    dimension: _MaybeCount = None
+    metric: _MaybeText = None
+
+
+class _Sparse(_Wire):
+    indices: list[int]
+    values: list[float]
+
+
+class _Vector(_Wire):
+    id: _Text
+    values: list[float] = []
+    sparse: Annotated[
+        _Sparse | None, Field(validation_alias=AliasChoices("sparseValues", "sparse_values"))
+    ] = None
+    metadata: dict[str, object] | None = None
+
+    def value(self) -> Vector:
+        sparse = self.sparse or _Sparse(indices=[], values=[])
+        pairs = zip(sparse.indices, sparse.values, strict=False)
+        return Vector(self.id, tuple(self.values), tuple(sorted(pairs)), self.metadata or {})
+
+
+class _Units(_Wire):
+    read_units: Annotated[int, Field(validation_alias=AliasChoices("readUnits", "read_units"))] = 0
+
+
+class _Read(_Listing):
+    usage: Annotated[_Units | None, _LENIENT] = None
+
+    @property
+    def read_units(self) -> int:
+        """What the answer cost; 0 when it does not say."""
+        return self.usage.read_units if self.usage is not None else 0
+
+
+class _Id(_Wire):
+    id: _Text
+
+
+class _Ids(_Read):
+    vectors: list[_Id] = []
+
+
+class _Fetched(_Read):
+    vectors: dict[str, _Vector] = {}
+
+
+class _Matches(_Read):
+    matches: list[_Id] = []
 
 
 class _ErrorDetail(_Wire):
@@ -383,9 +475,29 @@ def restore_started(body: bytes, *, backup_id: str, name: str) -> RestoreJob:
     )
 
 
-def record_count(body: bytes) -> int:
-    """The number of records of an index, over all its namespaces."""
-    return _read(_Statistics, body).total
+def statistics(body: bytes) -> Statistics:
+    """What an index says of its contents."""
+    answer = _read(_Statistics, body)
+    counts = {name or DEFAULT_NAMESPACE: each.count for name, each in answer.namespaces.items()}
+    return Statistics(answer.total, counts, answer.dimension, answer.metric)
+
+
+def ids(body: bytes) -> tuple[Page[str], int]:
+    """A page of ids, and the read units that it cost; likewise the two readers below."""
+    answer = _read(_Ids, body)
+    return Page([row.id for row in answer.vectors], answer.next_token), answer.read_units
+
+
+def vectors(body: bytes) -> tuple[list[Vector], int]:
+    """Records, whole."""
+    answer = _read(_Fetched, body)
+    return [row.value() for row in answer.vectors.values()], answer.read_units
+
+
+def matches(body: bytes) -> tuple[list[str], int]:
+    """The ids that a query found, the most alike first."""
+    answer = _read(_Matches, body)
+    return [row.id for row in answer.matches], answer.read_units
 
 
 def error(body: bytes) -> tuple[str, str]:

@@ -123,7 +123,7 @@ class Call:
     method: str
     url: str
     api_version: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | list[str]] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     changes: bool = False
     repeatable: bool = True
@@ -202,9 +202,13 @@ class Caller:
             OutcomeUnknown: A write's answer was lost, or not understood.
             PineconeError: Everything else, by its status.
         """
+        return self.ask_whole(call, lambda reply: understand(reply.body))
+
+    def ask_whole[T](self, call: Call, understand: Callable[[Reply], T]) -> T:
+        """Like ``ask``, where more than the body is to be understood."""
         reply = self.send(call)
         try:
-            return understand(reply.body)
+            return understand(reply)
         except payloads.Malformed as problem:
             text = f"{call.text} was answered {reply.status} with a body not understood ({problem})"
             raise _not_understood(call, text, reply) from None

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import NotFound, RuleForbids, SubjectUnknown
-from pinecone_backup.model import DomainEvent
+from pinecone_backup.model import Depth, DomainEvent
 from pinecone_backup.records import RestoreKind, RestoreRecord, RestoreResult, RestoreStep
 from pinecone_backup.rules.policy import OPT_OUT, POLICY_TAG
 from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.rules.temporary import PREFIX, RESTORE_TAG, restored_tags
-from pinecone_backup.usecases.restores import Mover, counts_of
+from pinecone_backup.usecases.restores import Mover, comparison
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ def restore(
     tags: Mapping[str, str] | None = None,
     deletion_protection: bool = False,
     read_capacity: Mapping[str, Any] | None = None,
-    depth: str = "counts",
+    depth: Depth = Depth.SAMPLE,
 ) -> RestoreRecord:
     """Start restoring a backup into a new index.
 
@@ -85,7 +85,13 @@ def restore(
     backup = control_plane.describe_backup(backup_id)
     restore_id = f"restore-{context.run_id}"
     given = backup.tags if tags is None else tags
-    mover = Mover(context, control_plane, ledger, indexes, counts_of(control_plane))
+    mover = Mover(
+        context,
+        control_plane,
+        ledger,
+        indexes,
+        comparison(control_plane, ledger, clock=lambda: context.time.actual),
+    )
     record = mover.save(
         None,
         RestoreRecord(
