@@ -399,7 +399,6 @@ def test_a_claim_that_cannot_be_read_costs_its_slot_and_no_other(deployment: Dep
         "docs",
         "notes",
         "products",
-        "products-2",
     ]
 
 

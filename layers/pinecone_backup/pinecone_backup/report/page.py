@@ -81,6 +81,7 @@ _TONES = {
     Protection.UNPROTECTED: "warn",
     Protection.OPTED_OUT: "calm",
     Protection.UNSUPPORTED: "calm",
+    Protection.NOT_READY: "bad",
     Protection.UNKNOWN: "warn",
     Severity.CRITICAL: "bad",
     Severity.ERROR: "bad",

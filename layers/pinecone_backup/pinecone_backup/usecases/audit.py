@@ -32,7 +32,10 @@ from pinecone_backup.rules.memory import mark_audited, mark_seen, set_incarnatio
 from pinecone_backup.rules.plan import make_plan
 from pinecone_backup.rules.plan_facts import Facts
 from pinecone_backup.rules.policy_warnings import KnownProject, warnings
+from pinecone_backup.rules.restore_tests import Candidate, decide_tests
+from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.rules.retention import candidates_of
+from pinecone_backup.rules.temporary import RESTORE_TAG
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
 from pinecone_backup.usecases.project_state import (
     judge_state,
@@ -43,9 +46,11 @@ from pinecone_backup.usecases.project_state import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from pinecone_backup.model import RunContext
     from pinecone_backup.ports import ControlPlane, Ledger, Metrics, ObjectStore
+    from pinecone_backup.records import RestoreRecord
     from pinecone_backup.rules.findings import Changes, Observation
     from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory
     from pinecone_backup.rules.plan import Plan
@@ -268,7 +273,9 @@ def _facts(
     for schedule in state.schedule_records:
         ledger.put_schedule(schedule)
     inventory = judged.inventory
+    restores = ledger.restores()
     indexes = [_with_backups(index, inventory) for index in indexes]
+    indexes = _with_restores(indexes, restores, project=context.project, now=now)
     project = document.project(context.project)
     quota = project.quota if project else DEFAULT_QUOTA
     return ProjectFacts(
@@ -287,6 +294,8 @@ def _facts(
         orphans=document.orphans,
         holds=ledger.holds(),
         unreadable=unreadable,
+        restores=restores,
+        temporary=state.temporary,
         warnings=warnings(
             document,
             now=now,
@@ -336,6 +345,36 @@ def _with_backups(index: IndexFacts, inventory: Inventory) -> IndexFacts:
             if incarnation.index_name == index.name and index_id != active
         ],
     )
+
+
+def _with_restores(
+    indexes: Sequence[IndexFacts],
+    restores: Sequence[RestoreRecord],
+    *,
+    project: str,
+    now: datetime,
+) -> list[IndexFacts]:
+    """The indexes with what is known of restoring them."""
+    candidates = [
+        Candidate(index.name, index.record.index_id, index.policy, good)
+        for index in indexes
+        if index.policy is not None and index.policy.restore_test is not None
+        for good in [[entry for entry in index.entries if index.protects(entry)]]
+    ]
+    decisions = decide_tests(candidates, restores, project=project, now=now)
+    tests = {decision.index: decision for decision in decisions}
+    by_id = {record.restore_id: record for record in restores}
+    known = measured(restores)
+    return [
+        replace(
+            index,
+            test=tests.get(index.name),
+            restore=by_id.get(index.index.tags.get(RESTORE_TAG, "")),
+            restore_seconds=expected_seconds(known, good.backup.size_bytes) if good else None,
+        )
+        for index in indexes
+        for good in [index.newest_good]
+    ]
 
 
 def _tenant(index: IndexFacts, policy: Policy) -> Tenant:

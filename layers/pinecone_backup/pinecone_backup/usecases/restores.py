@@ -54,6 +54,11 @@ type LookAt = Callable[[RestoreRecord, Index], Compared]
 
 _UNCLEAR = (Conflict, OutcomeUnknown, AnswerMalformed, RateLimited, Unavailable)
 """After these the next tick looks first: the restore may have begun, or may be asked for again."""
+_TEST_EVENTS = {
+    RestoreResult.SUCCEEDED: "restore_test.succeeded",
+    RestoreResult.FAILED: "restore_test.failed",
+    RestoreResult.TIMED_OUT: "restore_test.timed_out",
+}
 _NEXT_STEPS = {
     "restore.started": "Nothing to do: it is followed, and its end is announced.",
     "restore.completed": "Check the index, switch the application over, then adopt the index or "
@@ -303,8 +308,8 @@ def _events(
         yield _event(context, "restore.stalled", after)
     if after.result is None or (before and before.result):
         return
-    if after.test and after.result is not RestoreResult.ABANDONED:
-        yield _event(context, f"restore_test.{after.result}", after)
+    if after.test and after.result in _TEST_EVENTS:
+        yield _event(context, _TEST_EVENTS[after.result], after)
     elif not after.test:
         succeeded = after.result is RestoreResult.SUCCEEDED or (
             after.restored_at is not None and after.result is RestoreResult.FAILED

@@ -44,6 +44,10 @@ _LOGS = {
     "deletion-stuck": "prune",
     "plan-waiting": "prune",
     "prune-stopped": "prune",
+    "restore-index-left": "restore_test",
+    "restore-test-failed": "restore_test",
+    "restore-test-overdue": "restore_test",
+    "never-restore-tested": "restore_test",
 }
 """Which function writes about an event type or a control; audit about other controls, and the API
 about other types."""

@@ -132,6 +132,7 @@ _SUBJECTS = {
     "orphan": "Index id",
     "other-owner": "Deployment",
     "plan-waiting": "Plan",
+    "restore-index-left": "Temporary index",
     "run-broken": "Run",
 }
 """What the subject of a control is, where it is no index."""
