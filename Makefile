@@ -45,7 +45,7 @@ preview: .venv/ready ## What a policy would keep and delete (POLICY=file, ARGS="
 
 test: .venv/ready .venv-emulator/ready .venv-sam/ready ## All tests, with branch coverage of our layer
 	@.venv/bin/python -m local.build
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup -q --cov --cov-report=term $(ARGS)
+	@.venv/bin/python -m pytest -n 2 -q --cov --cov-report=term $(ARGS)
 
 lint: .venv/ready ## Style, format and types
 	@.venv/bin/ruff check $(CODE)

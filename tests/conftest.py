@@ -5,13 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.simulator import fresh_simulator, simulator_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from xdist.remote import Producer
+
     from local.simulator import Simulator
+
+
+class OneEmulator(LoadScopeScheduling):
+    """Gives all tests of the emulator to one worker, which begins with them, and each other to any.
+
+    xdist's own groups (``--dist loadgroup``) have no effect with this version of pytest.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "e2e" if nodeid.startswith("tests/e2e/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneEmulator:
+    """One deployment serves all end-to-end tests: deploying it takes longer than most of them."""
+    return OneEmulator(config, log)
 
 
 @pytest.fixture

@@ -372,6 +372,17 @@ class Finding(Model, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
+class FindingKind(Model, frozen=True, kw_only=True):
+    """Open findings of one kind."""
+
+    severity: Severity
+    title: str
+    text: str
+    action: str
+    since: datetime
+    count: int
+
+
 class FindingLine(Model, frozen=True, kw_only=True):
     """One finding."""
 
@@ -545,6 +556,16 @@ class IndexKind(Word):
     UNKNOWN = "unknown"
 
 
+class IndexLine(Model, frozen=True, kw_only=True):
+    """An index that needs somebody."""
+
+    name: str
+    protection: Protection
+    reason: str
+    restore_from: str | None
+    restore_from_at: datetime | None
+
+
 class IndexList(Model, frozen=True, kw_only=True):
     """The project's indexes; this listing has no pages."""
 
@@ -627,6 +648,24 @@ class OrphanLine(Model, frozen=True, kw_only=True):
     backups: int
     newest_good: str | None
     size_bytes: int
+
+
+class Overview(Model, frozen=True, kw_only=True):
+    """All projects, the worst first."""
+
+    stack: str
+    at: datetime
+    health: Health
+    headline: str
+    projects: list[ProjectSummary]
+    findings: list[FindingKind]
+
+
+class PageLink(Model, frozen=True, kw_only=True):
+    """A link to an HTML page, for whoever has it."""
+
+    url: str
+    expires_at: datetime
 
 
 class Pagination(Model, frozen=True, kw_only=True):
@@ -849,6 +888,24 @@ class ProjectList(Model, frozen=True, kw_only=True):
     unnamed: list[str]
 
 
+class ProjectSummary(Model, frozen=True, kw_only=True):
+    """One project's last audit, in short."""
+
+    project: str
+    at: datetime | None
+    health: Health
+    headline: str
+    complete: bool
+    totals: Totals | None
+    quota_used: int | None
+    quota_limit: int | None
+    quota_reached_at: datetime | None
+    serious: int
+    findings: list[FindingKind]
+    unwell: int
+    indexes: list[IndexLine]
+
+
 class Protection(Word):
     """How an index stands."""
 
@@ -1015,13 +1072,6 @@ class Report(Model, frozen=True, kw_only=True):
     holds: list[HoldLine]
     restores: list[RestoreLine]
     runs: list[RunLine]
-
-
-class ReportPage(Model, frozen=True, kw_only=True):
-    """A link to the HTML page of a report."""
-
-    url: str
-    expires_at: datetime
 
 
 class Restore(Model, frozen=True, kw_only=True):
@@ -1750,6 +1800,10 @@ class Api(Transport):
         """Describe a plan: every backup, its fate and the reasons."""
         return self.ask("GET", path("/v1/projects/{}/plans/{}", project, digest), PlanDetails)
 
+    def link_plan_page(self, project: str, digest: str) -> PageLink:
+        """Give a link to a plan as an HTML page to approve on."""
+        return self.ask("GET", path("/v1/projects/{}/plans/{}/page", project, digest), PageLink)
+
     def approve_plan(self, project: str, digest: str, body: ApprovePlan) -> PlanSummary:
         """Approve a plan: what it names may be deleted."""
         return self.ask(
@@ -1839,9 +1893,17 @@ class Api(Transport):
         """Give the latest audit's report."""
         return self.ask("GET", path("/v1/projects/{}/reports/latest", project), Report)
 
-    def link_latest_report_page(self, project: str) -> ReportPage:
+    def link_latest_report_page(self, project: str) -> PageLink:
         """Give a link to the latest report as an HTML page."""
-        return self.ask("GET", path("/v1/projects/{}/reports/latest/page", project), ReportPage)
+        return self.ask("GET", path("/v1/projects/{}/reports/latest/page", project), PageLink)
+
+    def describe_overview(self) -> Overview:
+        """Give the last audits of all projects in short, the worst first."""
+        return self.ask("GET", "/v1/reports/latest", Overview)
+
+    def link_overview_page(self) -> PageLink:
+        """Give a link to the overview of all projects as an HTML page."""
+        return self.ask("GET", "/v1/reports/latest/page", PageLink)
 
     def place_hold(self, project: str, body: PlaceHold) -> Hold:
         """Hold a backup, or every backup of an index: nothing deletes it until the hold ends."""

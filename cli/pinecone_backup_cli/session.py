@@ -26,6 +26,7 @@ class Session:
 
     Attributes:
         screens: Where to print.
+        named: The project that the caller named, or None.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Session:
     ) -> None:
         """``connect`` is called when the API is asked first; ``pause`` waits for seconds."""
         self._connect = connect
-        self._project = project
+        self.named = project
         self._pause = pause
         self.screens = screens
 
@@ -61,8 +62,8 @@ class Session:
     @cached_property
     def projects(self) -> list[str]:
         """The project that was named, or all of the policy document."""
-        if self._project:
-            return [self._project]
+        if self.named:
+            return [self.named]
         return [project.name for project in self.api.list_projects().data]
 
     @cached_property

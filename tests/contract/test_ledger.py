@@ -273,7 +273,7 @@ def test_an_accepted_deletion_stays_among_the_backups(ledger: Ledger) -> None:
 def test_a_confirmed_deletion_leaves_the_backups(ledger: Ledger) -> None:
     ledger.put_backup(backup())
     confirmed = deleted(state=DeletionState.DELETED, confirmed_at=NOW)
-    ledger.put_deletion(backup(), confirmed)
+    ledger.put_deletion(backup(), confirmed, over=backup())
     assert ledger.backups() == {}
     assert ledger.deletion("b1") == confirmed
 
@@ -295,9 +295,9 @@ def test_deletions_are_listed_from_a_time_up_to_before_another_newest_first(
 
 
 def test_a_deletion_is_not_written_over_by_another_run(ledger: Ledger) -> None:
-    ledger.put_deletion(backup(), deleted())
+    known = ledger.put_deletion(backup(), deleted())
     with pytest.raises(LedgerConflict):
-        ledger.put_deletion(backup(), deleted(run_id="other", comment="mine"))
+        ledger.put_deletion(known, deleted(run_id="other", comment="mine"), over=known)
     assert ledger.deletion("b1") == deleted()
 
 

@@ -14,7 +14,7 @@ from local.build import ROOT, host_architecture
 if TYPE_CHECKING:
     from local.emulator import Emulator
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 
 def test_a_stage_is_deployed_without_a_question_and_its_outputs_are_json(

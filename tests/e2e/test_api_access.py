@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.support.deployed import Deployed
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 type Ask = Callable[[str, str, str], int]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from local.simulator import Simulator
     from tests.support.deployed import Deployed
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def test_an_on_call_engineers_first_quarter_of_an_hour(terminal: Terminal) -> No
     audited = terminal("runs", "start", "audit", "--wait")
     assert audited.returncode == 0, audited.stderr
     assert "succeeded" in audited.stdout
-    (report,) = json.loads(terminal("status", "--json").stdout)
+    report = json.loads(terminal("status", "--json").stdout)
     assert [index["name"] for index in report["indexes"]] == ["products"]
     link = terminal("open", "--print").stdout
     assert "latest.html" in link

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from local.receiver import Received, Receiver
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 
 def _status(url: str, method: str = "GET") -> tuple[int, dict[str, str]]:

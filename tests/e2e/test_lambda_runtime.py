@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
     from tests.support.deployed import Deployed
 
-pytestmark = [
-    pytest.mark.emulator,
-    pytest.mark.lambda_runtime,
-    pytest.mark.xdist_group("emulator"),
-]
+pytestmark = [pytest.mark.emulator, pytest.mark.lambda_runtime]
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 

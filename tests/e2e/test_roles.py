@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from local.simulator import Simulator
     from tests.support.deployed import Deployed
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 type Service = Literal["dynamodb", "events", "iam", "lambda", "s3", "secretsmanager", "sqs"]
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
@@ -105,7 +105,14 @@ ALLOWED = {
         _announce("{BusName}"),
     ],
     "Notify": [TARGETS, _send("{DeliveryQueueUrl}"), _receive("{EventsQueueUrl}")],
-    "Api": [API_KEY, _query(), _get(POLICY), _put("plans/p/1.json"), _announce("{BusName}")],
+    "Api": [
+        API_KEY,
+        _query(),
+        _get(POLICY),
+        _put("plans/p/1.html"),
+        _put("reports/latest.html"),
+        _announce("{BusName}"),
+    ],
 }
 FORBIDDEN = {
     "Create": [TARGETS, ELSEWHERE, _put("plans/p/1.json"), _put("reports/p/1.json")],

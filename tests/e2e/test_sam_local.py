@@ -17,7 +17,7 @@ from local.sam_local import environments, forward, ports
 if TYPE_CHECKING:
     from tests.support.deployed import Deployed
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 
 def test_every_function_gets_all_its_variables_without_loopback(stack: Deployed) -> None:

@@ -15,7 +15,7 @@ from tests.support.deployed import Deployed, until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 
 def test_a_schedule_fires_by_itself_and_creates_a_backup(

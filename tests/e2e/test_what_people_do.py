@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from local.simulator import Simulator
     from tests.support.deployed import Deployed
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture

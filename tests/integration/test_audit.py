@@ -363,7 +363,7 @@ def test_a_deletion_is_confirmed_only_after_the_backup_was_described(auditor: Au
         "prune-1",
         "schedule",
     )
-    auditor.ledger.put_deletion(record, accepted)
+    auditor.ledger.put_deletion(record, accepted, over=record)
     auditor.simulator.clock.advance(minutes=5)
     auditor.simulator.requests.clear()
 
@@ -461,6 +461,7 @@ def test_the_report_lies_under_its_run_and_as_the_latest(auditor: Auditor) -> No
         "reports/main/2026/11/22/audit-0001.html",
         "reports/main/latest.json",
         "reports/main/latest.html",
+        "reports/main/summary.json",
     }
     assert outcome.summary["report"] == "reports/main/2026/11/22/audit-0001.html"
     assert auditor.latest() == outcome.report

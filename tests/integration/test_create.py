@@ -299,7 +299,8 @@ def test_two_incarnations_that_both_seem_alive_are_distinguished_by_asking(stack
     stack.later(minutes=30)
     old = stack.simulator.project.index_by_id(stack.made()[0].index_id)
     old.name, old.deleted_at = "elsewhere", None
-    stack.ledger.put_index(replace(stack.ledger.indexes()["docs"], previous_ids=()))
+    known = stack.ledger.indexes()["docs"]
+    stack.ledger.put_index(replace(known, previous_ids=()), over=known)
     assert stack.kinds(stack.later(hours=1))["docs"] == "satisfied"
     assert len(stack.made()) == 2
     assert stack.events("backup.failed") == []
@@ -461,10 +462,10 @@ def test_an_index_whose_view_cannot_be_formed_leaves_the_others_alone(
     known(stack, "a")
     honest = stack.ledger.put_index
 
-    def but_not_docs(record: IndexRecord) -> None:
+    def but_not_docs(record: IndexRecord, *, over: IndexRecord | None) -> None:
         if record.name == "docs":
             raise ZeroDivisionError
-        honest(record)
+        honest(record, over=over)
 
     monkeypatch.setattr(stack.ledger, "put_index", but_not_docs)
     outcome = stack.later(hours=1)

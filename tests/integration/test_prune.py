@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -1288,7 +1288,7 @@ def test_a_verdict_that_was_stored_meanwhile_stands(
         if reads == 4:  # after the walk's two and the inventory's one
             [listed] = stack.control_plane.project_backups()
             accepted = record(listed, Verdict.ACCEPTED)
-            stack.ledger.put_backup(accepted)
+            stack.ledger.put_backup(accepted, over=known.get(backup_id))
             known[backup_id] = accepted
         return known
 
@@ -1379,11 +1379,11 @@ def test_a_ledger_that_fails_stops_every_index(
     put_deletion = stack.ledger.put_deletion
     written: list[str] = []
 
-    def failing_once(known: BackupRecord, deletion: DeletionRecord) -> None:
+    def failing_once(known: BackupRecord, deletion: DeletionRecord, **more: Any) -> BackupRecord:
         written.append(known.backup_id)
         if len(written) == 2:
             raise LedgerUnavailable("DynamoDB does not answer")
-        put_deletion(known, deletion)
+        return put_deletion(known, deletion, **more)
 
     monkeypatch.setattr(stack.ledger, "put_deletion", failing_once)
 

@@ -85,7 +85,7 @@ class World:
         intended = DeletionRecord(
             "docs-07", "docs", known.index_id, DeletionState.UNKNOWN, NOW, "run-0", "schedule"
         )
-        self.ledger.put_deletion(known, intended)
+        self.ledger.put_deletion(known, intended, over=known)
 
     def run(self, fuse: Fuse | None = None, *, mode: PruneMode = PruneMode.ENFORCE) -> None:
         fuse = fuse or Fuse()
@@ -131,7 +131,7 @@ class World:
     def approve_everything(self) -> None:
         """A person approves what the last plan had to go."""
         plan = self.ledger.plans()[0]
-        self.ledger.put_plan(replace(plan, state=PlanState.APPROVED))
+        self.ledger.put_plan(replace(plan, state=PlanState.APPROVED), over=plan)
 
 
 def calls_of(prepare: Callable[[World], None], mode: PruneMode) -> list[str]:

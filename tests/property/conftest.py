@@ -6,7 +6,7 @@ settings.register_profile(
     "laws",
     deadline=None,
     derandomize=True,
-    max_examples=150,
+    max_examples=50,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("laws")

@@ -92,7 +92,7 @@ def project_of(
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rows(), rows(), st.sets(st.sampled_from(NAMES)), st.sets(st.sampled_from(NAMES)))
 def test_no_finding_of_an_index_resolves_without_complete_evidence(
     before: list[Backup], after: list[Backup], blind: set[str], deaf: set[str]
@@ -108,7 +108,7 @@ def test_no_finding_of_an_index_resolves_without_complete_evidence(
     assert not {(c, s) for c, s in resolved if s in blind and c in by_listing}
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rows(), rows())
 def test_with_complete_evidence_what_is_not_seen_any_more_resolves(
     before: list[Backup], after: list[Backup]
@@ -124,7 +124,7 @@ def test_with_complete_evidence_what_is_not_seen_any_more_resolves(
     assert not changes.unchanged
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rows(), st.randoms(use_true_random=False))
 def test_the_order_of_a_listing_changes_no_finding(found: list[Backup], random: Random) -> None:
     """I4: the result is independent of the order."""
@@ -133,7 +133,7 @@ def test_the_order_of_a_listing_changes_no_finding(found: list[Backup], random: 
     assert evaluate(project_of(shuffled)) == evaluate(project_of(found))
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rows(names=("docs",)))
 def test_backups_of_a_namesake_never_protect(found: list[Backup]) -> None:
     """I1."""
@@ -179,7 +179,7 @@ def test_a_planned_native_run_is_never_stuck(
     assert facts.used == 0
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(1, 20), st.lists(AGES, max_size=20)), max_size=4),
     st.integers(1, 300),
@@ -237,7 +237,7 @@ class _Balance(HTMLParser):
         assert self.open.pop() == tag
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rows(), st.text(max_size=80))
 def test_no_text_breaks_the_page(found: list[Backup], text: str) -> None:
     """Whatever people call their things, the page stays well formed and runs its own script."""
@@ -264,7 +264,7 @@ def test_no_text_breaks_the_page(found: list[Backup], text: str) -> None:
     assert reader.tags["script"] <= 1
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rows(names=("docs",)))
 def test_every_mark_lies_inside_its_picture(found: list[Backup]) -> None:
     (index,) = report_of(project_of(found, names=("docs",))).indexes

@@ -180,7 +180,7 @@ STEPS = st.one_of(
     st.tuples(st.just("prune"), st.lists(DELETES, max_size=1)),
     st.tuples(st.just("confirm"), st.none()),
 )
-FEWER = settings(max_examples=60)
+FEWER = settings(max_examples=25)
 """A story is a whole deployment at work."""
 STORIES = st.lists(
     st.tuples(STEPS, st.lists(st.sampled_from(ANSWERS), max_size=3), st.sampled_from([0, 1, 400])),

@@ -164,7 +164,7 @@ POLICIES = st.builds(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=6)
 @given(POLICIES, st.sampled_from([1, 1, 1, 3]))
 def test_no_plan_of_any_ordinary_policy_waits(policy: PolicyDocument, indexes: int) -> None:
     """D2."""

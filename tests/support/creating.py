@@ -252,6 +252,12 @@ class DyingLedger(MemoryLedger):
         self._burn_down()
         super().record_event(event)
 
-    def put_backup(self, record: BackupRecord) -> None:
+    def put_backup(
+        self,
+        record: BackupRecord,
+        *,
+        over: BackupRecord | None = None,
+        event: DomainEvent | None = None,
+    ) -> BackupRecord:
         self._burn_down()
-        super().put_backup(record)
+        return super().put_backup(record, over=over, event=event)

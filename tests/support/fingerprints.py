@@ -113,6 +113,10 @@ class Proof:
     before: timedelta = timedelta(minutes=20)
     after: timedelta = timedelta(minutes=15)
 
+    def served(self, index: SimulatedIndex) -> Served:
+        """The index's data plane, for writing."""
+        return Served(index, self.simulator.behaviour, self.now)
+
     def index(self, *, fields: Fields | None = None, **namespaces: int) -> SimulatedIndex:
         """An index with so many records by namespace."""
         project = self.simulator.project
@@ -159,12 +163,11 @@ class Proof:
     def restored(
         self, backup: SimulatedBackup, sure: Look | None, *damages: Harm, apart: float = 20
     ) -> Comparison:
-        """What a restore differs in: by two looks at it, so many minutes apart."""
+        """What a restore differs in: by two looks, so many minutes apart, the first at once."""
         project = self.simulator.project
         project.restore_outcomes.append(Outcome(damages=damages))
-        self.simulator.clock.advance(timedelta(hours=1))
         job = project.create_index_from_backup(backup.backup_id, f"copy-{len(project.jobs)}")
-        self.simulator.clock.advance(timedelta(hours=1))
+        self.simulator.clock.set(job.ends_at or self.now)
         index = project.index_by_id(job.index_id)
         earlier = self.compared(backup, sure, index)
         if earlier.sound:

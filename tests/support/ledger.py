@@ -19,12 +19,16 @@ class MemoryLedger(DynamoLedger):
 
     Attributes:
         events: Every event that was recorded, in order, announced or not.
+        pauses: How long it would have waited between tries, in seconds.
     """
 
-    def __init__(self, project: str = "main") -> None:
-        self.table = MemoryTable()
+    def __init__(self, project: str = "main", *, table: MemoryTable | None = None) -> None:
+        self.table = table or MemoryTable()
         self.events: list[DomainEvent] = []
-        super().__init__(cast("DynamoDBClient", self.table), "ledger", project)
+        self.pauses: list[float] = []
+        super().__init__(
+            cast("DynamoDBClient", self.table), "ledger", project, pause=self.pauses.append
+        )
 
     @property
     def leases(self) -> list[str]:
@@ -39,8 +43,10 @@ class MemoryLedger(DynamoLedger):
         """The attributes of an item."""
         return deserialize(self.table.items[key])
 
-    def record_event(self, event: DomainEvent) -> None:
-        known = f"EVENT#{event.event_id}" in self.table.items
-        super().record_event(event)
-        if not known:
-            self.events.append(event)
+    def _commit(self, writes: list[dict[str, Any]], event: DomainEvent | None) -> None:
+        known = event is None or self._is_recorded(event)
+        try:
+            super()._commit(writes, event)
+        finally:
+            if event is not None and not known and self._is_recorded(event):
+                self.events.append(event)

@@ -174,7 +174,9 @@ class Stack:
         record = self.ledger.plan(digest)
         assert record is not None
         expires = self.simulator.clock.now() + timedelta(hours=hours)
-        self.ledger.put_plan(replace(record, state=PlanState.APPROVED, approval_expires_at=expires))
+        self.ledger.put_plan(
+            replace(record, state=PlanState.APPROVED, approval_expires_at=expires), over=record
+        )
 
     def listed(self, index: str | None = None) -> set[str]:
         """What is there once every deletion has taken effect."""

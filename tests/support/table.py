@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -35,16 +35,29 @@ def create_table(client: DynamoDBClient, name: str = "table") -> None:
 
 
 class MemoryTable:
-    """The calls of a DynamoDB client that the ledger makes; ``items`` by sort key."""
+    """The calls of a DynamoDB client that the ledger makes.
+
+    Attributes:
+        items: By sort key.
+        lost: So many of the next writes take effect, and their answer is lost.
+    """
 
     def __init__(self) -> None:
         self.items: dict[str, Item] = {}
+        self.lost = 0
+        self._tokens: set[str] = set()
+
+    def copy(self) -> MemoryTable:
+        """Another table with the same items; items are replaced, never changed."""
+        other = MemoryTable()
+        other.items = dict(self.items)
+        return other
 
     def put_item(self, *, Item: Item, **request: Any) -> dict[str, Any]:  # noqa: N803
         key = Item["sk"]["S"]
         self._check(key, "PutItem", **request)
         self.items[key] = Item
-        return {}
+        return self._answer()
 
     def get_item(self, *, Key: Item, **_: Any) -> dict[str, Any]:  # noqa: N803
         item = self.items.get(Key["sk"]["S"])
@@ -68,15 +81,30 @@ class MemoryTable:
             keys.reverse()
         return {"Items": [self.items[key] for key in keys]}
 
-    def transact_write_items(self, *, TransactItems: list[Any]) -> dict[str, Any]:  # noqa: N803
-        puts = [each["Put"] for each in TransactItems if "Put" in each]
-        for put in puts:
-            self._check(put["Item"]["sk"]["S"], "TransactWriteItems", **put)
-        for put in puts:
-            self.items[put["Item"]["sk"]["S"]] = put["Item"]
+    def transact_write_items(
+        self,
+        *,
+        TransactItems: list[Any],  # noqa: N803
+        ClientRequestToken: str,  # noqa: N803
+    ) -> dict[str, Any]:
+        if ClientRequestToken in self._tokens:  # the same request, sent twice
+            return {}
+        requests = [request for each in TransactItems for request in each.values()]
+        for request in requests:
+            key = request.get("Item") or request["Key"]
+            self._check(key["sk"]["S"], "TransactWriteItems", **request)
+        self._tokens.add(ClientRequestToken)
         for each in TransactItems:
-            if "Delete" in each:
+            if "Put" in each:
+                self.items[each["Put"]["Item"]["sk"]["S"]] = each["Put"]["Item"]
+            else:
                 self.items.pop(each["Delete"]["Key"]["sk"]["S"], None)
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        if self.lost:
+            self.lost -= 1
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
         return {}
 
     def _check(self, key: str, operation: str, **request: Any) -> None:
@@ -91,8 +119,9 @@ class MemoryTable:
 
 
 def _holds(clause: str, item: Item, names: Mapping[str, str], values: Mapping[str, Any]) -> bool:
-    if clause == "attribute_not_exists(pk)":
-        return "pk" not in item
+    if clause.startswith("attribute_not_exists("):
+        name = clause.removeprefix("attribute_not_exists(").removesuffix(")")
+        return names.get(name, name) not in item
     path, operator, *operands = clause.replace(" AND ", " ").split()
     found: Any = {"M": item}
     for part in path.split("."):
@@ -110,3 +139,45 @@ def _holds(clause: str, item: Item, names: Mapping[str, str], values: Mapping[st
 
 def _comparable(value: Any, type_: str) -> Any:
     return float(value) if type_ == "N" else value
+
+
+class FaultyTable(MemoryTable):
+    """A table whose calls go wrong as DynamoDB's do, as often as each number says.
+
+    Attributes:
+        repeated: Writes that the client sends twice, because their first answer was lost.
+        collisions: Writes that meet somebody else's transaction and are refused for it.
+        before: What somebody else does right before the next write, once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeated = 0
+        self.collisions = 0
+        self.before: Callable[[], object] | None = None
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        self._disturb("PutItem", "TransactionConflictException")
+        if self.repeated:
+            self.repeated -= 1
+            super().put_item(**request)
+        return super().put_item(**request)
+
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:
+        reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+        self._disturb("TransactWriteItems", "TransactionCanceledException", reasons)
+        if self.repeated:
+            self.repeated -= 1
+            super().transact_write_items(**request)
+        return super().transact_write_items(**request)
+
+    def _disturb(
+        self, operation: str, code: str, reasons: Sequence[Mapping[str, str]] = ()
+    ) -> None:
+        before, self.before = self.before, None
+        if before is not None:
+            before()
+        if self.collisions:
+            self.collisions -= 1
+            answer: Any = {"Error": {"Code": code}, "CancellationReasons": list(reasons)}
+            raise ClientError(answer, operation)

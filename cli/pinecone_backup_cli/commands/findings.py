@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+type _Row = tuple[str | None, Finding]
+"""A finding with its project; without one, it is about the deployment."""
+
+
 def findings(
     *,
     severity: Severity | None = None,
@@ -36,22 +40,23 @@ def findings(
     """
     state = "resolved" if resolved else "open"
     rows = sorted(
-        (finding for _, finding in _all(session, state=state, severity=severity)),
-        key=_worst_first,
+        _all(session, state=state, severity=severity), key=lambda row: _worst_first(row[1])
     )
+    project = Column[_Row]("Project", lambda row: row[0] or "(deployment)", whole=True)
     screen: list[RenderableType] = [
         table(
             rows,
-            Column[Finding]("Severity", lambda row: word(row.severity)),
-            Column[Finding]("Since", lambda row: ago(row.opened_at), whole=True),
-            Column[Finding]("What", _what),
-            Column[Finding]("Finding", lambda row: row.finding_id[:8], whole=True),
+            *([project] if len(session.projects) > 1 else []),
+            Column[_Row]("Severity", lambda row: word(row[1].severity)),
+            Column[_Row]("Since", lambda row: ago(row[1].opened_at), whole=True),
+            Column[_Row]("What", lambda row: _what(row[1])),
+            Column[_Row]("Finding", lambda row: row[1].finding_id[:8], whole=True),
             empty=f"No finding is {state}.",
         )
     ]
     if rows:
         screen.append(hint("What to do about one: pinecone-backup findings show FINDING"))
-    return Answer(rows, screen)
+    return Answer([finding for _, finding in rows], screen)
 
 
 def show(finding: str, /, *, session: Session) -> Answer:
@@ -83,10 +88,8 @@ def ack(finding: str, /, *, reason: Reason, session: Session) -> Answer:
     return Answer(seen, [_card(seen)])
 
 
-def _all(
-    session: Session, *, state: str, severity: Severity | None = None
-) -> list[tuple[str | None, Finding]]:
-    """The findings of every project that is meant, and of the deployment (without a project)."""
+def _all(session: Session, *, state: str, severity: Severity | None = None) -> list[_Row]:
+    """The findings of every project that is meant, and of the deployment."""
     api = session.api
     of_deployment = pages(api.list_deployment_findings, state=state, severity=severity)
     return [
@@ -105,7 +108,7 @@ def _worst_first(finding: Finding) -> tuple[int, datetime]:
     return order.index(finding.severity) if known else len(order), finding.opened_at
 
 
-def _find(session: Session, beginning: str) -> tuple[str | None, Finding]:
+def _find(session: Session, beginning: str) -> _Row:
     """The one finding whose id begins so, and its project.
 
     Raises:

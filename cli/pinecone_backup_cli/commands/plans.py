@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from pinecone_backup_cli.api import Action, ApprovePlan, PlannedBackup, PlanState, PlanSummary
+from pinecone_backup_cli.browser import opened
 from pinecone_backup_cli.commands.runs import started
 from pinecone_backup_cli.errors import CliError, Exit
 from pinecone_backup_cli.figures import age, ago, count, plural, size, when
@@ -29,14 +30,7 @@ def newest(*, session: Session) -> Answer:
 
     Example: `pinecone-backup plan`
     """
-    rows = pages(session.api.list_plans, session.project, most=1)
-    if not rows:
-        raise CliError(
-            "No prune has planned anything yet",
-            exit=Exit.NOT_FOUND,
-            next_step="`pinecone-backup runs start prune --wait` makes a plan.",
-        )
-    return show(rows[0].digest, session=session)
+    return show(session=session)
 
 
 def list_plans(*, limit: Limit = 20, session: Session) -> Answer:
@@ -59,17 +53,26 @@ def list_plans(*, limit: Limit = 20, session: Session) -> Answer:
 
 
 def show(
-    plan: str, /, *, everything: Annotated[bool, Parameter(name="--all")] = False, session: Session
+    plan: str | None = None,
+    /,
+    *,
+    everything: Annotated[bool, Parameter(name="--all")] = False,
+    open_: Annotated[bool, Parameter(name="--open")] = False,
+    session: Session,
 ) -> Answer:
     """Show a plan: what goes and why, and what waits.
 
-    Example: `pinecone-backup plan show 9f86d081884c`
+    Example: `pinecone-backup plan show 9f86d081884c --open`
 
     Args:
-        plan: Its digest, or the beginning of it.
+        plan: Its digest, or the beginning of it; the newest unless given.
         everything: Also what is kept.
+        open_: Open it in a browser, as the page to approve on. Its link lives 15 minutes.
     """
-    seen = session.api.describe_plan(session.project, _digest(session, plan))
+    digest = _digest(session, plan) if plan else _newest(session)
+    if open_:
+        return opened(session, session.api.link_plan_page(session.project, digest))
+    seen = session.api.describe_plan(session.project, digest)
     shown = [
         each
         for each in seen.plan.items
@@ -124,6 +127,17 @@ def execute(plan: str, /, *, wait: Wait = False, session: Session) -> Answer:
     """
     run = session.api.execute_plan(session.project, _digest(session, plan))
     return started(session, run, wait=wait)
+
+
+def _newest(session: Session) -> str:
+    rows = pages(session.api.list_plans, session.project, most=1)
+    if not rows:
+        raise CliError(
+            "No prune has planned anything yet",
+            exit=Exit.NOT_FOUND,
+            next_step="`pinecone-backup runs start prune --wait` makes a plan.",
+        )
+    return rows[0].digest
 
 
 def _digest(session: Session, beginning: str) -> str:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import webbrowser
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.text import Text
 
-from pinecone_backup_cli.api import FindingLine, Health, IndexReport, Report
-from pinecone_backup_cli.errors import ApiProblem, CliError, Exit
+from pinecone_backup_cli.api import (
+    FindingKind,
+    FindingLine,
+    Health,
+    IndexReport,
+    Overview,
+    ProjectSummary,
+    Report,
+    Severity,
+)
+from pinecone_backup_cli.browser import opened
+from pinecone_backup_cli.errors import ApiProblem, Exit
 from pinecone_backup_cli.figures import NOTHING, ago, count, plural, size, span, when
 from pinecone_backup_cli.session import Session
 from pinecone_backup_cli.view import Answer, Column, facts, heading, hint, table, word
@@ -20,29 +29,78 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+_ALL_FINDINGS = "What is wrong, one by one: pinecone-backup findings"
+_ABOUT_ONE = "What to do about one: pinecone-backup findings show FINDING"
+_SERIOUS = (Severity.CRITICAL, Severity.ERROR)
+
 
 def status(*, session: Session) -> Answer:
-    """Is anything wrong, and what to restore from: the last audit of every project.
+    """Is anything wrong, and what to restore from: the last audit.
 
-    Exit code 1 where a project's health is failing or unknown.
+    Several projects are shown together, the worst first; --project shows all of one. Exit code 1
+    where something is failing or unknown.
 
     Example: `pinecone-backup status`
     """
-    reports: list[Report] = []
-    screen: list[RenderableType] = []
-    for project in session.projects:
-        report = _report(session, project)
-        if screen:
-            screen.append("")
-        if report is None:
-            screen += [_verdict(project, Health.UNKNOWN), hint(_no_audit(project))]
-        else:
-            reports.append(report)
-            screen += _overview(report)
-    wrong = len(reports) < len(session.projects) or any(
-        report.health in (Health.FAILING, Health.UNKNOWN) for report in reports
-    )
-    return Answer(reports, screen, Exit.WRONG if wrong else Exit.FINE)
+    if session.named:
+        return _one(session, session.named)
+    overview = session.api.describe_overview()
+    if len(overview.projects) != 1:
+        return _several(overview)
+    answer = _one(session, overview.projects[0].project)
+    if not overview.findings:
+        return answer
+    serious = any(problem.severity in _SERIOUS for problem in overview.findings)
+    screen = [*_of_deployment(overview), hint(_ALL_FINDINGS)]
+    return Answer(answer.data, [*answer.screen, *screen], Exit.WRONG if serious else answer.exit)
+
+
+def _one(session: Session, project: str) -> Answer:
+    report = _report(session, project)
+    if report is None:
+        screen = [_verdict(project, Health.UNKNOWN), hint(_no_audit(project))]
+        return Answer(None, screen, Exit.WRONG)
+    return Answer(report, list(_overview(report)), _exit(report.health))
+
+
+def _several(overview: Overview) -> Answer:
+    screen: list[RenderableType] = [
+        _verdict(overview.stack, overview.health),
+        overview.headline,
+        heading("Projects, the worst first"),
+        table(
+            overview.projects,
+            Column[ProjectSummary]("Project", lambda row: row.project, whole=True),
+            Column[ProjectSummary]("Health", lambda row: word(row.health)),
+            Column[ProjectSummary]("Protected", _protected, right=True, whole=True),
+            Column[ProjectSummary]("Quota", _quota_used, right=True, whole=True),
+            Column[ProjectSummary]("Audited", lambda row: ago(row.at), whole=True),
+            Column[ProjectSummary]("In short", lambda row: row.headline),
+            empty="The policy document names no project.",
+        ),
+    ]
+    screen += _of_deployment(overview)
+    if overview.projects:
+        screen += ["", hint(_ALL_FINDINGS)]
+        screen.append(hint("All of one project: pinecone-backup status --project PROJECT"))
+    return Answer(overview, screen, _exit(overview.health))
+
+
+def _of_deployment(overview: Overview) -> Iterable[RenderableType]:
+    if overview.findings:
+        yield heading("The deployment itself")
+        yield table(
+            overview.findings,
+            Column[FindingKind]("Severity", lambda row: word(row.severity)),
+            Column[FindingKind]("Since", lambda row: ago(row.since), whole=True),
+            Column[FindingKind]("What", lambda row: row.title),
+            Column[FindingKind]("What to do", lambda row: row.action),
+            empty="",
+        )
+
+
+def _exit(health: Health) -> Exit:
+    return Exit.WRONG if health in (Health.FAILING, Health.UNKNOWN) else Exit.FINE
 
 
 def health(*, session: Session) -> Answer:
@@ -87,21 +145,25 @@ def open_report(
     print_: Annotated[bool, Parameter(name="--print")] = False,
     session: Session,
 ) -> Answer:
-    """Open the last audit's report in a browser. Its link lives 15 minutes.
+    """Open the last audit's report in a browser: a project's, or all projects' overview.
+
+    Its link lives 15 minutes.
 
     Example: `pinecone-backup open --print`
 
     Args:
         print_: Only print the link.
     """
-    page = session.api.link_latest_report_page(session.project)
-    if not print_ and not session.screens.json and not webbrowser.open(page.url):
-        raise CliError(
-            "No browser could be opened",
-            exit=Exit.FAILED,
-            next_step="`pinecone-backup open --print` prints the link.",
-        )
-    return Answer(page, [page.url])
+    project = session.named
+    if project is None:
+        known = session.api.describe_overview().projects
+        project = known[0].project if len(known) == 1 else None
+    page = (
+        session.api.link_overview_page()
+        if project is None
+        else session.api.link_latest_report_page(project)
+    )
+    return opened(session, page, only_print=print_)
 
 
 def _report(session: Session, project: str) -> Report | None:
@@ -139,7 +201,7 @@ def _overview(report: Report) -> Iterable[RenderableType]:
     if report.findings:
         yield heading("Findings")
         yield findings_table(report.findings)
-        yield hint("What to do about one: pinecone-backup findings show FINDING")
+        yield hint(_ABOUT_ONE)
 
 
 def findings_table(findings: Iterable[FindingLine]) -> RenderableType:
@@ -152,6 +214,17 @@ def findings_table(findings: Iterable[FindingLine]) -> RenderableType:
         Column[FindingLine]("Finding", lambda row: row.finding_id[:8], whole=True),
         empty="No finding is open.",
     )
+
+
+def _protected(row: ProjectSummary) -> str:
+    totals = row.totals
+    return f"{count(totals.protected)} of {count(totals.under_policy)}" if totals else NOTHING
+
+
+def _quota_used(row: ProjectSummary) -> str:
+    if row.quota_used is None or row.quota_limit is None:
+        return NOTHING
+    return f"{count(row.quota_used)} of {count(row.quota_limit)}"
 
 
 def _totals(report: Report) -> str:

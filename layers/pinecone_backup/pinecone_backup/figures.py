@@ -36,3 +36,8 @@ def size(number: float) -> str:
             return f"{number:.3g} {unit}"
         number /= 1000
     return f"{number:,.0f} TB"
+
+
+def many(count: int, one: str, several: str = "") -> str:
+    """``1 index``, ``2,000 indexes``."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"

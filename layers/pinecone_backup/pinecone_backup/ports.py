@@ -178,7 +178,10 @@ class ControlPlane(Protocol):
 class Ledger(Protocol):
     """Our memory of one project. Raises errors of the ``LedgerError`` branch only.
 
-    ``put_*`` replaces an item; ``save_claim`` is conditional. Listings are complete or raise, but
+    What one function writes, ``put_*`` replaces. Where it takes ``over``, that is the record as it
+    was read, None when there was none: if another function has written it since, the stored one
+    stays and gains what was changed here (``rules.merging``), and the answer is what is stored
+    now. An ``event`` is recorded with the record or not at all. Listings are complete or raise, but
     for items that cannot be read (rule U2): those are passed over and remembered, asking for one
     alone raises ``ItemUnreadable``, and a write over a remembered one is left out.
     """
@@ -228,11 +231,25 @@ class Ledger(Protocol):
     # Backups and indexes.
     def backups(self) -> Mapping[str, BackupRecord]: ...
 
-    def put_backup(self, record: BackupRecord) -> None: ...
+    def backup(self, backup_id: str) -> BackupRecord | None:
+        """What we know of one backup, confirmed deleted or not."""
+        ...
+
+    def put_backup(
+        self,
+        record: BackupRecord,
+        *,
+        over: BackupRecord | None = None,
+        event: DomainEvent | None = None,
+    ) -> BackupRecord: ...
 
     # Deletions.
     def deletion(self, backup_id: str) -> DeletionRecord | None:
         """The newest deletion of a backup, confirmed or not."""
+        ...
+
+    def deletion_of(self, record: BackupRecord) -> DeletionRecord | None:
+        """The deletion that a backup's record marks."""
         ...
 
     def deletions(
@@ -241,12 +258,19 @@ class Ledger(Protocol):
         """The deletions decided from ``since`` up to before ``until``, the newest first."""
         ...
 
-    def put_deletion(self, backup: BackupRecord, deletion: DeletionRecord) -> None:
-        """Write how far a deletion has come, with its mark in the backup's record, at once.
+    def put_deletion(
+        self,
+        backup: BackupRecord,
+        deletion: DeletionRecord,
+        *,
+        over: BackupRecord | None = None,
+        event: DomainEvent | None = None,
+    ) -> BackupRecord:
+        """Write a deletion, its mark in the backup's record and its event, at once.
 
         A confirmed one moves the backup's record to the archive, and removes its fingerprint.
-        Raises ``LedgerConflict`` when another run's deletion of that backup and moment stands
-        there.
+        Returns the record with its mark. Raises ``LedgerConflict`` when that is not stored as
+        ``over``, or when another run's deletion of that backup and moment stands there.
         """
         ...
 
@@ -257,24 +281,30 @@ class Ledger(Protocol):
 
     def indexes(self) -> Mapping[str, IndexRecord]: ...
 
-    def put_index(self, record: IndexRecord) -> None: ...
+    def put_index(self, record: IndexRecord, *, over: IndexRecord | None = None) -> IndexRecord: ...
 
     # Holds.
     def holds(self) -> Sequence[Hold]:
         """All holds, the released ones included."""
         ...
 
-    def put_hold(self, hold: Hold) -> None: ...
+    def put_hold(
+        self, hold: Hold, *, over: Hold | None = None, event: DomainEvent | None = None
+    ) -> Hold: ...
 
     # Findings.
     def findings(self) -> Sequence[Finding]:
         """All findings, the resolved ones of the last 90 days included."""
         ...
 
-    def put_finding(self, finding: Finding) -> None: ...
+    def put_finding(
+        self, finding: Finding, *, over: Finding | None = None, event: DomainEvent | None = None
+    ) -> Finding: ...
 
     # Plans.
-    def put_plan(self, plan: PlanRecord) -> None: ...
+    def put_plan(
+        self, plan: PlanRecord, *, over: PlanRecord | None = None, event: DomainEvent | None = None
+    ) -> PlanRecord: ...
 
     def plan(self, digest: str) -> PlanRecord | None: ...
 
@@ -296,7 +326,13 @@ class Ledger(Protocol):
         """Tests and requests, the oldest first."""
         ...
 
-    def put_schedule(self, record: ScheduleRecord) -> None: ...
+    def put_schedule(
+        self,
+        record: ScheduleRecord,
+        *,
+        over: ScheduleRecord | None = None,
+        event: DomainEvent | None = None,
+    ) -> ScheduleRecord: ...
 
     def schedules(self) -> Sequence[ScheduleRecord]: ...
 

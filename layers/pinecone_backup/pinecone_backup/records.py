@@ -605,6 +605,8 @@ class ScheduleRecord:
     last_seen_at: datetime
     managed_by_policy: str = ""
     backup_ids: tuple[str, ...] = ()
+    deletion_asked_by: str = ""
+    """Who asked us to delete it; written before Pinecone is asked."""
 
 
 @dataclass(frozen=True, slots=True)

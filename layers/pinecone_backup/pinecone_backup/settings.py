@@ -105,6 +105,8 @@ class ApiSettings(PruneSettings):
 
     cors_origin: str = ""
     """Empty: no CORS headers."""
+    aws_region: str = ""
+    """Set by Lambda itself; empty elsewhere."""
 
 
 class NotifySettings(LedgerSettings):

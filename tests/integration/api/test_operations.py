@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pinecone_backup.api import runs
-from pinecone_backup.errors import StoreUnavailable
+from pinecone_backup.errors import PolicyInvalid, StoreUnavailable
 from pinecone_backup.model import PruneMode, RunKind, TriggerKind
 from pinecone_backup.records import PlanState, Run, RunState, Severity, Verdict
 from pinecone_backup.rules.inventory import new_record
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.simulator import Simulator
+    from pinecone_backup.rules.policy import PolicyDocument
 
 
 # --- Runs -----------------------------------------------------------------------------------
@@ -146,6 +147,29 @@ def test_a_plan_whose_text_was_deleted_is_not_found(world: World) -> None:
     assert world.ask("GET", f"/plans/{record.digest}").problem == "not-found"
 
 
+def test_a_plan_is_a_page_to_approve_on_as_it_is_now(world: World) -> None:
+    record = plan_a_prune(world)
+    link = world.get(f"/plans/{record.digest}/page")
+    assert link["url"].endswith(f"plans/main/{record.digest}.html?expires=900")
+    assert link["expires_at"] == "2026-11-22T12:15:00Z"
+    stored = world.container.objects.objects
+    key = f"plans/main/{record.digest}.html"
+    assert f"pinecone-backup plan approve {record.digest}" in stored[key].decode()
+
+    world.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
+    world.get(f"/plans/{record.digest}/page")
+    assert f"{ACTOR} on" in stored[key].decode()
+
+
+def test_the_page_of_a_plan_that_nobody_knows_or_whose_text_was_deleted_is_not_found(
+    world: World,
+) -> None:
+    assert world.ask("GET", f"/plans/{'0' * 64}/page").problem == "not-found"
+    record = plan_a_prune(world)
+    world.container.objects.objects.clear()
+    assert world.ask("GET", f"/plans/{record.digest}/page").problem == "not-found"
+
+
 def test_a_plan_is_approved_by_somebody_for_a_reason_and_a_time(world: World) -> None:
     """D4."""
     record = plan_a_prune(world)
@@ -199,7 +223,7 @@ def test_a_plan_without_an_approval_in_force_is_not_executed(
 ) -> None:
     record = plan_a_prune(enforcing)
     if state:
-        enforcing.ledger.put_plan(replace(record, state=state))
+        enforcing.ledger.put_plan(replace(record, state=state), over=record)
     else:
         enforcing.ask("POST", f"/plans/{record.digest}/approve", {"reason": "read it"})
         enforcing.simulator.clock.advance(days=2)
@@ -313,6 +337,50 @@ def test_the_latest_report_is_given_as_data_and_as_a_link_that_lives_15_minutes(
     link = world.get("/reports/latest/page")
     assert link["url"].endswith("reports/main/latest.html?expires=900")
     assert link["expires_at"] == "2026-11-22T12:15:00Z"
+
+
+def test_the_overview_has_every_project_of_the_policy_with_its_last_audit(world: World) -> None:
+    world.seed()
+    audit(world)
+    overview = world.ask("GET", "/v1/reports/latest").json
+    (project,) = overview["projects"]
+    assert (overview["stack"], project["project"]) == ("stack-a", "main")
+    assert project["at"] == world.get("/reports/latest")["at"]
+    assert project["headline"] == world.get("/reports/latest")["headline"]
+
+
+def test_a_project_without_an_audit_stands_in_the_overview_as_unknown(world: World) -> None:
+    """U1."""
+    (project,) = world.ask("GET", "/v1/reports/latest").json["projects"]
+    assert (project["health"], project["at"]) == ("unknown", None)
+
+
+def test_a_summary_that_another_version_wrote_is_unknown_and_no_error(world: World) -> None:
+    """U2."""
+    audit(world)
+    world.container.objects.objects["reports/main/summary.json"] = b'{"of": "tomorrow"}'
+    (project,) = world.ask("GET", "/v1/reports/latest").json["projects"]
+    assert project["health"] == "unknown"
+
+
+def test_the_overview_is_a_page_as_it_is_now(world: World) -> None:
+    link = world.ask("GET", "/v1/reports/latest/page").json
+    assert link["url"].endswith("reports/latest.html?expires=900")
+    page = world.container.objects.objects["reports/latest.html"].decode()
+    assert "No audit has run yet." in page
+
+
+def test_the_overview_needs_no_valid_policy(world: World) -> None:
+    """At three in the morning a mistyped policy stands between nobody and what is known."""
+    audit(world)
+    world.container.projects.remember(["main"])
+
+    def refuse() -> tuple[PolicyDocument, str]:
+        raise PolicyInvalid([("projects", "no")])
+
+    world.container.load = refuse
+    overview = world.ask("GET", "/v1/reports/latest").json
+    assert [each["project"] for each in overview["projects"]] == ["main"]
 
 
 # --- Holds ----------------------------------------------------------------------------------

@@ -193,12 +193,16 @@ def test_status_without_an_audit_is_not_fine(run: CommandLine) -> None:
     assert "pinecone-backup runs start audit --project main --wait" in said.out
 
 
-def test_several_projects_are_not_guessed_at(run: CommandLine, world: World) -> None:
+def add_a_project(world: World) -> None:
     projects = list(world.container.document.projects)
     second = projects[0].model_copy(update={"name": "second"})
     world.container.document = world.container.document.model_copy(
         update={"projects": [*projects, second]}
     )
+
+
+def test_several_projects_are_not_guessed_at(run: CommandLine, world: World) -> None:
+    add_a_project(world)
     said = run("backups")
     assert said.code == Exit.USAGE
     assert "main, second" in said.err
@@ -257,7 +261,40 @@ def test_the_exit_code_of_status_is_the_health_of_the_projects(
     said = run("status")
     assert said.code == code
     assert f"main: {health}" in said.lines
-    assert [report["health"] for report in run("status", "--json").json] == [health]
+    assert run("status", "--json").json["health"] == health
+
+
+def test_status_of_several_projects_is_the_overview_the_worst_first(
+    run: CommandLine, world: World
+) -> None:
+    add_a_project(world)
+    world.container.ledger("second").put_finding(finding(world, 1))
+    audit(world)
+    said = run("status")
+    assert said.code == Exit.WRONG
+    assert said.lines[0] == "stack-a: unknown"
+    rows = [line.split()[0] for line in said.lines if line.startswith(("main", "second"))]
+    assert rows == ["second", "main"]
+    overview = run("status", "--json").json
+    assert [each["project"] for each in overview["projects"]] == ["second", "main"]
+    assert run("status", "--project", "main", "--json").json["project"] == "main"
+
+
+def test_a_finding_of_the_deployment_is_not_missed_where_there_is_one_project(
+    run: CommandLine, world: World
+) -> None:
+    put_report(world, hours=1)
+    serious = finding(world, 1, title="The policy is not valid", severity=Severity.CRITICAL)
+    world.container.deployment.put_finding(serious)
+    said = run("status")
+    assert said.code == Exit.WRONG
+    assert "The policy is not valid" in said.out
+
+
+def test_findings_of_several_projects_name_their_project(run: CommandLine, world: World) -> None:
+    add_a_project(world)
+    world.container.ledger("second").put_finding(finding(world, 1))
+    assert run("findings").lines[1].split()[0] == "second"
 
 
 def test_status_names_the_backup_to_restore_from(run: CommandLine, world: World) -> None:
@@ -270,6 +307,41 @@ def test_the_link_to_the_report_is_printed_alone(run: CommandLine, world: World)
     put_report(world, hours=1)
     said = run("open", "--print")
     assert said.out == "https://bucket.example/reports/main/latest.html?expires=900\n"
+
+
+def test_without_a_project_the_page_of_several_is_the_overview(
+    run: CommandLine, world: World
+) -> None:
+    add_a_project(world)
+    said = run("open", "--print")
+    assert said.out == "https://bucket.example/reports/latest.html?expires=900\n"
+
+
+def test_a_plan_is_opened_as_a_page_to_approve_on(
+    run: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    def show(url: str) -> bool:
+        shown.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", show)
+    digest = plan_a_prune(world).digest
+    link = f"https://bucket.example/plans/main/{digest}.html?expires=900"
+    assert run("plan", "show", "--open").out == f"{link}\n"
+    assert run("plan", "show", digest[:12], "--open", "--json").json["url"] == link
+    assert shown == [link]
+
+
+def test_where_no_browser_opens_the_link_is_in_the_error(
+    run: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    put_report(world, hours=1)
+    said = run("open")
+    assert said.code == Exit.FAILED
+    assert "https://bucket.example/reports/main/latest.html" in said.err
 
 
 def test_a_run_that_was_asked_for_can_be_followed_later(run: CommandLine) -> None:

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from pinecone_backup.adapters.bus import EventBridgeBus
+from pinecone_backup.adapters.bus import MOST_BYTES, EventBridgeBus
 from pinecone_backup.errors import StoreUnavailable
 from pinecone_backup.model import DomainEvent, RunKind
 
@@ -95,6 +95,61 @@ def test_a_batch_that_fails_leaves_the_others(client: EventBridgeClient, stub: S
     stub.add_response("put_events", answer(True))
     published = EventBridgeBus(client, "bus", "a").publish(events(11))
     assert list(published) == [events(11)[10].event_id]
+
+
+def sized(key: str, size: int) -> DomainEvent:
+    return DomainEvent.of("run.completed", key, project="main", at=NOW, text="x" * size)
+
+
+def test_events_of_one_request_are_no_larger_together_than_it_may_be(
+    client: EventBridgeClient, stub: Stubber
+) -> None:
+    stub.add_response("put_events", answer(True, True))
+    stub.add_response("put_events", answer(True))
+    large = [sized(str(number), 100_000) for number in range(3)]
+
+    published = EventBridgeBus(client, "bus", "a").publish(large)
+
+    assert list(published) == [event.event_id for event in large]
+
+
+def test_an_event_that_is_too_large_is_shortened(client: EventBridgeClient, stub: Stubber) -> None:
+    event = DomainEvent.of(
+        "run.completed",
+        "r",
+        project="main",
+        at=NOW,
+        run_id="r",
+        summary={"failed": {str(n): "why " * 1_000 for n in range(500)}, "deleted": ["b"] * 90},
+    )
+    sent: list[dict[str, Any]] = []
+    client.meta.events.register(
+        "provide-client-params.events.PutEvents", lambda params, **_: sent.append(params)
+    )
+    stub.add_response("put_events", answer(True))
+
+    published = EventBridgeBus(client, "bus", "a").publish([event])
+
+    assert list(published) == [event.event_id]
+    text = sent[0]["Entries"][0]["Detail"]
+    data = json.loads(text)["data"]
+    assert len(text.encode()) < MOST_BYTES
+    assert (data["run_id"], data["shortened"]) == ("r", True)
+    assert len(data["summary"]["deleted"]) == 50
+
+
+def test_an_event_that_the_bus_cannot_take_keeps_no_other_back(
+    client: EventBridgeClient, stub: Stubber
+) -> None:
+    first, poison, third = events(3)
+    stub.add_client_error("put_events", "ValidationException")
+    stub.add_response("put_events", answer(True))
+    stub.add_client_error("put_events", "ValidationException")
+    stub.add_response("put_events", answer(True))
+
+    published = EventBridgeBus(client, "bus", "a").publish([first, poison, third])
+
+    assert list(published) == [first.event_id, third.event_id]
 
 
 def test_a_run_is_requested_by_an_event(client: EventBridgeClient, stub: Stubber) -> None:

@@ -23,6 +23,7 @@ EXPECTED = Backup(
     cloud="aws",
     region="us-east-1",
     tags={},
+    dimension=1024,
 )
 
 

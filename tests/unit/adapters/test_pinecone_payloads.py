@@ -395,3 +395,25 @@ def test_an_error_answer_gives_its_code_and_message() -> None:
     answer = {"error": {"code": "NOT_FOUND", "message": "gone", "details": {}}, "status": 404}
 
     assert payloads.error(body(answer)) == ("NOT_FOUND", "gone")
+
+
+def test_an_error_answer_of_the_data_plane_gives_its_message() -> None:
+    answer = {"code": 7, "message": "Access denied", "details": []}
+
+    assert payloads.error(body(answer)) == ("", "Access denied")
+
+
+def test_the_schema_is_read_as_each_api_version_sends_it() -> None:
+    plain = {"name": "docs", "status": {"ready": True, "state": "Ready"}}
+    fields = {"year": {"filterable": True}, "_values": {"dimension": 8, "metric": "cosine"}}
+    for sent in (
+        {"dimension": 8, "metric": "cosine", "spec": {"serverless": {}}},
+        {"schema": {"fields": fields}},
+        {"schema": {"fields": {"title": "odd"} | fields}},
+        {"schema": {"fields": {"year": {"filterable": True}}}, "dimension": 8, "metric": "cosine"},
+    ):
+        found = payloads.index(body(plain | sent))
+        assert (found.dimension, found.metric) == (8, "cosine")
+    for odd in ({"schema": "none"}, {"schema": None}, {"dimension": "wide"}, {}):
+        found = payloads.index(body(plain | odd))
+        assert (found.dimension, found.metric) == (None, None)

@@ -7,7 +7,6 @@ from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,6 +32,7 @@ from tests.support.audits import (
     record_of,
     schedule,
 )
+from tests.support.pages import HOSTILE, read, words_of
 from tests.support.reports import material, report_of
 
 if TYPE_CHECKING:
@@ -43,50 +43,6 @@ if TYPE_CHECKING:
     from pinecone_backup.records import BackupRecord
     from pinecone_backup.report.model import IndexReport, Report
     from pinecone_backup.report.page import Curve
-
-HOSTILE = (
-    '<script src="https://evil.example/x.js">alert(1)</script>"\'><img src=x onerror=alert(1)>'
-)
-VOID = {"meta", "br", "img", "link", "input", "hr"}
-
-
-class Reader(HTMLParser):
-    """Reads a page strictly: every element that opens closes, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.text: list[str] = []
-        self.ids: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in ("style", "script"):
-            self.text.append(data)
-
-
-def read(page: str) -> Reader:
-    reader = Reader()
-    reader.feed(page)
-    reader.close()
-    assert reader.open == []
-    return reader
 
 
 def page_of(report: Report) -> str:
@@ -171,10 +127,6 @@ def deleted(backup_id: str, **changes: Any) -> DeletionRecord:
         good_left_at=ago(days=2),
     )
     return replace(record, **changes)
-
-
-def words_of(page: str) -> str:
-    return " ".join(" ".join(read(page).text).split())
 
 
 def test_a_page_is_well_formed() -> None:
@@ -501,7 +453,7 @@ def test_a_page_of_three_hundred_indexes_stays_small(late: int) -> None:
 
 def test_indexes_stand_by_state_worst_first_and_then_by_name() -> None:
     page = page_of(report_many(20, late=2))
-    states = re.findall(r'<details class="group print" data-state="(\w+)"', page)
+    states = re.findall(r'<details class="group rows print" data-state="(\w+)"', page)
     assert states == ["overdue", "protected"]
     names = re.findall(r'<td class="who"><a href="#i-([\w-]+)">', page)
     assert names == sorted(names)

@@ -318,24 +318,3 @@ def test_recording_writes_each_finding_and_leaves_one_event_per_change() -> None
         ("finding.repeated", "b"),
         ("finding.resolved", "a"),
     ]
-
-
-class CrashingLedger(MemoryLedger):
-    """Stops before it writes a finding, once."""
-
-    crashed = False
-
-    def put_finding(self, finding: Finding) -> None:
-        if not self.crashed:
-            self.crashed = True
-            raise RuntimeError("the process died")
-        super().put_finding(finding)
-
-
-def test_a_crash_between_the_event_and_the_finding_neither_loses_nor_doubles_the_event() -> None:
-    ledger = CrashingLedger()
-    with pytest.raises(RuntimeError):
-        record_findings(ledger, [seen()], EVERYWHERE, NOW)
-    record_findings(ledger, [seen()], EVERYWHERE, LATER)
-    assert [event.type for event in ledger.events] == ["finding.opened"]
-    assert [finding.count for finding in ledger.findings()] == [1]

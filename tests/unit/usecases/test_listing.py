@@ -140,10 +140,10 @@ def test_deletions_and_new_backups_are_writes_of_ours() -> None:
 
     ledger.put_backup(record(A))
     seen.append(own_writes(ledger))
-    ledger.put_backup(replace(record(A), record_count=7))
+    known = ledger.put_backup(replace(record(A), record_count=7), over=record(A))
     assert own_writes(ledger) == seen[-1]
     for state in (DeletionState.UNKNOWN, DeletionState.ACCEPTED):
-        ledger.put_backup(replace(record(A), deletion=deletion(state)))
+        known = ledger.put_backup(replace(known, deletion=deletion(state)), over=known)
         seen.append(own_writes(ledger))
 
     assert len(set(seen)) == 4

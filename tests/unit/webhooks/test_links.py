@@ -24,8 +24,8 @@ def labelled(
 @pytest.mark.parametrize(
     ("kind", "data", "label", "path"),
     [
-        ("plan.awaiting", {"digest": "ab"}, "Plan", "plans/ab"),
-        ("finding.opened", {"control": "plan-waiting", "digest": "ab"}, "Plan", "plans/ab"),
+        ("plan.awaiting", {"digest": "ab"}, "Plan", "plans/ab/page"),
+        ("finding.opened", {"control": "plan-waiting", "digest": "ab"}, "Plan", "plans/ab/page"),
         ("run.failed", {"run_id": "r-1"}, "Run", "runs/r-1"),
         ("backup.failed", {"backup_id": "b/1"}, "Backup", "backups/b%2F1"),
         ("restore.started", {"restore_id": "r"}, "Restore", "restores/r"),

@@ -28,6 +28,10 @@ consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort keys 
 Expiry is DynamoDB's TTL on ``expires_at``. History is kept for ``HistoryDays`` of the deployment,
 400 unless it says otherwise; a change of it counts for what is written from then on.
 
+A record that two functions write is written on condition that it is stored as it was read. Where
+another function was quicker it is read again, and what this one changed is put on top
+(``rules.merging``); what it announces goes into the outbox in the same transaction.
+
 An item that cannot be read is set aside (rule U2): listings pass it over and remember it, asking
 for it alone raises, and what this object knows to be unreadable it does not write over.
 """
@@ -35,11 +39,14 @@ for it alone raises, and what this object knows to be unreadable it does not wri
 from __future__ import annotations
 
 import logging
+import random
+import time
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -81,6 +88,7 @@ from pinecone_backup.records import (
     ScheduleRecord,
     UnreadableItem,
 )
+from pinecone_backup.rules.merging import merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -94,6 +102,14 @@ HISTORY = timedelta(days=400)
 _PROJECT = "PROJECT#"
 _BASELINE = f"{ItemKind.BASELINE}#prune"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
+_CONFLICT = "TransactionConflictException"
+_WRITES = 8
+"""So often is a record written over what another function has just written."""
+_COLLISIONS = 6
+"""So often is a write tried that collides with somebody else's transaction."""
+_FIRST_PAUSE = 0.05
+"""Seconds, at most, before a write that collided is tried again; then twice that, and so on."""
+_COLLIDED = frozenset({"None", "TransactionConflict", "ThrottlingError"})
 _RUNS_SEARCHED = 2_000
 """So many of the newest runs are searched for the last completed one, where its mark is lost."""
 _LOG = logging.getLogger(__name__)
@@ -132,6 +148,13 @@ a look takes tens of kilobytes."""
 class DynamoLedger:
     """The ``Ledger`` of one project in a DynamoDB table.
 
+    Args:
+        client: DynamoDB.
+        table_name: The table.
+        project: Whose ledger it is.
+        history: How long history is kept.
+        pause: Waits so many seconds, before a write that collided is tried again.
+
     Raises:
         LedgerUnavailable: From every method, when DynamoDB does not answer or refuses.
     """
@@ -143,10 +166,11 @@ class DynamoLedger:
         project: str,
         *,
         history: timedelta = HISTORY,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.project = project
         self._history = history
-        self._partition = _Partition(client, table_name, f"{_PROJECT}{project}")
+        self._partition = _Partition(client, table_name, f"{_PROJECT}{project}", pause)
         self._aside: dict[str, UnreadableItem] = {}
 
     # Leases
@@ -208,7 +232,7 @@ class DynamoLedger:
 
     def put_run(self, run: Run) -> None:
         """Write a run; a completed one also moves the mark of the last of its kind."""
-        self._write(run, expires_at=(run.started_at or run.time) + self._history)
+        self._replace(run)
         if run.state not in (RunState.SUCCEEDED, RunState.PARTIAL):
             return
         key = f"{ItemKind.LAST_RUN}#{run.kind}"
@@ -279,7 +303,7 @@ class DynamoLedger:
         Raises:
             LedgerConflict: Another run wrote this claim since it was read.
         """
-        return self._save(claim, expires_at=claim.claimed_at + timedelta(days=14))
+        return self._save(claim)
 
     # Backups and indexes
 
@@ -287,18 +311,33 @@ class DynamoLedger:
         """Every backup we know of that is not confirmed deleted, by id."""
         return {record.backup_id: record for record in self._all(BackupRecord, ItemKind.BACKUP)}
 
-    def put_backup(self, record: BackupRecord) -> None:
+    def backup(self, backup_id: str) -> BackupRecord | None:
+        """What we know of a backup, confirmed deleted or not."""
+        kinds = (ItemKind.BACKUP, ItemKind.DELETED)
+        found = (self._get(BackupRecord, f"{kind}#{backup_id}") for kind in kinds)
+        return next((record for record in found if record is not None), None)
+
+    def put_backup(
+        self,
+        record: BackupRecord,
+        *,
+        over: BackupRecord | None = None,
+        event: DomainEvent | None = None,
+    ) -> BackupRecord:
         """Write what we know of a backup."""
-        self._write(record)
+        return self._write(record, over=over, event=event)
 
     def deletion(self, backup_id: str) -> DeletionRecord | None:
         """The newest deletion of a backup, confirmed or not."""
-        for kind in (ItemKind.BACKUP, ItemKind.DELETED):
-            known = self._get(BackupRecord, f"{kind}#{backup_id}")
-            if known is not None and known.deletion is not None:
-                key = f"{ItemKind.DELETION}#{text_of(known.deletion.at)}#{backup_id}"
-                return self._get(DeletionRecord, key)
-        return None
+        record = self.backup(backup_id)
+        return None if record is None else self.deletion_of(record)
+
+    def deletion_of(self, record: BackupRecord) -> DeletionRecord | None:
+        """The deletion that a backup's record marks; None without one."""
+        if record.deletion is None:
+            return None
+        key = f"{ItemKind.DELETION}#{text_of(record.deletion.at)}#{record.backup_id}"
+        return self._get(DeletionRecord, key)
 
     def deletions(
         self, *, since: datetime, until: datetime | None = None
@@ -312,64 +351,70 @@ class DynamoLedger:
         )
         return [record for record in records if record is not None]
 
-    def put_deletion(self, backup: BackupRecord, deletion: DeletionRecord) -> None:
-        """Write how far a deletion has come, with its mark in the backup's record, at once.
+    def put_deletion(
+        self,
+        backup: BackupRecord,
+        deletion: DeletionRecord,
+        *,
+        over: BackupRecord | None = None,
+        event: DomainEvent | None = None,
+    ) -> BackupRecord:
+        """Write a deletion, its mark in the backup's record and its event, at once.
 
         A confirmed one moves the backup's record to the archive, and removes its fingerprint.
 
         Raises:
-            LedgerConflict: Another run's deletion of that moment stands there.
+            LedgerConflict: The backup's record is not stored as it was read, or another run's
+                deletion of that moment stands there.
             ItemUnreadable: The backup's record cannot be read (rule U2).
         """
         marked = replace(backup, deletion=DeletionMark(deletion.state, deletion.at))
-        expires_at = deletion.at + self._history
-        confirmed = deletion.confirmed_at is not None
-        kind = ItemKind.DELETED if confirmed else ItemKind.BACKUP
+        expires_at = self._expiry(ItemKind.DELETION, deletion)
         key = _key_of(ItemKind.BACKUP, backup)
         if self._is_aside(key):
             raise self._unreadable_error(key)
-        writes: list[dict[str, Any]] = [
-            {
-                "Put": self._partition.put_request(
-                    _key_of(ItemKind.DELETION, deletion), encode(deletion), expires_at=expires_at
-                )
-                | {
-                    "ConditionExpression": "attribute_not_exists(pk) OR #record.#run = :run "
-                    "OR #record.#state = :failed OR #record.#state = :skipped",
-                    "ExpressionAttributeNames": {
-                        "#record": "record",
-                        "#run": "run_id",
-                        "#state": "state",
-                    },
-                    "ExpressionAttributeValues": serialize(
-                        {
-                            ":run": deletion.run_id,
-                            ":failed": DeletionState.FAILED.value,
-                            ":skipped": DeletionState.SKIPPED.value,
-                        }
-                    ),
-                }
-            },
-            {
-                "Put": self._partition.put_request(
-                    f"{kind}#{backup.backup_id}",
-                    encode(marked),
-                    expires_at=expires_at if confirmed else None,
-                )
-            },
-        ]
-        if confirmed:
-            keys = (key, f"{ItemKind.FINGERPRINT}#{backup.backup_id}")
-            writes += [
+        record = self._partition.put_request(
+            _key_of(ItemKind.DELETION, deletion), encode(deletion), expires_at=expires_at
+        ) | {
+            "ConditionExpression": "attribute_not_exists(pk) OR #record.#run = :run "
+            "OR #record.#state = :failed OR #record.#state = :skipped",
+            "ExpressionAttributeNames": {"#record": "record", "#run": "run_id", "#state": "state"},
+            "ExpressionAttributeValues": serialize(
                 {
-                    "Delete": {
-                        "TableName": self._partition.table_name,
-                        "Key": self._partition.key(each),
-                    }
+                    ":run": deletion.run_id,
+                    ":failed": DeletionState.FAILED.value,
+                    ":skipped": DeletionState.SKIPPED.value,
                 }
-                for each in keys
+            ),
+        }
+        archived = deletion.confirmed_at is not None
+        archive = self._partition.put_request(
+            f"{ItemKind.DELETED}#{backup.backup_id}", encode(marked), expires_at=expires_at
+        )
+
+        def writes(checksum: str | None) -> list[dict[str, Any]]:
+            if not archived:
+                put = self._partition.put_request(key, encode(marked), expires_at=None)
+                return [{"Put": record}, {"Put": put | _if_stored(checksum)}]
+            delete, fingerprint = (
+                {"TableName": self._partition.table_name, "Key": self._partition.key(each)}
+                for each in (key, f"{ItemKind.FINGERPRINT}#{backup.backup_id}")
+            )
+            return [
+                {"Put": record},
+                {"Put": archive},
+                {"Delete": delete | _if_stored(checksum)},
+                {"Delete": fingerprint},
             ]
-        self._partition.call("transact_write_items", TransactItems=writes)
+
+        try:
+            self._commit(writes(_checksum_of(over)), event)
+        except LedgerConflict:
+            stored = self._partition.get(key)
+            if over is None or stored is None or self._read(BackupRecord, key) != over:
+                raise
+            self._commit(writes(stored.get("checksum", "")), event)  # it has another checksum
+        return marked
 
     def baseline(self) -> BaselineRecord | None:
         """By what the last accepted prune went; None before the first (rule D3)."""
@@ -384,9 +429,9 @@ class DynamoLedger:
         """Every index name that we have seen."""
         return {record.name: record for record in self._all(IndexRecord, ItemKind.INDEX)}
 
-    def put_index(self, record: IndexRecord) -> None:
+    def put_index(self, record: IndexRecord, *, over: IndexRecord | None = None) -> IndexRecord:
         """Write what we know of an index."""
-        self._write(record)
+        return self._write(record, over=over)
 
     # Holds, findings, plans, restores, schedules
 
@@ -394,22 +439,27 @@ class DynamoLedger:
         """All holds, the released ones included, by id."""
         return list(self._all(Hold, ItemKind.HOLD))
 
-    def put_hold(self, hold: Hold) -> None:
+    def put_hold(
+        self, hold: Hold, *, over: Hold | None = None, event: DomainEvent | None = None
+    ) -> Hold:
         """Write a hold."""
-        self._write(hold)
+        return self._write(hold, over=over, event=event)
 
     def findings(self) -> Sequence[Finding]:
         """All findings, the recently resolved ones included."""
         return list(self._all(Finding, ItemKind.FINDING))
 
-    def put_finding(self, finding: Finding) -> None:
+    def put_finding(
+        self, finding: Finding, *, over: Finding | None = None, event: DomainEvent | None = None
+    ) -> Finding:
         """Write a finding."""
-        deleted = finding.resolved_at and finding.resolved_at + timedelta(days=90)
-        self._write(finding, expires_at=deleted)
+        return self._write(finding, over=over, event=event)
 
-    def put_plan(self, plan: PlanRecord) -> None:
+    def put_plan(
+        self, plan: PlanRecord, *, over: PlanRecord | None = None, event: DomainEvent | None = None
+    ) -> PlanRecord:
         """Write a plan's record."""
-        self._write(plan, expires_at=plan.created_at + timedelta(days=90))
+        return self._write(plan, over=over, event=event)
 
     def plan(self, digest: str) -> PlanRecord | None:
         """The plan of that digest; None where there is none (any more)."""
@@ -426,7 +476,7 @@ class DynamoLedger:
         Raises:
             LedgerConflict: Another writer changed this restore since it was read.
         """
-        return self._save(record, expires_at=record.started_at + self._history)
+        return self._save(record)
 
     def restore(self, restore_id: str) -> RestoreRecord | None:
         """One restore started through us; None where there is none (any more)."""
@@ -437,9 +487,15 @@ class DynamoLedger:
         found = self._all(RestoreRecord, ItemKind.RESTORE)
         return sorted(found, key=lambda each: (each.started_at, each.restore_id))
 
-    def put_schedule(self, record: ScheduleRecord) -> None:
+    def put_schedule(
+        self,
+        record: ScheduleRecord,
+        *,
+        over: ScheduleRecord | None = None,
+        event: DomainEvent | None = None,
+    ) -> ScheduleRecord:
         """Write a native schedule that we have seen."""
-        self._write(record)
+        return self._write(record, over=over, event=event)
 
     def schedules(self) -> Sequence[ScheduleRecord]:
         """The native schedules that we have seen."""
@@ -453,12 +509,12 @@ class DynamoLedger:
 
     def put_look(self, record: LookRecord) -> None:
         """Write a first look, in place of an earlier one."""
-        self._write(record, expires_at=record.at + timedelta(days=1))
+        self._replace(record)
 
     def put_fingerprints(self, index_name: str, records: Iterable[FingerprintRecord]) -> None:
         """Write what an index's first look came to, and remove the look."""
         for record in records:
-            self._write(record)
+            self._replace(record)
         key = self._partition.key(f"{ItemKind.LOOK}#{index_name}")
         self._partition.call("delete_item", Key=key)
 
@@ -470,22 +526,7 @@ class DynamoLedger:
 
     def record_event(self, event: DomainEvent) -> None:
         """Remember an event to announce; an id that was recorded before changes nothing."""
-        waiting = OutboxRecord(event.event_id, event.type, event.occurred_at, event.data)
-        seen = {"expires_at": int((event.occurred_at + timedelta(days=30)).timestamp())}
-        items = (
-            self._partition.raw(f"EVENT#{event.event_id}") | seen,
-            self._partition.raw(_key_of(ItemKind.OUTBOX, waiting)) | encode(waiting),
-        )
-        puts: list[dict[str, Any]] = [
-            {"TableName": self._partition.table_name, "Item": serialize(item)} for item in items
-        ]
-        puts[0]["ConditionExpression"] = "attribute_not_exists(pk)"
-        try:
-            self._partition.call(
-                "transact_write_items", TransactItems=[{"Put": put} for put in puts]
-            )
-        except LedgerConflict:
-            return
+        self._commit([], event)
 
     def unannounced(self) -> Sequence[DomainEvent]:
         """Events not announced yet, oldest first."""
@@ -603,19 +644,103 @@ class DynamoLedger:
             _LOG.warning("ledger item set aside", extra={"key": key, "reason": reason})
         self._aside[key] = _unreadable(kind, attributes, reason)
 
-    def _write(self, record: DataclassInstance, *, expires_at: datetime | None = None) -> None:
-        key = _key_of(_KINDS[type(record)], record)
+    def _replace(self, record: DataclassInstance) -> None:
+        """Write a record that only one function writes at a time."""
+        kind = _KINDS[type(record)]
+        key = _key_of(kind, record)
         if not self._is_aside(key):
-            self._partition.put(key, encode(record), expires_at=expires_at)
+            self._partition.put(key, encode(record), expires_at=self._expiry(kind, record))
 
-    def _save[T: (Claim, RestoreRecord)](self, record: T, *, expires_at: datetime) -> T:
+    def _write[T: DataclassInstance](
+        self, record: T, *, over: T | None, event: DomainEvent | None = None
+    ) -> T:
+        """Write a record over what was read, with its event, or put its changes on top.
+
+        Returns:
+            The record as it is stored now.
+        """
+        kind = _KINDS[type(record)]
+        key = _key_of(kind, record)
+        if self._is_aside(key):
+            return record
+        wanted, checksum = record, _checksum_of(over)
+        for _ in range(_WRITES):
+            expires_at = self._expiry(kind, wanted)
+            put = self._partition.put_request(key, encode(wanted), expires_at=expires_at)
+            try:
+                self._commit([{"Put": put | _if_stored(checksum)}], event)
+            except LedgerConflict:
+                attributes = self._partition.get(key)
+                if attributes is None:  # deleted meanwhile: that stands
+                    return record
+                stored = self._decoded(type(record), kind, attributes)
+                if stored is None:
+                    return record
+                wanted, checksum = merged(over, record, stored), attributes.get("checksum", "")
+                if wanted == stored:  # nothing to add; or it was this write, sent twice
+                    return stored
+            else:
+                return wanted
+        raise LedgerConflict(
+            f"Ledger item {key} of project {self.project!r} was changed by others all the time",
+            next_step="Ask again.",
+        )
+
+    def _commit(self, writes: list[dict[str, Any]], event: DomainEvent | None) -> None:
+        """Write all of it or nothing; an event that was recorded before is left out."""
+        if event is None:
+            self._partition.transact(writes)
+            return
+        try:
+            self._partition.transact([*writes, *self._event_writes(event)])
+        except LedgerConflict:
+            if not self._is_recorded(event):
+                raise
+            self._partition.transact(writes)
+
+    def _event_writes(self, event: DomainEvent) -> list[dict[str, Any]]:
+        waiting = OutboxRecord(event.event_id, event.type, event.occurred_at, event.data)
+        seen = self._partition.put_request(
+            _event_key(event), {}, expires_at=event.occurred_at + timedelta(days=30)
+        )
+        outbox = self._partition.put_request(
+            _key_of(ItemKind.OUTBOX, waiting), encode(waiting), expires_at=None
+        )
+        return [{"Put": seen | _if_stored(None)}, {"Put": outbox}]
+
+    def _is_recorded(self, event: DomainEvent) -> bool:
+        return self._partition.get(_event_key(event)) is not None
+
+    def _expiry(self, kind: ItemKind, record: Any) -> datetime | None:
+        """When DynamoDB deletes the item; None keeps it."""
+        days = timedelta(days=1)
+        match kind:
+            case ItemKind.RUN:
+                ends = (record.started_at or record.time) + self._history
+            case ItemKind.CLAIM:
+                ends = record.claimed_at + 14 * days
+            case ItemKind.DELETION:
+                ends = record.at + self._history
+            case ItemKind.RESTORE:
+                ends = record.started_at + self._history
+            case ItemKind.FINDING:
+                ends = record.resolved_at and record.resolved_at + 90 * days
+            case ItemKind.LOOK:
+                ends = record.at + days
+            case ItemKind.PLAN:
+                ends = record.created_at + 90 * days
+            case _:
+                ends = None
+        return cast("datetime | None", ends)
+
+    def _save[T: (Claim, RestoreRecord)](self, record: T) -> T:
         """Write a record iff the stored version is its own; returns it with its new version."""
         written = replace(record, version=record.version + 1)
-        fresh = record.version == 0
+        fresh, kind = record.version == 0, _KINDS[type(record)]
         self._partition.put(
-            _key_of(_KINDS[type(record)], record),
+            _key_of(kind, record),
             encode(written),
-            expires_at=expires_at,
+            expires_at=self._expiry(kind, record),
             condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
             names=None if fresh else {"#record": "record", "#version": "version"},
             values=None if fresh else {":version": record.version},
@@ -651,10 +776,17 @@ class DynamoProjects:
 class _Partition:
     """One partition of the table: records and raw items in, errors of ours out."""
 
-    def __init__(self, client: DynamoDBClient, table_name: str, pk: str) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table_name: str,
+        pk: str,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.table_name = table_name
         self._client = client
         self._pk = pk
+        self._pause = pause
 
     def raw(self, sk: str) -> dict[str, Any]:
         return {"pk": self._pk, "sk": sk}
@@ -680,7 +812,33 @@ class _Partition:
         if values:
             conditions["ExpressionAttributeValues"] = serialize(values)
         request = self.put_request(sk, attributes, expires_at=expires_at)
-        self.call("put_item", Item=request["Item"], **conditions)
+        self.put_item(request["Item"], conditions)
+
+    def put_item(self, item: dict[str, Any], conditions: Mapping[str, Any]) -> None:
+        """Write one item.
+
+        The client repeats a request whose answer was lost, and a repeated write does not find its
+        condition any more: the token tells whether it meets itself.
+        """
+        token = {"S": uuid4().hex} if conditions else None
+        if token is not None:
+            item = item | {"written_by": token}
+        try:
+            self.call("put_item", Item=item, **conditions)
+        except LedgerConflict:
+            key = {name: item[name] for name in ("pk", "sk")}
+            found = self.call("get_item", Key=key, ConsistentRead=True).get("Item", {})
+            if found.get("written_by") != token:
+                raise
+
+    def transact(self, writes: list[dict[str, Any]]) -> None:
+        """Write all of it or nothing."""
+        if len(writes) == 1 and "Put" in writes[0]:
+            put = dict(writes[0]["Put"])
+            del put["TableName"]
+            self.put_item(put.pop("Item"), put)
+        elif writes:
+            self.call("transact_write_items", TransactItems=writes, ClientRequestToken=str(uuid4()))
 
     def put_request(
         self, sk: str, attributes: Mapping[str, Any], *, expires_at: datetime | None
@@ -732,17 +890,24 @@ class _Partition:
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def call(self, operation: str, **arguments: Any) -> Any:
+        """One call; one that collides with a transaction is tried again after a short pause."""
         if operation != "transact_write_items":
             arguments["TableName"] = self.table_name
-        try:
-            return getattr(self._client, operation)(**arguments)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "unknown")
-            if code == _CONDITION_FAILED or _cancelled_by_condition(error):
-                raise LedgerConflict("Another writer changed this ledger item first") from None
-            raise self._unavailable(code) from error
-        except BotoCoreError as error:
-            raise self._unavailable(type(error).__name__) from error
+        for collisions in range(1, 1 + _COLLISIONS):
+            try:
+                return getattr(self._client, operation)(**arguments)
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code", "unknown")
+                reasons = _cancellations(error)
+                if code == _CONDITION_FAILED or "ConditionalCheckFailed" in reasons:
+                    raise LedgerConflict("Another writer changed this ledger item first") from None
+                collided = code == _CONFLICT or (reasons and reasons <= _COLLIDED)
+                if not collided or collisions == _COLLISIONS:
+                    raise self._unavailable(" ".join([code, *sorted(reasons)])) from error
+            except BotoCoreError as error:
+                raise self._unavailable(type(error).__name__) from error
+            self._pause(_FIRST_PAUSE * 2 ** (collisions - 1) * random.random())  # noqa: S311
+        return None
 
     def _unavailable(self, reason: str) -> LedgerUnavailable:
         return LedgerUnavailable(
@@ -751,9 +916,34 @@ class _Partition:
         )
 
 
-def _cancelled_by_condition(error: ClientError) -> bool:
+def _cancellations(error: ClientError) -> frozenset[str]:
+    """Why DynamoDB cancelled a transaction; empty for every other error."""
     reasons: Any = error.response.get("CancellationReasons", [])
-    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+    return frozenset(reason.get("Code", "None") for reason in reasons)
+
+
+def _checksum_of(record: DataclassInstance | None) -> str | None:
+    return None if record is None else encode(record)["checksum"]
+
+
+def _if_stored(checksum: str | None) -> dict[str, Any]:
+    """The condition that an item has this checksum; None: there is no item; empty: it has none."""
+    if checksum is None:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    if not checksum:
+        return {
+            "ConditionExpression": "attribute_not_exists(#checksum)",
+            "ExpressionAttributeNames": {"#checksum": "checksum"},
+        }
+    return {
+        "ConditionExpression": "#checksum = :checksum",
+        "ExpressionAttributeNames": {"#checksum": "checksum"},
+        "ExpressionAttributeValues": serialize({":checksum": checksum}),
+    }
+
+
+def _event_key(event: DomainEvent) -> str:
+    return f"EVENT#{event.event_id}"
 
 
 def _key_of(kind: ItemKind, record: Any) -> str:

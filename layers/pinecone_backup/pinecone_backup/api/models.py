@@ -7,6 +7,7 @@ no request fills the ledger. What belongs to one resource stands beside its rout
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import (
@@ -21,6 +22,8 @@ from pydantic import (
 from pinecone_backup.reasons import ReasonKind
 
 MOST_ROWS = 100
+LINK_LIVES = timedelta(minutes=15)
+"""How long a link to a page can be opened."""
 NAME = r"^[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?$"
 """Of indexes, backups and schedules, as Pinecone takes them."""
 
@@ -96,6 +99,13 @@ class RuleReason(Output):
     parameters: dict[str, str | int | bool]
     text: str
     """The same as people read it."""
+
+
+class PageLink(Output):
+    """A link to an HTML page, for whoever has it."""
+
+    url: str
+    expires_at: datetime
 
 
 class WithReason(Input):

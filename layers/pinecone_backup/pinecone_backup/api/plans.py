@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from pinecone_backup.api.models import (
     Input,
     Nothing,
     Output,
+    PageLink,
     PageQuery,
     Pagination,
     Reason,
@@ -159,15 +161,45 @@ def list_plans(call: Call, query: PageQuery) -> PlanList:
 def describe_plan(call: Call, _: Nothing) -> PlanDetails:
     """Describe a plan: every backup, its fate and the reasons."""
     record = _record(call)
-    try:
-        plan = Plan.from_json(call.container.objects.get(record.key))
-    except (SubjectUnknown, ValueError):
-        raise SubjectUnknown(
-            f"The text of plan {record.digest[:12]} is not stored any more",
-            next_step="Start a prune run: it makes a new plan.",
-        ) from None
+    plan = _plan(call, record)
     summary = PlanSummary.model_validate(record)
     return PlanDetails(**dict(summary), plan=PrunePlan.model_validate(plan))
+
+
+@route(
+    "GET",
+    "/v1/projects/{project}/plans/{digest}/page",
+    access=Access.READ,
+    tag=_TAG,
+    gives=PageLink,
+    problems=("not-found",),
+)
+def link_plan_page(call: Call, _: Nothing) -> PageLink:
+    """Give a link to a plan as an HTML page to approve on.
+
+    It says what goes and why, what stays, what is new since the plan before, and the command that
+    approves it. Whoever has the link can open the page as it is now, for 15 minutes.
+    """
+    from pinecone_backup.report.plan_page import (  # noqa: PLC0415 - rarely needed
+        PlanContext,
+        render_plan_page,
+    )
+
+    record = _record(call)
+    records = call.ledger().plans(limit=_REACH)
+    earlier = (each for each in records if each.created_at < record.created_at)
+    before = next((each for each in earlier if each.digest != record.digest), None)
+    page = render_plan_page(
+        record,
+        _plan(call, record),
+        PlanContext(
+            deployment=call.deployment(),
+            previous=_readable(call, before),
+            newest=records[0] if records else record,
+            now=call.now,
+        ),
+    )
+    return call.link_page(f"plans/{call.path['project']}/{record.digest}.html", page)
 
 
 @route(
@@ -230,3 +262,20 @@ def _record(call: Call) -> PlanRecord:
     if record is None:
         raise SubjectUnknown(f"Project {call.path['project']} has no such plan")
     return record
+
+
+def _plan(call: Call, record: PlanRecord) -> Plan:
+    try:
+        return Plan.from_json(call.container.objects.get(record.key))
+    except (SubjectUnknown, ValueError):
+        raise SubjectUnknown(
+            f"The text of plan {record.digest[:12]} is not stored any more",
+            next_step="Start a prune run: it makes a new plan.",
+        ) from None
+
+
+def _readable(call: Call, record: PlanRecord | None) -> Plan | None:
+    """A plan to compare with; one that is not stored any more is none."""
+    with suppress(SubjectUnknown):
+        return _plan(call, record) if record else None
+    return None

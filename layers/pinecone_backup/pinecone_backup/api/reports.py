@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from pinecone_backup.api.models import Nothing, Output
+from pinecone_backup.api.models import Nothing, PageLink
 from pinecone_backup.api.routes import Access, Call, route
-from pinecone_backup.errors import SubjectUnknown
+from pinecone_backup.errors import PolicyInvalid, PolicyMissing, SubjectUnknown
 from pinecone_backup.report.model import Report
+from pinecone_backup.report.overview import (
+    Overview,
+    ProjectSummary,
+    build_overview,
+    summary_key,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pinecone_backup.ports import ObjectStore
 
 _TAG = "Reports"
-_LINK_LIVES = timedelta(minutes=15)
-
-
-class ReportPage(Output):
-    """A link to the HTML page of a report."""
-
-    url: str
-    expires_at: datetime
+_AT_ONCE = 16
+"""So many summaries are read at a time."""
 
 
 @route(
@@ -38,17 +44,66 @@ def describe_latest_report(call: Call, _: Nothing) -> Report:
     "/v1/projects/{project}/reports/latest/page",
     access=Access.READ,
     tag=_TAG,
-    gives=ReportPage,
+    gives=PageLink,
     problems=("not-found",),
 )
-def link_latest_report_page(call: Call, _: Nothing) -> ReportPage:
+def link_latest_report_page(call: Call, _: Nothing) -> PageLink:
     """Give a link to the latest report as an HTML page.
 
     Whoever has the link can open the page, for 15 minutes.
     """
-    report = _report(call)
-    link = call.container.objects.link(_key(report.project, "html"), expires_in=_LINK_LIVES)
-    return ReportPage(url=link, expires_at=call.now + _LINK_LIVES)
+    return call.link_page(_key(_report(call).project, "html"))
+
+
+@route("GET", "/v1/reports/latest", access=Access.READ, tag=_TAG, gives=Overview)
+def describe_overview(call: Call, _: Nothing) -> Overview:
+    """Give the last audits of all projects in short, the worst first.
+
+    An audit that is more than a day old says nothing about today: its project is unknown.
+    """
+    return _overview(call)
+
+
+@route("GET", "/v1/reports/latest/page", access=Access.READ, tag=_TAG, gives=PageLink)
+def link_overview_page(call: Call, _: Nothing) -> PageLink:
+    """Give a link to the overview of all projects as an HTML page.
+
+    Whoever has the link can open the page as it is now, for 15 minutes.
+    """
+    from pinecone_backup.report.overview_page import (  # noqa: PLC0415 - rarely needed
+        render_overview,
+    )
+
+    page = render_overview(_overview(call), call.deployment())
+    return call.link_page("reports/latest.html", page)
+
+
+def _overview(call: Call) -> Overview:
+    names = _projects(call)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        summaries = pool.map(lambda name: _summary(call.container.objects, name), names)
+        return build_overview(
+            call.container.settings.stack_name,
+            dict(zip(names, summaries, strict=True)),
+            now=call.now,
+            findings=call.ledger().findings(),
+        )
+
+
+def _projects(call: Call) -> Sequence[str]:
+    """The policy's projects; without a readable policy, those that the ledger knows."""
+    try:
+        return [project.name for project in call.policy()[0].projects]
+    except (PolicyInvalid, PolicyMissing):
+        return call.container.services.projects.known()
+
+
+def _summary(objects: ObjectStore, project: str) -> ProjectSummary | None:
+    """What the last audit left; nothing, or what another version wrote, is none."""
+    try:
+        return ProjectSummary.model_validate_json(objects.get(summary_key(project)))
+    except (SubjectUnknown, ValueError):
+        return None
 
 
 def _report(call: Call) -> Report:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from posixpath import dirname, relpath
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pinecone_backup.api.models import Input, Nothing
+from pinecone_backup.api.models import LINK_LIVES, Input, Nothing, PageLink
 from pinecone_backup.errors import PolicyInvalid, SubjectUnknown
 from pinecone_backup.model import RunContext, RunTime, TriggerKind
 from pinecone_backup.usecases.runs import DEPLOYMENT
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import RunKind
     from pinecone_backup.ports import ControlPlane, Ledger, ObjectStore
+    from pinecone_backup.report.html import Deployment
     from pinecone_backup.rules.policy import PolicyDocument, Project
     from pinecone_backup.settings import ApiSettings
     from pinecone_backup.usecases.runs import RunServices
@@ -162,6 +163,21 @@ class Call:
         """
         target = "/".join(["/v1/projects", self.path["project"], *segments])
         self.headers["Location"] = relpath(target, dirname(self.address))
+
+    def deployment(self) -> Deployment:
+        """Whom the commands on a page are for."""
+        from pinecone_backup.report.html import Deployment  # noqa: PLC0415 - rarely needed
+
+        settings = self.container.settings
+        return Deployment(settings.stack_name, settings.aws_region)
+
+    def link_page(self, key: str, page: str | None = None) -> PageLink:
+        """A link to a page in the bucket, after storing it there where it is given."""
+        objects = self.container.objects
+        if page is not None:
+            objects.put(key, page.encode(), content_type="text/html; charset=utf-8")
+        link = objects.link(key, expires_in=LINK_LIVES)
+        return PageLink(url=link, expires_at=self.now + LINK_LIVES)
 
     def context(self, kind: RunKind, run_id: str) -> RunContext:
         """For a use case that acts for the caller."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from pinecone_backup.figures import span
+from pinecone_backup.figures import many, span
 from pinecone_backup.reasons import PERIODS
 from pinecone_backup.records import HoldScope, RestoreResult, Severity
 from pinecone_backup.report.model import (
@@ -207,21 +207,17 @@ def _headline(
         return f"{overdue[0]}{more} {'have' if more else 'has'} no recent good backup."
     serious = sum(finding.severity.rank <= Severity.ERROR.rank for finding in findings)
     if health is Health.FAILING:
-        return f"{_many(serious, 'finding')} {'needs' if serious == 1 else 'need'} action."
+        return f"{many(serious, 'finding')} {'needs' if serious == 1 else 'need'} action."
     if health is Health.UNKNOWN:
-        return f"{_many(stand[Protection.UNKNOWN], 'index', 'indexes')} could not be read."
+        return f"{many(stand[Protection.UNKNOWN], 'index', 'indexes')} could not be read."
     protected = stand[Protection.PROTECTED]
-    said = f"{protected} of {_many(under_policy, 'index', 'indexes')} under a policy protected"
+    said = f"{protected} of {many(under_policy, 'index', 'indexes')} under a policy protected"
     if not under_policy:
         said = "No index is under a policy"
     elif protected == under_policy:
-        said = f"All {_many(under_policy, 'index', 'indexes')} under a policy are protected"
+        said = f"All {many(under_policy, 'index', 'indexes')} under a policy are protected"
     warnings = sum(finding.severity is Severity.WARNING for finding in findings)
-    return f"{said}; {_many(warnings, 'thing')} to look at." if warnings else f"{said}."
-
-
-def _many(count: int, one: str, several: str = "") -> str:
-    return f"{count} {one if count == 1 else several or one + 's'}"
+    return f"{said}; {many(warnings, 'thing')} to look at." if warnings else f"{said}."
 
 
 # Indexes
@@ -420,30 +416,11 @@ def _findings(material: Material) -> tuple[tuple[FindingLine, ...], tuple[Findin
     """The open ones, worst first, and those that resolved since the last report."""
     since = material.previous.at if material.previous else None
     edge = since or material.context.time.actual - LATELY
-    lines = [_finding(finding, since) for finding in material.findings]
+    lines = [FindingLine.of(finding, since=since) for finding in material.findings]
     lines.sort(key=lambda line: (line.severity.rank, line.opened_at, line.finding_id))
     return (
         tuple(line for line in lines if line.resolved_at is None),
         tuple(line for line in lines if line.resolved_at is not None and line.resolved_at > edge),
-    )
-
-
-def _finding(finding: Finding, since: datetime | None) -> FindingLine:
-    return FindingLine(
-        finding_id=finding.finding_id,
-        control=finding.control,
-        severity=finding.severity,
-        subject=finding.subject,
-        title=finding.title,
-        diagnosis=finding.diagnosis,
-        action=finding.action,
-        opened_at=finding.opened_at,
-        last_seen_at=finding.last_seen_at,
-        count=finding.count,
-        new=since is not None and finding.opened_at > since,
-        resolved_at=finding.resolved_at,
-        acknowledged_by=finding.acknowledged_by,
-        acknowledged_reason=finding.acknowledged_reason,
     )
 
 

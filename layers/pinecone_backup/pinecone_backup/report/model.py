@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
@@ -14,6 +14,9 @@ from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.inventory import Origin, Worth
 from pinecone_backup.rules.policy import AssignedBy
+
+if TYPE_CHECKING:
+    from pinecone_backup.records import Finding
 
 ControlId = Annotated[str, WithJsonSchema({"type": "string", "enum": list(Control)})]
 """A finding of a control that another release watched is still shown: none is refused."""
@@ -30,11 +33,13 @@ class Health(StrEnum):
     """Something could not be read: unknown is not healthy (rule U1)."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a report."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class RestorePoint(_Part):
+class RestorePoint(Part):
     """The backup to restore from."""
 
     backup_id: str
@@ -50,7 +55,7 @@ class RestorePoint(_Part):
     """Whether its record count was compared; without a count it counts as good (rule G1)."""
 
 
-class BackupPoint(_Part):
+class BackupPoint(Part):
     """One backup on a timeline."""
 
     backup_id: str
@@ -72,7 +77,7 @@ class BackupPoint(_Part):
     reasons: tuple[str, ...]
 
 
-class ScheduleLine(_Part):
+class ScheduleLine(Part):
     """One of Pinecone's own schedules."""
 
     schedule_id: str
@@ -84,7 +89,7 @@ class ScheduleLine(_Part):
     next_run_at: datetime | None
 
 
-class ProvenRestore(_Part):
+class ProvenRestore(Part):
     """The last restore that proved a backup of the index."""
 
     at: datetime
@@ -95,7 +100,7 @@ class ProvenRestore(_Part):
     took_seconds: int | None
 
 
-class IndexReport(_Part):
+class IndexReport(Part):
     """One active index."""
 
     name: str
@@ -125,7 +130,7 @@ class IndexReport(_Part):
     backups: tuple[BackupPoint, ...]
 
 
-class FindingLine(_Part):
+class FindingLine(Part):
     """One finding."""
 
     finding_id: str
@@ -144,15 +149,35 @@ class FindingLine(_Part):
     acknowledged_by: str
     acknowledged_reason: str
 
+    @classmethod
+    def of(cls, finding: Finding, *, since: datetime | None = None) -> FindingLine:
+        """A finding as reports show it; ``since`` is the time of the report before."""
+        return cls(
+            finding_id=finding.finding_id,
+            control=finding.control,
+            severity=finding.severity,
+            subject=finding.subject,
+            title=finding.title,
+            diagnosis=finding.diagnosis,
+            action=finding.action,
+            opened_at=finding.opened_at,
+            last_seen_at=finding.last_seen_at,
+            count=finding.count,
+            new=since is not None and finding.opened_at > since,
+            resolved_at=finding.resolved_at,
+            acknowledged_by=finding.acknowledged_by,
+            acknowledged_reason=finding.acknowledged_reason,
+        )
 
-class QuotaPoint(_Part):
+
+class QuotaPoint(Part):
     """How many backups there will be."""
 
     at: datetime
     backups: int
 
 
-class QuotaReport(_Part):
+class QuotaReport(Part):
     """The project's backup quota."""
 
     used: int
@@ -167,7 +192,7 @@ class QuotaReport(_Part):
     """How many of those have no day to go on (rule D8): only a person deletes them."""
 
 
-class OrphanLine(_Part):
+class OrphanLine(Part):
     """What is left of a deleted index."""
 
     index: str
@@ -178,7 +203,7 @@ class OrphanLine(_Part):
     size_bytes: int
 
 
-class DeletionLine(_Part):
+class DeletionLine(Part):
     """A deletion of the last days, as the ledger has it."""
 
     backup_id: str
@@ -199,7 +224,7 @@ class DeletionLine(_Part):
     confirmed_at: datetime | None
 
 
-class RunLine(_Part):
+class RunLine(Part):
     """The last run of a kind."""
 
     run_id: str
@@ -210,7 +235,7 @@ class RunLine(_Part):
     error: str
 
 
-class HoldLine(_Part):
+class HoldLine(Part):
     """A hold that is not released."""
 
     hold_id: str
@@ -223,7 +248,7 @@ class HoldLine(_Part):
     active: bool
 
 
-class RestoreLine(_Part):
+class RestoreLine(Part):
     """A restore that is under way."""
 
     job_id: str
@@ -234,14 +259,14 @@ class RestoreLine(_Part):
     created_at: datetime | None
 
 
-class Gap(_Part):
+class Gap(Part):
     """What the audit could not see."""
 
     subject: str
     reason: str
 
 
-class LastKnown(_Part):
+class LastKnown(Part):
     """What an index could be restored from when it was last seen."""
 
     index: str
@@ -251,7 +276,7 @@ class LastKnown(_Part):
     """When an audit last saw the backup."""
 
 
-class Totals(_Part):
+class Totals(Part):
     """The project in numbers."""
 
     backups: int
@@ -266,7 +291,7 @@ class Totals(_Part):
     """Over the indexes with a policy: the longest time since a good backup."""
 
 
-class Report(_Part):
+class Report(Part):
     """One audit of one project."""
 
     report_version: Literal[1] = 1

@@ -26,7 +26,7 @@
   const text = document.getElementById("find");
   const found = document.getElementById("found");
   const buttons = all("#tools button");
-  const groups = all(".group").map((part) => ({ part, open: part.open, rows: [...part.querySelectorAll("tbody tr")] }));
+  const groups = all(".rows").map((part) => ({ part, open: part.open, rows: [...part.querySelectorAll("tbody tr")] }));
   const cards = all(".index");
   const more = document.getElementById("more");
   const filter = () => {
@@ -46,10 +46,10 @@
       part.open = active ? shown > 0 : open;
       count += shown;
     }
-    const names = new Set(all(".group tbody tr:not([hidden]) .who").map((cell) => cell.textContent));
+    const names = new Set(all(".rows tbody tr:not([hidden]) .who").map((cell) => cell.textContent));
     for (const card of cards) card.hidden = active && !names.has(card.querySelector("h3").textContent);
     if (more) more.hidden = active && ![...more.querySelectorAll(".index")].some((card) => !card.hidden);
-    found.textContent = active ? `${count} ${count === 1 ? "index" : "indexes"} found` : "";
+    found.textContent = active ? `${count} ${count === 1 ? found.dataset.one : found.dataset.several} found` : "";
   };
   text.addEventListener("input", filter);
   for (const button of buttons) {

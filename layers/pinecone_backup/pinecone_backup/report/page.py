@@ -1,28 +1,21 @@
 """The report as one self-contained page: text, inline styles and inline pictures.
 
 Geometry is worked out here, in the units of each picture's view box; ``page.html.j2`` only
-places it. Everything that comes from outside is escaped by the template engine. The one script,
-``page.js``, finds and filters; the page's own policy allows that script by its digest and nothing
-else, and the page can be read without it.
+places it.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from hashlib import sha256
-from importlib import resources
 from itertools import pairwise
 from math import log1p
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, StrictUndefined
-
-from pinecone_backup.figures import size, span
+from pinecone_backup.figures import span
 from pinecone_backup.reasons import PERIODS
 from pinecone_backup.records import Severity
 from pinecone_backup.report.groups import (
@@ -31,16 +24,13 @@ from pinecone_backup.report.groups import (
     deletion_groups,
     finding_groups,
     index_groups,
-    who,
 )
-from pinecone_backup.report.model import Health
+from pinecone_backup.report.html import ICONS, TONES, day, render, seconds, time
 from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.controls import QUOTA_ALARMS, QUOTA_WARNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from jinja2 import Template
 
     from pinecone_backup.report.model import BackupPoint, IndexReport, QuotaReport, Report
 
@@ -64,30 +54,6 @@ _TICK_ROOM = 24
 _NEAR = timedelta(hours=12)
 """Ages up to this are drawn to scale; older ones closer and closer together."""
 _MARKS = {"good": "dot", "suspect": "diamond", "failed": "cross", "unjudged": "ring"}
-_ICONS = {
-    Health.HEALTHY: "✓",
-    Health.ATTENTION: "!",
-    Health.FAILING: "✕",
-    Health.UNKNOWN: "?",
-}
-_TONES = {
-    Health.HEALTHY: "good",
-    Health.ATTENTION: "warn",
-    Health.FAILING: "bad",
-    Health.UNKNOWN: "warn",
-    Protection.PROTECTED: "good",
-    Protection.WAITING: "info",
-    Protection.OVERDUE: "bad",
-    Protection.UNPROTECTED: "warn",
-    Protection.OPTED_OUT: "calm",
-    Protection.UNSUPPORTED: "calm",
-    Protection.NOT_READY: "bad",
-    Protection.UNKNOWN: "warn",
-    Severity.CRITICAL: "bad",
-    Severity.ERROR: "bad",
-    Severity.WARNING: "warn",
-    Severity.INFO: "info",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,20 +125,18 @@ def render_page(report: Report, json_body: bytes) -> str:
         json_body: The report's JSON as it is stored; the page states its digest.
     """
     zone = _zone(report)
-    script = _asset("page.js")
     pictured = [index for index in report.indexes if index.policy or index.backups]
     deletions = deletion_groups(report.deletions)
     serious = [f for f in report.findings if f.severity is not Severity.INFO]
     notes = [f for f in report.findings if f.severity is Severity.INFO]
-    return _template().render(
+    return render(
+        "page.html.j2",
         report=report,
         width=WIDTH,
         few=FEW,
         pictures=_PICTURES,
         digest=sha256(json_body).hexdigest(),
-        script=script,
-        script_digest=b64encode(sha256(script.encode()).digest()).decode(),
-        icon=_ICONS[report.health],
+        icon=ICONS[report.health],
         zone=zone,
         local_time=report.at.astimezone(ZoneInfo(zone)),
         serious=finding_groups(serious, report.indexes),
@@ -205,29 +169,6 @@ def _longest_without(report: Report) -> IndexReport | None:
         ),
         None,
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
-        bytes=size,
-        count=_count,
-        day=_day,
-        iso=_iso,
-        percent=_percent,
-        span=_seconds,
-        time=_time,
-        tone=_TONES.__getitem__,
-        who=who,
-    )
-    return environment.from_string(_asset("page.html.j2"))
-
-
-def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 # Pictures
@@ -296,11 +237,11 @@ def _tone_of(point: BackupPoint) -> str:
 
 def _story(point: BackupPoint, at: datetime, age: timedelta) -> str:
     origin = "by hand" if point.by_hand else point.origin
-    parts = [f"{_time(at)}, {span(age)} ago", f"{point.worth}, {origin}".replace("_", " ")]
+    parts = [f"{time(at)}, {span(age)} ago", f"{point.worth}, {origin}".replace("_", " ")]
     if point.record_count is not None:
         parts.append(f"{point.record_count:,} records")
     if point.by_hand:
-        until = f"until {_time(point.expires_at)}" if point.expires_at else "for ever"
+        until = f"until {time(point.expires_at)}" if point.expires_at else "for ever"
         parts.append(f"kept {until}")
     if point.held:
         parts.append("held")
@@ -329,8 +270,8 @@ def age_gauge(index: IndexReport) -> Gauge | None:
     if index.max_age_seconds is None:
         return None
     whole = max(index.age_seconds, index.max_age_seconds) * 1.12
-    limit = Tick(round(100 * index.max_age_seconds / whole, 1), _seconds(index.max_age_seconds))
-    return Gauge(round(100 * index.age_seconds / whole, 1), [limit], _TONES[index.protection])
+    limit = Tick(round(100 * index.max_age_seconds / whole, 1), seconds(index.max_age_seconds))
+    return Gauge(round(100 * index.age_seconds / whole, 1), [limit], TONES[index.protection])
 
 
 def quota_gauge(quota: QuotaReport) -> Gauge:
@@ -360,7 +301,7 @@ def curve(quota: QuotaReport) -> Curve:
     line = " ".join(f"{x(point.at)},{y(point.backups)}" for point in quota.points)
     meets = None
     if quota.reached_at is not None:
-        meets = Tick(x(quota.reached_at), _day(quota.reached_at))
+        meets = Tick(x(quota.reached_at), day(quota.reached_at))
     return Curve(
         line=line,
         area=f"{x(first.at)},{_CURVE_HEIGHT} {line} {x(last.at)},{_CURVE_HEIGHT}",
@@ -385,28 +326,3 @@ def _zone(report: Report) -> str:
     """The zone that most policies of the report are cut in."""
     zones = Counter(index.timezone for index in report.indexes)
     return zones.most_common(1)[0][0] if zones else "UTC"
-
-
-def _seconds(seconds: float) -> str:
-    return span(timedelta(seconds=seconds))
-
-
-def _time(at: datetime, zone: str = "UTC") -> str:
-    local = at.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
-    return f"{local.day} {local:%b %Y, %H:%M} {zone}"
-
-
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y}"
-
-
-def _iso(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0f} %" if share >= 1 or not share else "less than 1 %"
-
-
-def _count(number: int | None) -> str:
-    return "unknown" if number is None else f"{number:,}"

@@ -35,6 +35,8 @@ _MEANWHILE = {
     ItemKind.PLAN: "That plan can be neither read nor approved nor carried out.",
     ItemKind.SCHEDULE: "What is known of that native schedule is not used.",
     ItemKind.OUTBOX: "That event is not announced.",
+    ItemKind.LOOK: "That look at index {index_name} is evidence of nothing.",
+    ItemKind.FINGERPRINT: "Restores of backup {backup_id} are compared by their counts alone.",
     ItemKind.RUN: "That run is not shown.",
     ItemKind.LEASE: "Runs that need that lease are refused.",
 }

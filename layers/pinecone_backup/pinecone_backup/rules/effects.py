@@ -40,9 +40,10 @@ class PutBackup:
 
 @dataclass(frozen=True, slots=True)
 class PutIndex:
-    """Write the record of an index."""
+    """Write the record of an index over the one that was read."""
 
     record: IndexRecord
+    over: IndexRecord | None
 
 
 @dataclass(frozen=True, slots=True)

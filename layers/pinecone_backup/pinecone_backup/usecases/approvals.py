@@ -44,7 +44,7 @@ def approve_plan(
     """Approve a plan by its digest; the next prune carries it out.
 
     Only what the plan names and is still to go then is deleted. Approving again replaces who,
-    why and until when.
+    why and until when; the same person's same words again change nothing.
 
     Args:
         ledger: The project's ledger.
@@ -73,29 +73,53 @@ def approve_plan(
     if record is None:
         raise SubjectUnknown(f"Project {ledger.project} has no plan {digest!r}")
     _refuse_unfit(record, policy_version)
-    approved = replace(
-        record,
-        state=PlanState.APPROVED,
-        approved_by=who,
-        approved_reason=reason.strip(),
-        approved_at=now,
-        approval_expires_at=until,
-    )
-    ledger.put_plan(approved)
-    ledger.record_event(
-        DomainEvent.of(
+    if _approved_already(record, who=who, reason=reason.strip(), until=until, now=now):
+        return record
+    approved = ledger.put_plan(
+        replace(
+            record,
+            state=PlanState.APPROVED,
+            approved_by=who,
+            approved_reason=reason.strip(),
+            approved_at=now,
+            approval_expires_at=until,
+        ),
+        over=record,
+        event=DomainEvent.of(
             "plan.approved",
             f"{digest}|{now.isoformat()}",
             project=ledger.project,
             at=now,
             digest=digest,
             delete_count=record.delete_count,
-            reason=approved.approved_reason,
+            reason=reason.strip(),
             actor=who,
             until=until.isoformat(),
-        )
+        ),
     )
-    return approved
+    if _approved_already(approved, who=who, reason=reason.strip(), until=until, now=now):
+        return approved
+    # somebody else was quicker: a prune carried it out, or another person approved it
+    return approve_plan(
+        ledger,
+        digest,
+        policy_version=policy_version,
+        who=who,
+        reason=reason,
+        until=until,
+        now=now,
+    )
+
+
+def _approved_already(
+    record: PlanRecord, *, who: str, reason: str, until: datetime, now: datetime
+) -> bool:
+    """Whether the same person has said the same, to the same end or for as long."""
+    said = (record.state, record.approved_by, record.approved_reason)
+    ends, given = record.approval_expires_at, record.approved_at
+    if said != (PlanState.APPROVED, who, reason) or ends is None or given is None or ends <= now:
+        return False
+    return until == ends or until - now == ends - given
 
 
 def _refuse_unfit(record: PlanRecord, policy_version: str) -> None:
@@ -154,7 +178,7 @@ def approved_plan(
         if record.state is not PlanState.APPROVED:
             continue
         if not approval_in_force(context, record):
-            ledger.put_plan(replace(record, state=PlanState.EXPIRED))
+            ledger.put_plan(replace(record, state=PlanState.EXPIRED), over=record)
         elif record.policy_version == policy_version:
             return _read(store, record)
     return None

@@ -22,6 +22,7 @@ from pinecone_backup.reasons import ReasonKind
 from pinecone_backup.records import ItemKind, RunState
 from pinecone_backup.report.build import LATELY, Material, build_report, build_unknown_report
 from pinecone_backup.report.model import Gap, Report
+from pinecone_backup.report.overview import summary_key, summary_of
 from pinecone_backup.report.page import render_page
 from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts, used
 from pinecone_backup.rules.controls import evaluate_index, evaluate_project, looked_at
@@ -200,13 +201,15 @@ class AuditReporter:
         )
 
     def _stored(self, report: Report) -> Report:
-        """Under its run, and as the latest of its project."""
+        """Under its run, and as the latest of its project, with what the overview says of it."""
         body = report.to_json()
         page = render_page(report, body).encode()
         folder = f"reports/{report.project}"
         for key in (f"{folder}/{report.at:%Y/%m/%d}/{report.run_id}", f"{folder}/latest"):
             self.objects.put(f"{key}.json", body, content_type=_JSON)
             self.objects.put(f"{key}.html", page, content_type=_HTML)
+        summary = summary_of(report).model_dump_json().encode()
+        self.objects.put(summary_key(report.project), summary, content_type=_JSON)
         return report
 
 
@@ -269,9 +272,10 @@ def _facts(
     )
     store_verdicts(context, ledger, judged.records)
     for index in indexes:
-        ledger.put_index(index.record)
+        ledger.put_index(index.record, over=known.get(index.name))
+    schedules = {record.schedule_id: record for record in ledger.schedules()}
     for schedule in state.schedule_records:
-        ledger.put_schedule(schedule)
+        ledger.put_schedule(schedule, over=schedules.get(schedule.schedule_id))
     inventory = judged.inventory
     restores = ledger.restores()
     indexes = [_with_backups(index, inventory) for index in indexes]

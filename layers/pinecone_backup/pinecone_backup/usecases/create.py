@@ -276,8 +276,8 @@ def carry_out(ledger: Ledger, effects: Iterable[Effect]) -> Mapping[Claim, Claim
                 ledger.record_event(event)
             case PutBackup(record):
                 ledger.put_backup(record)
-            case PutIndex(record):
-                ledger.put_index(record)
+            case PutIndex(record, over):
+                ledger.put_index(record, over=over)
             case SaveClaim(claim):
                 try:
                     claims[claim] = ledger.save_claim(claim)
@@ -292,6 +292,7 @@ class _Tick:
 
     Attributes:
         remaining: How many backups the quota still takes.
+        stored: The records of indexes as the ledger has them, by name.
     """
 
     context: RunContext
@@ -306,8 +307,10 @@ class _Tick:
     problems: dict[str, str] = field(default_factory=dict)
     unexpected: dict[str, str] = field(default_factory=dict)
     inventory: Inventory = field(init=False)
+    stored: dict[str, IndexRecord] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.stored = dict(self.known.records)
         self.inventory = self.known.inventory(self.context, self.known.rows)
 
     def decide_all(self) -> None:
@@ -370,7 +373,8 @@ class _Tick:
         now = self.context.time.actual
         record = self.known.records[name] = mark_seen(before, name, policy=policy, now=now)
         if before is None or before.policy != policy or now - before.last_seen_at >= SEEN_EVERY:
-            carry_out(self.ledger, [PutIndex(record)])
+            carry_out(self.ledger, [PutIndex(record, self.stored.get(name))])
+            self.stored[name] = record
         return record
 
     def _decide(self, view: View) -> Decided:
@@ -441,7 +445,8 @@ class _Tick:
         )
         if record != self.known.records[name]:
             self.known.records[name] = record
-            carry_out(self.ledger, [PutIndex(record)])
+            carry_out(self.ledger, [PutIndex(record, self.stored.get(name))])
+            self.stored[name] = record
 
     def _find(
         self, view: View, decision: Decision, claim: Claim, fresh: Sequence[Backup]

@@ -17,12 +17,14 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import (
     BackupError,
     ItemUnreadable,
+    LedgerConflict,
     NotFound,
     OutcomeUnknown,
     PineconeError,
@@ -52,6 +54,8 @@ _LOG = logging.getLogger(__name__)
 STOP_BEFORE = 75.0
 """Seconds before the function's end at which no further call is begun; one call with all its
 repetitions takes up to a minute."""
+WRITES = 8
+"""So often is a deletion recorded over what another run has just recorded."""
 WORKERS = 4
 """Indexes pruned at a time."""
 
@@ -116,7 +120,8 @@ def carry_out(
         LedgerError: It could not be recorded; Pinecone may have been asked.
     """
     try:
-        earlier = ledger.deletion(record.backup_id)  # the caller's record may be older
+        stored = ledger.backup(record.backup_id)  # the caller's record may be older
+        earlier = ledger.deletion_of(stored) if stored is not None else None
     except ItemUnreadable as unreadable:  # nobody knows whether it was deleted before (rule U2)
         failed = replace(deletion, state=DeletionState.FAILED, error=unreadable.problem)
         return failed, unreadable
@@ -124,12 +129,33 @@ def carry_out(
         return earlier, None
     if earlier is not None and earlier.state is DeletionState.UNKNOWN:
         deletion = earlier
-    ledger.put_deletion(record, deletion)
+    marked = ledger.put_deletion(stored or record, deletion, over=stored)
     outcome, error = _asked(control_plane, deletion)
-    if outcome.final:
-        ledger.record_event(deleted_event(context.project, outcome))
-    ledger.put_deletion(record, outcome)
-    return outcome, error
+    return _ended(context, ledger, marked, outcome), error
+
+
+def _ended(
+    context: RunContext, ledger: Ledger, marked: BackupRecord, outcome: DeletionRecord
+) -> DeletionRecord:
+    """Record the outcome of a deletion, unless another run has confirmed it meanwhile."""
+    event = deleted_event(context.project, outcome) if outcome.final else None
+    for _ in range(WRITES):
+        with suppress(LedgerConflict):
+            ledger.put_deletion(marked, outcome, over=marked, event=event)
+            return outcome
+        stored = ledger.backup(outcome.backup_id)
+        known = ledger.deletion_of(stored) if stored is not None else None
+        if stored is None or (known is not None and known.confirmed_at is not None):
+            return known or outcome
+        marked = stored
+    raise _changed_by_others(outcome)
+
+
+def _changed_by_others(deletion: DeletionRecord) -> LedgerConflict:
+    return LedgerConflict(
+        f"The record of backup {deletion.backup_id} was changed by others all the time",
+        next_step="The next run goes on with its deletion.",
+    )
 
 
 def _asked(
@@ -176,27 +202,33 @@ def confirm_deleted(context: RunContext, ledger: Ledger, record: BackupRecord) -
         LedgerError: Nothing is closed; the next run tries again.
     """
     now = context.time.actual
-    deletion = ledger.deletion(record.backup_id) if record.deletion is not None else None
-    if deletion is not None and (deletion.final or deletion.state is DeletionState.UNKNOWN):
-        ledger.record_event(deleted_event(context.project, deletion))
-    else:
-        deletion = DeletionRecord(
-            backup_id=record.backup_id,
-            index_name=record.index_name,
-            index_id=record.index_id,
-            state=DeletionState.DELETED,
-            at=now,
-            run_id=context.run_id,
-            actor="",
-            name=record.name,
-            created_at=record.created_at,
-            size_bytes=record.size_bytes,
-            record_count=record.record_count,
-            reasons=(Reason.of(ReasonKind.DELETED_OUTSIDE),),
-        )
-    closed = replace(deletion, state=DeletionState.DELETED, confirmed_at=now, error="")
-    ledger.put_deletion(record, closed)
-    return closed
+    outside = DeletionRecord(
+        backup_id=record.backup_id,
+        index_name=record.index_name,
+        index_id=record.index_id,
+        state=DeletionState.DELETED,
+        at=now,
+        run_id=context.run_id,
+        actor="",
+        name=record.name,
+        created_at=record.created_at,
+        size_bytes=record.size_bytes,
+        record_count=record.record_count,
+        reasons=(Reason.of(ReasonKind.DELETED_OUTSIDE),),
+    )
+    for _ in range(WRITES):
+        stored = ledger.backup(record.backup_id)  # a run beside this one may have asked for it
+        deletion = ledger.deletion_of(stored) if stored is not None else None
+        if deletion is not None and deletion.confirmed_at is not None:
+            return deletion
+        ours = deletion is not None and (deletion.final or deletion.state is DeletionState.UNKNOWN)
+        known = deletion if deletion is not None and ours else outside
+        closed = replace(known, state=DeletionState.DELETED, confirmed_at=now, error="")
+        event = deleted_event(context.project, known) if ours else None
+        with suppress(LedgerConflict):
+            ledger.put_deletion(stored or record, closed, over=stored, event=event)
+            return closed
+    raise _changed_by_others(outside)
 
 
 def deleted_event(project: str, deletion: DeletionRecord) -> DomainEvent:

@@ -25,10 +25,7 @@ def record_findings(
     evidence: Evidence,
     at: datetime,
 ) -> Changes:
-    """Open, repeat and resolve findings in the ledger, with one event per change.
-
-    The event goes first: after a crash between the two writes it is sent again under the same id,
-    while the other order would lose the event.
+    """Open, repeat and resolve findings in the ledger, each with its event.
 
     Args:
         ledger: The project's ledger.
@@ -43,8 +40,7 @@ def record_findings(
         ledger.findings(), observations, project=ledger.project, evidence=evidence, at=at
     )
     for change in changes.all:
-        ledger.record_event(change.event(ledger.project))
-        ledger.put_finding(change.finding)
+        ledger.put_finding(change.finding, over=change.previous, event=change.event(ledger.project))
     return changes
 
 
@@ -90,25 +86,22 @@ def acknowledge_finding(
             rule="resolved",
             next_step="Nothing is left to do; if it comes back, it opens anew.",
         )
-    if (finding.acknowledged_by, finding.acknowledged_reason) != (who, reason.strip()):
-        finding = replace(
+    event = DomainEvent.of(
+        "finding.acknowledged",
+        f"{finding_id}|{now.isoformat()}",
+        project=ledger.project,
+        at=now,
+        finding_id=finding_id,
+        control=finding.control,
+        severity=str(finding.severity),
+        subject=finding.subject,
+        title=finding.title,
+        reason=reason.strip(),
+        actor=who,
+    )
+    while (finding.acknowledged_by, finding.acknowledged_reason) != (who, reason.strip()):
+        acknowledged = replace(
             finding, acknowledged_by=who, acknowledged_reason=reason.strip(), acknowledged_at=now
         )
-        ledger.put_finding(finding)
-    at = finding.acknowledged_at or now
-    ledger.record_event(
-        DomainEvent.of(
-            "finding.acknowledged",
-            f"{finding_id}|{at.isoformat()}",
-            project=ledger.project,
-            at=at,
-            finding_id=finding_id,
-            control=finding.control,
-            severity=str(finding.severity),
-            subject=finding.subject,
-            title=finding.title,
-            reason=finding.acknowledged_reason,
-            actor=who,
-        )
-    )
+        finding = ledger.put_finding(acknowledged, over=finding, event=event)
     return finding

@@ -188,7 +188,7 @@ class _Run:
         except PineconeError as error:
             problem = error.problem
             if isinstance(error, _DENIED):
-                self.denied = problem
+                problem = self.denied = f"the API key may not read records ({problem})"
         except LedgerError:
             raise
         except Exception as error:

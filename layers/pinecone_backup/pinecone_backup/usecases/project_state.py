@@ -212,9 +212,12 @@ def store_verdicts(context: RunContext, ledger: Ledger, records: Sequence[Backup
             record.verdict_reason is not None
             and record.verdict_reason.kind is ReasonKind.EMPTY_AS_INDEX
         )
-        if record.verdict is Verdict.SUSPECT and not rightly_empty:
-            ledger.record_event(_suspect_event(context, record))
-        ledger.put_backup(replace(record, deletion=known.deletion) if known else record)
+        suspect = record.verdict is Verdict.SUSPECT and not rightly_empty
+        ledger.put_backup(
+            replace(record, deletion=known.deletion) if known else record,
+            over=known,
+            event=_suspect_event(context, record) if suspect else None,
+        )
 
 
 def plan_facts(

@@ -340,7 +340,8 @@ def _record_plan(
             keep_count=len(plan.items) - len(plan.to_go),
             bytes_freed=plan.bytes_freed,
             waits_because=_waits_because(plan) if awaiting else (),
-        )
+        ),
+        over=known,
     )
 
 
@@ -357,11 +358,12 @@ def _close_plans(
         item.backup_id for item in plan.items if item.action is not Action.DELETION_PENDING
     } - deleted
     if approval is not None and not approval.ids & left:
-        services.ledger.put_plan(replace(approval.record, state=PlanState.EXECUTED))
+        executed = replace(approval.record, state=PlanState.EXECUTED)
+        services.ledger.put_plan(executed, over=approval.record)
     with suppress(ItemUnreadable):
         record = services.ledger.plan(plan.digest) if act.complete else None
         if record is not None:
-            services.ledger.put_plan(replace(record, state=PlanState.EXECUTED))
+            services.ledger.put_plan(replace(record, state=PlanState.EXECUTED), over=record)
 
 
 # --- Announce -------------------------------------------------------------------------------

@@ -247,7 +247,7 @@ def mark_tested(ledger: Ledger, record: RestoreRecord) -> None:
         return
     marked = replace(known, restore_tested=passed, restore_tested_at=record.result_at)
     if marked != known:
-        ledger.put_backup(marked)
+        ledger.put_backup(marked, over=known)
 
 
 def comparison(

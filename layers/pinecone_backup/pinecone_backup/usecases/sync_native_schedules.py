@@ -263,8 +263,8 @@ class _Keeper:
         )
 
     def _put(self, record: ScheduleRecord) -> None:
-        self.records[record.schedule_id] = record
-        self.ledger.put_schedule(record)
+        known = self.records.get(record.schedule_id)
+        self.records[record.schedule_id] = self.ledger.put_schedule(record, over=known)
 
 
 def _differs(schedule: NativeSchedule, request: NativeScheduleRequest) -> bool:

@@ -20,7 +20,7 @@ is left out."""
 _PAGES = {
     "backup": ("Backup", "backups/{backup_id}"),
     "hold": ("Hold", "holds/{hold_id}"),
-    "plan": ("Plan", "plans/{digest}"),
+    "plan": ("Plan", "plans/{digest}/page"),
     "restore": ("Restore", "restores/{restore_id}"),
     "restore_test": ("Restore test", "restores/{restore_id}"),
     "run": ("Run", "runs/{run_id}"),
@@ -108,7 +108,7 @@ class Pages:
         if data.get("control") == "plan-waiting":
             family = "plan"
         for label, route in (*([_PAGES[family]] if family in _PAGES else []), _REPORT):
-            key = route.partition("{")[2].removesuffix("}")
+            key = route.partition("{")[2].partition("}")[0]
             if not key or named.get(key):
                 path = route.replace(f"{{{key}}}", quote(named.get(key, ""), safe=""))
                 yield Link(label, f"{self.base}/v1/projects/{quote(project, safe='')}/{path}")

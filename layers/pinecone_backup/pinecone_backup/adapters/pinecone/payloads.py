@@ -410,6 +410,13 @@ class _ErrorBody(_Wire):
     error: _ErrorDetail
 
 
+class _RpcStatus(_Wire):
+    """How the data plane answers an error; its codes say less than the HTTP status."""
+
+    code: int
+    message: _MaybeText = None
+
+
 def backup(body: bytes) -> Backup:
     """One backup. All readers here raise ``Malformed``."""
     return _read(_Backup, body).value()
@@ -505,8 +512,15 @@ def error(body: bytes) -> tuple[str, str]:
     try:
         detail = _ErrorBody.model_validate_json(body).error
     except ValidationError:
-        return "", ""
+        return "", _rpc_message(body)
     return detail.code or "", detail.message or ""
+
+
+def _rpc_message(body: bytes) -> str:
+    try:
+        return _RpcStatus.model_validate_json(body).message or ""
+    except ValidationError:
+        return ""
 
 
 def _read[W: BaseModel](shape: type[W], body: bytes) -> W:

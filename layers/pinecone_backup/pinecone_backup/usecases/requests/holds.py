@@ -60,9 +60,7 @@ def place_hold(
         )
     _refuse_unknown(control_plane, scope, target)
     _refuse_going(ledger, scope, target)
-    hold = _this_hold(ledger, Hold("", scope, target, reason, who, now, expires_at))
-    _announce(ledger, "hold.placed", hold, hold.created_at, reason=reason, who=who)
-    return hold
+    return _this_hold(ledger, Hold("", scope, target, reason, who, now, expires_at))
 
 
 def release_hold(ledger: Ledger, hold_id: str, *, who: str, reason: str, now: datetime) -> Hold:
@@ -90,12 +88,13 @@ def release_hold(ledger: Ledger, hold_id: str, *, who: str, reason: str, now: da
             rule="hold",
             next_step="Nothing is left to release; the hold stays released for that reason.",
         )
-    if released != hold:
-        ledger.put_hold(released)
-    _announce(
-        ledger, "hold.released", released, released.released_at or now, reason=reason, who=who
-    )
-    return released
+    if released == hold:
+        return hold
+    event = _event(ledger, "hold.released", released, now, reason=reason, who=who)
+    stored = ledger.put_hold(released, over=hold, event=event)
+    if stored != released:  # somebody else was quicker
+        return release_hold(ledger, hold_id, who=who, reason=reason, now=now)
+    return stored
 
 
 def list_holds(ledger: Ledger, *, now: datetime, active_only: bool = False) -> Sequence[Hold]:
@@ -116,8 +115,8 @@ def _this_hold(ledger: Ledger, asked: Hold) -> Hold:
             return hold
     key = "|".join([*_says(asked), str(len(same))])
     new = replace(asked, hold_id=f"hold-{sha256(key.encode()).hexdigest()[:12]}")
-    ledger.put_hold(new)
-    return new
+    event = _event(ledger, "hold.placed", new, new.created_at, reason=new.reason, who=new.placed_by)
+    return ledger.put_hold(new, event=event)
 
 
 def _says(hold: Hold) -> tuple[str, ...]:
@@ -152,20 +151,18 @@ def _refuse_going(ledger: Ledger, scope: HoldScope, target: str) -> None:
         )
 
 
-def _announce(
+def _event(
     ledger: Ledger, type_: str, hold: Hold, at: datetime, *, reason: str, who: str
-) -> None:
-    ledger.record_event(
-        DomainEvent.of(
-            type_,
-            hold.hold_id,
-            project=ledger.project,
-            at=at,
-            hold_id=hold.hold_id,
-            scope=str(hold.scope),
-            target=hold.target,
-            reason=reason,
-            actor=who,
-            expires_at=hold.expires_at.isoformat() if hold.expires_at else None,
-        )
+) -> DomainEvent:
+    return DomainEvent.of(
+        type_,
+        hold.hold_id,
+        project=ledger.project,
+        at=at,
+        hold_id=hold.hold_id,
+        scope=str(hold.scope),
+        target=hold.target,
+        reason=reason,
+        actor=who,
+        expires_at=hold.expires_at.isoformat() if hold.expires_at else None,
     )

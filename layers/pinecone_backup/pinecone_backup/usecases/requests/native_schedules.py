@@ -6,9 +6,10 @@ caller may shorten.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.errors import Conflict, RuleForbids
+from pinecone_backup.errors import Conflict, NotFound, RuleForbids
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.records import ScheduleRecord
 
@@ -53,17 +54,16 @@ def create_schedule(
         if not found:
             raise
         made = found[0]
-    if all(known.schedule_id != made.schedule_id for known in ledger.schedules()):
-        ledger.put_schedule(
-            ScheduleRecord(
-                schedule_id=made.schedule_id,
-                name=made.name,
-                index_name=index_name,
-                index_id=made.index_id,
-                first_seen_at=now,
-                last_seen_at=now,
-            )
+    ledger.put_schedule(
+        ScheduleRecord(
+            schedule_id=made.schedule_id,
+            name=made.name,
+            index_name=index_name,
+            index_id=made.index_id,
+            first_seen_at=now,
+            last_seen_at=now,
         )
+    )
     _announce(ledger, "schedule.created", made.schedule_id, now=now, who=who, **_settings(made))
     return made
 
@@ -123,7 +123,18 @@ def delete_schedule(
         PineconeError: Pinecone refused, or may have deleted it (``OutcomeUnknown``).
         LedgerError: It was deleted and that could not be recorded.
     """
-    control_plane.delete_native_schedule(schedule_id)
+    known = next((each for each in ledger.schedules() if each.schedule_id == schedule_id), None)
+    if known is not None and known.deletion_asked_by != who:
+        known = ledger.put_schedule(replace(known, deletion_asked_by=who), over=known)
+        asked_before = False
+    else:
+        asked_before = known is not None
+    try:
+        control_plane.delete_native_schedule(schedule_id)
+    except NotFound:
+        if asked_before:  # it was this request, whose answer was lost
+            _announce(ledger, "schedule.deleted", schedule_id, now=now, who=who)
+        raise
     _announce(ledger, "schedule.deleted", schedule_id, now=now, who=who)
 
 

@@ -120,29 +120,31 @@ def accept_suspect(
                 rule="not-suspect",
                 next_step="Nothing needs to be accepted; the project's suspects can be listed.",
             )
-        accepted = replace(
-            record,
-            verdict=Verdict.ACCEPTED,
-            accepted_by=who,
-            accepted_reason=reason.strip(),
-            accepted_at=now,
+        accepted = ledger.put_backup(
+            replace(
+                record,
+                verdict=Verdict.ACCEPTED,
+                accepted_by=who,
+                accepted_reason=reason.strip(),
+                accepted_at=now,
+            ),
+            over=record,
+            event=DomainEvent.of(
+                "backup.accepted",
+                f"{backup_id}|{now.isoformat()}",
+                project=ledger.project,
+                at=now,
+                backup_id=backup_id,
+                index=record.index_name,
+                name=record.name,
+                was=str(record.verdict_reason or ""),
+                reason=reason.strip(),
+                actor=who,
+            ),
         )
-        ledger.put_backup(accepted)
-    at = accepted.accepted_at or now
-    ledger.record_event(
-        DomainEvent.of(
-            "backup.accepted",
-            f"{backup_id}|{at.isoformat()}",
-            project=ledger.project,
-            at=at,
-            backup_id=backup_id,
-            index=record.index_name,
-            name=record.name,
-            was=str(record.verdict_reason or ""),
-            reason=accepted.accepted_reason,
-            actor=who,
-        )
-    )
+        said = (accepted.accepted_by, accepted.accepted_reason, accepted.accepted_at)
+        if said != (who, reason.strip(), now):  # somebody else was quicker
+            return accept_suspect(ledger, backup_id, who=who, reason=reason, now=now)
     return accepted
 
 
