@@ -77,7 +77,7 @@ def inhabited(world: World) -> dict[str, str]:
     suspect = new_record(
         control_plane.describe_backup(row["backup_id"]), clock, verdict=Verdict.SUSPECT
     )
-    world.ledger.put_backup(suspect)
+    world.ledger.put_backup(suspect, over=world.ledger.backups()[row["backup_id"]])
     run = world.ask("POST", "/runs", {"kind": "audit"}).json
     request = {"scope": "index", "target": "products", "reason": "x"}
     schedule = world.ask(
