@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter, validators
 
 from pinecone_backup_cli.api import (
+    ChangedBackup,
     PolicyError,
     PolicyWarning,
     PreviewedBackup,
     PreviewedDay,
     PreviewPolicy,
+    PruneMode,
     SteadyState,
     ValidatePolicy,
 )
 from pinecone_backup_cli.documents import read_document
 from pinecone_backup_cli.errors import Exit
-from pinecone_backup_cli.figures import count, plural, size
+from pinecone_backup_cli.figures import count, plural, size, when
 from pinecone_backup_cli.session import Session
 from pinecone_backup_cli.view import Answer, Column, because, facts, heading, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from rich.console import RenderableType
 
-    from pinecone_backup_cli.api import PreviewedBackup
+    from pinecone_backup_cli.api import PolicyDifference, PolicyValidity, PreviewedBackup
 
 
 def show(*, session: Session) -> Answer:
@@ -55,13 +59,7 @@ def validate(
     document = read_document(file)
     validity = session.api.validate_policy(ValidatePolicy(document=document))
     if not validity.valid:
-        errors = table(
-            validity.errors,
-            Column[PolicyError]("Where", lambda row: row.path or "document"),
-            Column[PolicyError]("What is wrong", lambda row: row.detail),
-            empty="",
-        )
-        return Answer(validity, [errors], Exit.WRONG)
+        return Answer(validity, [_errors(validity)], Exit.WRONG)
     if print_:
         text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
         return Answer(document, [text])
@@ -107,7 +105,8 @@ def preview(
             Column[PreviewedDay]("Day", lambda row: f"{row.at:%a %d %b %H:%M}", whole=True),
             Column[PreviewedDay]("Made", lambda row: count(row.created), right=True),
             Column[PreviewedDay]("Deleted", lambda row: count(len(row.deleted)), right=True),
-            Column[PreviewedDay]("Kept", lambda row: count(row.kept), right=True),
+            Column[PreviewedDay]("Waiting", lambda row: count(len(row.waiting)), right=True),
+            Column[PreviewedDay]("Left", lambda row: count(row.left), right=True),
             Column[PreviewedDay]("Size", lambda row: size(row.size_bytes), right=True, whole=True),
             Column[PreviewedDay]("Waits because", lambda row: because(row.waits)),
             empty="",
@@ -120,14 +119,94 @@ def preview(
             Column[PreviewedBackup]("Because", lambda row: because(row.reasons)),
             empty="All of it stays.",
         ),
+        *(_changes(seen.changes) if seen.changes else ()),
         heading("In the long run"),
         table(
             seen.steady,
             Column[SteadyState]("Index", lambda row: row.index_name),
-            Column[SteadyState]("Policy", lambda row: row.policy),
+            Column[SteadyState](
+                "Policy", lambda row: f"{row.policy} (native)" if row.native else row.policy
+            ),
+            Column[SteadyState](
+                "Next slot", lambda row: when(next(iter(row.next_slots), None)), whole=True
+            ),
             Column[SteadyState]("Backups", lambda row: count(row.count), right=True),
             Column[SteadyState]("Size", lambda row: size(row.size_bytes), right=True),
             empty="No policy looks after any index.",
         ),
+        *([seen.ended] if seen.ended else ()),
+        seen.quota.detail,
     ]
     return Answer(seen, screen)
+
+
+def diff(
+    file: Path,
+    /,
+    *,
+    days: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=90))] = 30,
+    fail_on_delete: bool = False,
+    session: Session,
+) -> Answer:
+    """Show what a policy document changes against the one in force: what goes, stays and fits.
+
+    Every project is compared, unless one is named. Nothing is stored and nothing is deleted. Exit
+    code 1 where the document is not valid, and with --fail-on-delete where it deletes anything
+    that the one in force keeps: a check for pull requests.
+
+    Example: `pinecone-backup policy diff policy.yaml --fail-on-delete`
+
+    Args:
+        file: JSON, JSON with comments (.jsonc) or YAML (.yaml).
+        days: How many days are looked ahead, 90 at most; 30 unless given.
+        fail_on_delete: End with exit code 1 where it deletes what the one in force keeps.
+    """
+    document = read_document(file)
+    validity = session.api.validate_policy(ValidatePolicy(document=document))
+    if not validity.valid:
+        return Answer(validity, [_errors(validity)], Exit.WRONG)
+    found: dict[str, PolicyDifference] = {}
+    screen: list[RenderableType] = []
+    for project in session.projects:
+        if project not in _projects(document):
+            screen += [heading(project), "Not named any more: nothing is created or deleted."]
+            continue
+        preview = session.api.preview_policy(
+            project, PreviewPolicy(document=document, days=days, mode=PruneMode.ENFORCE)
+        )
+        if changes := preview.changes:
+            found[project] = changes
+            screen += [heading(project), *_changes(changes), preview.quota.detail]
+    going = sum(len(changes.goes) for changes in found.values())
+    said = f"Within {plural(days, 'day')}, {plural(going, 'backup')} of today would be deleted"
+    screen.append(f"\n{said} that the document in force keeps.")
+    return Answer(found, screen, Exit.WRONG if going and fail_on_delete else Exit.FINE)
+
+
+def _projects(document: Mapping[str, Any]) -> set[str]:
+    """The projects that a valid document names."""
+    return {project["name"] for project in document["projects"]}
+
+
+def _errors(validity: PolicyValidity) -> RenderableType:
+    return table(
+        validity.errors,
+        Column[PolicyError]("Where", lambda row: row.path or "document"),
+        Column[PolicyError]("What is wrong", lambda row: row.detail),
+        empty="",
+    )
+
+
+def _changes(changes: PolicyDifference) -> Iterator[RenderableType]:
+    """What the given document changes against the one in force."""
+    for what, rows in (("deleted", changes.goes), ("kept", changes.stays)):
+        yield heading(f"Of what exists, only {what} because of the change: {count(len(rows))}")
+        yield table(
+            rows,
+            Column[ChangedBackup]("Backup", lambda row: row.backup_id, whole=True),
+            Column[ChangedBackup]("Index", lambda row: row.index_name),
+            Column[ChangedBackup]("From", lambda row: f"{row.at:%a %d %b %H:%M}", whole=True),
+            Column[ChangedBackup]("Waits", lambda row: "yes" if row.waits else "no"),
+            empty="None.",
+        )
+    yield f"Before: {changes.quota_before.detail}"
