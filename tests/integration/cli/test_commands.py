@@ -172,8 +172,8 @@ def test_a_restore_point_is_found_and_restored_from(
     assert said.code == Exit.FINE
     assert backup in said.out
     assert run("restore-point", "products", "--at", "2020-01-01T00:00Z").code == Exit.WRONG
-    told = run("restore", "products", "products-then", "--at", "0h", "--json").json
-    assert told["backup_id"] == backup
+    started = run("restore", "products", "copy", "--at", "2026-11-22T12:00Z", "--json").json
+    assert started["backup_id"] == backup
 
 
 def test_what_was_not_restored_is_not_adopted(run: CommandLine, backup: str) -> None:

@@ -670,7 +670,12 @@ def _of_interest(entries: Iterable[Entry], *worths: Worth) -> list[Entry]:
 
 
 def _suspects(index: IndexFacts) -> list[Entry]:
-    return _of_interest(index.since_good(), Worth.SUSPECT)
+    """Those that their record count made suspect; what a restore test found is said of it."""
+    return [
+        entry
+        for entry in _of_interest(index.since_good(), Worth.SUSPECT)
+        if entry.record is None or entry.record.restore_tested is not False
+    ]
 
 
 def _enabled(schedules: Sequence[NativeSchedule]) -> list[NativeSchedule]:
