@@ -120,6 +120,7 @@ class BackupRecord:
         verdict: None until the backup was first seen Ready.
         accepted_by: Who accepted a suspect, with ``accepted_reason`` and ``accepted_at``.
         restore_tested: True passed, False failed, None untested (rule G3).
+        asked_by: Who asked for a backup on demand; empty for a policy's.
     """
 
     backup_id: str
@@ -139,6 +140,7 @@ class BackupRecord:
     restore_tested: bool | None = None
     restore_tested_at: datetime | None = None
     deletion: DeletionMark | None = None
+    asked_by: str = ""
 
 
 class ClaimState(StrEnum):
@@ -174,6 +176,8 @@ class Claim:
     next_attempt_at: datetime | None = None
     backup_id: str | None = None
     error: str = ""
+    actor: str = ""
+    """Who asked for a backup on demand; empty for a policy's."""
     version: int = 0
     """Counts the writes of this item; a write with a stale version is refused."""
 
@@ -198,6 +202,8 @@ class IndexRecord:
     unread_since: datetime | None = None
     """The first of the audits in a row that could not read it; None when the last one could."""
     unread_audits: int = 0
+    missing_since: datetime | None = None
+    """When a run first found that there is no such index any more; None while there is one."""
 
 
 class HoldScope(StrEnum):
@@ -256,6 +262,7 @@ class Finding:
         diagnosis: What was seen, with figures.
         action: What a person can do.
         count: How many times it was seen since it opened.
+        announced_at: When an event last said that it is open; None means when it opened.
     """
 
     finding_id: str
@@ -273,6 +280,7 @@ class Finding:
     acknowledged_reason: str = ""
     acknowledged_at: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    announced_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -317,6 +325,16 @@ class Run:
     policy_version: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is a create that had nothing to do and met no trouble, as most have."""
+        figures = ("created", "problems", "native_schedules", "native_problems", "late")
+        return (
+            self.kind is RunKind.CREATE
+            and self.state is RunState.SUCCEEDED
+            and not any(self.summary.get(name) for name in figures)
+        )
 
 
 class PlanState(StrEnum):

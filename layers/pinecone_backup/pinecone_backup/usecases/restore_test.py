@@ -31,6 +31,7 @@ from pinecone_backup.rules.restore_tests import (
 from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.rules.temporary import restored_tags, temporary_name
 from pinecone_backup.usecases.findings import unexpected_problem
+from pinecone_backup.usecases.listing import list_indexes
 from pinecone_backup.usecases.project_state import read_project_state
 from pinecone_backup.usecases.restores import LookAt, Mover, mark_tested
 
@@ -111,7 +112,8 @@ def run_restores(
         ListingIncomplete: The project's backups could not be listed; open restores were moved.
         LedgerError: The ledger could not be read or written; the next tick goes on from there.
     """
-    indexes = {index.name: index for index in control_plane.list_indexes()}
+    listed = list_indexes(control_plane, ledger.indexes().values())
+    indexes = {index.name: index for index in listed}
     tick = _Tick(context, ledger, Mover(context, control_plane, ledger, indexes, look_at))
     records = ledger.restores()  # after the indexes: whatever is listed was written down before
     tick.move(records, time_left)

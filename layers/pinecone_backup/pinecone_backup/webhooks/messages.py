@@ -134,6 +134,7 @@ _SUBJECTS = {
     "plan-waiting": "Plan",
     "restore-index-left": "Temporary index",
     "run-broken": "Run",
+    "run-refused": "Run",
 }
 """What the subject of a control is, where it is no index."""
 _LABELS = {
