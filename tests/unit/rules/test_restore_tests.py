@@ -131,7 +131,8 @@ def test_it_is_said_why_an_index_cannot_be_tested(known: Candidate, reason: str)
 
 def test_one_at_random_is_taken_within_the_window_and_others_follow() -> None:
     known = candidate("docs", 1, 5, 9, 29, 40, backup="random", window_days=30)
-    taken, records = set(), []
+    taken: set[str] = set()
+    records: list[RestoreRecord] = []
     for week in range(24):
         (decision,) = decide(known, records=records)
         assert decision.choice is not None
