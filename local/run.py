@@ -194,8 +194,9 @@ def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[],
         """A request to the API, and a prune and an audit after it; a create run follows."""
 
         def act() -> None:
+            given = {key: value() if callable(value) else value for key, value in body.items()}
             status, answer = ask(
-                stack.outputs["ApiUrl"], "POST", f"/v1/projects/main{path()}", body
+                stack.outputs["ApiUrl"], "POST", f"/v1/projects/main{path()}", given
             )
             day.asked.append((stack.simulator.clock.now(), what, status))
             if status // 100 != 2:  # noqa: PLR2004
@@ -205,9 +206,12 @@ def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[],
 
         return what, act
 
-    def newest() -> str:
+    def newest(at: datetime = START + DAY) -> str:
+        """The newest backup of products that was taken by then; the API's own clock is real."""
         ready = [
-            row for row in project.backups if row.index_name == "products" and not row.deleted_at
+            row
+            for row in project.backups
+            if row.index_name == "products" and not row.deleted_at and row.created_at <= at
         ]
         return max(ready, key=lambda row: row.created_at).backup_id
 
@@ -236,7 +240,7 @@ def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[],
             "a restore to 10:00",
             lambda: "/indexes/products/restore",
             name="products-restored",
-            at=f"{START + 10 * hour:%FT%TZ}",
+            backup_id=lambda: newest(START + 10 * hour),
         ),
         19 * hour: asked(
             "a native schedule",
