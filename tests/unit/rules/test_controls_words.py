@@ -251,6 +251,7 @@ def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
     elsewhere = {
         Control.CREATION_FAILING,
         Control.CREATION_REFUSED,
+        Control.EVIDENCE_WAITING,
         Control.QUOTA_REACHED,
         Control.PROJECT_UNKNOWN,
         Control.PROJECT_REMOVED,

@@ -13,14 +13,17 @@ sort key                item                                   lives
 ``BASELINE#prune``      by what the last accepted prune went   for ever
 ``INDEX#<name>``        an index as we have seen it            as history, once deleted
 ``HOLD#<id>``           a hold, released ones too              as history, once it ended
-``FINDING#<id>``        a finding                              90 days past resolving
-``PLAN#<digest>``       a prune plan, small                    90 days
+``FINDING#<id>``        a finding                              ``FindingDays`` past resolving
+``PLAN#<digest>``       a prune plan, small, with approvals    as long as history
+``POLICY#<time>#<id>``  a change of the policy (deployment's)  for ever
 ``RESTORE#<id>``        a restore, by a test or on request     as long as history
 ``SCHEDULE#<id>``       a native schedule that we have seen    as history, once last seen
 ``LOOK#<index>``        the first look at an index             a day
 ``FINGERPRINT#<id>``    what is sure of a backup's contents    until confirmed deleted
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
+``EVIDENCE#<time>#<id>``an event not in the evidence yet       until it is
+``HEAD#evidence``       where the evidence ends (deployment's) for ever
 ======================  =====================================  ==============================
 
 An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
@@ -72,6 +75,8 @@ from pinecone_backup.records import (
     DeletionMark,
     DeletionRecord,
     DeletionState,
+    EvidenceHead,
+    EvidenceRecord,
     Finding,
     FingerprintRecord,
     Hold,
@@ -82,6 +87,7 @@ from pinecone_backup.records import (
     LookRecord,
     OutboxRecord,
     PlanRecord,
+    PolicyChange,
     RestoreRecord,
     Run,
     RunState,
@@ -98,13 +104,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 HISTORY = timedelta(days=400)
-"""How long runs, deletions and restores are kept, where no setting says otherwise."""
+"""How long runs, deletions, plans and restores are kept, where no setting says otherwise."""
+FINDINGS = timedelta(days=90)
+"""How long resolved findings are kept, likewise."""
 IDLE_HISTORY = timedelta(days=30)
 """How long creates are kept that had nothing to do."""
 CLOCK_TOLERANCE = timedelta(hours=2)
 """A run that is further ahead of a later one was recorded by a clock that was wrong (rule T1)."""
 _PROJECT = "PROJECT#"
 _BASELINE = f"{ItemKind.BASELINE}#prune"
+_HEAD = f"{ItemKind.EVIDENCE_HEAD}#evidence"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _CONFLICT = "TransactionConflictException"
 _WRITES = 8
@@ -131,9 +140,12 @@ _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
     ItemKind.HOLD: Hold,
     ItemKind.FINDING: Finding,
     ItemKind.PLAN: PlanRecord,
+    ItemKind.POLICY: PolicyChange,
     ItemKind.RESTORE: RestoreRecord,
     ItemKind.SCHEDULE: ScheduleRecord,
     ItemKind.OUTBOX: OutboxRecord,
+    ItemKind.EVIDENCE: EvidenceRecord,
+    ItemKind.EVIDENCE_HEAD: EvidenceHead,
     ItemKind.LOOK: LookRecord,
     ItemKind.FINGERPRINT: FingerprintRecord,
 }
@@ -170,10 +182,11 @@ class DynamoLedger:
         project: str,
         *,
         history: timedelta = HISTORY,
+        findings: timedelta = FINDINGS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.project = project
-        self._history = history
+        self._history, self._findings = history, findings
         self._partition = _Partition(client, table_name, f"{_PROJECT}{project}", pause)
         self._aside: dict[str, UnreadableItem] = {}
 
@@ -488,6 +501,20 @@ class DynamoLedger:
         """One restore started through us; None where there is none (any more)."""
         return self._get(RestoreRecord, f"{ItemKind.RESTORE}#{restore_id}")
 
+    def put_policy_change(self, change: PolicyChange) -> None:
+        """Write a change of the policy."""
+        self._replace(change)
+
+    def drop_policy_change(self, change: PolicyChange) -> None:
+        """Delete a change that was not made."""
+        key = self._partition.key(_key_of(ItemKind.POLICY, change))
+        self._partition.call("delete_item", Key=key)
+
+    def policy_changes(self, *, limit: int = 50) -> Sequence[PolicyChange]:
+        """The newest changes of the policy first."""
+        found = self._all(PolicyChange, ItemKind.POLICY, newest_first=True, page=limit)
+        return list(islice(found, limit))
+
     def restores(self) -> Sequence[RestoreRecord]:
         """The restores started through us, the oldest first."""
         found = self._all(RestoreRecord, ItemKind.RESTORE)
@@ -554,6 +581,38 @@ class DynamoLedger:
             if waiting.event_id in announced:
                 key = self._partition.key(_key_of(ItemKind.OUTBOX, waiting))
                 self._partition.call("delete_item", Key=key)
+
+    # Evidence
+
+    def record_evidence(self, event: DomainEvent) -> None:
+        """Let something wait that is not announced; the same again changes nothing."""
+        self._replace(EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data))
+
+    def waiting_evidence(self, *, limit: int) -> Sequence[DomainEvent]:
+        """What is not in the chain yet, oldest first."""
+        found = self._all(EvidenceRecord, ItemKind.EVIDENCE, page=limit)
+        return [
+            DomainEvent(each.event_id, each.type, self.project, each.occurred_at, each.data)
+            for each in islice(found, limit)
+        ]
+
+    def drop_evidence(self, events: Iterable[DomainEvent]) -> None:
+        """Let events wait no more."""
+        for event in events:
+            key = self._partition.key(_key_of(ItemKind.EVIDENCE, event))
+            self._partition.call("delete_item", Key=key)
+
+    def evidence_head(self) -> EvidenceHead | None:
+        """Where the chain ends; None before its first record."""
+        return self._get(EvidenceHead, _HEAD)
+
+    def save_evidence_head(self, head: EvidenceHead) -> EvidenceHead:
+        """Write iff the stored version is ``head.version``.
+
+        Raises:
+            LedgerConflict: Another run moved the head since it was read.
+        """
+        return self._save(head)
 
     # What cannot be read
 
@@ -712,20 +771,27 @@ class DynamoLedger:
         outbox = self._partition.put_request(
             _key_of(ItemKind.OUTBOX, waiting), encode(waiting), expires_at=None
         )
-        return [{"Put": seen | _if_stored(None)}, {"Put": outbox}]
+        evidence = EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data)
+        kept = self._partition.put_request(
+            _key_of(ItemKind.EVIDENCE, evidence), encode(evidence), expires_at=None
+        )
+        return [{"Put": seen | _if_stored(None)}, {"Put": outbox}, {"Put": kept}]
 
     def _is_recorded(self, event: DomainEvent) -> bool:
         return self._partition.get(_event_key(event)) is not None
 
     def _expiry(self, kind: ItemKind, record: Any) -> datetime | None:
         """When DynamoDB deletes the item; None keeps it."""
+        if kind is ItemKind.FINDING:
+            return _after(record.resolved_at, self._findings)
         ends = _ENDS.get(kind)
         return None if ends is None else ends(record, self._history)
 
-    def _save[T: (Claim, RestoreRecord)](self, record: T) -> T:
-        """Write a record iff the stored version is its own; returns it with its new version."""
+    def _save[T: (Claim, EvidenceHead, RestoreRecord)](self, record: T) -> T:
+        """Write a record that counts its writes, iff nobody wrote it since it was read."""
+        kind = _KINDS[type(record)]
         written = replace(record, version=record.version + 1)
-        fresh, kind = record.version == 0, _KINDS[type(record)]
+        fresh = record.version == 0
         self._partition.put(
             _key_of(kind, record),
             encode(written),
@@ -953,9 +1019,12 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.HOLD: lambda record: record.hold_id,
     ItemKind.FINDING: lambda record: record.finding_id,
     ItemKind.PLAN: lambda record: record.digest,
+    ItemKind.POLICY: lambda record: f"{text_of(record.at)}#{record.change_id}",
     ItemKind.RESTORE: lambda record: record.restore_id,
     ItemKind.SCHEDULE: lambda record: record.schedule_id,
     ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.EVIDENCE: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.EVIDENCE_HEAD: lambda _: "evidence",
     ItemKind.LOOK: lambda record: record.index_name,
     ItemKind.FINGERPRINT: lambda record: record.backup_id,
 }
@@ -968,8 +1037,7 @@ _ENDS: dict[ItemKind, Callable[[Any, timedelta], datetime | None]] = {
     ItemKind.DELETION: lambda deletion, history: deletion.at + history,
     ItemKind.INDEX: lambda index, history: _after(index.missing_since, history),
     ItemKind.HOLD: lambda hold, history: _after(hold.released_at or hold.expires_at, history),
-    ItemKind.FINDING: lambda finding, _: _after(finding.resolved_at, 90 * _DAYS),
-    ItemKind.PLAN: lambda plan, _: plan.created_at + 90 * _DAYS,
+    ItemKind.PLAN: lambda plan, history: plan.created_at + history,
     ItemKind.RESTORE: lambda restore, history: restore.started_at + history,
     ItemKind.SCHEDULE: lambda schedule, history: schedule.last_seen_at + history,
     ItemKind.LOOK: lambda look, _: look.at + _DAYS,

@@ -15,6 +15,7 @@ from pinecone_backup.errors import (
     AnswerMalformed,
     Conflict,
     Forbidden,
+    ItemUnreadable,
     KeyRejected,
     ListingIncomplete,
     NotFound,
@@ -242,7 +243,10 @@ def mark_tested(ledger: Ledger, record: RestoreRecord) -> None:
     passed = record.result is RestoreResult.SUCCEEDED
     if record.result_at is None or not (passed or _condemns(record)):
         return
-    known = ledger.backups().get(record.backup_id)
+    try:
+        known = ledger.backup(record.backup_id)
+    except ItemUnreadable:  # it counts for nothing until it can be read (rule U2)
+        return
     if known is None or (known.restore_tested_at or record.started_at) > record.result_at:
         return
     marked = replace(known, restore_tested=passed, restore_tested_at=record.result_at)

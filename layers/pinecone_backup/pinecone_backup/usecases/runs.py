@@ -35,17 +35,26 @@ from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime, Tri
 from pinecone_backup.records import ItemKind, Run, RunState, Severity
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
+from pinecone_backup.usecases.evidence import append_evidence, record_heartbeat
 from pinecone_backup.usecases.findings import (
     record_findings,
     record_unreadable,
     unexpected_problem,
 )
+from pinecone_backup.usecases.policy_changes import notice_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from pinecone_backup.ports import EventBus, Ledger, Metrics, PolicyStore, Projects
+    from pinecone_backup.ports import (
+        EventBus,
+        EvidenceStore,
+        Ledger,
+        Metrics,
+        PolicyStore,
+        Projects,
+    )
     from pinecone_backup.rules.policy import PolicyDocument, Project
     from pinecone_backup.triggers import RunRequest
 
@@ -114,6 +123,7 @@ class RunServices:
 
     Attributes:
         clock: Gives the real time, UTC.
+        evidence: Where what happened is chained; None: nowhere.
         local_clock: Whether a payload's ``now`` is the clock (local stack only).
     """
 
@@ -124,6 +134,7 @@ class RunServices:
     policies: PolicyStore
     bus: EventBus
     metrics: Metrics
+    evidence: EvidenceStore | None = None
     local_clock: bool = False
 
 
@@ -166,6 +177,7 @@ def run_projects(
         _run_project(tick, _Named(project, document, policy_version))
         for project in _asked_for(document, request.project)
     ]
+    _keep_evidence(tick, [project.name for project in _asked_for(document, request.project)])
     failed = [run for run in runs if run.state is RunState.FAILED]
     if not runs or any(run.state is not RunState.REFUSED for run in runs):
         # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
@@ -235,8 +247,10 @@ def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
         )
         observed = _observed(control, PROJECT_SUBJECT, control.description, error)
         record_findings(ledger, [observed], Evidence.of([control]), time.actual)
+        notice_changes(ledger, services.policies, time.actual)
         announce(ledger, services.bus)
         raise
+    notice_changes(ledger, services.policies, time.actual, policy_version=policy_version)
     names = [project.name for project in document.projects]
     removed = [
         Observation.of(
@@ -260,6 +274,21 @@ def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
     )
     announce(ledger, services.bus)
     return document, policy_version
+
+
+def _keep_evidence(tick: _Tick, projects: Sequence[str]) -> None:
+    """Append what happened to the evidence, and once a day tell the outside where it stands."""
+    services, now = tick.services, tick.time.actual
+    if services.evidence is None:
+        return
+    deployment = services.ledger_of(DEPLOYMENT)
+    ledgers = [deployment, *(services.ledger_of(name) for name in projects)]
+    audit = tick.kind is RunKind.AUDIT
+    append_evidence(services.owner, services.evidence, deployment, ledgers, now, resolve=audit)
+    if audit:
+        with suppress(LedgerError):
+            record_heartbeat(deployment, now)
+        announce(deployment, services.bus)
 
 
 def _give_up(tick: _Tick, error: BackupError) -> None:
@@ -296,7 +325,7 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
         actor=tick.request.actor,
         state=RunState.RUNNING,
         time=tick.time.scheduled_at,
-        started_at=tick.time.actual,
+        started_at=None,
         policy_version=job.policy_version,
     )
     try:
@@ -308,6 +337,7 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
             run = replace(run, trigger=asked.trigger, actor=asked.actor)
         _refuse_superseded(ledger, tick)
         with _lease(ledger, run, tick.time):
+            run = replace(run, started_at=tick.time.actual)
             ledger.put_run(run)
             run = _worked(tick, ledger, run, job)
     except (RequestRejected, LeaseHeld) as error:
@@ -327,11 +357,23 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
 
 
 def _asked(ledger: Ledger, tick: _Tick) -> Run | None:
-    """The record of the run that was asked for, if one was."""
+    """The record of the run that was asked for, if one was.
+
+    An event under its id that asks for something else is not what its requester asked for.
+    """
+    request = tick.request
     try:
-        return ledger.run(tick.request.run_id) if tick.request.run_id else None
+        asked = ledger.run(request.run_id) if request.run_id else None
     except ItemUnreadable as error:  # nobody knows who asked, or whether it ran already
         raise RequestRejected(error.problem, next_step="Ask for another run.") from None
+    if asked is not None and asked.state is RunState.REQUESTED:
+        wanted = (asked.summary.get("digest"), bool(asked.summary.get("dry_run")))
+        if wanted != (request.digest, request.dry_run):
+            raise RequestRejected(
+                f"The event asks for something else than run {request.run_id} was requested for",
+                next_step="Ask for another run.",
+            )
+    return asked
 
 
 def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
@@ -477,11 +519,16 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
         kind=str(run.kind),
         state=str(run.state),
         actor=run.actor,
+        trigger=str(run.trigger),
+        time=run.time.isoformat(),
+        policy_version=run.policy_version,
         error=run.error,
         summary=dict(run.summary),
     )
     try:
-        if run.state is not RunState.REFUSED:
+        if run.state is RunState.REFUSED:  # nobody needs to hear of it
+            ledger.record_evidence(event)
+        else:
             ledger.record_event(event)
         ledger.put_run(run)
     except Exception as error:  # the run has ended all the same, and the next project waits
