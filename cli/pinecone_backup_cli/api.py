@@ -1366,6 +1366,7 @@ class RunState(Word):
     STOPPED = "stopped"
     REFUSED = "refused"
     FAILED = "failed"
+    LOST = "lost"
 
 
 class Safeguard(Word):

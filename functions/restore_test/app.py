@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from pinecone_backup.model import RunKind
 from pinecone_backup.settings import ProjectSettings
-from pinecone_backup.triggers import read_trigger
+from pinecone_backup.triggers import answer_to, read_trigger
 from pinecone_backup.usecases.restore_test import RestoreOutcome, run_restores
 from pinecone_backup.usecases.restores import comparison
 from pinecone_backup.usecases.runs import Job, run_projects
@@ -31,6 +31,7 @@ def _container() -> Container[ProjectSettings]:
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Move the restores of the projects of the policy, or of the one that is asked for."""
     container = _container()
+    request = read_trigger(event, RunKind.RESTORE_TEST)
 
     def work(job: Job) -> RestoreOutcome:
         control_plane = container.control_plane(job.project)
@@ -43,5 +44,4 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
             time_left=time_left(context),
         )
 
-    request = read_trigger(event, RunKind.RESTORE_TEST)
-    return run_projects(container.services, RunKind.RESTORE_TEST, request, work)
+    return answer_to(request, run_projects(container.services, RunKind.RESTORE_TEST, request, work))

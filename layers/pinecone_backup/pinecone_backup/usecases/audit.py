@@ -37,6 +37,7 @@ from pinecone_backup.rules.restore_tests import Candidate, decide_tests
 from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.rules.temporary import RESTORE_TAG
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
+from pinecone_backup.usecases.parallel import in_parallel
 from pinecone_backup.usecases.project_state import (
     judge_state,
     read_project_state,
@@ -259,7 +260,10 @@ def _facts(
             IndexFacts(seen.index, assigned, record, schedules=seen.schedules, problem=problem)
         )
     unjudged = {item.backup_id for item in unreadable}
-    indexes = [_counted(control_plane, state.inventory, index) for index in indexes]
+    at_a_time = control_plane.concurrency
+    indexes = in_parallel(
+        lambda index: _counted(control_plane, state.inventory, index), indexes, at_most=at_a_time
+    )
     judged = judge_state(
         state,
         ledger,
@@ -272,9 +276,12 @@ def _facts(
         },
         unreadable=unjudged,
     )
-    store_verdicts(context, ledger, judged.records)
-    for index in indexes:
-        ledger.put_index(index.record, over=known.get(index.name))
+    store_verdicts(context, ledger, judged.records, at_a_time=at_a_time)
+    in_parallel(
+        lambda index: ledger.put_index(index.record, over=known.get(index.name)),
+        indexes,
+        at_most=at_a_time,
+    )
     for schedule in state.schedule_records:
         ledger.put_schedule(schedule, over=state.known_schedules.get(schedule.schedule_id))
     inventory = judged.inventory
