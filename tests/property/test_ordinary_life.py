@@ -19,6 +19,7 @@ from pinecone_backup.rules.plan_facts import Baseline
 from pinecone_backup.rules.policy import validate_policy
 from pinecone_backup.rules.preview import PastBackup, imagined
 from pinecone_backup.rules.slots import slots_between
+from tests.support.laws import simulations
 
 if TYPE_CHECKING:
     from pinecone_backup.rules.policy import PolicyDocument
@@ -164,7 +165,7 @@ POLICIES = st.builds(
 )
 
 
-@settings(max_examples=6)
+@settings(max_examples=simulations(6))
 @given(POLICIES, st.sampled_from([1, 1, 1, 3]))
 def test_no_plan_of_any_ordinary_policy_waits(policy: PolicyDocument, indexes: int) -> None:
     """D2."""

@@ -202,7 +202,7 @@ def simulated(past: History, read: PolicyDocument, assumptions: Assumptions) -> 
     )
 
 
-@settings(max_examples=simulations(20))
+@settings(max_examples=simulations(8))
 @given(PASTS, DOCUMENTS, ASSUMPTIONS)
 def test_a_preview_of_thirty_days_is_what_thirty_days_do(
     past: History, read: PolicyDocument, assumptions: Assumptions
@@ -221,7 +221,7 @@ def test_a_preview_of_thirty_days_is_what_thirty_days_do(
 
 
 @pytest.mark.parametrize("approved", [False, True])
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4)
 @given(PASTS, DOCUMENTS)
 def test_whatever_is_assumed_no_preview_deletes_what_a_rule_protects(
     approved: bool, past: History, read: PolicyDocument
