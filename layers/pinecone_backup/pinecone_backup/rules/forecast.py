@@ -139,8 +139,8 @@ def _one_for_all(facts: Facts) -> tuple[Facts, Mapping[str, int]]:
         if entry.backup.index_name not in dropped
     }
     limits = facts.document.limits
-    count = -(-limits.per_run.count * len(left) // len(inventory.entries)) if left else 0
-    per_run = limits.per_run.model_copy(update={"count": max(count, 1)})
+    count = -(-limits.per_run.count * len(times) // len(facts.indexes))
+    per_run = limits.per_run.model_copy(update={"count": count})
     played = replace(
         facts,
         indexes=[index for index in facts.indexes if index.name not in dropped],
@@ -169,6 +169,11 @@ def _marked(facts: Facts) -> frozenset[str]:
         | {item.index_name for item in facts.unreadable}
         | {index.name for index in facts.indexes if index.source_backup_id}
         | {entry.backup.index_name for key in ids if (entry := facts.inventory.entries.get(key))}
+        | {
+            incarnation.index_name
+            for key in facts.unlisted
+            if (incarnation := facts.inventory.incarnations.get(key))
+        }
     )
 
 

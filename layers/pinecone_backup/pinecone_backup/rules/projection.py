@@ -254,6 +254,7 @@ class _Subject:
         delay: How long after a slot its backup starts (rule C1).
         satisfied: The newest slot that has its backup, or None.
         pause_end: When its pause ends, or the last one ended (rule C6); None where none is known.
+        blocked_until: How long a backup of unknown status counts as under way (rules C2 and G3).
         next_native: When its native schedule runs next.
     """
 
@@ -265,6 +266,7 @@ class _Subject:
     delay: timedelta
     satisfied: datetime | None
     pause_end: datetime | None
+    blocked_until: datetime
     next_native: datetime | None
 
     def slots(self, slots: Iterable[datetime], start: datetime, end: datetime) -> Iterator[_Event]:
@@ -272,9 +274,16 @@ class _Subject:
         pause = self.pause_end
         for slot in slots:
             at = slot + self.delay
-            if start < at <= end and self._open(slot) and (pause is None or slot >= pause):
+            blocked = at <= self.blocked_until or not self._open(slot)
+            if start < at <= end and not blocked and (pause is None or slot >= pause):
                 yield _Event(at, self.index.name, slot)
-        if pause is not None and start < pause + self.delay <= end:
+        if start < self.blocked_until <= end and (
+            pause is None or pause + self.delay <= self.blocked_until
+        ):
+            missed = self._latest(self.blocked_until)
+            if missed is not None and self._open(missed):
+                yield _Event(self.blocked_until, self.index.name, missed)
+        if pause is not None and max(start, self.blocked_until) < pause + self.delay <= end:
             missed = self._latest(pause + self.delay)
             if missed is not None and missed < pause and self._open(missed):
                 yield _Event(pause + self.delay, self.index.name, missed)
@@ -602,6 +611,15 @@ def _subject(facts: Facts, index: Index, *, spread: bool) -> _Subject | None:
         delay=delay,
         satisfied=max((slot for slot in counting if slot is not None), default=None),
         pause_end=paused_until(assigned, index, now) or last_pause_end(assigned, index, now),
+        blocked_until=max(
+            (
+                at + policy.stuck_after
+                for each in entries
+                if each.worth is Worth.UNKNOWN and each.origin is Origin.OURS
+                if (at := each.at or (each.marker and each.marker.slot))
+            ),
+            default=_LONG_AGO,
+        ),
         next_native=_next_native(policy, entries, now),
     )
 
