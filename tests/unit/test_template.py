@@ -294,13 +294,14 @@ def test_a_role_reaches_only_its_own_partitions_of_the_table(
     assert reached == partitions
 
 
-def test_no_role_can_write_the_policy_or_delete_an_object() -> None:
+def test_no_role_but_the_apis_can_write_the_policy_and_none_can_delete_an_object() -> None:
     for role in ROLES:
         for statement in _statements(role):
             actions = _list(statement["Action"])
             assert "s3:DeleteObject" not in actions
             if "s3:PutObject" in actions:
-                assert "policy" not in json.dumps(statement["Resource"])
+                where = json.dumps(statement["Resource"])
+                assert role == "ApiRole" or "policy/" not in where
 
 
 def _calls(policy: str) -> set[str]:
@@ -342,8 +343,13 @@ def test_operators_may_do_all_but_what_deletes_or_lets_be_deleted() -> None:
         "POST/v1/projects/word/plans/word/approve",
         "POST/v1/projects/word/plans/word/execute",
         "POST/v1/projects/word/suspects/word/accept",
+        "PUT/v1/policy",
     }
     assert _operations() - _may("OperatePolicy") == destructive
+
+
+def test_who_configures_may_look_and_change_the_policy_and_nothing_else() -> None:
+    assert _may("ConfigurePolicy") - _may("ReadPolicy") == {"PUT/v1/policy"}
 
 
 def test_destroyers_may_do_everything() -> None:

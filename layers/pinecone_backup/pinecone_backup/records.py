@@ -77,7 +77,8 @@ class DeletionRecord:
         comment: The reason that a person gave, in their words.
         override: The safeguards that were overruled.
         digest: The plan that it belongs to; empty for a person's deletion of one backup.
-        approved_by: Who approved that plan, with ``approved_reason``.
+        approved_by: Who approved that plan, with ``approved_reason``; several are
+            separated by commas.
         good_left: The newest good backup that was left in the index, and when it was taken;
             None when none was left.
     """
@@ -119,6 +120,7 @@ class BackupRecord:
         verdict: None until the backup was first seen Ready.
         accepted_by: Who accepted a suspect, with ``accepted_reason`` and ``accepted_at``.
         restore_tested: True passed, False failed, None untested (rule G3).
+        asked_by: Who asked for a backup on demand; empty for a policy's.
     """
 
     backup_id: str
@@ -138,6 +140,7 @@ class BackupRecord:
     restore_tested: bool | None = None
     restore_tested_at: datetime | None = None
     deletion: DeletionMark | None = None
+    asked_by: str = ""
 
 
 class ClaimState(StrEnum):
@@ -173,6 +176,8 @@ class Claim:
     next_attempt_at: datetime | None = None
     backup_id: str | None = None
     error: str = ""
+    actor: str = ""
+    """Who asked for a backup on demand; empty for a policy's."""
     version: int = 0
     """Counts the writes of this item; a write with a stale version is refused."""
 
@@ -197,6 +202,8 @@ class IndexRecord:
     unread_since: datetime | None = None
     """The first of the audits in a row that could not read it; None when the last one could."""
     unread_audits: int = 0
+    missing_since: datetime | None = None
+    """When a run first found that there is no such index any more; None while there is one."""
 
 
 class HoldScope(StrEnum):
@@ -255,6 +262,7 @@ class Finding:
         diagnosis: What was seen, with figures.
         action: What a person can do.
         count: How many times it was seen since it opened.
+        announced_at: When an event last said that it is open; None means when it opened.
     """
 
     finding_id: str
@@ -272,6 +280,7 @@ class Finding:
     acknowledged_reason: str = ""
     acknowledged_at: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    announced_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -317,6 +326,16 @@ class Run:
     summary: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
 
+    @property
+    def idle(self) -> bool:
+        """Whether it is a create that had nothing to do and met no trouble, as most have."""
+        figures = ("created", "problems", "native_schedules", "native_problems", "late")
+        return (
+            self.kind is RunKind.CREATE
+            and self.state is RunState.SUCCEEDED
+            and not any(self.summary.get(name) for name in figures)
+        )
+
 
 class PlanState(StrEnum):
     """How a prune plan stands."""
@@ -330,8 +349,27 @@ class PlanState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanApproval:
+    """One person's approval of a plan.
+
+    Attributes:
+        approved_by: Who, as the caller's ARN.
+        expires_at: Its end, by the real clock (rule T2).
+    """
+
+    approved_by: str
+    reason: str
+    approved_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """A plan, small: the whole of it lies in S3 under ``key`` (rule D4)."""
+    """A plan, small: the whole of it lies in S3 under ``key`` (rule D4).
+
+    Attributes:
+        approvals: One for each principal that approved it, the oldest first.
+    """
 
     digest: str
     state: PlanState
@@ -343,10 +381,46 @@ class PlanRecord:
     keep_count: int
     bytes_freed: int
     waits_because: tuple[Reason, ...] = ()
-    approved_by: str = ""
-    approved_reason: str = ""
-    approved_at: datetime | None = None
-    approval_expires_at: datetime | None = None
+    approvals: tuple[PlanApproval, ...] = ()
+
+    @property
+    def approved_by(self) -> str:
+        """Who approved it, separated by commas; empty: nobody."""
+        return ", ".join(each.approved_by for each in self.approvals)
+
+    @property
+    def approved_reason(self) -> str:
+        """Why, in the order of those who approved it."""
+        return "; ".join(each.reason for each in self.approvals)
+
+    @property
+    def approved_at(self) -> datetime | None:
+        """When the last one approved it."""
+        return max((each.approved_at for each in self.approvals), default=None)
+
+    @property
+    def approval_expires_at(self) -> datetime | None:
+        """When the first approval ends."""
+        return min((each.expires_at for each in self.approvals), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """One change of the policy document.
+
+    Attributes:
+        at: When it was asked for, or stored in the bucket, UTC.
+        policy_version: Empty while it is not known to be stored.
+        former_version: The version before; empty where there was none, or none is known.
+        actor: Who made it; empty where it was made in the bucket directly.
+    """
+
+    change_id: str
+    at: datetime
+    policy_version: str
+    former_version: str
+    actor: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,6 +587,34 @@ class OutboxRecord:
     data: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceRecord:
+    """An event that is not in the evidence yet."""
+
+    event_id: str
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceHead:
+    """Where the chain of evidence ends.
+
+    Attributes:
+        sequence: The number of its last record, from 1.
+        hash: That record's hash.
+        key: Where the last segment lies.
+        version: Counts the writes of this item; a write with a stale version is refused.
+    """
+
+    sequence: int
+    hash: str
+    key: str
+    at: datetime
+    version: int = 0
+
+
 class ItemKind(StrEnum):
     """The kinds of items in a project's ledger; the value begins their sort keys."""
 
@@ -528,9 +630,12 @@ class ItemKind(StrEnum):
     HOLD = "HOLD"
     FINDING = "FINDING"
     PLAN = "PLAN"
+    POLICY = "POLICY"
     RESTORE = "RESTORE"
     SCHEDULE = "SCHEDULE"
     OUTBOX = "OUTBOX"
+    EVIDENCE = "EVIDENCE"
+    EVIDENCE_HEAD = "HEAD"
     LOOK = "LOOK"
     FINGERPRINT = "FINGERPRINT"
 

@@ -181,6 +181,7 @@ def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
     elsewhere = {
         Control.CREATION_FAILING,
         Control.CREATION_REFUSED,
+        Control.EVIDENCE_WAITING,
         Control.QUOTA_REACHED,
         Control.NEVER_RESTORE_TESTED,
         Control.PROJECT_UNKNOWN,
@@ -190,6 +191,7 @@ def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
         Control.PRUNE_STOPPED,
         Control.PLAN_WAITING,
         Control.RUN_BROKEN,
+        Control.RUN_REFUSED,
     }
     spoken = {seen.control for facts in scenarios() for seen in evaluate(facts)}
     assert spoken == set(Control) - elsewhere

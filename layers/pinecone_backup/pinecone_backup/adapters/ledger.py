@@ -1,27 +1,30 @@
 """The ledger in DynamoDB: one table, one partition per project.
 
-======================  =====================================  ==========================
+======================  =====================================  ==============================
 sort key                item                                   lives
-======================  =====================================  ==========================
+======================  =====================================  ==============================
 ``LEASE#<name>``        who works on the project now           until it has expired
-``RUN#<run id>``        a run; ids begin with their start      as long as history
+``RUN#<run id>``        a run; ids begin with their start      as history; idle creates 30 days
 ``LAST#<kind>``         the last completed run of a kind       for ever
 ``CLAIM#<index>#<slot>``a guard on one backup to create        14 days past its slot
 ``BACKUP#<id>``         what we know of a backup               until confirmed deleted
 ``DELETED#<id>``        the same, once confirmed deleted       as long as history
 ``DELETION#<time>#<id>``one deletion, by when it was decided   as long as history
 ``BASELINE#prune``      by what the last accepted prune went   for ever
-``INDEX#<name>``        an index as we have seen it            for ever
-``HOLD#<id>``           a hold, released ones too              for ever
-``FINDING#<id>``        a finding                              90 days past resolving
-``PLAN#<digest>``       a prune plan, small                    90 days
+``INDEX#<name>``        an index as we have seen it            as history, once deleted
+``HOLD#<id>``           a hold, released ones too              as history, once it ended
+``FINDING#<id>``        a finding                              ``FindingDays`` past resolving
+``PLAN#<digest>``       a prune plan, small, with approvals    as long as history
+``POLICY#<time>#<id>``  a change of the policy (deployment's)  for ever
 ``RESTORE#<job id>``    a restore started through us           as long as history
-``SCHEDULE#<id>``       a native schedule that we have seen    for ever
+``SCHEDULE#<id>``       a native schedule that we have seen    as history, once last seen
 ``LOOK#<index>``        the first look at an index             a day
 ``FINGERPRINT#<id>``    what is sure of a backup's contents    until confirmed deleted
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
-======================  =====================================  ==========================
+``EVIDENCE#<time>#<id>``an event not in the evidence yet       until it is
+``HEAD#evidence``       where the evidence ends (deployment's) for ever
+======================  =====================================  ==============================
 
 An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
 consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort keys order by time.
@@ -45,7 +48,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from math import ceil
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -72,6 +75,8 @@ from pinecone_backup.records import (
     DeletionMark,
     DeletionRecord,
     DeletionState,
+    EvidenceHead,
+    EvidenceRecord,
     Finding,
     FingerprintRecord,
     Hold,
@@ -82,6 +87,7 @@ from pinecone_backup.records import (
     LookRecord,
     OutboxRecord,
     PlanRecord,
+    PolicyChange,
     RestoreRecord,
     Run,
     RunState,
@@ -98,9 +104,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 HISTORY = timedelta(days=400)
-"""How long runs, deletions and restores are kept, where no setting says otherwise."""
+"""How long runs, deletions, plans and restores are kept, where no setting says otherwise."""
+FINDINGS = timedelta(days=90)
+"""How long resolved findings are kept, likewise."""
+IDLE_HISTORY = timedelta(days=30)
+"""How long creates are kept that had nothing to do."""
+CLOCK_TOLERANCE = timedelta(hours=2)
+"""A run that is further ahead of a later one was recorded by a clock that was wrong (rule T1)."""
 _PROJECT = "PROJECT#"
 _BASELINE = f"{ItemKind.BASELINE}#prune"
+_HEAD = f"{ItemKind.EVIDENCE_HEAD}#evidence"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _CONFLICT = "TransactionConflictException"
 _WRITES = 8
@@ -127,9 +140,12 @@ _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
     ItemKind.HOLD: Hold,
     ItemKind.FINDING: Finding,
     ItemKind.PLAN: PlanRecord,
+    ItemKind.POLICY: PolicyChange,
     ItemKind.RESTORE: RestoreRecord,
     ItemKind.SCHEDULE: ScheduleRecord,
     ItemKind.OUTBOX: OutboxRecord,
+    ItemKind.EVIDENCE: EvidenceRecord,
+    ItemKind.EVIDENCE_HEAD: EvidenceHead,
     ItemKind.LOOK: LookRecord,
     ItemKind.FINGERPRINT: FingerprintRecord,
 }
@@ -166,10 +182,11 @@ class DynamoLedger:
         project: str,
         *,
         history: timedelta = HISTORY,
+        findings: timedelta = FINDINGS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.project = project
-        self._history = history
+        self._history, self._findings = history, findings
         self._partition = _Partition(client, table_name, f"{_PROJECT}{project}", pause)
         self._aside: dict[str, UnreadableItem] = {}
 
@@ -239,13 +256,15 @@ class DynamoLedger:
         self._read(Run, key)
         if self._is_aside(key):
             return
+        ahead = text_of((run.started_at or run.time) + CLOCK_TOLERANCE)
         try:
             self._partition.put(
                 key,
                 encode(run),
-                condition="attribute_not_exists(pk) OR #record.#time <= :time",
+                condition="attribute_not_exists(pk) OR #record.#time <= :time "
+                "OR #record.#time BETWEEN :ahead AND :end",  # a clock that ran ahead wrote it
                 names={"#record": "record", "#time": "time"},
-                values={":time": text_of(run.time)},
+                values={":time": text_of(run.time), ":ahead": ahead, ":end": "~"},
             )
         except LedgerConflict:
             return
@@ -303,17 +322,7 @@ class DynamoLedger:
         Raises:
             LedgerConflict: Another run wrote this claim since it was read.
         """
-        written = replace(claim, version=claim.version + 1)
-        fresh = claim.version == 0
-        self._partition.put(
-            _key_of(ItemKind.CLAIM, claim),
-            encode(written),
-            expires_at=self._expiry(ItemKind.CLAIM, claim),
-            condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
-            names=None if fresh else {"#record": "record", "#version": "version"},
-            values=None if fresh else {":version": claim.version},
-        )
-        return written
+        return self._save(claim)
 
     # Backups and indexes
 
@@ -480,6 +489,20 @@ class DynamoLedger:
         plans = sorted(self._all(PlanRecord, ItemKind.PLAN), key=lambda plan: plan.created_at)
         return plans[::-1][:limit]
 
+    def put_policy_change(self, change: PolicyChange) -> None:
+        """Write a change of the policy."""
+        self._replace(change)
+
+    def drop_policy_change(self, change: PolicyChange) -> None:
+        """Delete a change that was not made."""
+        key = self._partition.key(_key_of(ItemKind.POLICY, change))
+        self._partition.call("delete_item", Key=key)
+
+    def policy_changes(self, *, limit: int = 50) -> Sequence[PolicyChange]:
+        """The newest changes of the policy first."""
+        found = self._all(PolicyChange, ItemKind.POLICY, newest_first=True, page=limit)
+        return list(islice(found, limit))
+
     def put_restore(self, record: RestoreRecord) -> None:
         """Write a restore."""
         self._replace(record)
@@ -549,6 +572,38 @@ class DynamoLedger:
             if waiting.event_id in announced:
                 key = self._partition.key(_key_of(ItemKind.OUTBOX, waiting))
                 self._partition.call("delete_item", Key=key)
+
+    # Evidence
+
+    def record_evidence(self, event: DomainEvent) -> None:
+        """Let something wait that is not announced; the same again changes nothing."""
+        self._replace(EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data))
+
+    def waiting_evidence(self, *, limit: int) -> Sequence[DomainEvent]:
+        """What is not in the chain yet, oldest first."""
+        found = self._all(EvidenceRecord, ItemKind.EVIDENCE, page=limit)
+        return [
+            DomainEvent(each.event_id, each.type, self.project, each.occurred_at, each.data)
+            for each in islice(found, limit)
+        ]
+
+    def drop_evidence(self, events: Iterable[DomainEvent]) -> None:
+        """Let events wait no more."""
+        for event in events:
+            key = self._partition.key(_key_of(ItemKind.EVIDENCE, event))
+            self._partition.call("delete_item", Key=key)
+
+    def evidence_head(self) -> EvidenceHead | None:
+        """Where the chain ends; None before its first record."""
+        return self._get(EvidenceHead, _HEAD)
+
+    def save_evidence_head(self, head: EvidenceHead) -> EvidenceHead:
+        """Write iff the stored version is ``head.version``.
+
+        Raises:
+            LedgerConflict: Another run moved the head since it was read.
+        """
+        return self._save(head)
 
     # What cannot be read
 
@@ -707,32 +762,36 @@ class DynamoLedger:
         outbox = self._partition.put_request(
             _key_of(ItemKind.OUTBOX, waiting), encode(waiting), expires_at=None
         )
-        return [{"Put": seen | _if_stored(None)}, {"Put": outbox}]
+        evidence = EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data)
+        kept = self._partition.put_request(
+            _key_of(ItemKind.EVIDENCE, evidence), encode(evidence), expires_at=None
+        )
+        return [{"Put": seen | _if_stored(None)}, {"Put": outbox}, {"Put": kept}]
 
     def _is_recorded(self, event: DomainEvent) -> bool:
         return self._partition.get(_event_key(event)) is not None
 
     def _expiry(self, kind: ItemKind, record: Any) -> datetime | None:
         """When DynamoDB deletes the item; None keeps it."""
-        days = timedelta(days=1)
-        match kind:
-            case ItemKind.RUN:
-                ends = (record.started_at or record.time) + self._history
-            case ItemKind.CLAIM:
-                ends = record.claimed_at + 14 * days
-            case ItemKind.DELETION:
-                ends = record.at + self._history
-            case ItemKind.RESTORE:
-                ends = record.started_at + self._history
-            case ItemKind.FINDING:
-                ends = record.resolved_at and record.resolved_at + 90 * days
-            case ItemKind.LOOK:
-                ends = record.at + days
-            case ItemKind.PLAN:
-                ends = record.created_at + 90 * days
-            case _:
-                ends = None
-        return cast("datetime | None", ends)
+        if kind is ItemKind.FINDING:
+            return _after(record.resolved_at, self._findings)
+        ends = _ENDS.get(kind)
+        return None if ends is None else ends(record, self._history)
+
+    def _save[T: (Claim, EvidenceHead)](self, record: T) -> T:
+        """Write a record that counts its writes, iff nobody wrote it since it was read."""
+        kind = _KINDS[type(record)]
+        written = replace(record, version=record.version + 1)
+        fresh = record.version == 0
+        self._partition.put(
+            _key_of(kind, record),
+            encode(written),
+            expires_at=self._expiry(kind, record),
+            condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
+            names=None if fresh else {"#record": "record", "#version": "version"},
+            values=None if fresh else {":version": record.version},
+        )
+        return written
 
     def _is_aside(self, key: str) -> bool:
         """Whether a write to the key is left out; what is left out is logged."""
@@ -933,6 +992,10 @@ def _event_key(event: DomainEvent) -> str:
     return f"EVENT#{event.event_id}"
 
 
+def _after(time: datetime | None, span: timedelta) -> datetime | None:
+    return None if time is None else time + span
+
+
 def _key_of(kind: ItemKind, record: Any) -> str:
     """The sort key of a record."""
     return f"{kind}#{_KEYS[kind](record)}"
@@ -947,12 +1010,30 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.HOLD: lambda record: record.hold_id,
     ItemKind.FINDING: lambda record: record.finding_id,
     ItemKind.PLAN: lambda record: record.digest,
+    ItemKind.POLICY: lambda record: f"{text_of(record.at)}#{record.change_id}",
     ItemKind.RESTORE: lambda record: record.job_id,
     ItemKind.SCHEDULE: lambda record: record.schedule_id,
     ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.EVIDENCE: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.EVIDENCE_HEAD: lambda _: "evidence",
     ItemKind.LOOK: lambda record: record.index_name,
     ItemKind.FINGERPRINT: lambda record: record.backup_id,
 }
+_DAYS = timedelta(days=1)
+_ENDS: dict[ItemKind, Callable[[Any, timedelta], datetime | None]] = {
+    ItemKind.RUN: lambda run, history: (
+        (run.started_at or run.time) + (min(history, IDLE_HISTORY) if run.idle else history)
+    ),
+    ItemKind.CLAIM: lambda claim, _: claim.claimed_at + 14 * _DAYS,
+    ItemKind.DELETION: lambda deletion, history: deletion.at + history,
+    ItemKind.INDEX: lambda index, history: _after(index.missing_since, history),
+    ItemKind.HOLD: lambda hold, history: _after(hold.released_at or hold.expires_at, history),
+    ItemKind.PLAN: lambda plan, history: plan.created_at + history,
+    ItemKind.RESTORE: lambda restore, history: restore.started_at + history,
+    ItemKind.SCHEDULE: lambda schedule, history: schedule.last_seen_at + history,
+    ItemKind.LOOK: lambda look, _: look.at + _DAYS,
+}
+"""When DynamoDB deletes an item, by the record and the length of the history; None keeps it."""
 _KINDS = {_RECORDS[kind]: kind for kind in _KEYS}
 """The kind of item that a record is written as; leases and marks have keys of their own."""
 

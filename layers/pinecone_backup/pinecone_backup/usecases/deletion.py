@@ -35,6 +35,7 @@ from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import DeletionRecord, DeletionState
 from pinecone_backup.rules.containment import protects
 from pinecone_backup.rules.protection import relied_on
+from pinecone_backup.usecases.approvals import ONE_PERSON
 from pinecone_backup.usecases.findings import unexpected_problem
 from pinecone_backup.usecases.listing import active_incarnation
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from pinecone_backup.model import RunContext
     from pinecone_backup.ports import ControlPlane, Ledger, ObjectStore
     from pinecone_backup.records import BackupRecord
+    from pinecone_backup.rules.approval import ApprovalRule
     from pinecone_backup.rules.inventory import Entry, Inventory
     from pinecone_backup.rules.plan import Plan, PlanItem, PlannedIndex
     from pinecone_backup.rules.plan_facts import Facts
@@ -247,6 +249,9 @@ def deleted_event(project: str, deletion: DeletionRecord) -> DomainEvent:
         run_id=deletion.run_id,
         actor=deletion.actor,
         approved_by=deletion.approved_by,
+        approved_reason=deletion.approved_reason,
+        digest=deletion.digest,
+        override=list(deletion.override),
         good_left=deletion.good_left,
     )
 
@@ -275,6 +280,7 @@ class PruneServices:
         policy_version: Reads an earlier version of the policy document (rule D3).
         time_left: Seconds until the function must have ended.
         workers: Indexes pruned at a time.
+        approvals: How many people the deployment demands behind a plan (rule D9).
     """
 
     control_plane: ControlPlane
@@ -283,6 +289,7 @@ class PruneServices:
     policy_version: Callable[[str], PolicyDocument]
     time_left: Callable[[], float]
     workers: int = WORKERS
+    approvals: ApprovalRule = ONE_PERSON
 
 
 @dataclass(slots=True)

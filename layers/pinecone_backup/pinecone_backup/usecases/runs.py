@@ -31,21 +31,30 @@ from pinecone_backup.errors import (
     SubjectUnknown,
     Superseded,
 )
-from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime
+from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import ItemKind, Run, RunState, Severity
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
+from pinecone_backup.usecases.evidence import append_evidence, record_heartbeat
 from pinecone_backup.usecases.findings import (
     record_findings,
     record_unreadable,
     unexpected_problem,
 )
+from pinecone_backup.usecases.policy_changes import notice_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from pinecone_backup.ports import EventBus, Ledger, Metrics, PolicyStore, Projects
+    from pinecone_backup.ports import (
+        EventBus,
+        EvidenceStore,
+        Ledger,
+        Metrics,
+        PolicyStore,
+        Projects,
+    )
     from pinecone_backup.rules.policy import PolicyDocument, Project
     from pinecone_backup.triggers import RunRequest
 
@@ -113,6 +122,7 @@ class RunServices:
 
     Attributes:
         clock: Gives the real time, UTC.
+        evidence: Where what happened is chained; None: nowhere.
         local_clock: Whether a payload's ``now`` is the clock (local stack only).
     """
 
@@ -123,6 +133,7 @@ class RunServices:
     policies: PolicyStore
     bus: EventBus
     metrics: Metrics
+    evidence: EvidenceStore | None = None
     local_clock: bool = False
 
 
@@ -165,9 +176,11 @@ def run_projects(
         _run_project(tick, _Named(project, document, policy_version))
         for project in _asked_for(document, request.project)
     ]
+    _keep_evidence(tick, [project.name for project in _asked_for(document, request.project)])
     failed = [run for run in runs if run.state is RunState.FAILED]
-    # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
-    services.metrics.gauge("ProjectsFailed", len(failed), kind=str(kind))
+    if not runs or any(run.state is not RunState.REFUSED for run in runs):
+        # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
+        services.metrics.gauge("ProjectsFailed", len(failed), kind=str(kind))
     if failed:
         raise RunFailed(
             f"{len(failed)} of {len(runs)} projects failed in this {kind} run: "
@@ -233,8 +246,10 @@ def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
         )
         observed = _observed(control, PROJECT_SUBJECT, control.description, error)
         record_findings(ledger, [observed], Evidence.of([control]), time.actual)
+        notice_changes(ledger, services.policies, time.actual)
         announce(ledger, services.bus)
         raise
+    notice_changes(ledger, services.policies, time.actual, policy_version=policy_version)
     names = [project.name for project in document.projects]
     removed = [
         Observation.of(
@@ -258,6 +273,21 @@ def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
     )
     announce(ledger, services.bus)
     return document, policy_version
+
+
+def _keep_evidence(tick: _Tick, projects: Sequence[str]) -> None:
+    """Append what happened to the evidence, and once a day tell the outside where it stands."""
+    services, now = tick.services, tick.time.actual
+    if services.evidence is None:
+        return
+    deployment = services.ledger_of(DEPLOYMENT)
+    ledgers = [deployment, *(services.ledger_of(name) for name in projects)]
+    audit = tick.kind is RunKind.AUDIT
+    append_evidence(services.owner, services.evidence, deployment, ledgers, now, resolve=audit)
+    if audit:
+        with suppress(LedgerError):
+            record_heartbeat(deployment, now)
+        announce(deployment, services.bus)
 
 
 def _give_up(tick: _Tick, error: BackupError) -> None:
@@ -294,7 +324,7 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
         actor=tick.request.actor,
         state=RunState.RUNNING,
         time=tick.time.scheduled_at,
-        started_at=tick.time.actual,
+        started_at=None,
         policy_version=job.policy_version,
     )
     try:
@@ -306,10 +336,12 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
             run = replace(run, trigger=asked.trigger, actor=asked.actor)
         _refuse_superseded(ledger, tick)
         with _lease(ledger, run, tick.time):
+            run = replace(run, started_at=tick.time.actual)
             ledger.put_run(run)
             run = _worked(tick, ledger, run, job)
     except (RequestRejected, LeaseHeld) as error:
         run = replace(run, state=RunState.REFUSED, error=str(error))
+        _record_refusal(tick, ledger, run)
     except Exception as error:  # a fault in one project must not stop the others
         run = _broken_off(ledger, run, error)
     run = _ended(tick, ledger, run)
@@ -324,11 +356,23 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
 
 
 def _asked(ledger: Ledger, tick: _Tick) -> Run | None:
-    """The record of the run that was asked for, if one was."""
+    """The record of the run that was asked for, if one was.
+
+    An event under its id that asks for something else is not what its requester asked for.
+    """
+    request = tick.request
     try:
-        return ledger.run(tick.request.run_id) if tick.request.run_id else None
+        asked = ledger.run(request.run_id) if request.run_id else None
     except ItemUnreadable as error:  # nobody knows who asked, or whether it ran already
         raise RequestRejected(error.problem, next_step="Ask for another run.") from None
+    if asked is not None and asked.state is RunState.REQUESTED:
+        wanted = (asked.summary.get("digest"), bool(asked.summary.get("dry_run")))
+        if wanted != (request.digest, request.dry_run):
+            raise RequestRejected(
+                f"The event asks for something else than run {request.run_id} was requested for",
+                next_step="Ask for another run.",
+            )
+    return asked
 
 
 def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
@@ -355,7 +399,9 @@ def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
     record_findings(
         ledger,
         [_break(run, problem, index=name) for name, problem in result.unexpected.items()],
-        over | Evidence.of([Control.PROJECT_UNKNOWN]),
+        over
+        | Evidence.of([Control.PROJECT_UNKNOWN])
+        | Evidence.of([Control.RUN_REFUSED], only=[run.kind]),
         now,
     )
     return ended
@@ -374,6 +420,28 @@ def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
     except Exception:  # the run's own record, and the alarm on failed runs, show it too
         _LOG.exception("the failure could not be recorded", extra={"run_id": run.run_id})
     return replace(run, state=RunState.FAILED, error=problem)
+
+
+def _record_refusal(tick: _Tick, ledger: Ledger, run: Run) -> None:
+    """A schedule's run that is refused is a finding, unless one of its kind has just ended."""
+    now = tick.time.actual
+    if run.trigger is not TriggerKind.SCHEDULE:
+        return  # whoever asked sees it at the run
+    try:
+        last = ledger.last_completed(run.kind)
+        if last is not None and now - TOO_OLD < (last.started_at or last.time) <= now:
+            return
+        refused = Observation.of(
+            Control.RUN_REFUSED,
+            run.kind,
+            title=f"The {run.kind} runs of project {ledger.project} are refused",
+            diagnosis=f"Run {run.run_id}: {run.error} No {run.kind} run has ended within an hour.",
+            action="Nothing, if the next run ends well; else compare the trigger's time with the "
+            "clock, and see what holds the project's lease.",
+        )
+        record_findings(ledger, [refused], Evidence(), now)
+    except Exception:  # the run's own record, and the missing heartbeat, show it too
+        _LOG.exception("the refusal could not be recorded", extra={"run_id": run.run_id})
 
 
 def _break(run: Run, problem: str, *, index: str = "") -> Observation:
@@ -419,7 +487,7 @@ def _refuse_superseded(ledger: Ledger, tick: _Tick) -> None:
     if time - now > TOO_FAR_AHEAD:
         raise Superseded(f"The trigger's time, {time:%FT%TZ}, is over 60 s ahead of the clock")
     last = ledger.last_completed(tick.kind)
-    if last is not None and time < last.time:
+    if last is not None and time < last.time <= now + TOO_FAR_AHEAD:  # else its clock was wrong
         raise Superseded(
             f"The trigger's time, {time:%FT%TZ}, is before that of the last completed "
             f"{tick.kind} run, {last.time:%FT%TZ}"
@@ -450,11 +518,16 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
         kind=str(run.kind),
         state=str(run.state),
         actor=run.actor,
+        trigger=str(run.trigger),
+        time=run.time.isoformat(),
+        policy_version=run.policy_version,
         error=run.error,
         summary=dict(run.summary),
     )
     try:
-        if run.state is not RunState.REFUSED:
+        if run.state is RunState.REFUSED:  # nobody needs to hear of it
+            ledger.record_evidence(event)
+        else:
             ledger.record_event(event)
         ledger.put_run(run)
     except Exception as error:  # the run has ended all the same, and the next project waits

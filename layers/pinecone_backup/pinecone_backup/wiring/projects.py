@@ -11,7 +11,7 @@ from pinecone_backup.adapters.bus import EventBridgeBus
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
 from pinecone_backup.adapters.metrics import EmfMetrics
-from pinecone_backup.adapters.objects import BucketObjects, BucketPolicyStore
+from pinecone_backup.adapters.objects import BucketEvidence, BucketObjects, BucketPolicyStore
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.adapters.secrets import SecretReader
 from pinecone_backup.runtime import share_logging, time_left
@@ -47,16 +47,18 @@ class Container[S: ProjectSettings]:
         """What every run works with."""
         settings = self.settings
         dynamodb, history = client("dynamodb"), timedelta(days=settings.history_days)
+        findings = timedelta(days=settings.finding_days)
         return RunServices(
             owner=settings.owner,
             clock=lambda: datetime.now(UTC),
             ledger_of=lambda project: DynamoLedger(
-                dynamodb, settings.table_name, project, history=history
+                dynamodb, settings.table_name, project, history=history, findings=findings
             ),
             projects=DynamoProjects(dynamodb, settings.table_name),
             policies=self.policies,
             bus=EventBridgeBus(client("events"), settings.bus_name, settings.owner),
             metrics=self.metrics,
+            evidence=self._evidence,
             local_clock=settings.local_clock,
         )
 
@@ -103,6 +105,18 @@ class Container[S: ProjectSettings]:
             static_pk_value="IDEMPOTENCY",
             expiry_attr="expires_at",
             boto3_client=client("dynamodb"),
+        )
+
+    @cached_property
+    def _evidence(self) -> BucketEvidence:
+        settings = self.settings
+        days, key = settings.evidence_lock_days, settings.evidence_key_arn
+        return BucketEvidence(
+            client("s3"),
+            settings.bucket_name,
+            lock=timedelta(days=days) if days else None,
+            kms=client("kms") if key else None,
+            key_arn=key,
         )
 
     @cached_property
