@@ -963,7 +963,7 @@ def test_a_listing_that_comes_back_empty_deletes_nothing(
     """N2, D2: what the ledger knows is described, and what the listing lacks makes it wait."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
-    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups"))
+    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups", times=2))
 
     outcome = stack.run()
 
@@ -1031,7 +1031,7 @@ def test_an_empty_listing_of_a_project_nobody_knows_plans_nothing(
     stack: Stack, simulator: Simulator
 ) -> None:
     stack.seed_days("docs", 6)
-    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups"))
+    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups", times=2))
 
     outcome = stack.run()
 
