@@ -1031,7 +1031,7 @@ def test_an_empty_listing_of_a_project_nobody_knows_plans_nothing(
     stack: Stack, simulator: Simulator
 ) -> None:
     stack.seed_days("docs", 6)
-    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups", times=2))
+    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups"))
 
     outcome = stack.run()
 
