@@ -1182,6 +1182,7 @@ class RunState(Word):
     STOPPED = "stopped"
     REFUSED = "refused"
     FAILED = "failed"
+    LOST = "lost"
 
 
 class Safeguard(Word):

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from pinecone_backup.model import PruneMode, RunKind
 from pinecone_backup.settings import PruneSettings
-from pinecone_backup.triggers import read_trigger
+from pinecone_backup.triggers import answer_to, read_trigger
 from pinecone_backup.usecases.approvals import rule_of
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
@@ -53,4 +53,4 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
             digest=request.digest,
         )
 
-    return run_projects(container.services, RunKind.PRUNE, request, work)
+    return answer_to(request, run_projects(container.services, RunKind.PRUNE, request, work))

@@ -109,7 +109,6 @@ class World:
                 store=Fused(self.objects, fuse, store_error),
                 policy_version=lambda _: DOCUMENT,
                 time_left=lambda: 900.0,
-                workers=1,
             ),
             document=DOCUMENT,
             policy_version="v1",

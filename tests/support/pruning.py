@@ -79,7 +79,6 @@ class Stack:
     documents: dict[str, PolicyDocument] = field(default_factory=dict)
     time_left: float = 900.0
     runs: int = 0
-    workers: int = 1
 
     def seed(
         self,
@@ -115,7 +114,6 @@ class Stack:
                 store=self.objects,
                 policy_version=self.load_version,
                 time_left=lambda: self.time_left,
-                workers=self.workers,
             ),
             **changes,
         )

@@ -20,6 +20,7 @@ from pinecone_backup.settings import (
     PruneSettings,
 )
 from pinecone_backup.triggers import read_trigger
+from pinecone_backup.usecases.runs import LEASE, TOO_OLD
 from tests.support.template import resolved_template
 
 if TYPE_CHECKING:
@@ -396,6 +397,27 @@ def test_no_function_reserves_concurrency() -> None:
         assert "ReservedConcurrentExecutions" not in RESOURCES[name]["Properties"]
 
 
+@pytest.mark.parametrize("kind", ["Create", "Prune", "Audit"])
+def test_projects_are_worked_off_one_message_at_a_time(kind: str) -> None:
+    """Six times the timeout is AWS's advice; a run that is killed comes again within its hour."""
+    function = RESOURCES[f"{kind}Function"]["Properties"]
+    queue = RESOURCES[f"{kind}Queue"]["Properties"]
+    source = function["Events"]["OnQueue"]["Properties"]
+    assert source["Queue"] == {"Fn::GetAtt": [f"{kind}Queue", "Arn"]}
+    assert source["BatchSize"] == 1
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "ProjectConcurrency"}}
+    assert function["Environment"]["Variables"]["RUN_QUEUE_URL"] == {"Ref": f"{kind}Queue"}
+    assert 6 * function["Timeout"] <= queue["VisibilityTimeout"] < TOO_OLD.total_seconds()
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["FailuresQueue", "Arn"]}
+
+
+@pytest.mark.parametrize("kind", ["Create", "Prune", "Audit"])
+def test_a_lease_outlives_its_function_and_ends_before_the_next_tick(kind: str) -> None:
+    timeout = RESOURCES[f"{kind}Function"]["Properties"]["Timeout"]
+    assert timeout < LEASE.total_seconds() < 15 * 60
+
+
 @pytest.mark.parametrize("queue", ["EventsQueue", "DeliveryQueue"])
 def test_a_message_stays_hidden_for_longer_than_notify_lives(queue: str) -> None:
     properties = RESOURCES[queue]["Properties"]
@@ -526,7 +548,7 @@ def test_events_that_reach_nobody_are_an_alarm() -> None:
 @pytest.mark.parametrize("dashboard", ["false", "true"])
 def test_projects_have_metrics_of_their_own_where_the_dashboard_shows_them(dashboard: str) -> None:
     function = resolved_template(Dashboard=dashboard)["Resources"]["AuditFunction"]["Properties"]
-    assert function["Environment"]["Variables"] == {"PROJECT_METRICS": {"Ref": "Dashboard"}}
+    assert function["Environment"]["Variables"]["PROJECT_METRICS"] == {"Ref": "Dashboard"}
 
 
 def test_every_alarm_names_a_section_of_the_runbooks() -> None:

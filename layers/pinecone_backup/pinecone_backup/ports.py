@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from pinecone_backup.model import (
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         UnreadableItem,
     )
     from pinecone_backup.rules.policy import PolicyDocument
+    from pinecone_backup.triggers import RunRequest
     from pinecone_backup.webhooks.messages import Message
     from pinecone_backup.webhooks.targets import Target
 
@@ -87,7 +88,12 @@ class ControlPlane(Protocol):
     Every method raises errors of the ``PineconeError`` branch only. Iterators yield rows as
     pages arrive and raise ``ListingIncomplete`` when the walk cannot be trusted: a page failed,
     a token repeated, or a page was not understood. Rows may repeat (rule N2).
+
+    Attributes:
+        concurrency: How many calls a run makes at a time; it is safe to share between threads.
     """
+
+    concurrency: int
 
     def list_indexes(self) -> Sequence[Index]: ...
 
@@ -214,6 +220,12 @@ class Ledger(Protocol):
 
     # Claims.
     def claim(self, index_name: str, slot: datetime) -> Claim | None: ...
+
+    def claims(
+        self, wanted: Collection[tuple[str, datetime]]
+    ) -> Mapping[tuple[str, datetime], Claim | None]:
+        """The claims on slots of indexes, by index and slot; left out is what cannot be read."""
+        ...
 
     def save_claim(self, claim: Claim) -> Claim:
         """Write iff the stored version equals ``claim.version`` (0: none stored yet).
@@ -413,6 +425,14 @@ class EventBus(Protocol):
 
     def request_run(self, kind: RunKind, detail: Mapping[str, Any]) -> None:
         """Ask for a run, as the API does; raises ``StoreUnavailable``."""
+        ...
+
+
+class RunQueue(Protocol):
+    """The queue from which a kind's function works off one project after the other."""
+
+    def send(self, request: RunRequest) -> None:
+        """Queue the run of one project; raises ``StoreUnavailable``."""
         ...
 
 

@@ -302,6 +302,8 @@ class RunState(StrEnum):
     REFUSED = "refused"
     """Superseded (rule T1), or another run holds the lease."""
     FAILED = "failed"
+    LOST = "lost"
+    """It never started, or its function ended before it could record how the run ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +313,9 @@ class Run:
     Attributes:
         time: The run's ``RunTime.scheduled_at``; the order of runs goes by it (rule T1).
         started_at: None while it is only asked for, and when it never started.
-        summary: JSON-ready figures and lists, small enough for DynamoDB.
+        summary: JSON-ready figures and lists, small enough for DynamoDB; of a run that is only
+            asked for, the request.
+        asked_again_at: When a run that never started was asked for a second time.
     """
 
     run_id: str
@@ -325,6 +329,7 @@ class Run:
     policy_version: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    asked_again_at: datetime | None = None
 
     @property
     def idle(self) -> bool:

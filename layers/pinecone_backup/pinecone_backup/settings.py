@@ -91,6 +91,10 @@ class ProjectSettings(LedgerSettings):
     pinecone_url: HttpUrl = "https://api.pinecone.io"
     pinecone_api_version: Literal["2025-04", "2025-10", "2026-04", "2026-07"] = "2026-07"
     schedules_api_version: Literal["2026-04", "2026-07", "unstable"] = "2026-07"
+    pinecone_concurrency: Annotated[int, Field(ge=1, le=20)] = 8
+    """How many calls to one project at Pinecone are made at a time."""
+    run_queue_url: str = ""
+    """The queue of this kind's runs; without it, a tick runs its projects in turn."""
 
 
 class AuditSettings(ProjectSettings):

@@ -46,7 +46,7 @@ import random
 import time
 from dataclasses import replace
 from datetime import timedelta
-from itertools import islice
+from itertools import batched, islice
 from math import ceil
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -97,7 +97,7 @@ from pinecone_backup.records import (
 from pinecone_backup.rules.merging import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from _typeshed import DataclassInstance
@@ -125,6 +125,8 @@ _FIRST_PAUSE = 0.05
 _COLLIDED = frozenset({"None", "TransactionConflict", "ThrottlingError"})
 _RUNS_SEARCHED = 2_000
 """So many of the newest runs are searched for the last completed one, where its mark is lost."""
+_BATCH, _BATCH_TRIES, _BATCH_WAIT = 100, 6, 0.05
+"""Keys that one BatchGetItem takes; how often what it left is asked for, and after what seconds."""
 _LOG = logging.getLogger(__name__)
 
 _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
@@ -315,6 +317,23 @@ class DynamoLedger:
     def claim(self, index_name: str, slot: datetime) -> Claim | None:
         """The claim on one slot of one index."""
         return self._get(Claim, f"{ItemKind.CLAIM}#{index_name}#{text_of(slot)}")
+
+    def claims(
+        self, wanted: Collection[tuple[str, datetime]]
+    ) -> Mapping[tuple[str, datetime], Claim | None]:
+        """The claims on slots of indexes, a hundred in a request; None where there is none.
+
+        Left out is a claim that cannot be read; ``claim`` says why.
+        """
+        keys = {each: f"{ItemKind.CLAIM}#{each[0]}#{text_of(each[1])}" for each in wanted}
+        items = self._partition.get_many(keys.values())
+        found: dict[tuple[str, datetime], Claim | None] = {}
+        for each, key in keys.items():
+            self._aside.pop(key, None)
+            claim = self._decoded(Claim, ItemKind.CLAIM, items[key]) if key in items else None
+            if claim is not None or key not in items:
+                found[each] = claim
+        return found
 
     def save_claim(self, claim: Claim) -> Claim:
         """Write iff the stored version is ``claim.version``.
@@ -899,6 +918,26 @@ class _Partition:
         answer = self.call("get_item", Key=self.key(sk), ConsistentRead=True)
         return deserialize(answer["Item"]) if "Item" in answer else None
 
+    def get_many(self, sort_keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Items by sort key; what is not there is left out."""
+        found: dict[str, dict[str, Any]] = {}
+        waiting = [self.key(sk) for sk in sort_keys]
+        for tries in range(_BATCH_TRIES):
+            unread: list[dict[str, Any]] = []
+            for batch in batched(waiting, _BATCH, strict=False):
+                request = {"Keys": list(batch), "ConsistentRead": True}
+                answer = self.call("batch_get_item", RequestItems={self.table_name: request})
+                for item in map(deserialize, answer["Responses"].get(self.table_name, ())):
+                    found[item["sk"]] = item
+                unread += answer.get("UnprocessedKeys", {}).get(self.table_name, {"Keys": []})[
+                    "Keys"
+                ]
+            if not unread:
+                return found
+            waiting = unread
+            self._pause(_BATCH_WAIT * 2**tries)
+        raise self._unavailable("it left a part of a batch unread")
+
     def items(
         self, prefix: str, *, newest_first: bool = False, page: int | None = None
     ) -> Iterator[dict[str, Any]]:
@@ -937,7 +976,7 @@ class _Partition:
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """One call; one that collides with a transaction is tried again after a short pause."""
-        if operation != "transact_write_items":
+        if operation not in ("transact_write_items", "batch_get_item"):
             arguments["TableName"] = self.table_name
         for collisions in range(1, 1 + _COLLISIONS):
             try:

@@ -204,7 +204,8 @@ def prune(
         policy_version=policy_version,
         baseline=baseline,
     )
-    store_verdicts(context, services.ledger, verdicts)
+    at_a_time = services.control_plane.concurrency
+    store_verdicts(context, services.ledger, verdicts, at_a_time=at_a_time)
     plan = make_plan(facts)
     chosen = _chosen(plan, mode, approval)
     awaiting = _waits(plan, mode, chosen)
