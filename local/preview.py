@@ -1,7 +1,8 @@
 """Shows in the terminal what a policy document would keep and delete (``make preview``).
 
 Without a history, each policy of the document is shown with an index that it has looked after
-for two years. A history is what Pinecone lists: the answer of ``GET /backups``, or its ``data``.
+for two years. A history is what Pinecone lists: the answer of ``GET /backups``, or its ``data``;
+what was made by hand, or by a native schedule, is treated as a prune treats it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from rich.columns import Columns
@@ -22,11 +23,26 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from pinecone_backup.adapters.pinecone import payloads
 from pinecone_backup.errors import PolicyInvalid
+from pinecone_backup.figures import size
+from pinecone_backup.model import PruneMode
 from pinecone_backup.reasons import ReasonKind, sentence
+from pinecone_backup.records import Verdict
+from pinecone_backup.rules.inventory import new_record
+from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.plan_facts import Baseline
 from pinecone_backup.rules.policy import POLICY_TAG, PolicyDocument, parse_policy
 from pinecone_backup.rules.policy_warnings import warnings
-from pinecone_backup.rules.preview import LONGEST, PastBackup, imagined, preview
+from pinecone_backup.rules.preview import (
+    LONGEST,
+    PastBackup,
+    difference,
+    imagined,
+    listed,
+    preview,
+)
+from pinecone_backup.rules.projection import Assumptions
 from pinecone_backup.rules.retention import keep
 from pinecone_backup.rules.slots import slots_before
 from pinecone_backup_cli.documents import read_policy
@@ -34,10 +50,11 @@ from pinecone_backup_cli.documents import read_policy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pinecone_backup.model import Backup
     from pinecone_backup.rules.plan import PlanItem
     from pinecone_backup.rules.plan_facts import Facts
     from pinecone_backup.rules.policy import Policy
-    from pinecone_backup.rules.preview import Preview, PreviewDay
+    from pinecone_backup.rules.preview import Changed, Difference, Preview, PreviewDay
 
 LETTERS = (
     ("Y", ("yearly",), "bold magenta"),
@@ -64,12 +81,16 @@ MEANINGS = {
     "N": "among the newest",
     "F": "floor",
     "P": "protected or not ours",
+    "?": "unwanted, and waits",
     "x": "deleted",
 }
 PROTECTED = ("P", "yellow")
+FORMER = "former"
+"""Stands for the version of the document that another one is compared with."""
+MOST_CHANGES = 20
 WEEKS = 8
 """So many weeks of the past stand in a calendar; what is older is listed below it."""
-IMAGINED_SIZE = 2**30
+IMAGINED_SIZE = 10**9
 MOST_IMAGINED = 20_000
 """The newest slots of the two years that are imagined: one an hour, and some more."""
 
@@ -88,17 +109,31 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     wanted = _parser().parse_args(arguments)
     console = console or Console()
     try:
-        document = parse_policy(read_policy(wanted.policy))
-        facts, subjects = _facts(wanted, document)
+        reading = wanted.policy
+        document = parse_policy(read_policy(reading))
+        reading = wanted.against
+        against = parse_policy(read_policy(reading)) if reading else None
+        facts, subjects = _facts(wanted, document, against or document)
     except PolicyInvalid as error:
-        console.print(f"[bold red]{wanted.policy} is not a valid policy document.[/]")
+        console.print(f"[bold red]{reading} is not a valid policy document.[/]")
         for path, reason in error.errors:
             console.print(f"  {path or 'document'}: {reason}", markup=False, highlight=False)
         return 1
     except (OSError, ValueError) as error:
         console.print(str(error), style="bold red", markup=False, highlight=False)
         return 1
-    show(preview(facts, days=wanted.days), subjects, console)
+    assumptions = Assumptions(
+        PruneMode(wanted.mode),
+        every=timedelta(days=1) / wanted.prunes_per_day,
+        approved=wanted.approved,
+    )
+    found = preview(facts, days=wanted.days, assumptions=assumptions)
+    show(found, subjects, console)
+    if against is not None:
+        former = replace(facts, document=against, policy_version=FORMER)
+        _changes(
+            difference(preview(former, days=wanted.days, assumptions=assumptions), found), console
+        )
     _warn(document, facts, console)
     return 0
 
@@ -117,6 +152,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--days", type=_days, default=30, help="how many days ahead")
     parser.add_argument("--policy-name", help="apply this policy of the document to all")
     parser.add_argument("--history", type=Path, help="backups as Pinecone lists them, JSON")
+    parser.add_argument("--owner", help="the deployment that the history is of, by its markers")
+    parser.add_argument(
+        "--against", type=Path, help="the document in force: what does --policy change of it?"
+    )
+    parser.add_argument("--mode", choices=[each.value for each in PruneMode], default="enforce")
+    parser.add_argument("--prunes-per-day", type=int, choices=[1, 2, 3, 4, 6, 8, 12, 24], default=4)
+    parser.add_argument(
+        "--approved", action="store_true", help="assume that what waits is approved at once"
+    )
     parser.add_argument("--project", help="a project of the document; by default its first")
     parser.add_argument("--now", type=_moment, default=None, help="today, ISO 8601")
     return parser
@@ -134,8 +178,16 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _facts(wanted: argparse.Namespace, document: PolicyDocument) -> tuple[Facts, list[Subject]]:
-    """What is to be previewed, and how it is called."""
+def _facts(
+    wanted: argparse.Namespace, document: PolicyDocument, former: PolicyDocument
+) -> tuple[Facts, list[Subject]]:
+    """What is to be previewed, and how it is called.
+
+    Args:
+        wanted: The arguments.
+        document: The policy document.
+        former: The one in force, which may be the same.
+    """
     now = wanted.now or datetime.now(UTC).replace(second=0, microsecond=0)
     project = wanted.project or document.projects[0].name
     if document.project(project) is None:
@@ -146,13 +198,29 @@ def _facts(wanted: argparse.Namespace, document: PolicyDocument) -> tuple[Facts,
             f"{wanted.policy} has no policy {wanted.policy_name!r}; it has {', '.join(names)}"
         )
     if wanted.history:
-        history, indexes = _read_history(wanted.history)
+        rows = _read_history(wanted.history)
+        indexes = _indexes_of(rows)
     else:
-        chosen = [name for name in names if wanted.policy_name in (None, name)]
-        history, indexes = _imagined_history(document, chosen, now)
+        chosen = [each.name for each in former.policies if wanted.policy_name in (None, each.name)]
+        history, indexes = _imagined_history(former, chosen, now)
     if wanted.policy_name:
         indexes = {name: {POLICY_TAG: wanted.policy_name} for name in indexes}
-    facts = imagined(document, project, history, indexes=indexes, now=now)
+    if wanted.history:
+        facts = listed(
+            document,
+            project,
+            rows,
+            {row.backup_id: new_record(row, now, verdict=Verdict.GOOD) for row in rows},
+            owner=wanted.owner or _owner_of(rows),
+            indexes=indexes,
+            now=now,
+        )
+    else:
+        facts = imagined(document, project, history, indexes=indexes, now=now)
+    before = replace(facts, document=former).policies()
+    assignments = {name: policy.name if policy else None for name, policy in before.items()}
+    version = "" if former is document else FORMER
+    facts = replace(facts, baseline=Baseline(former, version, assignments))
     subjects = [
         _subject(name, document.assigned(project, name, tags).policy)
         for name, tags in indexes.items()
@@ -160,29 +228,34 @@ def _facts(wanted: argparse.Namespace, document: PolicyDocument) -> tuple[Facts,
     return facts, subjects
 
 
-def _read_history(path: Path) -> tuple[list[PastBackup], dict[str, dict[str, str]]]:
-    """The Ready backups of a listing, and the indexes they were taken from."""
+def _read_history(path: Path) -> list[Backup]:
+    """The backups of a listing."""
     listing = json.loads(path.read_bytes())
     rows = listing["data"] if isinstance(listing, dict) and "data" in listing else listing
     history = []
-    indexes: dict[str, dict[str, str]] = {}
     for number, row in enumerate(rows):
         try:
-            if row.get("status", "Ready") == "Ready":
-                history.append(_past(row))
-                indexes.setdefault(row["source_index_name"], {}).update(row.get("tags") or {})
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            given = {"status": "Ready", "source_index_id": row["source_index_name"], **row}
+            history.append(payloads.backup(json.dumps(given).encode()))
+        except (KeyError, TypeError, AttributeError, payloads.Malformed) as error:
             raise ValueError(f"{path}: backup {number} is not understood: {error!r}") from None
-    return history, dict(sorted(indexes.items()))
+    return history
 
 
-def _past(row: Mapping[str, Any]) -> PastBackup:
-    return PastBackup(
-        row["backup_id"],
-        row["source_index_name"],
-        datetime.fromisoformat(row["created_at"]).astimezone(UTC),
-        row.get("size_bytes") or 0,
-    )
+def _indexes_of(rows: Iterable[Backup]) -> dict[str, dict[str, str]]:
+    """The indexes that a listing's backups were taken from, with their tags; no deleted ones."""
+    indexes: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row.index_deleted_at is None:
+            indexes.setdefault(row.index_name, {}).update(row.tags or {})
+    return dict(sorted(indexes.items()))
+
+
+def _owner_of(rows: Iterable[Backup]) -> str:
+    """The deployment that made most of the backups; empty where none did."""
+    markers = (Marker.parse(row.description) for row in rows)
+    owners = Counter(marker.owner for marker in markers if marker)
+    return max(owners, key=lambda owner: (owners[owner], owner), default="")
 
 
 def _imagined_history(
@@ -192,9 +265,11 @@ def _imagined_history(
     history = []
     indexes = {}
     for policy in (document.policy(name) for name in names):
-        if policy is None or policy.cron is None:
+        if policy is None:
             continue
         indexes[policy.name] = {POLICY_TAG: policy.name}
+        if policy.cron is None:
+            continue
         start = now - timedelta(days=731)
         slots = islice(slots_before(policy.cron, policy.zone, now), MOST_IMAGINED)
         rows = [
@@ -210,7 +285,12 @@ def _imagined_history(
 def _subject(name: str, policy: Policy | None) -> Subject:
     if policy is None:
         return Subject(name, f"{name}: no policy, nothing is deleted", ZoneInfo("UTC"))
-    when = f"{policy.cron} in {policy.timezone}" if policy.cron else "Pinecone's own schedule"
+    if policy.native_schedule is not None:
+        request = policy.native_schedule
+        when = f"{request.frequency}, kept {request.expire_after_days} days"
+        title = f"{name}: policy {policy.name} · native schedule: Pinecone backs up {when}"
+        return Subject(name, title, policy.zone)
+    when = f"{policy.cron} in {policy.timezone}"
     kept = policy.retention.model_dump(mode="json", exclude_defaults=True)
     rules = ", ".join(f"{rule} {value}" for rule, value in kept.items())
     return Subject(
@@ -226,6 +306,12 @@ def show(found: Preview, subjects: Sequence[Subject], console: Console) -> None:
     for subject in subjects:
         console.print()
         console.print(Text(subject.title, style="bold"))
+        for each in found.steady:
+            if each.index_name == subject.name and each.next_slots:
+                slots = ", ".join(
+                    f"{slot.astimezone(subject.zone):%a %d %b %H:%M}" for slot in each.next_slots
+                )
+                console.print(Text(f"Next slots: {slots}", "dim"))
         console.print(_calendars(found, subject))
     console.print(_legend(found))
     console.print()
@@ -234,6 +320,40 @@ def show(found: Preview, subjects: Sequence[Subject], console: Console) -> None:
         console.print(Text(f"{found.ended}.", "yellow"))
     console.print()
     console.print(_long_run(found, subjects))
+    console.print(Text(str(found.quota), "" if found.quota.fits else "bold yellow"))
+    console.print(Text(_assumed(found.assumptions), "dim"))
+
+
+def _assumed(assumptions: Assumptions) -> str:
+    a_day = timedelta(days=1) // assumptions.every
+    prunes = f"{a_day} {'prune' if a_day == 1 else 'prunes'} a day, mode {assumptions.mode}"
+    if assumptions.approved:
+        return f"Assumed: {prunes}; whatever waits is approved at once."
+    return f"Assumed: {prunes}; nobody approves of what waits."
+
+
+def _changes(found: Difference, console: Console) -> None:
+    """What the document changes against the one in force."""
+    console.print()
+    console.print(Text("Against the document in force", "bold"))
+    for title, changed in (
+        ("Only the new one deletes", found.goes),
+        ("Only the former one deletes", found.stays),
+    ):
+        console.print(f"{title}: {len(changed) or 'nothing'}", highlight=False)
+        for each in changed[:MOST_CHANGES]:
+            console.print(Text(f"  {_changed(each)}"))
+        if len(changed) > MOST_CHANGES:
+            console.print(f"  and {len(changed) - MOST_CHANGES} more", highlight=False)
+    for when, quota in (("before", found.quota_before), ("after", found.quota_after)):
+        console.print(Text(f"Quota {when}: {quota}"))
+
+
+def _changed(changed: Changed) -> str:
+    item = changed.item
+    made = f", made {item.created_at:%Y-%m-%d %H:%M}" if item.created_at else ""
+    when = "waits for approval from" if changed.waits else "on"
+    return f"{item.index_name}: {item.backup_id}{made}, {when} {changed.at:%Y-%m-%d}"
 
 
 def _calendars(found: Preview, subject: Subject) -> Columns:
@@ -254,6 +374,7 @@ def _calendar(day: PreviewDay, items: Iterable[PlanItem], title: str, subject: S
     """Eight weeks up to the day, each date marked with why a backup of it stays, or goes."""
     local = _local_date(subject.zone)
     kept = _by_date((item for item in day.kept if item.index_name == subject.name), local)
+    waiting = _by_date((item for item in day.waiting if item.index_name == subject.name), local)
     deleted = _by_date((item for item in items if item.index_name == subject.name), local)
     end = day.at.astimezone(subject.zone).date()
     first = end - timedelta(days=end.weekday(), weeks=WEEKS - 1)
@@ -265,14 +386,16 @@ def _calendar(day: PreviewDay, items: Iterable[PlanItem], title: str, subject: S
         monday = first + timedelta(weeks=week)
         dates = [monday + timedelta(days=number) for number in range(7)]
         new_month = week == 0 or any(each.day == 1 for each in dates)
-        cells = [_cell(each, kept, deleted) if each <= end else Text() for each in dates]
+        cells = [_cell(each, kept, waiting, deleted) if each <= end else Text() for each in dates]
         table.add_row(f"{dates[-1]:%b}" if new_month else "", *cells)
     older = [each for each in sorted(kept, reverse=True) if each < first]
-    left, going = sum(map(len, kept.values())), sum(map(len, deleted.values()))
+    stays, waits, going = (sum(map(len, each.values())) for each in (kept, waiting, deleted))
     return Group(
         table,
         _older(older, kept),
-        Text(f"{left} kept ({_bytes(_size(kept))}), {going} deleted"),
+        Text(f"{stays} kept ({size(_size(kept))}), ")
+        + Text(f"{waits} wait ({size(_size(waiting))}), " if waits else "")
+        + Text(f"{going} deleted"),
     )
 
 
@@ -293,7 +416,10 @@ def _wrapped(text: Text, width: int = 46) -> Text:
 
 
 def _cell(
-    each: date, kept: Mapping[date, Sequence[PlanItem]], deleted: Mapping[date, Sequence[PlanItem]]
+    each: date,
+    kept: Mapping[date, Sequence[PlanItem]],
+    waiting: Mapping[date, Sequence[PlanItem]],
+    deleted: Mapping[date, Sequence[PlanItem]],
 ) -> Text:
     """The day of the month, why it stays, and how many when there are several."""
     text = Text(f"{each.day:>2}", style="" if each in kept else "dim")
@@ -301,6 +427,8 @@ def _cell(
         letter, style = _mark(kept[each])
         count = len(kept[each])
         return text.append(letter, style).append(str(count) if count > 1 else "", "dim")
+    if each in waiting:
+        return text.append("?", "yellow")
     return text.append("x", "red") if each in deleted else text
 
 
@@ -314,7 +442,9 @@ def _mark(items: Sequence[PlanItem]) -> tuple[str, str]:
 
 
 def _legend(found: Preview) -> Text:
-    used = {_mark([item])[0] for day in (found.days[0], found.days[-1]) for item in day.kept}
+    shown = (found.days[0], found.days[-1])
+    used = {_mark([item])[0] for day in shown for item in day.kept}
+    used |= {"?" for day in shown if day.waiting}
     text = Text("\nA letter says why a backup of that day stays, the rule that reaches back ")
     text.append("furthest first; a number says how many there are. ")
     return text.append(
@@ -327,7 +457,7 @@ def _day_by_day(found: Preview) -> Table:
     most = max(1, *(day.count for day in found.days))
     table = Table(title="Day by day, all indexes", title_justify="left", box=None, padding=(0, 1))
     table.add_column("Day")
-    for name in ("made", "deleted", "left", "size"):
+    for name in ("made", "deleted", "waiting", "left", "size"):
         table.add_column(name, justify="right")
     table.add_column("")
     for day in found.days:
@@ -335,9 +465,10 @@ def _day_by_day(found: Preview) -> Table:
         table.add_row(
             f"{day.at:%a %d %b}",
             f"+{day.created}" if day.created else "",
-            f"-{len(day.deleted)}" if day.deleted else "",
+            f"-{len(day.deleted) + day.expired}" if day.deleted or day.expired else "",
+            str(len(day.waiting)) if day.waiting else "",
             str(day.count),
-            _bytes(day.size_bytes),
+            size(day.size_bytes),
             Text(bar, "blue").append(
                 f" waits: {sentence(day.waits)}" if day.waits else "", "yellow"
             ),
@@ -357,7 +488,7 @@ def _long_run(found: Preview, subjects: Sequence[Subject]) -> Table:
         table.add_row(
             subject.name,
             *(
-                str(sum(item.index_name == subject.name for item in day.kept))
+                str(sum(item.index_name == subject.name for item in day.left))
                 for day in (found.days[0], found.days[-1])
             ),
             *(_settled(each.count, each.size_bytes) if each else ("-", "-")),
@@ -372,8 +503,9 @@ def _long_run(found: Preview, subjects: Sequence[Subject]) -> Table:
     return table
 
 
-def _settled(count: int | None, size: int | None) -> tuple[str, str]:
-    return ("grows", "grows") if count is None or size is None else (str(count), _bytes(size))
+def _settled(count: int | None, size_bytes: int | None) -> tuple[str, str]:
+    grows = count is None or size_bytes is None
+    return ("grows", "grows") if grows else (str(count), size(size_bytes or 0))
 
 
 def _local_date(zone: ZoneInfo) -> Callable[[datetime], date]:
@@ -392,13 +524,6 @@ def _by_date(
 
 def _size(kept: Mapping[date, Sequence[PlanItem]]) -> int:
     return sum(item.size_bytes or 0 for items in kept.values() for item in items)
-
-
-def _bytes(count: int) -> str:
-    for exponent, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
-        if count >= 1024**exponent:
-            return f"{count / 1024**exponent:.1f} {unit}"
-    return f"{count} B"
 
 
 if __name__ == "__main__":

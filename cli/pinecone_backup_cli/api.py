@@ -144,6 +144,18 @@ class BackupPoint(Model, frozen=True, kw_only=True):
     reasons: list[str]
 
 
+class ChangedBackup(Model, frozen=True, kw_only=True):
+    """A backup of today whose fate the given document changes."""
+
+    backup_id: str
+    index_name: str
+    name: str | None
+    created_at: datetime | None
+    reasons: list[RuleReason]
+    at: datetime
+    waits: bool
+
+
 class Control(Word):
     """Everything the product watches, each with its usual severity and what it means."""
 
@@ -641,6 +653,15 @@ class PlannedIndex(Model, frozen=True, kw_only=True):
     waits: RuleReason | None
 
 
+class PolicyDifference(Model, frozen=True, kw_only=True):
+    """What the given document changes against the one in force."""
+
+    goes: list[ChangedBackup]
+    stays: list[ChangedBackup]
+    quota_before: QuotaOutlook
+    quota_after: QuotaOutlook
+
+
 class PolicyError(Model, frozen=True, kw_only=True):
     """One thing wrong in a policy document."""
 
@@ -651,9 +672,14 @@ class PolicyError(Model, frozen=True, kw_only=True):
 class PolicyPreview(Model, frozen=True, kw_only=True):
     """What a policy document would keep and delete."""
 
+    mode: PruneMode
+    prunes_per_day: int
+    approvals: bool
     days: list[PreviewedDay]
     kept_today: list[PreviewedBackup]
     steady: list[SteadyState]
+    quota: QuotaOutlook
+    changes: PolicyDifference | None
     ended: str
     warnings: list[PolicyWarning]
 
@@ -681,6 +707,9 @@ class PreviewPolicy(Model, frozen=True, kw_only=True):
 
     document: dict[str, Any] | None = None
     days: int = 7
+    mode: PruneMode | None = None
+    prunes_per_day: int = 4
+    approvals: bool = False
 
 
 class PreviewedBackup(Model, frozen=True, kw_only=True):
@@ -694,13 +723,16 @@ class PreviewedBackup(Model, frozen=True, kw_only=True):
 
 
 class PreviewedDay(Model, frozen=True, kw_only=True):
-    """What one day's prune would do."""
+    """What one day's prunes would do."""
 
     at: datetime
     created: int
-    kept: int
+    expired: int
+    refused: int
+    left: int
     size_bytes: int
     deleted: list[PreviewedBackup]
+    waiting: list[PreviewedBackup]
     waits: list[RuleReason]
 
 
@@ -796,6 +828,29 @@ class PrunePlan(Model, frozen=True, kw_only=True):
     waits_because: list[RuleReason]
     held_back: RuleReason | None
     quota: int
+
+
+class QuotaNeed(Model, frozen=True, kw_only=True):
+    """What the indexes of one policy come to hold together; null: they grow for ever."""
+
+    policy: str
+    native: bool
+    indexes: int
+    count: int | None
+
+
+class QuotaOutlook(Model, frozen=True, kw_only=True):
+    """How the quota ends, all policies together."""
+
+    quota: int | None
+    used: int
+    needed: int | None
+    others: int
+    needs: list[QuotaNeed]
+    fits: bool
+    reached_at: datetime | None
+    refused: int
+    detail: str
 
 
 class QuotaPoint(Model, frozen=True, kw_only=True):
@@ -1165,8 +1220,10 @@ class SteadyState(Model, frozen=True, kw_only=True):
 
     index_name: str
     policy: str
+    native: bool
     count: int | None
     size_bytes: int | None
+    next_slots: list[datetime]
 
 
 class Suspect(Model, frozen=True, kw_only=True):

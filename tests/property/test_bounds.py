@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinecone_backup.model import RunTime
+from pinecone_backup.model import PruneMode, RunTime
 from pinecone_backup.records import IndexRecord
 from pinecone_backup.rules import controls
 from pinecone_backup.rules.creation import View, due
-from pinecone_backup.rules.forecast import Tenant, forecast
+from pinecone_backup.rules.forecast import forecast
 from pinecone_backup.rules.plan import make_plan
 from pinecone_backup.rules.plan_facts import Facts
 from pinecone_backup.rules.policy import parse_policy, validate_policy
 from pinecone_backup.rules.policy_warnings import KnownProject, warnings
 from pinecone_backup.rules.preview import MOST_WORK, preview
+from pinecone_backup.rules.projection import Assumptions
 from pinecone_backup.rules.steady import steady_count
 from tests.support import audits
 from tests.support.backups import NOW, backup, index, inventory_of
@@ -157,10 +158,9 @@ def test_an_audit_judges_at_the_bounds(document: PolicyDocument) -> None:
 @given(DOCUMENTS)
 def test_the_forecast_ends_at_the_bounds(document: PolicyDocument) -> None:
     """What it holds is bounded by the quota and a week's slots."""
-    tenants = [Tenant(document.policies[0], [NOW])] * 2
     quota = document.projects[0].quota
-    found = forecast(tenants, used=2, quota=quota, now=NOW, pruning=True)
-    assert all(count < quota for _, count in found.points[:-1]) or quota <= len(tenants)
+    found = forecast(facts(document), quota=quota, mode=PruneMode.ENFORCE)
+    assert all(count < quota for _, count in found.points[:-1])
 
 
 @settings(max_examples=15)
@@ -183,14 +183,14 @@ def test_a_preview_ends_at_the_bounds(document: PolicyDocument) -> None:
     """However much is made: it shows fewer days, and says so."""
     found = preview(facts(document), days=30)
     assert (len(found.days) == 31) == (found.ended == "")
-    assert sum(day.count + len(day.deleted) for day in found.days[1:]) <= MOST_WORK
+    assert sum(4 * day.count for day in found.days[1:]) <= 4 * MOST_WORK
 
 
 def test_a_preview_that_ends_early_says_where_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backup a minute, none of which goes."""
     document = validate_policy(
         {
-            "projects": [{"name": "main"}],
+            "projects": [{"name": "main", "quota": 10_000}],
             "policies": [
                 {
                     "name": "standard",
@@ -203,12 +203,13 @@ def test_a_preview_that_ends_early_says_where_and_why(monkeypatch: pytest.Monkey
         }
     )
     many = replace(facts(document), indexes=[index(f"docs-{number}") for number in range(2)])
-    monkeypatch.setattr("pinecone_backup.rules.preview.MOST_WORK", 3 * 2 * 1440 + 2 * 9)
-    found = preview(many, days=9)
-    assert [day.count for day in found.days] == [9, 2 * 1440 + 9, 2 * 2 * 1440 + 9]
+    monkeypatch.setattr("pinecone_backup.rules.preview.MOST_WORK", 8_660)
+    found = preview(many, days=9, assumptions=Assumptions(every=timedelta(days=1)))
+    # Two are due at once, and every day has as many slots.
+    assert [day.count for day in found.days] == [9, 2 * 1440 + 9 + 2, 2 * 2 * 1440 + 9 + 2]
     assert found.ended == (
         "The preview ends after 2 of 9 days: what is made on the next one would make it plan "
-        "about more than 8,658 backups"
+        "about more than 8,660 backups"
     )
 
 

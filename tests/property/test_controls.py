@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinecone_backup.model import Status
+from pinecone_backup.model import PruneMode, Status
 from pinecone_backup.records import Verdict
 from pinecone_backup.report.model import Health
 from pinecone_backup.report.page import WIDTH, render_page, timeline
 from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.controls import evaluate, looked_at
 from pinecone_backup.rules.findings import Control, reconcile
-from pinecone_backup.rules.forecast import Tenant, forecast
+from pinecone_backup.rules.forecast import forecast
 from pinecone_backup.rules.inventory import NativeMark
 from pinecone_backup.rules.policy import KeepRetention
+from tests.support import previews
 from tests.support.audits import (
     NOW,
     POLICY,
@@ -189,19 +190,19 @@ def test_a_greater_quota_is_never_reached_sooner(
     tenants: list[tuple[int, list[datetime]]], quota: int, more: int
 ) -> None:
     """The forecast is monotone in the quota, and pruning never makes it fuller."""
-    played = [
-        Tenant(POLICY.model_copy(update={"retention": KeepRetention(keep_daily=keep)}), held)
-        for keep, held in tenants
-    ]
-    used = sum(len(tenant.held) for tenant in played)
+    facts = previews.project_of(
+        *(
+            (POLICY.model_copy(update={"retention": KeepRetention(keep_daily=keep)}), held)
+            for keep, held in tenants
+        )
+    )
     small, great = (
-        forecast(played, used=used, quota=limit, now=NOW, pruning=True)
-        for limit in (quota, quota + more)
+        forecast(facts, quota=limit, mode=PruneMode.ENFORCE) for limit in (quota, quota + more)
     )
     if great.reached_at is not None:
         assert small.reached_at is not None
         assert small.reached_at <= great.reached_at
-    unpruned = forecast(played, used=used, quota=quota, now=NOW, pruning=False)
+    unpruned = forecast(facts, quota=quota, mode=PruneMode.DRY_RUN)
     assert all(
         kept <= grown for (_, kept), (_, grown) in zip(small.points, unpruned.points, strict=False)
     )

@@ -233,3 +233,36 @@ def test_a_hundred_indexes_do_not_start_in_the_same_minute() -> None:
     assert len(starts) == 100
     assert max(Counter(starts).values()) <= 12
     assert max(starts) - min(starts) > timedelta(minutes=25)
+
+
+SCHEDULES = st.sampled_from(
+    [
+        ("0 2 * * *", "UTC"),
+        ("0 3 * * *", "UTC"),
+        ("0 * * * *", "UTC"),
+        ("0 2 * * *", "Pacific/Auckland"),
+        ("30 */6 * * *", "Europe/Berlin"),
+    ]
+)
+
+
+@settings(max_examples=8)
+@given(st.lists(SCHEDULES, min_size=2, max_size=4), st.sampled_from([15, 60, 300]))
+def test_a_changed_schedule_starts_no_index_before_its_next_slot(
+    schedules: list[tuple[str, str]], minutes: int
+) -> None:
+    """C2: every index has its backup; of a chain of changes, none starts one that is not due."""
+    stack = new_stack()
+
+    def change(schedule: tuple[str, str]) -> None:
+        cron, zone = schedule
+        stack.document = document(policy(cron=cron, timezone=zone, max_age="30d"))
+
+    change(schedules[0])
+    stack.day(hours=25, every=60)
+    for schedule in schedules[1:]:
+        stack.later(minutes=minutes)
+        stack.later(minutes=29)  # however late its jitter lets an index start
+        change(schedule)
+        assert not stack.tick().created
+        stack.day(hours=1)

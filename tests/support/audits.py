@@ -19,7 +19,7 @@ from pinecone_backup.records import (
     Verdict,
 )
 from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts, used
-from pinecone_backup.rules.forecast import Forecast, Tenant, forecast
+from pinecone_backup.rules.forecast import HORIZON, STEP, Forecast
 from pinecone_backup.rules.inventory import NativeMark, take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import (
@@ -213,7 +213,6 @@ def project_facts(
 ) -> ProjectFacts:
     """One project, by default with a forecast in which nothing changes."""
     held = held or inventory([])
-    tenants: list[Tenant] = []
     return ProjectFacts(
         name="main",
         quota=quota,
@@ -221,7 +220,7 @@ def project_facts(
         inventory=held,
         indexes=indexes,
         forecast=coming
-        or forecast(tenants, used=used(held), quota=10 * quota, now=NOW, pruning=True),
+        or Forecast([(NOW + n * STEP, used(held)) for n in range(HORIZON + 1)], None, pruning=True),
         orphans=orphans or Orphans(),
         holds=holds,
         unreadable=unreadable,

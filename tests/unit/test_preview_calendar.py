@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from rich.console import Console
 
 from local.preview import main
+from pinecone_backup.rules.marker import Marker
+from tests.support.backups import signed
 
 DOCUMENT: dict[str, Any] = {
     "projects": [{"name": "main"}],
@@ -34,8 +37,11 @@ ROWS = [
         "source_index_name": "catalogue",
         "created_at": f"2026-11-{day:02}T09:00:00.123456789Z",
         "status": "Ready",
-        "size_bytes": 3 * 2**20,
+        "size_bytes": 3_000_000,
         "tags": None,
+        **signed(
+            Marker("stack-a", "gold", datetime(2026, 11, day, 9, tzinfo=UTC), "r", 1), "catalogue"
+        ),
     }
     for day in range(10, 23)
 ]
@@ -101,17 +107,95 @@ def test_every_day_is_listed_with_what_it_makes_and_deletes(policy: Path) -> Non
 def test_the_long_run_is_shown_for_each_index_and_together(policy: Path) -> None:
     text = printed("--policy", policy, "--days", 2)
     rows = text[text.index("In the long run") :]
-    assert line_of(rows, "bronze").split() == ["bronze", "4", "4", "4", "4.0", "GiB"]
-    assert line_of(rows, "together").split()[1:4] == ["10", "10", "10"]
+    assert line_of(rows, "bronze").split() == ["bronze", "4", "4", "4", "4", "GB"]
+    assert line_of(rows, "together").split()[1:4] == ["10", "9", "10"]
 
 
 def test_a_history_as_pinecone_lists_it_is_read(policy: Path, tmp_path: Path) -> None:
     history = tmp_path / "history.json"
-    history.write_text(json.dumps({"data": [*ROWS, {"status": "Initializing"}]}))
+    history.write_text(json.dumps({"data": ROWS}))
     text = printed("--policy", policy, "--days", 0, "--history", history)
-    assert line_of(text, "16").split() == ["16x", "17x", "18x", "19x", "20D", "21D", "22M"]
-    assert "4 kept (12.0 MiB), 9 deleted" in text
+    assert line_of(text, "16").split() == ["16?", "17?", "18?", "19?", "20D", "21D", "22M"]
+    assert "4 kept (12 MB), 9 wait (27 MB), 0 deleted" in text
     assert "waits: 9 deletions in one index, where the limits allow 6" in " ".join(text.split())
+
+
+def test_what_waits_can_be_taken_to_be_approved(policy: Path, tmp_path: Path) -> None:
+    history = tmp_path / "history.json"
+    history.write_text(json.dumps(ROWS))
+    text = printed("--policy", policy, "--days", 0, "--history", history, "--approved")
+    assert line_of(text, "16").split() == ["16x", "17x", "18x", "19x", "20D", "21D", "22M"]
+    assert "4 kept (12 MB), 9 deleted" in text
+    assert "whatever waits is approved at once" in text
+
+
+def test_what_was_made_by_hand_is_left_alone(policy: Path, tmp_path: Path) -> None:
+    """I2: and so is what another deployment made."""
+    history = tmp_path / "history.json"
+    by_hand = [{**row, "name": None, "description": None} for row in ROWS[:5]]
+    history.write_text(json.dumps([*by_hand, *ROWS[10:]]))
+    text = printed("--policy", policy, "--days", 0, "--history", history, "--approved")
+    assert "8 kept (24 MB), 0 deleted" in text
+    other = printed("--policy", policy, "--days", 0, "--history", history, "--owner", "stack-b")
+    assert "P protected or not ours" in other
+
+
+def test_a_deployment_in_a_dry_run_deletes_nothing(policy: Path) -> None:
+    text = printed("--policy", policy, "--days", 2, "--policy-name", "bronze", "--mode", "dry_run")
+    assert line_of(text, "Tue 24 Nov").split()[3:6] == ["+1", "2", "6"]
+    assert "4 prunes a day, mode dry_run; nobody approves of what waits" in text
+
+
+def test_the_next_slots_are_given_in_the_policys_zone(policy: Path) -> None:
+    gold, bronze = DOCUMENT["policies"]
+    local = {**bronze, "timezone": "America/New_York"}
+    policy.write_text(json.dumps({**DOCUMENT, "policies": [gold, local]}))
+    text = printed("--policy", policy, "--days", 0, "--policy-name", "bronze")
+    assert "Next slots: Mon 23 Nov 02:00, Tue 24 Nov 02:00, Wed 25 Nov 02:00" in text
+
+
+def test_a_native_policy_is_named_as_such(policy: Path) -> None:
+    native = {
+        "name": "gold",
+        "native_schedule": {"frequency": "daily", "expire_after_days": 14},
+        "retention": {"keep_last": 1},
+        "max_age": "26h",
+    }
+    policy.write_text(json.dumps({**DOCUMENT, "policies": [native, DOCUMENT["policies"][1]]}))
+    text = printed("--policy", policy, "--days", 1)
+    assert "gold: policy gold · native schedule: Pinecone backs up daily, kept 14 days" in text
+
+
+def test_how_the_quota_ends_is_said(policy: Path) -> None:
+    small = {**DOCUMENT, "projects": [{"name": "main", "quota": 9}]}
+    policy.write_text(json.dumps(small))
+    text = " ".join(printed("--policy", policy, "--days", 0).split())
+    assert (
+        "In the long run 10 backups of the quota of 9: 1 index of policy gold needs 6; 1 index of "
+        "policy bronze needs 4." in text
+    )
+
+
+def test_a_changed_document_is_compared_with_the_one_in_force(policy: Path, tmp_path: Path) -> None:
+    gold, bronze = DOCUMENT["policies"]
+    changed = tmp_path / "changed.json"
+    fewer = {**bronze, "retention": {"expire_after_days": 3, "min_count": 2}}
+    changed.write_text(json.dumps({**DOCUMENT, "policies": [gold, fewer]}))
+    text = printed("--policy", changed, "--against", policy, "--days", 0)
+    after = text[text.index("Against the document in force") :]
+    assert "Only the new one deletes: 1" in after
+    assert "bronze: bronze-20261119t0200z, made 2026-11-19 02:00" in after
+    assert "Only the former one deletes: nothing" in after
+    flat = " ".join(after.split())
+    assert "Quota before: In the long run 10 backups" in flat
+    assert "Quota after: In the long run 9 backups" in flat
+
+
+def test_the_document_in_force_has_to_be_valid_too(policy: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("{}")
+    text = printed("--policy", policy, "--against", wrong, code=1)
+    assert "wrong.json is not a valid policy document" in " ".join(text.split())
 
 
 def test_a_listing_may_be_given_without_its_envelope(policy: Path, tmp_path: Path) -> None:

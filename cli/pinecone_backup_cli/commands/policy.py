@@ -9,6 +9,7 @@ import msgspec
 from cyclopts import Parameter, validators
 
 from pinecone_backup_cli.api import (
+    ChangedBackup,
     PolicyError,
     PolicyWarning,
     PreviewedBackup,
@@ -19,14 +20,16 @@ from pinecone_backup_cli.api import (
 )
 from pinecone_backup_cli.documents import read_document
 from pinecone_backup_cli.errors import Exit
-from pinecone_backup_cli.figures import count, plural, size
+from pinecone_backup_cli.figures import count, plural, size, when
 from pinecone_backup_cli.session import Session
 from pinecone_backup_cli.view import Answer, Column, because, facts, heading, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
 
-    from pinecone_backup_cli.api import PreviewedBackup
+    from pinecone_backup_cli.api import PolicyDifference, PreviewedBackup
 
 
 def show(*, session: Session) -> Answer:
@@ -107,7 +110,8 @@ def preview(
             Column[PreviewedDay]("Day", lambda row: f"{row.at:%a %d %b %H:%M}", whole=True),
             Column[PreviewedDay]("Made", lambda row: count(row.created), right=True),
             Column[PreviewedDay]("Deleted", lambda row: count(len(row.deleted)), right=True),
-            Column[PreviewedDay]("Kept", lambda row: count(row.kept), right=True),
+            Column[PreviewedDay]("Waiting", lambda row: count(len(row.waiting)), right=True),
+            Column[PreviewedDay]("Left", lambda row: count(row.left), right=True),
             Column[PreviewedDay]("Size", lambda row: size(row.size_bytes), right=True, whole=True),
             Column[PreviewedDay]("Waits because", lambda row: because(row.waits)),
             empty="",
@@ -120,14 +124,37 @@ def preview(
             Column[PreviewedBackup]("Because", lambda row: because(row.reasons)),
             empty="All of it stays.",
         ),
+        *(_changes(seen.changes) if seen.changes else ()),
         heading("In the long run"),
         table(
             seen.steady,
             Column[SteadyState]("Index", lambda row: row.index_name),
-            Column[SteadyState]("Policy", lambda row: row.policy),
+            Column[SteadyState](
+                "Policy", lambda row: f"{row.policy} (native)" if row.native else row.policy
+            ),
+            Column[SteadyState](
+                "Next slot", lambda row: when(next(iter(row.next_slots), None)), whole=True
+            ),
             Column[SteadyState]("Backups", lambda row: count(row.count), right=True),
             Column[SteadyState]("Size", lambda row: size(row.size_bytes), right=True),
             empty="No policy looks after any index.",
         ),
+        *([seen.ended] if seen.ended else ()),
+        seen.quota.detail,
     ]
     return Answer(seen, screen)
+
+
+def _changes(changes: PolicyDifference) -> Iterator[RenderableType]:
+    """What the given document changes against the one in force."""
+    for what, rows in (("deleted", changes.goes), ("kept", changes.stays)):
+        yield heading(f"Of what exists, only {what} because of the change: {count(len(rows))}")
+        yield table(
+            rows,
+            Column[ChangedBackup]("Backup", lambda row: row.backup_id, whole=True),
+            Column[ChangedBackup]("Index", lambda row: row.index_name),
+            Column[ChangedBackup]("From", lambda row: f"{row.at:%a %d %b %H:%M}", whole=True),
+            Column[ChangedBackup]("Waits", lambda row: "yes" if row.waits else "no"),
+            empty="None.",
+        )
+    yield f"Before: {changes.quota_before.detail}"

@@ -188,6 +188,12 @@ class IndexRecord:
     previous_ids: tuple[str, ...] = ()
     record_count: int | None = None
     policy: str | None = None
+    schedule: str = ""
+    """The cron and the zone of its policy; empty where it has none."""
+    schedule_since: datetime | None = None
+    """When it was first seen with that schedule, after another one; None: as long as is known."""
+    former_slot: datetime | None = None
+    """The latest slot of the schedule before, when that ended (rule C2)."""
     unread_since: datetime | None = None
     """The first of the audits in a row that could not read it; None when the last one could."""
     unread_audits: int = 0

@@ -551,8 +551,11 @@ def keeping(count: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("count", "deleted"), [(None, 3), (1, 5), (6, 0)])
 def test_a_policy_is_tried_on_paper(world: World, count: int | None, deleted: int) -> None:
+    pruned_once(world)
     ids = [world.seed(days_ago=day) for day in range(6)]
-    body = {"days": 2} if count is None else {"days": 2, "document": keeping(count)}
+    body = {"days": 2, "approvals": True, "mode": "enforce"}
+    if count is not None:
+        body["document"] = keeping(count)
     answer = world.ask("POST", "/policy/preview", body)
     assert answer.status == 200
     today, *later = answer.json["days"]
@@ -560,8 +563,41 @@ def test_a_policy_is_tried_on_paper(world: World, count: int | None, deleted: in
     assert len(later) == 2
     assert {each["backup_id"] for each in answer.json["kept_today"]} == set(ids[: 6 - deleted])
     assert answer.json["steady"][0]["index_name"] == "products"
+    assert len(answer.json["steady"][0]["next_slots"]) == 3
     assert len(world.get("/backups")["data"]) == 6
     assert world.ledger.backups() == {}
+
+
+def pruned_once(world: World) -> None:
+    """A prune has ended before: the next one is not the deployment's first."""
+    put_runs(world, "prune")
+
+
+def test_a_preview_shows_what_waits_as_staying(world: World) -> None:
+    """Nobody approves by itself, and a deployment in a dry run deletes nothing."""
+    pruned_once(world)
+    ids = [world.seed(days_ago=day) for day in range(6)]
+    (today,) = world.ask("POST", "/policy/preview", {"days": 0, "mode": "dry_run"}).json["days"]
+    assert (today["deleted"], today["left"]) == ([], 6)
+    assert {each["backup_id"] for each in today["waiting"]} == set(ids[3:])
+
+
+def test_a_given_document_is_compared_with_the_one_in_force(world: World) -> None:
+    pruned_once(world)
+    ids = [world.seed(days_ago=day) for day in range(6)]
+    body = {"days": 0, "document": keeping(2), "mode": "dry_run"}
+    changes = world.ask("POST", "/policy/preview", body).json["changes"]
+    assert [each["backup_id"] for each in changes["goes"]] == [ids[2]]
+    assert (changes["goes"][0]["waits"], changes["stays"]) == (True, [])
+    assert (changes["quota_before"]["needed"], changes["quota_after"]["needed"]) == (3, 2)
+
+
+def test_the_document_in_force_has_nothing_to_be_compared_with(world: World) -> None:
+    answer = world.ask("POST", "/policy/preview", {"days": 0})
+    assert answer.json["changes"] is None
+    assert answer.json["mode"] == "enforce"
+    assert answer.json["quota"]["fits"]
+    assert answer.json["quota"]["needs"][0]["native"] is False
 
 
 def test_validating_a_policy_touches_no_ledger(

@@ -223,6 +223,22 @@ def test_a_preview_shows_each_day(run: CommandLine, backup: str) -> None:
     ]
 
 
+def test_a_preview_of_another_document_says_what_it_changes(
+    run: CommandLine, backup: str, tmp_path: Path
+) -> None:
+    assert backup
+    given = tmp_path / "policy.yaml"
+    given.write_text(
+        "version: 1\nprojects: [{name: main}]\npolicies:\n"
+        '- {name: a, cron: "0 3 * * *", max_age: 26h, retention: {keep_last: 3}}\n'
+        "assignments: [{policy: a, index: '*'}]\n"
+    )
+    said = run("policy", "preview", str(given), "--days", "3")
+    assert said.code == Exit.FINE
+    assert "Of what exists, only deleted because of the change: 0" in said.lines
+    assert said.lines[-1].startswith("In the long run ")
+
+
 def put_report(world: World, **age: float) -> None:
     """The report of an audit that saw one index, whose newest good backup is so old."""
     held = inventory([backup_of(at=ago(**age))])

@@ -94,51 +94,59 @@ def later(actual: datetime) -> RunTime:
     return RunTime(scheduled_at=NOW, actual=actual)
 
 
-# A changed cron
+# A changed schedule
+
+
+def rescheduled(former_slot: datetime | None, since: datetime = NOW - HOUR / 2) -> IndexRecord:
+    """What the ledger knows of an index whose schedule changed half an hour ago."""
+    known = IndexRecord("docs", NOW - 30 * DAY, NOW, "id-1")
+    return replace(known, schedule_since=since, former_slot=former_slot)
 
 
 @pytest.mark.parametrize(
-    ("cron", "made", "kind"),
+    ("made", "former_slot", "kind"),
     [
-        ("0 11 * * *", timedelta(hours=1), Kind.SATISFIED),
-        ("0 11 * * *", timedelta(hours=23), Kind.SATISFIED),
-        ("0 11 * * *", timedelta(hours=24), Kind.OPEN),
-        ("0 11 * * *", timedelta(hours=25), Kind.OPEN),
-        ("0 11 * * 0", timedelta(days=2), Kind.OPEN),
+        (SLOT - 9 * HOUR, SLOT - 9 * HOUR, Kind.SATISFIED),
+        (SLOT - 8 * HOUR, SLOT - 9 * HOUR, Kind.SATISFIED),
+        (SLOT - 10 * HOUR, SLOT - 9 * HOUR, Kind.OPEN),
+        (SLOT - 9 * HOUR, None, Kind.OPEN),
     ],
 )
-def test_what_a_former_cron_made_after_the_previous_slot_satisfies_the_latest(
-    cron: str, made: timedelta, kind: Kind
+def test_what_satisfies_the_former_schedules_slot_satisfies_the_new_ones(
+    made: datetime, former_slot: datetime | None, kind: Kind
 ) -> None:
-    """C2: a changed cron does not start every index at once. It is Sunday, and ``max_age`` 26h."""
-    slot = datetime(2026, 3, 1, 11, tzinfo=UTC)
-    former = entry(slot=slot - made, at=slot - made)
-
-    assert due(view(former, policy=policy(cron=cron)), AT_NOON).kind is kind
+    """C2: the latest slot of the new schedule lies before the change."""
+    former = entry(slot=made, at=made)
+    assert due(view(former, record=rescheduled(former_slot)), AT_NOON).kind is kind
 
 
-def test_a_former_crons_backup_does_not_satisfy_the_new_ones_next_slot() -> None:
-    """C2."""
-    former = entry(slot=SLOT - HOUR, at=SLOT - HOUR)
-    tomorrow = RunTime(NOW + DAY, NOW + DAY)
+@pytest.mark.parametrize(("after", "kind"), [(0, Kind.SATISFIED), (-1, Kind.OPEN)])
+def test_the_new_schedules_next_slot_is_its_own(after: int, kind: Kind) -> None:
+    """C2: what was seen at the slot itself was not in force before it."""
+    former = entry(slot=SLOT - 9 * HOUR, at=SLOT - 9 * HOUR)
+    record = rescheduled(SLOT - 9 * HOUR, since=SLOT + after * timedelta(seconds=1))
+    assert due(view(former, record=record), AT_NOON).kind is kind
 
-    assert due(view(former, policy=policy(max_age="90h")), tomorrow).kind is Kind.OPEN
 
-
-def test_an_overdue_index_is_served_at_once_after_a_change_of_cron() -> None:
-    """C2."""
+def test_an_overdue_index_is_served_at_once_after_a_change_of_schedule() -> None:
+    """C2: it was made 21 hours ago."""
     former = entry(slot=SLOT - 20 * HOUR, at=SLOT - 20 * HOUR)
+    record = rescheduled(SLOT - 20 * HOUR)
 
-    assert due(view(former, policy=policy(max_age="20h")), AT_NOON).kind is Kind.OPEN
-    assert due(view(former, policy=policy(max_age="21h")), AT_NOON).kind is Kind.SATISFIED
+    late = view(former, policy=policy(max_age="20h"), record=record)
+    in_time = view(former, policy=policy(max_age="21h"), record=record)
+
+    assert due(late, AT_NOON).kind is Kind.OPEN
+    assert due(in_time, AT_NOON).kind is Kind.SATISFIED
 
 
-def test_a_failed_backup_of_a_former_cron_satisfies_nothing() -> None:
+def test_a_failed_backup_of_a_former_schedule_satisfies_nothing() -> None:
     """C2."""
     failed_one = entry(worth=Worth.FAILED, slot=SLOT - HOUR)
     older = entry("b-0", slot=SLOT - DAY, at=SLOT - DAY)
+    seen = view(failed_one, older, record=rescheduled(SLOT - HOUR))
 
-    assert due(view(failed_one, older), AT_NOON).kind is Kind.OPEN
+    assert due(seen, AT_NOON).kind is Kind.OPEN
 
 
 # Who is looked after

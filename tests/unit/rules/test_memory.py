@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
 
 from pinecone_backup.records import IndexRecord
 from pinecone_backup.rules.memory import mark_seen, set_incarnation
-from tests.support.audits import NOW, ago
+from tests.support.audits import NOW, POLICY, ago
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pinecone_backup.rules.policy import Policy
 
 KNOWN = IndexRecord("docs", ago(days=9), ago(days=1), "id-1", policy="standard")
 
 
 def test_a_new_index_is_first_seen_now() -> None:
-    record = mark_seen(None, "docs", policy="standard", now=NOW)
-    assert record == IndexRecord("docs", NOW, NOW, policy="standard")
+    record = mark_seen(None, "docs", policy=POLICY, now=NOW)
+    assert record == IndexRecord("docs", NOW, NOW, policy="standard", schedule="0 3 * * * UTC")
 
 
 def test_a_known_index_keeps_its_memory() -> None:
@@ -22,7 +31,63 @@ def test_a_known_index_keeps_its_memory() -> None:
 
 
 def test_the_policy_of_a_known_index_is_that_of_today() -> None:
-    assert mark_seen(KNOWN, "docs", policy="gold", now=NOW).policy == "gold"
+    gold = POLICY.model_copy(update={"name": "gold"})
+    assert mark_seen(KNOWN, "docs", policy=gold, now=NOW).policy == "gold"
+
+
+def of(cron: str | None, zone: str = "UTC") -> Policy:
+    return POLICY.model_copy(update={"cron": cron, "timezone": zone})
+
+
+SCHEDULED = replace(KNOWN, schedule="0 3 * * * UTC")
+"""It is noon: the latest slot is today's."""
+TODAY = NOW.replace(hour=3)
+
+
+@pytest.mark.parametrize(
+    "policy", [of("0 4 * * *"), of("0 * * * *"), of("0 3 * * *", "Pacific/Auckland"), of(None)]
+)
+def test_a_changed_schedule_remembers_the_former_ones_latest_slot(policy: Policy) -> None:
+    """C2: whatever has changed in it."""
+    record = mark_seen(SCHEDULED, "docs", policy=policy, now=NOW)
+    assert (record.schedule_since, record.former_slot) == (NOW, TODAY)
+
+
+def test_the_former_slot_is_one_of_the_former_zone() -> None:
+    """C2: three in the morning of the 23rd in Auckland is two in the afternoon of the 22nd, UTC."""
+    known = replace(KNOWN, schedule="0 3 * * * Pacific/Auckland")
+    record = mark_seen(known, "docs", policy=of("0 3 * * *"), now=NOW)
+    assert record.former_slot == ago(hours=22)
+
+
+def test_the_same_schedule_goes_on() -> None:
+    """C2."""
+    changed = replace(SCHEDULED, schedule_since=ago(days=2), former_slot=ago(days=3))
+    record = mark_seen(changed, "docs", policy=POLICY, now=NOW)
+    assert record == replace(changed, last_seen_at=NOW)
+
+
+def test_a_first_schedule_follows_no_former_one() -> None:
+    """C2."""
+    ended = replace(KNOWN, schedule="", schedule_since=ago(days=2), former_slot=ago(days=3))
+    record = mark_seen(ended, "docs", policy=POLICY, now=NOW)
+    assert (record.schedule, record.schedule_since, record.former_slot) == (
+        "0 3 * * * UTC",
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("since", "former"), [(TODAY, ago(days=2)), (TODAY - timedelta(seconds=1), TODAY)]
+)
+def test_a_schedule_that_had_no_slot_leaves_the_one_before_it_as_the_measure(
+    since: datetime, former: datetime
+) -> None:
+    """C2: two changes after each other."""
+    changed = replace(SCHEDULED, schedule_since=since, former_slot=ago(days=2))
+    record = mark_seen(changed, "docs", policy=of("0 * * * *"), now=NOW)
+    assert (record.schedule_since, record.former_slot) == (NOW, former)
 
 
 def test_a_return_to_an_earlier_id_is_a_change_too() -> None:

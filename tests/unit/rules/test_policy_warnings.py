@@ -11,12 +11,12 @@ from pinecone_backup.model import Index, IndexKind
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.rules.policy_warnings import (
     CREATE_TICK,
-    PRUNE_EVERY,
     KnownProject,
     PolicyWarning,
     WarningCode,
     warnings,
 )
+from pinecone_backup.rules.steady import PRUNE_EVERY
 from tests.support.template import resolved_template
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

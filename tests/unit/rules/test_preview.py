@@ -5,17 +5,29 @@ from typing import Any
 
 import pytest
 
-from pinecone_backup.model import IndexKind
+from pinecone_backup.model import Backup, IndexKind, PruneMode, Status
 from pinecone_backup.records import Hold, HoldScope
-from pinecone_backup.rules.plan_facts import Facts
+from pinecone_backup.rules.plan_facts import Baseline, Facts
 from pinecone_backup.rules.policy import Policy, PolicyDocument, validate_policy
-from pinecone_backup.rules.preview import PastBackup, Preview, imagined, preview
+from pinecone_backup.rules.preview import (
+    NEXT_SLOTS,
+    Difference,
+    PastBackup,
+    Preview,
+    difference,
+    imagined,
+    listed,
+    preview,
+)
+from pinecone_backup.rules.projection import Assumptions
 from pinecone_backup.rules.slots import slots_between
 from pinecone_backup.rules.steady import steady_count
-from tests.support.backups import texts
+from tests.support.backups import OWNER, backup, record, texts
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+APPROVED = Assumptions(approved=True)
+DRY_RUN = Assumptions(PruneMode.DRY_RUN)
 CATALOGUE: Mapping[str, Mapping[str, str]] = {"catalogue": {}}
 
 
@@ -67,7 +79,7 @@ def deleted(found: Preview, day: int) -> list[str]:
 
 
 def test_today_shows_what_a_prune_would_do_now() -> None:
-    found = preview(facts(daily(5)), days=0)
+    found = preview(facts(daily(5)), days=0, assumptions=APPROVED)
     assert len(found.days) == 1
     assert found.days[0].at == NOW
     assert kept(found, 0) == ["11-22", "11-21", "11-20"]
@@ -100,9 +112,11 @@ def test_a_new_backup_is_as_large_as_the_newest_one() -> None:
     assert found.days[1].size_bytes == 1405
 
 
-def test_an_index_without_backups_gets_its_first_ones() -> None:
+def test_an_index_without_backups_gets_the_one_that_is_due_and_then_the_next_ones() -> None:
+    """C1: the latest slot is open, the ones before it are over."""
     found = preview(facts([]), days=5)
-    assert [day.count for day in found.days] == [0, 1, 2, 3, 3, 3]
+    assert [day.created for day in found.days] == [0, 2, 1, 1, 1, 1]
+    assert [day.count for day in found.days] == [0, 2, 3, 3, 3, 3]
     assert found.days[5].size_bytes == 0
 
 
@@ -116,7 +130,7 @@ def test_an_index_that_pinecone_cannot_back_up_gets_no_backups() -> None:
 def test_slots_are_those_of_the_policys_zone() -> None:
     read = document(policy(timezone="America/New_York", retention={"keep_last": -1}))
     found = preview(facts([], read), days=1)
-    assert kept(found, 1) == ["catalogue-20261123t0700z"]
+    assert kept(found, 1) == ["catalogue-20261123t0700z", "catalogue-20261122t0700z"]
 
 
 def test_what_no_policy_decides_about_stays_and_counts() -> None:
@@ -138,18 +152,254 @@ def test_an_orphans_backups_stay_as_the_document_says() -> None:
 
 def test_the_floor_holds_in_the_preview_too() -> None:
     read = document(policy(retention={"keep_last": 1}, floor=3))
-    found = preview(facts(daily(5), read), days=2)
+    found = preview(facts(daily(5), read), days=2, assumptions=APPROVED)
     assert [day.count for day in found.days] == [3, 3, 3]
     assert texts(found.days[0].kept[1].reasons) == ("floor of 3",)
 
 
-def test_a_limit_is_said_and_the_preview_goes_on_as_if_it_was_approved() -> None:
-    """D2: a tripped plan waits for approval."""
+def test_what_waits_for_approval_stays() -> None:
+    """D2: nobody approves by itself."""
     found = preview(facts(daily(40)), days=1)
-    assert "37 deletions in one index, where the limits allow 20" in texts(found.days[0].waits)
-    assert len(found.days[0].deleted) == 37
-    assert found.days[1].count == 3
-    assert found.days[1].waits == ()
+    today, tomorrow = found.days
+    assert "37 deletions in one index, where the limits allow 20" in texts(today.waits)
+    assert (len(today.kept), len(today.waiting), today.deleted) == (3, 37, ())
+    assert today.count == 40
+    assert today.size_bytes == 4000
+    assert tomorrow.count >= 40
+
+
+def test_what_waits_goes_where_somebody_is_said_to_approve() -> None:
+    found = preview(facts(daily(40)), days=1, assumptions=APPROVED)
+    today, tomorrow = found.days
+    assert (len(today.deleted), today.waiting) == (37, ())
+    assert tomorrow.count == 3
+    assert tomorrow.waits == ()
+
+
+@pytest.mark.parametrize("mode", [PruneMode.DRY_RUN, PruneMode.APPROVE])
+def test_a_mode_that_deletes_nothing_by_itself_lets_everything_stay(mode: PruneMode) -> None:
+    found = preview(facts(daily(3)), days=3, assumptions=Assumptions(mode))
+    assert [day.deleted for day in found.days] == [()] * 4
+    assert [len(day.waiting) for day in found.days] == [0, 1, 2, 3]
+    assert [day.count for day in found.days] == [3, 4, 5, 6]
+
+
+def test_in_a_dry_run_not_even_an_approval_deletes() -> None:
+    found = preview(
+        facts(daily(3)), days=2, assumptions=Assumptions(PruneMode.DRY_RUN, approved=True)
+    )
+    assert [day.count for day in found.days] == [3, 4, 5]
+
+
+def test_where_a_person_decides_what_is_approved_goes() -> None:
+    found = preview(
+        facts(daily(3)), days=2, assumptions=Assumptions(PruneMode.APPROVE, approved=True)
+    )
+    assert [day.count for day in found.days] == [3, 3, 3]
+
+
+def test_the_first_prune_of_a_deployment_only_plans() -> None:
+    found = preview(facts(daily(4)), days=1, assumptions=Assumptions(first=True))
+    assert (deleted(found, 0), len(found.days[0].waiting)) == ([], 1)
+    assert "11-19" in deleted(found, 1)
+
+
+def test_as_many_prunes_are_played_as_the_schedule_has() -> None:
+    """A backup every six hours, the newest of which stays: each prune but today's deletes one."""
+    read = document(policy(cron="30 */6 * * *", retention={"keep_last": 1}))
+    history = [PastBackup("b", "catalogue", NOW.replace(hour=6, minute=30))]
+    often = preview(facts(history, read), days=1)
+    assert [len(day.deleted) for day in often.days] == [0, 4]
+    assert [day.count for day in often.days] == [1, 1]
+
+
+def test_a_slot_starts_when_its_indexs_jitter_has_passed() -> None:
+    """C1: at the moment of the slot there is no backup yet."""
+    read = document(policy(cron="0 12 * * *", retention={"keep_last": -1}))
+    found = preview(facts([], read), days=1)
+    (first, *_) = found.days[1].kept
+    assert first.created_at is not None
+    assert first.backup_id == "catalogue-20261122t1200z"
+    assert NOW < first.created_at < NOW + timedelta(minutes=30)
+
+
+def test_what_is_under_way_becomes_a_backup() -> None:
+    given = real([backup("b1", days_ago=1 / 24, index="catalogue", status=Status.UNDER_WAY)])
+    found = preview(given, days=1)
+    assert [len(day.kept) for day in found.days] == [1, 2]
+    assert "newest good" not in texts(found.days[0].kept[0].reasons)
+    assert kept(found, 1)[1] == "b1"
+    assert texts(found.days[1].kept[1].reasons) == ("last snapshot",)
+
+
+def real(rows: list[Backup], read: PolicyDocument | None = None) -> Facts:
+    """The facts of a listing in which every Ready backup is good."""
+    return listed(
+        read or document(),
+        "main",
+        rows,
+        {row.backup_id: record(row) for row in rows},
+        owner=OWNER,
+        indexes=CATALOGUE,
+        now=NOW,
+    )
+
+
+def test_backups_by_hand_stay_and_protect_nothing() -> None:
+    """I2: as a prune treats them."""
+    rows = [backup(f"hand{n}", days_ago=n, index="catalogue", owner=None) for n in range(5)]
+    found = preview(real(rows), days=3)
+    assert [day.count for day in found.days] == [5, 7, 8, 8]
+    assert all(f"hand{n}" in kept(found, 3) for n in range(5))
+    assert found.quota.others == 5
+
+
+def test_a_pause_makes_and_deletes_nothing_and_then_one_backup_catches_up() -> None:
+    """C6: until the beginning of the 25th in the policy's zone."""
+    paused = policy(cron="0 3 * * *", paused_until="2026-11-25", retention={"keep_last": 9})
+    found = preview(facts(daily(3), document(paused)), days=3)
+    assert [day.created for day in found.days] == [0, 0, 0, 2]
+    assert [day.count for day in found.days] == [3, 3, 3, 5]
+    assert kept(found, 3)[:2] == ["catalogue-20261125t0300z", "catalogue-20261124t0300z"]
+
+
+# The quota
+
+
+def hourly(quota: int, **changes: Any) -> PolicyDocument:
+    """Twenty-nine backups of each index."""
+    return document(
+        policy(cron="0 * * * *", retention={"keep_hourly": 24, "keep_daily": 7}, **changes),
+        projects=[{"name": "main", "quota": quota}],
+        limits={
+            "per_run": {"count": 10_000, "percent": 100},
+            "per_index": {"count": 10_000, "percent": 100},
+        },
+    )
+
+
+def test_the_quotas_verdict_is_about_all_policies_together() -> None:
+    indexes: Mapping[str, Mapping[str, str]] = {f"docs-{n}": {} for n in range(20)}
+    found = preview(facts([], hourly(500), indexes), days=2)
+    assert found.quota.needed == 20 * 29
+    assert not found.quota.fits
+    assert found.quota.reached_at is not None
+    assert found.quota.reached_at.date().isoformat() == "2026-11-23"
+    assert str(found.quota).startswith(
+        "In the long run 580 backups of the quota of 500: 20 indexes of policy gold need 580. "
+    )
+
+
+def test_while_the_quota_is_used_up_nothing_is_made() -> None:
+    """C4: and when a prune made room, the latest slot catches up, not those before it."""
+    found = preview(facts([], hourly(10)), days=2, assumptions=DRY_RUN)
+    assert [day.count for day in found.days] == [0, 10, 10]
+    assert found.days[2].refused == 24
+    assert found.quota.refused == found.days[1].refused + 24
+    room = hourly(10, floor=1)
+    read = room.model_copy(
+        update={"policies": document(policy(cron="0 * * * *", retention={"keep_last": 3})).policies}
+    )
+    steady = preview(facts(daily(0), read), days=2)
+    assert max(day.count for day in steady.days) == 3
+    assert steady.quota.refused == 0
+
+
+def test_a_verdict_that_fits_says_so() -> None:
+    found = preview(facts(daily(3)), days=1)
+    assert found.quota.fits
+    assert str(found.quota) == (
+        "In the long run 3 backups of the quota of 500: 1 index of policy gold needs 3."
+    )
+
+
+def test_what_no_policy_decides_about_counts_against_the_quota() -> None:
+    indexes = {"catalogue": {}, "scratch": {"backup-policy": "none"}}
+    history = [*daily(3), PastBackup("s", "scratch", NOW)]
+    found = preview(facts(history, indexes=indexes), days=0)
+    assert (found.quota.used, found.quota.others, found.quota.needed) == (4, 1, 4)
+    assert str(found.quota).endswith("1 index of policy gold needs 3; 1 is no policy's.")
+
+
+# Native schedules
+
+
+def native(**changes: Any) -> PolicyDocument:
+    made = policy(**changes)
+    del made["cron"]
+    schedule = {"frequency": "daily", "expire_after_days": 3}
+    return document({**made, "native_schedule": schedule, "retention": {"keep_last": 1}})
+
+
+def test_a_native_policy_is_named_as_such() -> None:
+    (each,) = preview(facts([], native()), days=0).steady
+    assert (each.native, each.next_slots) == (True, ())
+    assert "1 index of policy gold (native schedule) needs" in str(
+        preview(facts([], native()), days=0).quota
+    )
+
+
+def test_native_backups_are_made_and_expire_without_any_prune() -> None:
+    """G5: Pinecone does both."""
+    found = preview(facts([], native()), days=6, assumptions=DRY_RUN)
+    assert [day.created for day in found.days] == [0, 1, 1, 1, 1, 1, 1]
+    assert [day.expired for day in found.days] == [0, 0, 0, 0, 1, 1, 1]
+    assert [day.count for day in found.days] == [0, 1, 2, 3, 3, 3, 3]
+    assert texts(found.days[6].kept[0].reasons) == ("made by native schedule gold",)
+
+
+# The next slots
+
+
+def test_the_next_slots_of_each_index_are_given() -> None:
+    (each,) = preview(facts([]), days=0).steady
+    assert each.next_slots == tuple(NOW.replace(hour=2) + n * DAY for n in (1, 2, 3))
+    assert len(each.next_slots) == NEXT_SLOTS
+
+
+# What a changed document changes
+
+
+def changed(history: list[PastBackup], new: PolicyDocument, *, days: int = 0) -> Difference:
+    former = replace(
+        facts(history), policy_version="v1", baseline=Baseline(document(), "v1", ASSIGNED)
+    )
+    proposed = replace(former, document=new, policy_version="v2")
+    return difference(preview(former, days=days), preview(proposed, days=days))
+
+
+ASSIGNED = {"catalogue": "gold"}
+
+
+def test_what_only_the_new_document_deletes_is_told() -> None:
+    found = changed(daily(3), document(policy(retention={"keep_last": 2})))
+    assert [each.item.backup_id for each in found.goes] == ["11-20"]
+    assert found.stays == ()
+    assert found.goes[0].at == NOW
+
+
+def test_what_only_the_former_document_deletes_is_told() -> None:
+    found = changed(daily(4), document(policy(retention={"keep_last": 4})))
+    assert [each.item.backup_id for each in found.stays] == ["11-19"]
+    assert found.goes == ()
+
+
+def test_an_unchanged_document_changes_nothing() -> None:
+    found = changed(daily(6), document(), days=5)
+    assert (found.goes, found.stays) == ((), ())
+    assert found.quota_before == found.quota_after
+
+
+def test_what_differs_on_a_later_day_is_told_with_the_day() -> None:
+    found = changed(daily(3), document(policy(retention={"keep_last": 4})), days=1)
+    (stays,) = found.stays
+    assert (stays.item.backup_id, stays.at, stays.waits) == ("11-20", NOW + DAY, False)
+    assert found.goes == ()
+
+
+def test_how_the_quota_ends_is_told_before_and_after() -> None:
+    found = changed(daily(3), document(policy(retention={"keep_last": 9})))
+    assert (found.quota_before.needed, found.quota_after.needed) == (3, 9)
 
 
 def test_a_hold_keeps_its_backup_until_it_expires() -> None:
@@ -225,23 +475,10 @@ def test_the_floor_counts_in_the_long_run() -> None:
 
 
 def test_a_native_schedule_holds_what_its_expiry_allows() -> None:
-    read = validate_policy(
-        {
-            "projects": [{"name": "main"}],
-            "policies": [
-                {
-                    "name": "gold",
-                    "native_schedule": {"frequency": "weekly", "expire_after_days": 30},
-                    "retention": {"keep_last": 1},
-                    "max_age": "8d",
-                }
-            ],
-            "assignments": [{"policy": "gold"}],
-        }
-    )
-    found = preview(facts([], read), days=2)
+    schedule = {"frequency": "weekly", "expire_after_days": 30}
+    read = native().policies[0].model_dump(mode="json", exclude_none=True)
+    found = preview(facts([], document({**read, "native_schedule": schedule})), days=2)
     assert found.steady_count == 5
-    assert [day.count for day in found.days] == [0, 0, 0]
 
 
 def test_the_long_run_is_what_playing_on_arrives_at() -> None:
@@ -276,4 +513,5 @@ def test_a_history_without_an_end_is_not_needed_to_say_so() -> None:
     read = document(policy(cron="0 * * * *", retention={"keep_hourly": 48, "keep_daily": 30}))
     slots = slots_between("0 * * * *", read.policies[0].zone, NOW - 400 * DAY, NOW)
     history = [PastBackup(f"{slot:%Y%m%d%H}", "catalogue", slot) for slot in slots]
-    assert preview(facts(history, read), days=30).days[30].count == 75
+    found = preview(facts(history, read), days=30, assumptions=APPROVED)
+    assert found.days[30].count == 75

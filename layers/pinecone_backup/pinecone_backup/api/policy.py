@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from pinecone_backup.api.models import Input, Nothing, Output, RuleReason
 from pinecone_backup.api.problems import FieldError, ProblemError
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import PolicyInvalid
-from pinecone_backup.model import RunKind
+from pinecone_backup.model import PruneMode, RunKind
 from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.rules.policy import validate_policy as validated
 from pinecone_backup.rules.policy_warnings import KnownProject, WarningCode, warnings
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pinecone_backup.rules.plan import PlanItem
-    from pinecone_backup.rules.preview import PreviewDay
+    from pinecone_backup.rules.preview import Changed, Preview, PreviewDay, QuotaVerdict
 
 _TAG = "Policy"
+PROPOSED = "preview"
+"""Stands for the version of a document that is not stored."""
 
 
 class CurrentPolicy(Output):
@@ -74,6 +77,13 @@ class PreviewPolicy(Input):
     """The one in force unless given."""
     days: Annotated[int, Field(ge=0, le=90)] = 7
     """How many days after today."""
+    mode: PruneMode | None = None
+    """What prunes may delete; the deployment's own mode unless given."""
+    prunes_per_day: Annotated[int, Field(ge=1, le=24)] = 4
+    """As many as the deployment's schedule has; the first is now."""
+    approvals: bool = False
+    """Whether to assume that somebody approves at once of whatever waits. Nobody does by itself:
+    what waits is shown as staying."""
 
 
 class PreviewedBackup(Output):
@@ -87,13 +97,22 @@ class PreviewedBackup(Output):
 
 
 class PreviewedDay(Output):
-    """What one day's prune would do."""
+    """What one day's prunes would do."""
 
     at: datetime
+    """When its last prune runs."""
     created: int
-    kept: int
+    expired: int
+    """Native backups that expired."""
+    refused: int
+    """Slots that found the quota used up."""
+    left: int
+    """Backups that there are when the last prune is done."""
     size_bytes: int
     deleted: list[PreviewedBackup]
+    waiting: list[PreviewedBackup]
+    """What the last prune would delete, and what stays: it waits for a person, or the mode does
+    not allow it."""
     waits: list[RuleReason]
 
 
@@ -102,16 +121,72 @@ class SteadyState(Output):
 
     index_name: str
     policy: str
+    native: bool
+    """Whether Pinecone's own schedule makes and expires its backups."""
     count: int | None
     size_bytes: int | None
+    next_slots: list[datetime]
+    """None for a native schedule, which picks its own hours."""
+
+
+class QuotaNeed(Output):
+    """What the indexes of one policy come to hold together; null: they grow for ever."""
+
+    policy: str
+    native: bool
+    indexes: int
+    count: int | None
+
+
+class QuotaOutlook(Output):
+    """How the quota ends, all policies together."""
+
+    quota: int | None
+    used: int
+    needed: int | None
+    """Backups in the long run; null: they grow for ever."""
+    others: int
+    """Backups that no policy decides about."""
+    needs: list[QuotaNeed]
+    fits: bool
+    reached_at: datetime | None
+    """The first prune before which it was used up within the preview."""
+    refused: int
+    detail: str
+
+
+class ChangedBackup(PreviewedBackup):
+    """A backup of today whose fate the given document changes."""
+
+    at: datetime
+    """The day on which it goes by the one document, and not by the other."""
+    waits: bool
+    """Whether it stays until the end of the preview: it waits, or the mode does not allow it."""
+
+
+class PolicyDifference(Output):
+    """What the given document changes against the one in force."""
+
+    goes: list[ChangedBackup]
+    """Backups of today that only the given document wants deleted."""
+    stays: list[ChangedBackup]
+    """Backups of today that only the document in force wants deleted."""
+    quota_before: QuotaOutlook
+    quota_after: QuotaOutlook
 
 
 class PolicyPreview(Output):
     """What a policy document would keep and delete."""
 
+    mode: PruneMode
+    prunes_per_day: int
+    approvals: bool
     days: list[PreviewedDay]
     kept_today: list[PreviewedBackup]
     steady: list[SteadyState]
+    quota: QuotaOutlook
+    changes: PolicyDifference | None
+    """Against the document in force; null when that one is previewed."""
     ended: str
     """Why fewer days are shown than were asked for; empty when all are."""
     warnings: list[PolicyWarning]
@@ -160,28 +235,45 @@ def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
 def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
     """Preview what a policy document would keep and delete of the project, day by day.
 
-    Nothing is stored and nothing is deleted.
+    Days are played as this deployment would: its mode, its limits, and nobody who approves. A
+    given document is compared with the one in force. Nothing is stored and nothing is deleted.
     """
-    from pinecone_backup.rules.preview import preview  # noqa: PLC0415 - cron, only here
+    from pinecone_backup.rules.preview import difference, preview  # noqa: PLC0415 - only here
+    from pinecone_backup.rules.projection import Assumptions  # noqa: PLC0415 - only here
 
     document, policy_version = call.policy()
-    if request.document is not None:
-        document, policy_version = _given(request.document), "preview"
+    given = None if request.document is None else _given(request.document)
     context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
     facts = read_facts(call, context, document, policy_version)
-    seen = preview(facts, days=request.days)
+    mode = request.mode or call.container.settings.prune_mode
+    assumptions = Assumptions(
+        mode,
+        every=timedelta(days=1) / request.prunes_per_day,
+        first=facts.baseline is None,
+        approved=request.approvals,
+    )
+    seen = preview(facts, days=request.days, assumptions=assumptions)
+    changes = None
+    if given is not None:
+        before, document = seen, given
+        proposed = replace(facts, document=given, policy_version=PROPOSED)
+        seen = preview(proposed, days=request.days, assumptions=assumptions)
+        found = difference(before, seen)
+        changes = PolicyDifference(
+            goes=[_changed(each) for each in found.goes],
+            stays=[_changed(each) for each in found.stays],
+            quota_before=_outlook(found.quota_before),
+            quota_after=_outlook(found.quota_after),
+        )
     return PolicyPreview(
+        mode=mode,
+        prunes_per_day=request.prunes_per_day,
+        approvals=request.approvals,
         days=[_day(day) for day in seen.days],
         kept_today=_items(seen.days[0].kept),
-        steady=[
-            SteadyState(
-                index_name=each.index_name,
-                policy=each.policy,
-                count=each.count,
-                size_bytes=each.size_bytes,
-            )
-            for each in seen.steady
-        ],
+        steady=_steady(seen),
+        quota=_outlook(seen.quota),
+        changes=changes,
         ended=seen.ended,
         warnings=_warnings(document, call.now, KnownProject(facts.project, facts.indexes)),
     )
@@ -220,21 +312,62 @@ def _day(day: PreviewDay) -> PreviewedDay:
     return PreviewedDay(
         at=day.at,
         created=day.created,
-        kept=day.count,
+        expired=day.expired,
+        refused=day.refused,
+        left=day.count,
         size_bytes=day.size_bytes,
         deleted=_items(day.deleted),
+        waiting=_items(day.waiting),
         waits=[RuleReason.model_validate(reason) for reason in day.waits],
     )
 
 
-def _items(items: Iterable[PlanItem]) -> list[PreviewedBackup]:
+def _steady(seen: Preview) -> list[SteadyState]:
     return [
-        PreviewedBackup(
-            backup_id=item.backup_id,
-            index_name=item.index_name,
-            name=item.name,
-            created_at=item.created_at,
-            reasons=[RuleReason.model_validate(reason) for reason in item.reasons],
+        SteadyState(
+            index_name=each.index_name,
+            policy=each.policy,
+            native=each.native,
+            count=each.count,
+            size_bytes=each.size_bytes,
+            next_slots=list(each.next_slots),
         )
-        for item in items
+        for each in seen.steady
     ]
+
+
+def _outlook(verdict: QuotaVerdict) -> QuotaOutlook:
+    return QuotaOutlook(
+        quota=verdict.quota,
+        used=verdict.used,
+        needed=verdict.needed,
+        others=verdict.others,
+        needs=[
+            QuotaNeed(
+                policy=need.policy, native=need.native, indexes=need.indexes, count=need.count
+            )
+            for need in verdict.needs
+        ],
+        fits=verdict.fits,
+        reached_at=verdict.reached_at,
+        refused=verdict.refused,
+        detail=str(verdict),
+    )
+
+
+def _changed(changed: Changed) -> ChangedBackup:
+    return ChangedBackup(**dict(_item(changed.item)), at=changed.at, waits=changed.waits)
+
+
+def _items(items: Iterable[PlanItem]) -> list[PreviewedBackup]:
+    return [_item(item) for item in items]
+
+
+def _item(item: PlanItem) -> PreviewedBackup:
+    return PreviewedBackup(
+        backup_id=item.backup_id,
+        index_name=item.index_name,
+        name=item.name,
+        created_at=item.created_at,
+        reasons=[RuleReason.model_validate(reason) for reason in item.reasons],
+    )

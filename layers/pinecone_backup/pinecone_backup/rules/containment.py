@@ -29,6 +29,8 @@ _MEANWHILE = {
     ItemKind.CLAIM: "No backup of index {index_name} is created for that slot.",
     ItemKind.LAST_RUN: "The newest completed run of that kind is looked up among the runs.",
     ItemKind.FINDING: "That finding is not shown, repeated or resolved.",
+    ItemKind.LOOK: "That look proves nothing of what backups contain.",
+    ItemKind.FINGERPRINT: "What was proved of that backup's contents is not used.",
     ItemKind.DELETED: "What became of backup {backup_id} is not shown.",
     ItemKind.DELETION: "That deletion of backup {backup_id} is not shown.",
     ItemKind.BASELINE: "A policy that changed since is measured against nothing.",

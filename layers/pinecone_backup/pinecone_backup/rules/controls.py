@@ -23,10 +23,10 @@ from pinecone_backup.records import HoldScope, Severity
 from pinecone_backup.rules.audit_facts import STUCK_AFTER, is_empty
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
-from pinecone_backup.rules.forecast import INTERVALS
 from pinecone_backup.rules.inventory import CLOCK_SKEW, Origin, Worth
 from pinecone_backup.rules.pauses import PAUSE_TAG, pause_of, paused_until
 from pinecone_backup.rules.policy import POLICY_TAG, AssignedBy
+from pinecone_backup.rules.steady import INTERVALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -22,7 +22,7 @@ from pinecone_backup.rules.inventory import CLOCK_SKEW, Origin, Worth, newest_fi
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.pauses import last_pause_end, pause_of
 from pinecone_backup.rules.policy import AssignedBy
-from pinecone_backup.rules.slots import jitter, latest_slot, next_slot, slots_before
+from pinecone_backup.rules.slots import jitter, latest_slot, next_slot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -39,7 +39,6 @@ DELETED_AFTER = timedelta(days=1)
 
 _RUNNING = (Worth.UNDER_WAY, Worth.UNKNOWN)
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
 
 
 class Kind(StrEnum):
@@ -263,7 +262,10 @@ def _catching_up(view: View, policy: Policy, slot: datetime, now: datetime) -> D
 
 def _satisfied(view: View, policy: Policy, slot: datetime, time: RunTime) -> Decision | None:
     """Rule C2: one of ours for this slot or a later one that is Ready, suspect or not."""
-    candidates = [*_for_slot(view, policy, slot), *_by_former_cron(view, policy, slot, time.actual)]
+    candidates = [
+        *_for_slot(view, policy, slot),
+        *_by_former_schedule(view, policy, slot, time.actual),
+    ]
     by = next((entry for entry in candidates if entry.worth.ready), None)
     if by is None:
         return None
@@ -322,24 +324,18 @@ def _for_slot(view: View, policy: Policy, slot: datetime) -> list[Entry]:
     ]
 
 
-def _by_former_cron(view: View, policy: Policy, slot: datetime, now: datetime) -> list[Entry]:
-    """The backups that satisfy a slot because another cron made them shortly before it (C2).
+def _by_former_schedule(view: View, policy: Policy, slot: datetime, now: datetime) -> list[Entry]:
+    """The backups that satisfy a slot of before a change of the schedule (rule C2).
 
-    A changed cron does not start every index at once: what was made after its previous slot, for
-    a time that is none of its slots, stands in for the latest one. It does not where the index is
-    overdue all the same.
+    What satisfies the former schedule's latest slot satisfies it too. It does not where the index
+    is overdue all the same.
     """
+    record = view.record
+    if record.schedule_since is None or record.former_slot is None or slot > record.schedule_since:
+        return []
     if view.newest_good_at is None or now - view.newest_good_at > policy.max_age:
         return []
-    cron = policy.cron or ""
-    before = next(slots_before(cron, policy.zone, slot - _SECOND), _NEVER)
-    return [
-        entry
-        for entry in view.entries
-        if (made_for := entry.slot) is not None
-        and before < made_for < slot
-        and next(slots_before(cron, policy.zone, made_for), None) != made_for
-    ]
+    return _for_slot(view, policy, record.former_slot)
 
 
 def _young(entry: Entry, policy: Policy, now: datetime) -> bool:

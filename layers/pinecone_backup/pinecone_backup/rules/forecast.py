@@ -1,8 +1,8 @@
 """When the quota will be reached, if the policies go on as they are.
 
-The forecast plays the policies forward, week by week: every slot becomes a good backup, and what
-the retention and the floor do not keep goes. Whatever no policy governs stays as it is. Where the
-quota is reached it ends: nothing more can be created then.
+The forecast plays the project forward by ``rules.projection``, week by week: every slot becomes a
+good backup, and what a prune may not delete stays, waiting plans included. Where the quota is
+reached it ends: nothing more can be created then.
 """
 
 from __future__ import annotations
@@ -12,38 +12,21 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pinecone_backup.rules.policy import Frequency
-from pinecone_backup.rules.retention import keep
-from pinecone_backup.rules.slots import slots_between
+from pinecone_backup.rules.projection import Assumptions, projected, used_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pinecone_backup.rules.policy import Policy
+    from pinecone_backup.model import PruneMode
+    from pinecone_backup.rules.plan_facts import Facts
 
 STEP = timedelta(days=7)
 HORIZON = 26
 """Steps that are played forward: half a year."""
 
-INTERVALS: dict[str, timedelta] = {
-    Frequency.DAILY: timedelta(days=1),
-    Frequency.WEEKLY: timedelta(days=7),
-    Frequency.MONTHLY: timedelta(days=31),
-}
-"""The longest time between two runs of a native schedule."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tenant:
-    """One index in the forecast.
-
-    Attributes:
-        held: When its backups that the policy governs were taken; UTC.
-    """
-
-    policy: Policy
-    held: Sequence[datetime]
+MOST_WORK = 60_000
+"""So many backups are planned about; a forecast that comes to more ends with an earlier week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +38,14 @@ class Forecast:
             quota is reached or the horizon ends.
         reached_at: About when the quota is reached; None when that is not within the horizon.
         pruning: Whether it assumes that backups are pruned.
+        waiting: Backups that a prune wants deleted and that wait for approval at the end: they
+            are counted as staying.
     """
 
     points: Sequence[tuple[datetime, int]]
     reached_at: datetime | None
     pruning: bool
+    waiting: int = 0
 
     @property
     def steady(self) -> int:
@@ -75,65 +61,38 @@ class Forecast:
             if self.pruning
             else "with nothing pruned, as is the case today"
         )
+        played = len(self.points) - 1
+        weeks = f"{played} week{'' if played == 1 else 's'}"
         when = (
             f"the quota is reached about {self.reached_at:%Y-%m-%d}"
             if self.reached_at
-            else f"the quota is not reached within {HORIZON} weeks ({self.steady} backups then)"
+            else f"the quota is not reached within {weeks} ({self.steady} backups then)"
         )
-        return f"At the pace of the policies, {assumption}, {when}"
+        text = f"At the pace of the policies, {assumption}, {when}"
+        if self.waiting:
+            text += f"; what waits for approval ({self.waiting} backups) is taken to stay"
+        return text
 
 
-def forecast(
-    tenants: Sequence[Tenant], *, used: int, quota: int, now: datetime, pruning: bool
-) -> Forecast:
-    """Play the policies forward from ``now``.
+def forecast(facts: Facts, *, quota: int, mode: PruneMode) -> Forecast:
+    """Play the policies forward from ``facts.time``.
 
     Args:
-        tenants: The indexes with a policy.
-        used: Backups that count against the quota today, those of ``tenants`` among them.
+        facts: The project, as a prune of that time would see it.
         quota: What the project may hold.
-        now: Aware.
-        pruning: Whether what retention does not keep is really deleted; a deployment that only
-            plans deletions fills up.
+        mode: What prunes may delete. Nobody is taken to approve of anything: a deployment that
+            only plans deletions fills up.
     """
-    policies = {tenant.policy.name: tenant.policy for tenant in tenants}
-    held = [list(tenant.held) for tenant in tenants]
-    others = used - sum(map(len, held))
-    points = [(now, used)]
-    for step in range(HORIZON):
-        start, end = now + step * STEP, now + (step + 1) * STEP
-        coming = {name: _coming(policy, start, end, now) for name, policy in policies.items()}
-        held = [
-            _left(tenant.policy, [*times, *coming[tenant.policy.name]], end, pruning=pruning)
-            for tenant, times in zip(tenants, held, strict=True)
-        ]
-        points.append((end, others + sum(map(len, held))))
-        if points[-1][1] >= quota:
+    assumptions = Assumptions(mode, every=STEP, most_made=quota)
+    points = [(facts.time.scheduled_at, used_by(facts.inventory))]
+    waiting = 0
+    for number, step in enumerate(projected(facts, assumptions, most=MOST_WORK)):
+        waiting = len(step.waiting) if assumptions.pruning else 0
+        if number:
+            points.append((step.at, step.used))
+        if points[-1][1] >= quota or number == HORIZON:
             break
-    return Forecast(points, _reached(points, quota), pruning)
-
-
-def _coming(policy: Policy, start: datetime, end: datetime, now: datetime) -> list[datetime]:
-    """When a policy makes backups after ``start``, up to ``end``; native runs count from now."""
-    if policy.cron is not None:
-        return list(slots_between(policy.cron, policy.zone, start, end))
-    if policy.native_schedule is None:  # the policy document allows no such policy
-        return []
-    interval = INTERVALS[policy.native_schedule.frequency]
-    numbers = range((start - now) // interval + 1, (end - now) // interval + 1)
-    return [now + number * interval for number in numbers]
-
-
-def _left(policy: Policy, times: list[datetime], end: datetime, *, pruning: bool) -> list[datetime]:
-    """What is left at ``end`` of the backups that were taken at ``times``."""
-    if policy.native_schedule is not None:
-        expiry = timedelta(days=policy.native_schedule.expire_after_days)
-        return [time for time in times if end - time < expiry]
-    if not pruning:
-        return times
-    rows = list(enumerate(sorted(times, reverse=True)))
-    kept = keep([(str(n), time) for n, time in rows], policy.retention, policy.zone, end)
-    return [time for n, time in rows if str(n) in kept or n < policy.floor]
+    return Forecast(points, _reached(points, quota), assumptions.pruning, waiting)
 
 
 def _reached(points: Sequence[tuple[datetime, int]], quota: int) -> datetime | None:

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from pinecone_backup.records import IndexRecord
+from pinecone_backup.rules.slots import slots_before
 
 if TYPE_CHECKING:
     from collections.abc import Container
     from datetime import datetime
 
+    from pinecone_backup.rules.policy import Policy
+
 
 def mark_seen(
-    known: IndexRecord | None, name: str, *, policy: str | None, now: datetime
+    known: IndexRecord | None, name: str, *, policy: Policy | None, now: datetime
 ) -> IndexRecord:
     """The memory of an index that is there now, before its incarnation is asked for."""
-    if known is None:
-        return IndexRecord(name, first_seen_at=now, last_seen_at=now, policy=policy)
-    return replace(known, last_seen_at=now, policy=policy)
+    record = known or IndexRecord(name, first_seen_at=now, last_seen_at=now)
+    schedule = f"{policy.cron} {policy.timezone}" if policy and policy.cron else ""
+    if schedule != record.schedule:
+        record = _rescheduled(record, schedule, now)
+    return replace(record, last_seen_at=now, policy=policy.name if policy else None)
+
+
+def _rescheduled(record: IndexRecord, schedule: str, now: datetime) -> IndexRecord:
+    """The memory of an index whose schedule has changed (rule C2).
+
+    A schedule that ends before it had a slot was never the measure: the one before it still is.
+    """
+    if not record.schedule:
+        return replace(record, schedule=schedule, schedule_since=None, former_slot=None)
+    cron, zone = record.schedule.rsplit(" ", 1)
+    former = next(slots_before(cron, ZoneInfo(zone), now), None)
+    if record.schedule_since and (former is None or former <= record.schedule_since):
+        former = record.former_slot
+    return replace(record, schedule=schedule, schedule_since=now, former_slot=former)
 
 
 def set_incarnation(

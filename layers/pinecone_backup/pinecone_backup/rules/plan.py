@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -208,7 +209,7 @@ def digest_of(policy_version: str, backup_ids: Iterable[str]) -> str:
 # --- One incarnation ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Subject:
     """One incarnation while the plan is made.
 
@@ -229,12 +230,12 @@ class _Subject:
     held_back: Reason | None = None
     stopped: Reason | None = None
 
-    @property
+    @cached_property
     def going(self) -> Sequence[str]:
         """What goes, or waits only because it is the last of a deleted index."""
         return [*self.unprotected, *self.last_orphans]
 
-    @property
+    @cached_property
     def unprotected(self) -> Sequence[str]:
         """The ids that nothing protects."""
         return [
@@ -243,7 +244,7 @@ class _Subject:
             if not self.guarded.in_the_way.get(backup_id, ())
         ]
 
-    @property
+    @cached_property
     def beyond_churn(self) -> Sequence[str]:
         """The ids that the limits count (rule D2)."""
         return [
@@ -252,7 +253,7 @@ class _Subject:
             if backup_id not in self.churn and backup_id not in self.changed
         ]
 
-    @property
+    @cached_property
     def last_orphans(self) -> Sequence[str]:
         """The ids that only rule D7's approval stands before."""
         return [
@@ -261,7 +262,7 @@ class _Subject:
             if _only_last_orphan(self.guarded.in_the_way.get(backup_id, ()))
         ]
 
-    @property
+    @cached_property
     def limited(self) -> Reason | None:
         """The limit for which its deletions beyond churn wait, or None."""
         return (self.held_back or self.waits) if self.beyond_churn else None
@@ -394,14 +395,19 @@ def _before(facts: Facts, baseline: Baseline) -> Mapping[str, str]:
 
 def _with_churn(subject: _Subject, baseline: Baseline | None) -> _Subject:
     """The oldest that go are ordinary churn, as many as new ones came (rule D2)."""
-    credit = churn_credit(subject.guarded.incarnation, baseline)
     free = set(subject.beyond_churn)
-    oldest_first = [
-        entry.backup.backup_id
-        for entry in sorted(subject.guarded.incarnation.entries, key=retention_order, reverse=True)
-        if entry.backup.backup_id in free
-    ]
-    return replace(subject, churn=frozenset(oldest_first[:credit]))
+    if not free:
+        return subject
+    entries = subject.guarded.incarnation.entries
+    oldest_first = sorted(
+        (entry for entry in entries if entry.backup.backup_id in free),
+        key=retention_order,
+        reverse=True,
+    )
+    credit = churn_credit(subject.guarded.incarnation, baseline)
+    return replace(
+        subject, churn=frozenset(entry.backup.backup_id for entry in oldest_first[:credit])
+    )
 
 
 def _beyond_run_limit(subjects: Sequence[_Subject], limit: Limit) -> Reason | None:

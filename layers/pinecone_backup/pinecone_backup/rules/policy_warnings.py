@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.figures import span
 from pinecone_backup.model import Depth
-from pinecone_backup.rules.forecast import INTERVALS
 from pinecone_backup.rules.pauses import begins
 from pinecone_backup.rules.policy import OPT_OUT, POLICY_TAG, ExpiryRetention
 from pinecone_backup.rules.slots import longest_gap, shortest_interval, skipped_day
-from pinecone_backup.rules.steady import excesses, steady_count
+from pinecone_backup.rules.steady import INTERVALS, PRUNE_EVERY, excesses, steady_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 CREATE_TICK = timedelta(minutes=15)
 """How often the template lets create runs start, unless its parameter says otherwise."""
-PRUNE_EVERY = timedelta(hours=6)
-"""The same for prune runs."""
 QUICKEST = timedelta(hours=1)
 """Large backups take minutes; one that is called stuck sooner than this may be well."""
 

@@ -1,46 +1,52 @@
 """What a policy document would keep and delete: today, on each of the next days, in the long run.
 
-The prune's own planner decides every day, so that a preview and a prune cannot differ. Between
-two days every slot becomes a good backup, as large as the newest one of its index; what a plan
-means to delete is gone on the next day, also what would wait for an approval first.
+Every day is played by ``rules.projection``, with as many prunes as the deployment's schedule has.
+What waits for a person stays, unless the preview is asked to assume that somebody approves.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
-from pinecone_backup.rules.inventory import (
-    Entry,
-    Incarnation,
-    Inventory,
-    Origin,
-    Worth,
-    newest_first,
-)
-from pinecone_backup.rules.marker import Marker
-from pinecone_backup.rules.plan import Action, PlanItem, make_plan
+from pinecone_backup.model import Index, IndexKind, RunTime
+from pinecone_backup.rules.inventory import Inventory, Worth, take_inventory
+from pinecone_backup.rules.plan import Action, PlanItem
 from pinecone_backup.rules.plan_facts import Facts
-from pinecone_backup.rules.slots import slots_between
+from pinecone_backup.rules.projection import (
+    Assumptions,
+    entry_of,
+    newest_size,
+    policy_of,
+    projected,
+    quota_of,
+    with_entries,
+)
+from pinecone_backup.rules.slots import jitter, slots_between
 from pinecone_backup.rules.steady import steady_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pinecone_backup.model import Backup
     from pinecone_backup.reasons import Reason
+    from pinecone_backup.records import BackupRecord
     from pinecone_backup.rules.policy import Policy, PolicyDocument
+    from pinecone_backup.rules.projection import Step
 
 LONGEST = 366
 """So many days ahead a preview can look."""
 MOST_WORK = 250_000
-"""So many backups are planned about, all days together; a preview that comes to more ends early."""
+"""So many backups are planned about, all prunes together; a preview that comes to more ends early.
+"""
+NEXT_SLOTS = 3
+"""So many of an index's next slots are shown."""
 
 _DAY = timedelta(days=1)
-_NOBODY = "preview"
+_USUAL = Assumptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +61,44 @@ class PastBackup:
 
 @dataclass(frozen=True, slots=True)
 class PreviewDay:
-    """One day's prune.
+    """One day and its prunes: those after the day before, up to the one at ``at``.
 
     Attributes:
-        at: When the prune runs, UTC: the preview's moment, a whole number of days later.
+        at: When its last prune runs, UTC: a whole number of days after the preview's moment.
         created: How many backups were made since the day before.
-        kept: What stays, with the reasons: by index, newest first. Backups that no policy
-            decides about are among them.
-        deleted: What goes, with the reasons.
-        waits: Why a person would have to approve of it first (rules D2 and D7), or empty.
+        expired: How many native backups expired since then, by Pinecone's own schedules.
+        refused: How many slots found the quota used up since then.
+        kept: What the last prune keeps, with the reasons: by index, newest first. Backups that
+            no policy decides about are among them.
+        deleted: What the day's prunes delete, with the reasons.
+        waiting: What the last prune would delete, and what stays all the same: it waits for a
+            person, or the deployment's mode does not allow it.
+        waits: Why a person would have to approve of it first (rules D2, D3 and D7), or empty.
     """
 
     at: datetime
     created: int
+    expired: int
+    refused: int
     kept: tuple[PlanItem, ...]
     deleted: tuple[PlanItem, ...]
+    waiting: tuple[PlanItem, ...]
     waits: tuple[Reason, ...]
 
     @property
+    def left(self) -> tuple[PlanItem, ...]:
+        """What there is when the day's last prune is done."""
+        return (*self.kept, *self.waiting)
+
+    @property
     def count(self) -> int:
-        """Backups left when the prune is done."""
-        return len(self.kept)
+        """Backups left when the day's last prune is done."""
+        return len(self.kept) + len(self.waiting)
 
     @property
     def size_bytes(self) -> int:
         """Their size together, as far as sizes are known."""
-        return _size(self.kept)
+        return sum(item.size_bytes or 0 for item in self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +106,85 @@ class Steady:
     """What an index comes to hold when its policy goes on for ever.
 
     Attributes:
+        native: Whether Pinecone's own schedule makes and expires its backups.
         count: Backups that policy keeps then; None when their number does not settle.
         size_bytes: Their size, if each is as large as the newest one is now; None likewise.
+        next_slots: The next slots, UTC; none for a native schedule, which picks its own hours.
     """
 
     index_name: str
     policy: str
+    native: bool
     count: int | None
     size_bytes: int | None
+    next_slots: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyNeed:
+    """What the indexes of one policy come to hold together; None when they grow for ever."""
+
+    policy: str
+    native: bool
+    indexes: int
+    count: int | None
+
+    def __str__(self) -> str:
+        """What they need, as a part of a sentence."""
+        one = self.indexes == 1
+        who = f"{self.indexes:,} {'index' if one else 'indexes'} of policy {self.policy}"
+        if self.native:
+            who += " (native schedule)"
+        if self.count is None:
+            return f"{who} {'grows' if one else 'grow'} for ever"
+        return f"{who} {'needs' if one else 'need'} {self.count:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaVerdict:
+    """How the quota ends, all policies together.
+
+    Attributes:
+        quota: What the project may hold; None where the document does not name it.
+        used: Backups that count against it today.
+        others: Of these, what no policy decides about; it is taken to stay.
+        needs: What each policy comes to, the most first.
+        reached_at: The prune before which the quota was first used up within the preview, UTC.
+        refused: Slots that found it used up within the preview.
+    """
+
+    quota: int | None
+    used: int
+    others: int
+    needs: tuple[PolicyNeed, ...]
+    reached_at: datetime | None
+    refused: int
+
+    @property
+    def needed(self) -> int | None:
+        """Backups in the long run; None when some policy's grow for ever."""
+        counts = [need.count for need in self.needs]
+        return None if None in counts else self.others + sum(count or 0 for count in counts)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the quota is enough, in the preview and in the long run."""
+        enough = self.quota is None or (self.needed is not None and self.needed <= self.quota)
+        return enough and not self.refused
+
+    def __str__(self) -> str:
+        """The verdict in sentences for people."""
+        parts = [str(need) for need in self.needs]
+        if self.others:
+            parts.append(f"{self.others:,} {'is' if self.others == 1 else 'are'} no policy's")
+        quota = "no quota" if self.quota is None else f"the quota of {self.quota:,}"
+        needed = "more and more" if self.needed is None else f"{self.needed:,}"
+        text = f"In the long run {needed} backups of {quota}"
+        text += f": {'; '.join(parts)}." if parts else "."
+        if self.refused:
+            when = f" from {self.reached_at:%Y-%m-%d} on" if self.reached_at else ""
+            text += f" {self.refused:,} slots find it used up{when}."
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +197,8 @@ class Preview:
 
     days: tuple[PreviewDay, ...]
     steady: tuple[Steady, ...]
+    quota: QuotaVerdict
+    assumptions: Assumptions
     ended: str = ""
 
     @property
@@ -123,31 +214,86 @@ class Preview:
         return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-def preview(facts: Facts, *, days: int) -> Preview:
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A backup of today whose fate another document changes.
+
+    Attributes:
+        at: The day on which it goes by the one document and not by the other.
+        waits: Whether that waits for a person, or is not allowed, until the end of the preview.
+    """
+
+    item: PlanItem
+    at: datetime
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What another document changes, among the backups of today and within both previews.
+
+    Attributes:
+        goes: What only the new document wants deleted, by index, newest first.
+        stays: What only the former document wants deleted.
+        quota_before: How the quota ends by the former document.
+        quota_after: How it ends by the new one.
+    """
+
+    goes: tuple[Changed, ...]
+    stays: tuple[Changed, ...]
+    quota_before: QuotaVerdict
+    quota_after: QuotaVerdict
+
+
+def preview(facts: Facts, *, days: int, assumptions: Assumptions = _USUAL) -> Preview:
     """Play the prunes of today and of the next days.
 
     Args:
         facts: What a prune of this moment would go by: the real project's, or ``imagined`` ones.
         days: How many days after today, 0 to ``LONGEST``.
+        assumptions: What the deployment does; a day is a whole number of times ``every``.
     """
-    sizes = {
-        index.name: _newest_size(facts.inventory, index.name)
-        for index in facts.indexes
-        if _policy(facts, index)
-    }
+    steps = projected(facts, assumptions, most=MOST_WORK)
+    per_day = max(1, round(_DAY / assumptions.every))
+    played = list(islice(steps, 1 + days * per_day))
+    shown = tuple(_days(played, per_day))
     steady = tuple(
-        _steady(index.name, policy, sizes[index.name], facts.time.scheduled_at)
+        _steady(facts, index, policy)
         for index in facts.indexes
-        if (policy := _policy(facts, index))
+        if (policy := policy_of(facts, index))
     )
-    shown = tuple(_days(replace(facts, baseline=None), sizes, days))
     ended = ""
     if len(shown) <= days:
         ended = (
             f"The preview ends after {len(shown) - 1} of {days} days: what is made on the next "
             f"one would make it plan about more than {MOST_WORK:,} backups"
         )
-    return Preview(shown, steady, ended)
+    return Preview(shown, steady, _quota(facts, steady, played), assumptions, ended)
+
+
+def difference(before: Preview, after: Preview) -> Difference:
+    """What the document of ``after`` changes: two previews of the same facts but for it."""
+    days = min(len(before.days), len(after.days))
+    today = {item.backup_id for item in (*before.days[0].left, *before.days[0].deleted)}
+    former, new = (_unwanted(each.days[:days], today) for each in (before, after))
+    return Difference(
+        goes=tuple(new[key] for key in new if key not in former),
+        stays=tuple(former[key] for key in former if key not in new),
+        quota_before=before.quota,
+        quota_after=after.quota,
+    )
+
+
+def _unwanted(days: Sequence[PreviewDay], today: set[str]) -> dict[str, Changed]:
+    """The backups of today that prunes delete or would, with the day on which they first would."""
+    found: dict[str, Changed] = {}
+    for day in days:
+        for item in (*day.deleted, *day.waiting):
+            known = found.get(item.backup_id)
+            if item.backup_id in today:
+                at = known.at if known else day.at
+                found[item.backup_id] = Changed(item, at, waits=item in day.waiting)
+    return found
 
 
 def imagined(
@@ -167,13 +313,48 @@ def imagined(
         indexes: The active indexes with their tags; without backups, or with some of ``history``.
         now: The moment of the first prune, aware.
     """
-    inventory = _with(
+    inventory = with_entries(
         Inventory({}, {}),
         [
-            _entry(past.index_name, past.backup_id, past.created_at, past.size_bytes)
+            entry_of(past.index_name, past.backup_id, past.created_at, past.size_bytes)
             for past in history
         ],
     )
+    return _facts(document, project, inventory, indexes, now)
+
+
+def listed(
+    document: PolicyDocument,
+    project: str,
+    rows: Sequence[Backup],
+    records: Mapping[str, BackupRecord],
+    *,
+    owner: str,
+    indexes: Mapping[str, Mapping[str, str]],
+    now: datetime,
+) -> Facts:
+    """The facts of a project of which only a listing is at hand.
+
+    Args:
+        document: Any valid policy document.
+        project: A project that it names.
+        rows: Its backups as Pinecone lists them.
+        records: The verdicts that they are taken to have, by backup id.
+        owner: The id of the deployment whose backups count as ours (rule I2).
+        indexes: The active indexes with their tags.
+        now: The moment of the first prune, aware.
+    """
+    inventory = take_inventory(rows, records=records, owner=owner, now=now)
+    return _facts(document, project, inventory, indexes, now)
+
+
+def _facts(
+    document: PolicyDocument,
+    project: str,
+    inventory: Inventory,
+    indexes: Mapping[str, Mapping[str, str]],
+    now: datetime,
+) -> Facts:
     active = [
         Index(name=name, kind=IndexKind.SERVERLESS, state="Ready", ready=True, tags=tags)
         for name, tags in sorted(indexes.items())
@@ -181,144 +362,76 @@ def imagined(
     return Facts(project, inventory, active, document, "", RunTime(now, now))
 
 
-def _steady(index_name: str, policy: Policy, size: int, now: datetime) -> Steady:
+def _steady(facts: Facts, index: Index, policy: Policy) -> Steady:
+    now = facts.time.scheduled_at
     count = steady_count(policy, now)
-    return Steady(index_name, policy.name, count, None if count is None else count * size)
+    size = newest_size(facts.inventory, index.name)
+    slots: tuple[datetime, ...] = ()
+    if policy.cron is not None:
+        delay = jitter(f"{facts.project}/{index.name}", policy.cron)
+        # Looked for within ten years: a cron may never come to pass again.
+        coming = slots_between(policy.cron, policy.zone, now - delay, now + 3660 * _DAY)
+        slots = tuple(islice(coming, NEXT_SLOTS))
+    return Steady(
+        index.name,
+        policy.name,
+        policy.native_schedule is not None,
+        count,
+        None if count is None else count * size,
+        slots,
+    )
 
 
-def _days(facts: Facts, sizes: Mapping[str, int], days: int) -> Iterator[PreviewDay]:
-    """Today and the days after, each with what the one before left, while the work is bounded."""
-    created = 0
-    left = MOST_WORK
-    for number in range(days + 1):
-        plan = make_plan(facts)
-        to_go = {item.backup_id for item in plan.to_go}
-        yield PreviewDay(
-            at=facts.time.scheduled_at,
-            created=created,
-            kept=tuple(
-                item for item in plan.items if item.action in (Action.KEEP, Action.LEAVE_ALONE)
-            ),
-            deleted=plan.to_go,
-            waits=(plan.stopped,) if plan.stopped else plan.waits_because,
+def _quota(facts: Facts, steady: Sequence[Steady], steps: Sequence[Step]) -> QuotaVerdict:
+    """How the quota ends, by the long run and by what was played."""
+    indexes = Counter(each.policy for each in steady)
+    counts: dict[str, int | None] = {}
+    native = {each.policy: each.native for each in steady}
+    for each in steady:
+        before = counts.get(each.policy, 0)
+        counts[each.policy] = None if before is None or each.count is None else before + each.count
+    needs = sorted(
+        (PolicyNeed(name, native[name], indexes[name], counts[name]) for name in indexes),
+        key=lambda need: (need.count is not None, -(need.count or 0), need.policy),
+    )
+    governed = {each.index_name: each.native for each in steady}
+    others = sum(
+        entry.worth not in (Worth.PLANNED, Worth.DELETION_ACCEPTED)
+        and not (
+            entry.backup.index_name in governed
+            and entry.backup.index_deleted_at is None
+            and (entry.by_policy or (governed[entry.backup.index_name] and entry.schedule))
         )
-        if number < days:
-            coming = list(islice(_coming(facts), max(left, 0) + 1))
-            left -= len(facts.inventory.entries) + len(coming)
-            if left < 0:
-                return
-            deleted = to_go | {
-                i.backup_id for i in plan.items if i.action is Action.DELETION_PENDING
-            }
-            facts, created = _next_day(facts, deleted, coming, sizes), len(coming)
-
-
-def _coming(facts: Facts) -> Iterator[tuple[str, datetime]]:
-    """The index and the slot of every backup that is made until the next day."""
-    before = facts.time.scheduled_at
-    for index in facts.indexes:
-        policy = _policy(facts, index)
-        if policy and policy.cron:
-            for slot in slots_between(policy.cron, policy.zone, before, before + _DAY):
-                yield index.name, slot
-
-
-def _next_day(
-    facts: Facts,
-    deleted: set[str],
-    coming: Iterable[tuple[str, datetime]],
-    sizes: Mapping[str, int],
-) -> Facts:
-    """The facts a day later."""
-    after = facts.time.scheduled_at + _DAY
-    created = [
-        _entry(name, f"{name}-{slot:%Y%m%dt%H%M}z", slot, sizes[name]) for name, slot in coming
-    ]
-    inventory = _with(_without(facts.inventory, deleted), _of_active(created, facts))
-    return replace(facts, inventory=inventory, time=RunTime(after, after))
-
-
-def _policy(facts: Facts, index: Index) -> Policy | None:
-    """By what the index is backed up; by nothing where Pinecone cannot do it."""
-    if index.unsupported:
-        return None
-    return facts.document.assigned(facts.project, index.name, index.tags).policy
-
-
-def _of_active(entries: Iterable[Entry], facts: Facts) -> Iterator[Entry]:
-    """The entries as backups of the incarnation that is active now (rule I1)."""
-    ids = {
-        incarnation.index_name: incarnation.index_id
-        for incarnation in facts.inventory.incarnations.values()
-        if incarnation.deleted_at is None
-    } | {name: index_id for name, index_id in facts.active.items() if index_id}
-    for entry in entries:
-        name = entry.backup.index_name
-        yield replace(entry, backup=replace(entry.backup, index_id=ids.get(name, name)))
-
-
-def _entry(index_name: str, backup_id: str, at: datetime, size_bytes: int) -> Entry:
-    """A good backup that a policy made; its incarnation has the index's name for an id."""
-    marker = Marker(_NOBODY, _NOBODY, at, _NOBODY, 1)
-    backup = Backup(
-        backup_id=backup_id,
-        index_name=index_name,
-        index_id=index_name,
-        status=Status.READY,
-        status_text="Ready",
-        created_at=at,
-        name=marker.name_for(index_name),
-        description=str(marker),
-        size_bytes=size_bytes,
+        for entry in facts.inventory.entries.values()
     )
-    return Entry(backup, Origin.OURS, Worth.GOOD, at, marker)
-
-
-def _with(inventory: Inventory, entries: Iterable[Entry]) -> Inventory:
-    """The inventory with more backups of active indexes in it."""
-    more: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        more[entry.backup.index_id].append(entry)
-    incarnations = dict(inventory.incarnations)
-    for index_id, added in more.items():
-        known = incarnations.get(index_id) or Incarnation(index_id, added[0].backup.index_name, ())
-        together = sorted([*known.entries, *added], key=newest_first)
-        incarnations[index_id] = replace(known, entries=together)
-    listed = {entry.backup.backup_id: entry for added in more.values() for entry in added}
-    return replace(inventory, entries={**inventory.entries, **listed}, incarnations=incarnations)
-
-
-def _without(inventory: Inventory, deleted: set[str]) -> Inventory:
-    return replace(
-        inventory,
-        entries={
-            backup_id: entry
-            for backup_id, entry in inventory.entries.items()
-            if backup_id not in deleted
-        },
-        incarnations={
-            index_id: replace(
-                incarnation,
-                entries=[
-                    entry for entry in incarnation.entries if entry.backup.backup_id not in deleted
-                ],
-            )
-            for index_id, incarnation in inventory.incarnations.items()
-        },
+    refusals = [step for step in steps if step.refused]
+    return QuotaVerdict(
+        quota=quota_of(facts),
+        used=sum(entry.worth is not Worth.PLANNED for entry in facts.inventory.entries.values()),
+        others=others,
+        needs=tuple(needs),
+        reached_at=refusals[0].at if refusals else None,
+        refused=sum(step.refused for step in refusals),
     )
 
 
-def _newest_size(inventory: Inventory, index_name: str) -> int:
-    """The size of an index's newest backup that has one."""
-    sizes = (
-        entry.backup.size_bytes
-        for incarnation in inventory.incarnations.values()
-        if incarnation.index_name == index_name
-        for entry in incarnation.entries
-        if entry.backup.size_bytes
-    )
-    return next(sizes, 0)
-
-
-def _size(items: Iterable[PlanItem]) -> int:
-    return sum(item.size_bytes or 0 for item in items)
+def _days(steps: Iterable[Step], per_day: int) -> Iterator[PreviewDay]:
+    """The steps day by day; a day of which not all was played is left out."""
+    some: list[Step] = []
+    for number, step in enumerate(steps):
+        some.append(step)
+        if number % per_day:
+            continue
+        yield PreviewDay(
+            at=step.at,
+            created=sum(each.created for each in some),
+            expired=sum(each.expired for each in some),
+            refused=sum(each.refused for each in some),
+            kept=tuple(
+                item for item in step.plan.items if item.action in (Action.KEEP, Action.LEAVE_ALONE)
+            ),
+            deleted=tuple(item for each in some for item in each.deleted),
+            waiting=step.waiting,
+            waits=(step.plan.stopped,) if step.plan.stopped else step.plan.waits_because,
+        )
+        some.clear()

@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pinecone_backup.rules.duration import Duration
-from pinecone_backup.rules.forecast import INTERVALS
-from pinecone_backup.rules.policy import ExpiryRetention
+from pinecone_backup.rules.policy import ExpiryRetention, Frequency
 from pinecone_backup.rules.retention import KEEP_ALL, keep
 from pinecone_backup.rules.slots import last_of_each_day, slots_before, slots_between
 
@@ -17,6 +16,14 @@ if TYPE_CHECKING:
 
     from pinecone_backup.rules.policy import KeepRetention, Policy
 
+PRUNE_EVERY = timedelta(hours=6)
+"""How often the template lets prunes run, unless its parameter says otherwise."""
+INTERVALS: dict[str, timedelta] = {
+    Frequency.DAILY: timedelta(days=1),
+    Frequency.WEEKLY: timedelta(days=7),
+    Frequency.MONTHLY: timedelta(days=31),
+}
+"""The longest time between two runs of a native schedule."""
 SETTLES_WITHIN = timedelta(days=32 * 366)
 """What needs longer than about thirty years to settle is taken to grow for ever."""
 MOST_SLOTS = SETTLES_WITHIN.days

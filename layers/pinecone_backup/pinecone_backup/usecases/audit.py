@@ -24,16 +24,15 @@ from pinecone_backup.report.build import LATELY, Material, build_report, build_u
 from pinecone_backup.report.model import Gap, Report
 from pinecone_backup.report.overview import summary_key, summary_of
 from pinecone_backup.report.page import render_page
-from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts, used
+from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts
 from pinecone_backup.rules.controls import evaluate_index, evaluate_project, looked_at
 from pinecone_backup.rules.findings import Control
-from pinecone_backup.rules.forecast import Tenant, forecast
-from pinecone_backup.rules.inventory import Origin, Worth
+from pinecone_backup.rules.forecast import forecast
+from pinecone_backup.rules.inventory import Worth
 from pinecone_backup.rules.memory import mark_audited, mark_seen, set_incarnation
 from pinecone_backup.rules.plan import make_plan
 from pinecone_backup.rules.plan_facts import Facts
 from pinecone_backup.rules.policy_warnings import KnownProject, warnings
-from pinecone_backup.rules.retention import candidates_of
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
 from pinecone_backup.usecases.project_state import (
     judge_state,
@@ -49,9 +48,9 @@ if TYPE_CHECKING:
     from pinecone_backup.model import RunContext
     from pinecone_backup.ports import ControlPlane, Ledger, Metrics, ObjectStore
     from pinecone_backup.rules.findings import Changes, Observation
-    from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory
+    from pinecone_backup.rules.inventory import Incarnation, Inventory
     from pinecone_backup.rules.plan import Plan
-    from pinecone_backup.rules.policy import Policy, PolicyDocument
+    from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.usecases.project_state import ProjectState
 
 RESERVE = 90.0
@@ -129,10 +128,12 @@ def audit_project(
         _measure(metrics, reporter.unreadable(str(error)), by_project=project_metrics)
         raise
     refresh_restores(control_plane, ledger, now=context.time.actual)
-    facts = _facts(context, control_plane, ledger, document, state)
+    facts, plan_facts = _facts(
+        context, control_plane, ledger, state, document=document, policy_version=policy_version
+    )
     facts, observations, broken = _observed(facts)
     changes = record_findings(ledger, observations, looked_at(facts, broken=broken), facts.now)
-    plan = _plan(facts, reporter, state, document)
+    plan = make_plan(replace(plan_facts, active=_active(facts.indexes)))
     report = reporter.seen(facts, plan, state)
     _measure(metrics, report, by_project=project_metrics)
     whole = not any(index.problem for index in facts.indexes)
@@ -225,10 +226,12 @@ def _facts(
     context: RunContext,
     control_plane: ControlPlane,
     ledger: Ledger,
-    document: PolicyDocument,
     state: ProjectState,
-) -> ProjectFacts:
-    """What the controls judge by; new verdicts are in the ledger already."""
+    *,
+    document: PolicyDocument,
+    policy_version: str,
+) -> tuple[ProjectFacts, Facts]:
+    """What the controls judge by, and a prune would; new verdicts are in the ledger already."""
     now = context.time.actual
     known = ledger.indexes()
     unreadable = ledger.inspect(ItemKind, keys=_reported_unreadable(ledger))
@@ -242,8 +245,7 @@ def _facts(
     for seen in state.index_states:
         name = seen.index.name
         assigned = document.assigned(context.project, name, seen.index.tags)
-        policy = assigned.policy.name if assigned.policy else None
-        record = mark_seen(known.get(name), name, policy=policy, now=now)
+        record = mark_seen(known.get(name), name, policy=assigned.policy, now=now)
         if name in unread:  # as if an audit before this one could not read it
             record = replace(record, unread_audits=1)
         if not seen.problem:
@@ -277,28 +279,41 @@ def _facts(
     indexes = [_with_backups(index, inventory) for index in indexes]
     project = document.project(context.project)
     quota = project.quota if project else DEFAULT_QUOTA
+    holds = ledger.holds()
+    plan_facts = Facts(
+        project=context.project,
+        inventory=inventory,
+        indexes=[index.index for index in indexes],
+        document=document,
+        policy_version=policy_version,
+        time=context.time,
+        holds=holds,
+        unreadable=unreadable,
+        restoring=restoring(ledger, state.restores),
+        sources={record.backup_id: record.index_id for record in state.records.values()},
+        active=_active(indexes),
+    )
     return ProjectFacts(
         name=context.project,
         quota=quota,
         now=now,
         inventory=inventory,
         indexes=indexes,
-        forecast=forecast(
-            [_tenant(index, index.policy) for index in indexes if index.policy],
-            used=used(inventory),
-            quota=quota,
-            now=now,
-            pruning=_prunes(ledger),
-        ),
+        forecast=forecast(plan_facts, quota=quota, mode=_prunes_by(ledger)),
         orphans=document.orphans,
-        holds=ledger.holds(),
+        holds=holds,
         unreadable=unreadable,
         warnings=warnings(
             document,
             now=now,
             known=KnownProject(context.project, [index.index for index in indexes]),
         ),
-    )
+    ), plan_facts
+
+
+def _active(indexes: Sequence[IndexFacts]) -> dict[str, str | None]:
+    """The active incarnation of each index whose backups are known (rule I1)."""
+    return {index.name: index.record.index_id for index in indexes if not index.problem}
 
 
 def _reported_unreadable(ledger: Ledger) -> list[str]:
@@ -344,51 +359,14 @@ def _with_backups(index: IndexFacts, inventory: Inventory) -> IndexFacts:
     )
 
 
-def _tenant(index: IndexFacts, policy: Policy) -> Tenant:
-    """What of the index the policy's retention, or the native schedule's, governs."""
-    governed = candidates_of(filter(_governed, index.entries), policy.retention)
-    return Tenant(policy, [time for _, time in governed])
-
-
-def _governed(entry: Entry) -> bool:
-    if entry.origin is Origin.NATIVE:
-        return entry.worth is not Worth.PLANNED
-    return entry.good_and_ours and entry.marker is not None and entry.marker.policy is not None
-
-
-def _prunes(ledger: Ledger) -> bool:
-    """Whether the last prune really deleted what the retention does not keep."""
+def _prunes_by(ledger: Ledger) -> PruneMode:
+    """What the last prune was allowed to delete: nothing, if there was none."""
     last = ledger.last_completed(RunKind.PRUNE)
-    return last is not None and last.summary.get("mode") == PruneMode.ENFORCE
+    enforced = last is not None and last.summary.get("mode") == PruneMode.ENFORCE
+    return PruneMode.ENFORCE if enforced else PruneMode.DRY_RUN
 
 
 # The report
-
-
-def _plan(
-    facts: ProjectFacts,
-    reporter: AuditReporter,
-    state: ProjectState,
-    document: PolicyDocument,
-) -> Plan:
-    """What a prune would do now: the report shows by which tier a backup is kept."""
-    return make_plan(
-        Facts(
-            project=facts.name,
-            inventory=facts.inventory,
-            indexes=[index.index for index in facts.indexes],
-            document=document,
-            policy_version=reporter.policy_version,
-            time=reporter.context.time,
-            holds=facts.holds,
-            unreadable=facts.unreadable,
-            restoring=restoring(reporter.ledger, state.restores),
-            sources={record.backup_id: record.index_id for record in state.records.values()},
-            active={
-                index.name: index.record.index_id for index in facts.indexes if not index.problem
-            },
-        )
-    )
 
 
 def _gaps(facts: ProjectFacts, state: ProjectState) -> list[Gap]:

@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from pinecone_backup.records import BackupRecord, Claim
     from pinecone_backup.rules.creation import View
     from pinecone_backup.rules.inventory import Entry, Inventory, NativeMark
-    from pinecone_backup.rules.policy import PolicyDocument
+    from pinecone_backup.rules.policy import Policy, PolicyDocument
     from pinecone_backup.usecases.sync_native_schedules import NativeOutcome
 
 STOP_BEFORE = 130.0
@@ -320,8 +320,7 @@ class _Tick:
             with self._contained(index.name):
                 project = self.context.project
                 assigned = self.document.assigned(project, index.name, index.tags)
-                policy = assigned.policy.name if assigned.policy else None
-                record = self._mark_seen(index.name, policy)
+                record = self._mark_seen(index.name, assigned.policy)
                 entries = by_name.get(index.name, ())
                 view = view_by_listing(
                     project, index, assigned, record, entries, inventory=self.inventory
@@ -365,12 +364,13 @@ class _Tick:
             self.problems[name] = problem
             self.decisions[name] = Decision(name, Kind.UNCLEAR, problem)
 
-    def _mark_seen(self, name: str, policy: str | None) -> IndexRecord:
-        """Remember that the index is there, written at most hourly."""
+    def _mark_seen(self, name: str, policy: Policy | None) -> IndexRecord:
+        """Remember that the index is there, written hourly and when its policy has changed."""
         before = self.known.records.get(name)
         now = self.context.time.actual
         record = self.known.records[name] = mark_seen(before, name, policy=policy, now=now)
-        if before is None or before.policy != policy or now - before.last_seen_at >= SEEN_EVERY:
+        same = before is not None and replace(before, last_seen_at=now) == record
+        if before is None or not same or now - before.last_seen_at >= SEEN_EVERY:
             carry_out(self.ledger, [PutIndex(record, self.stored.get(name))])
             self.stored[name] = record
         return record
