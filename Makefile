@@ -47,6 +47,9 @@ test: .venv/ready .venv-emulator/ready .venv-sam/ready ## All tests, with branch
 	@.venv/bin/python -m local.build
 	@.venv/bin/python -m pytest -n 2 -q --cov --cov-report=term $(ARGS)
 
+test-faults: .venv/ready ## Every fault at every call, and a year of faulty ticks (minutes)
+	@FAULTS=all .venv/bin/python -m pytest -q -n 2 --no-cov tests/integration/test_faults.py tests/integration/test_a_year.py $(ARGS)
+
 lint: .venv/ready ## Style, format and types
 	@.venv/bin/ruff check $(CODE)
 	@.venv/bin/ruff format --check --quiet $(CODE) && echo "All files are formatted."
@@ -98,7 +101,7 @@ help: ## This list
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 
-.PHONY: run up down sam-local simulator preview test lint check-template mutate bench costs build sam-build deploy deploy-ci \
+.PHONY: run up down sam-local simulator preview test test-faults lint check-template mutate bench costs build sam-build deploy deploy-ci \
 	docs setup clean help
 
 # --------------------------------------------------------------------------------------------------

@@ -195,6 +195,7 @@ class Control(Word):
     POLICY_INVALID = "policy-invalid"
     PRUNE_STOPPED = "prune-stopped"
     RUN_BROKEN = "run-broken"
+    RUN_REFUSED = "run-refused"
     LEDGER_UNREADABLE = "ledger-unreadable"
     PLAN_WAITING = "plan-waiting"
 

@@ -136,6 +136,7 @@ _group(
     show=policy.show,
     validate=policy.validate,
     preview=policy.preview,
+    diff=policy.diff,
 )
 app.meta.register_install_completion_command()
 

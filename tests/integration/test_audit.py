@@ -150,7 +150,7 @@ def test_an_overdue_index_opens_a_finding_that_a_good_backup_resolves(auditor: A
 
     auditor.audit()
     assert auditor.open_findings() == {"overdue": "docs"}
-    auditor.simulator.clock.advance(hours=1)
+    auditor.simulator.clock.advance(hours=24)
     auditor.audit()
     (found,) = auditor.ledger.findings()
     assert found.count == 2

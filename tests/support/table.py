@@ -6,6 +6,7 @@ codec. The ledger's contract is checked on it and on an emulated DynamoDB alike.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -46,6 +47,7 @@ class MemoryTable:
         self.items: dict[str, Item] = {}
         self.lost = 0
         self._tokens: set[str] = set()
+        self._sorted: list[str] = []
 
     def copy(self) -> MemoryTable:
         """Another table with the same items; items are replaced, never changed."""
@@ -56,7 +58,7 @@ class MemoryTable:
     def put_item(self, *, Item: Item, **request: Any) -> dict[str, Any]:  # noqa: N803
         key = Item["sk"]["S"]
         self._check(key, "PutItem", **request)
-        self.items[key] = Item
+        self._put(Item)
         return self._answer()
 
     def get_item(self, *, Key: Item, **_: Any) -> dict[str, Any]:  # noqa: N803
@@ -65,18 +67,18 @@ class MemoryTable:
 
     def delete_item(self, *, Key: Item, **request: Any) -> dict[str, Any]:  # noqa: N803
         self._check(Key["sk"]["S"], "DeleteItem", **request)
-        self.items.pop(Key["sk"]["S"], None)
+        self._delete(Key["sk"]["S"])
         return {}
 
     def query(self, **request: Any) -> dict[str, Any]:
         values = request["ExpressionAttributeValues"]
         prefix = values.get(":prefix", {"S": ""})["S"]
         first, last = (values.get(name, {"S": ""})["S"] for name in (":first", ":last"))
-        keys = sorted(
-            key
-            for key in self.items
-            if key.startswith(prefix) and (not last or first <= key <= last)
-        )
+        if not last:
+            first, last = prefix, f"{prefix}\U0010ffff"
+        if len(self._sorted) != len(self.items):
+            self._sorted = sorted(self.items)
+        keys = self._sorted[bisect_left(self._sorted, first) : bisect_right(self._sorted, last)]
         if not request["ScanIndexForward"]:
             keys.reverse()
         return {"Items": [self.items[key] for key in keys]}
@@ -96,10 +98,20 @@ class MemoryTable:
         self._tokens.add(ClientRequestToken)
         for each in TransactItems:
             if "Put" in each:
-                self.items[each["Put"]["Item"]["sk"]["S"]] = each["Put"]["Item"]
+                self._put(each["Put"]["Item"])
             else:
-                self.items.pop(each["Delete"]["Key"]["sk"]["S"], None)
+                self._delete(each["Delete"]["Key"]["sk"]["S"])
         return self._answer()
+
+    def _put(self, item: Item) -> None:
+        key = item["sk"]["S"]
+        if key not in self.items:
+            insort(self._sorted, key)
+        self.items[key] = item
+
+    def _delete(self, key: str) -> None:
+        if self.items.pop(key, None) is not None:
+            self._sorted = []
 
     def _answer(self) -> dict[str, Any]:
         if self.lost:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter, validators
@@ -15,6 +15,7 @@ from pinecone_backup_cli.api import (
     PreviewedBackup,
     PreviewedDay,
     PreviewPolicy,
+    PruneMode,
     SteadyState,
     ValidatePolicy,
 )
@@ -25,11 +26,11 @@ from pinecone_backup_cli.session import Session
 from pinecone_backup_cli.view import Answer, Column, because, facts, heading, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import RenderableType
 
-    from pinecone_backup_cli.api import PolicyDifference, PreviewedBackup
+    from pinecone_backup_cli.api import PolicyDifference, PolicyValidity, PreviewedBackup
 
 
 def show(*, session: Session) -> Answer:
@@ -58,13 +59,7 @@ def validate(
     document = read_document(file)
     validity = session.api.validate_policy(ValidatePolicy(document=document))
     if not validity.valid:
-        errors = table(
-            validity.errors,
-            Column[PolicyError]("Where", lambda row: row.path or "document"),
-            Column[PolicyError]("What is wrong", lambda row: row.detail),
-            empty="",
-        )
-        return Answer(validity, [errors], Exit.WRONG)
+        return Answer(validity, [_errors(validity)], Exit.WRONG)
     if print_:
         text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
         return Answer(document, [text])
@@ -143,6 +138,63 @@ def preview(
         seen.quota.detail,
     ]
     return Answer(seen, screen)
+
+
+def diff(
+    file: Path,
+    /,
+    *,
+    days: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=90))] = 30,
+    fail_on_delete: bool = False,
+    session: Session,
+) -> Answer:
+    """Show what a policy document changes against the one in force: what goes, stays and fits.
+
+    Every project is compared, unless one is named. Nothing is stored and nothing is deleted. Exit
+    code 1 where the document is not valid, and with --fail-on-delete where it deletes anything
+    that the one in force keeps: a check for pull requests.
+
+    Example: `pinecone-backup policy diff policy.yaml --fail-on-delete`
+
+    Args:
+        file: JSON, JSON with comments (.jsonc) or YAML (.yaml).
+        days: How many days are looked ahead, 90 at most; 30 unless given.
+        fail_on_delete: End with exit code 1 where it deletes what the one in force keeps.
+    """
+    document = read_document(file)
+    validity = session.api.validate_policy(ValidatePolicy(document=document))
+    if not validity.valid:
+        return Answer(validity, [_errors(validity)], Exit.WRONG)
+    found: dict[str, PolicyDifference] = {}
+    screen: list[RenderableType] = []
+    for project in session.projects:
+        if project not in _projects(document):
+            screen += [heading(project), "Not named any more: nothing is created or deleted."]
+            continue
+        preview = session.api.preview_policy(
+            project, PreviewPolicy(document=document, days=days, mode=PruneMode.ENFORCE)
+        )
+        if changes := preview.changes:
+            found[project] = changes
+            screen += [heading(project), *_changes(changes), preview.quota.detail]
+    going = sum(len(changes.goes) for changes in found.values())
+    said = f"Within {plural(days, 'day')}, {plural(going, 'backup')} of today would be deleted"
+    screen.append(f"\n{said} that the document in force keeps.")
+    return Answer(found, screen, Exit.WRONG if going and fail_on_delete else Exit.FINE)
+
+
+def _projects(document: Mapping[str, Any]) -> set[str]:
+    """The projects that a valid document names."""
+    return {project["name"] for project in document["projects"]}
+
+
+def _errors(validity: PolicyValidity) -> RenderableType:
+    return table(
+        validity.errors,
+        Column[PolicyError]("Where", lambda row: row.path or "document"),
+        Column[PolicyError]("What is wrong", lambda row: row.detail),
+        empty="",
+    )
 
 
 def _changes(changes: PolicyDifference) -> Iterator[RenderableType]:

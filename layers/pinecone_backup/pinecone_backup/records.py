@@ -119,6 +119,7 @@ class BackupRecord:
         verdict: None until the backup was first seen Ready.
         accepted_by: Who accepted a suspect, with ``accepted_reason`` and ``accepted_at``.
         restore_tested: True passed, False failed, None untested (rule G3).
+        asked_by: Who asked for a backup on demand; empty for a policy's.
     """
 
     backup_id: str
@@ -138,6 +139,7 @@ class BackupRecord:
     restore_tested: bool | None = None
     restore_tested_at: datetime | None = None
     deletion: DeletionMark | None = None
+    asked_by: str = ""
 
 
 class ClaimState(StrEnum):
@@ -173,6 +175,8 @@ class Claim:
     next_attempt_at: datetime | None = None
     backup_id: str | None = None
     error: str = ""
+    actor: str = ""
+    """Who asked for a backup on demand; empty for a policy's."""
     version: int = 0
     """Counts the writes of this item; a write with a stale version is refused."""
 
@@ -197,6 +201,8 @@ class IndexRecord:
     unread_since: datetime | None = None
     """The first of the audits in a row that could not read it; None when the last one could."""
     unread_audits: int = 0
+    missing_since: datetime | None = None
+    """When a run first found that there is no such index any more; None while there is one."""
 
 
 class HoldScope(StrEnum):
@@ -255,6 +261,7 @@ class Finding:
         diagnosis: What was seen, with figures.
         action: What a person can do.
         count: How many times it was seen since it opened.
+        announced_at: When an event last said that it is open; None means when it opened.
     """
 
     finding_id: str
@@ -272,6 +279,7 @@ class Finding:
     acknowledged_reason: str = ""
     acknowledged_at: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    announced_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -316,6 +324,16 @@ class Run:
     policy_version: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is a create that had nothing to do and met no trouble, as most have."""
+        figures = ("created", "problems", "native_schedules", "native_problems", "late")
+        return (
+            self.kind is RunKind.CREATE
+            and self.state is RunState.SUCCEEDED
+            and not any(self.summary.get(name) for name in figures)
+        )
 
 
 class PlanState(StrEnum):

@@ -239,6 +239,56 @@ def test_a_preview_of_another_document_says_what_it_changes(
     assert said.lines[-1].startswith("In the long run ")
 
 
+def policy_file(folder: Path, *, keep_last: int, project: str = "main", floor: int = 1) -> str:
+    """The policy in force, but for these."""
+    given = folder / "policy.yaml"
+    given.write_text(
+        f"version: 1\nprojects: [{{name: {project}}}]  # as everybody may write them\npolicies:\n"
+        f'- {{name: daily, cron: "0 3 * * *", max_age: 26h, floor: {floor}, '
+        f"retention: {{keep_last: {keep_last}}}}}\nassignments: [{{policy: daily, index: '*'}}]\n"
+    )
+    return str(given)
+
+
+@pytest.mark.usefixtures("backup")
+@pytest.mark.parametrize(
+    ("keep_last", "arguments", "code"),
+    [
+        (1, ["--fail-on-delete"], Exit.WRONG),
+        (1, [], Exit.FINE),
+        (3, ["--fail-on-delete"], Exit.FINE),
+        (9, ["--fail-on-delete"], Exit.FINE),
+    ],
+)
+def test_a_pull_request_is_checked_for_what_its_policy_deletes(
+    run: CommandLine, tmp_path: Path, keep_last: int, arguments: list[str], code: Exit
+) -> None:
+    file = policy_file(tmp_path, keep_last=keep_last)
+    said = run("policy", "diff", file, "--days", "0", *arguments)
+    assert said.code == code
+    going = 2 if keep_last == 1 else 0
+    assert f"Of what exists, only deleted because of the change: {going}" in said.lines
+    assert f"{going} backups of today would be deleted" in said.lines[-1]
+    changes = run("policy", "diff", file, "--days", "0", "--json").json
+    assert len(changes["main"]["goes"]) == going
+
+
+def test_a_document_that_is_not_valid_fails_the_check_with_its_errors(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    said = run("policy", "diff", policy_file(tmp_path, keep_last=3, floor=-1))
+    assert said.code == Exit.WRONG
+    assert "floor" in said.out
+
+
+def test_a_project_that_a_document_no_longer_names_is_said_and_compared_with_nothing(
+    run: CommandLine, tmp_path: Path
+) -> None:
+    said = run("policy", "diff", policy_file(tmp_path, keep_last=3, project="other"))
+    assert said.code == Exit.FINE
+    assert "Not named any more: nothing is created or deleted." in said.lines
+
+
 def put_report(world: World, **age: float) -> None:
     """The report of an audit that saw one index, whose newest good backup is so old."""
     held = inventory([backup_of(at=ago(**age))])

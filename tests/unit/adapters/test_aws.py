@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
+from moto import mock_aws
 
 from pinecone_backup.adapters import aws
 
@@ -69,3 +71,14 @@ def _link() -> str:
     return aws.client("s3").generate_presigned_url(
         "get_object", Params={"Bucket": "bucket", "Key": "key"}, ExpiresIn=60
     )
+
+
+def test_a_secret_stays_out_of_the_log_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG botocore would log the whole answer."""
+    caplog.set_level(logging.DEBUG)
+    with mock_aws():
+        client = aws.client("secretsmanager")
+        client.create_secret(Name="stack/projects/main", SecretString="pcsk_not_for_logs")
+        client.get_secret_value(SecretId="stack/projects/main")
+
+    assert "pcsk_not_for_logs" not in caplog.text

@@ -99,7 +99,7 @@ def test_long_ids_stay_within_what_a_url_may_hold() -> None:
 
 @pytest.mark.parametrize("header", [None, "", "-1", "soon", "１"])
 def test_without_a_number_that_can_be_read_there_is_none(header: str | None) -> None:
-    given = [] if header is None else [(b"x-pinecone-max-indexed-lsn", header.encode())]
+    given = {} if header is None else {b"x-pinecone-max-indexed-lsn": header.encode()}
     script = Script(httpx.Response(200, json={}, headers=given))
     assert plane(script).fetch("a", ["r1"]) == Fetched((), None)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pinecone_backup.adapters.ledger import HISTORY
 from pinecone_backup.errors import LedgerConflict, LedgerUnavailable
-from pinecone_backup.model import DomainEvent
+from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
 from pinecone_backup.records import (
     BackupRecord,
     Claim,
@@ -19,11 +21,17 @@ from pinecone_backup.records import (
     Hold,
     HoldScope,
     IndexRecord,
+    Run,
+    RunState,
+    ScheduleRecord,
     Severity,
     Verdict,
 )
 from tests.support.ledger import MemoryLedger
 from tests.support.table import FaultyTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -31,6 +39,10 @@ FINDING = Finding("f1", "overdue", Severity.ERROR, "docs", "t", "d", "a", NOW, N
 CLAIM = Claim("docs", NOW, ClaimState.CLAIMED, 1, "gold", "name", "run", NOW, NOW)
 BACKUP = BackupRecord("b1", "docs", "i1", "n", NOW, NOW)
 HOLD = Hold("h1", HoldScope.BACKUP, "b1", "audit", "alice", NOW)
+RUN = Run(
+    "r1", RunKind.CREATE, TriggerKind.SCHEDULE, "schedule", RunState.SUCCEEDED, NOW, NOW,
+    summary={"created": {}, "decisions": {"satisfied": 3}},
+)  # fmt: skip
 DELETION = DeletionRecord("b1", "docs", "i1", DeletionState.UNKNOWN, NOW, "run", "alice")
 
 
@@ -187,3 +199,35 @@ def test_a_record_is_written_where_its_event_was_recorded_before(ledger: MemoryL
 
     assert ledger.holds() == [HOLD]
     assert len(ledger.unannounced()) == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "ends"),
+    [
+        (IndexRecord("docs", NOW, NOW), None),
+        (IndexRecord("docs", NOW, NOW, missing_since=LATER), LATER + HISTORY),
+        (HOLD, None),
+        (replace(HOLD, expires_at=LATER), LATER + HISTORY),
+        (replace(HOLD, expires_at=NOW + 2 * HISTORY, released_at=LATER), LATER + HISTORY),
+        (ScheduleRecord("s1", "n", "docs", "i1", NOW, LATER), LATER + HISTORY),
+        (RUN, NOW + timedelta(days=30)),
+        (replace(RUN, summary={"created": {"docs": "b1"}}), NOW + HISTORY),
+        (replace(RUN, state=RunState.PARTIAL), NOW + HISTORY),
+        (replace(RUN, kind=RunKind.AUDIT), NOW + HISTORY),
+    ],
+)
+def test_records_of_what_is_over_end_with_the_history(
+    ledger: MemoryLedger, table: FaultyTable, record: Any, ends: datetime | None
+) -> None:
+    """And creates that had nothing to do after a month."""
+    puts: dict[type, Callable[[Any], object]] = {
+        IndexRecord: ledger.put_index,
+        Hold: ledger.put_hold,
+        ScheduleRecord: ledger.put_schedule,
+        Run: ledger.put_run,
+    }
+
+    puts[type(record)](record)
+
+    item = next(item for key, item in table.items.items() if not key.startswith("LAST#"))
+    assert item.get("expires_at") == (ends and {"N": str(int(ends.timestamp()))})

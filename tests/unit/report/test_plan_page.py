@@ -85,7 +85,7 @@ def test_the_page_is_well_formed_and_needs_nothing_from_outside() -> None:
 
 def test_every_backup_that_goes_is_on_the_page_with_its_reason() -> None:
     plan = plan_of(days(5), LAST_TWO)
-    rows = re.findall(r"<tr><td class=\"mono\">(b\d).*?</tr>", page_of(plan), re.DOTALL)
+    rows = re.findall(r"<tr><td class=\"mono id\">(b\d).*?</tr>", page_of(plan), re.DOTALL)
     assert rows == ["b2", "b3", "b4"]
     assert words_of(page_of(plan)).count("no rule of policy standard keeps it") == len(rows)
 
@@ -94,6 +94,17 @@ def test_what_stays_is_counted_by_reason_with_the_newest_good_one_named() -> Non
     words = words_of(page_of(plan_of(days(5), LAST_TWO)))
     assert "newest good one left: b0" in words
     assert "last snapshot (2), newest good (1)" in words
+
+
+def test_what_stays_is_as_old_as_it_was_taken_whatever_its_slot() -> None:
+    """K2: undated and late ones stand elsewhere in the plan's order."""
+    rows = [*days(2), backup("undated", days_ago=None), backup("made-by-hand", owner=None)]
+    row = re.search(r'<td data-label="stay">.*?</tr>', page_of(plan_of(rows, LAST_TWO)))
+    assert row is not None
+    assert re.findall(r'"(newest|oldest)">([^<]*)<', row[0]) == [
+        ("newest", "1 hour"),
+        ("oldest", "25 hours"),
+    ]
 
 
 def test_the_quota_is_shown_before_and_after() -> None:

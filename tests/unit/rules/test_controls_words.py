@@ -190,6 +190,7 @@ def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
         Control.PRUNE_STOPPED,
         Control.PLAN_WAITING,
         Control.RUN_BROKEN,
+        Control.RUN_REFUSED,
     }
     spoken = {seen.control for facts in scenarios() for seen in evaluate(facts)}
     assert spoken == set(Control) - elsewhere

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pinecone_backup.records import Finding, Severity
 from pinecone_backup.rules.findings import (
+    ANNOUNCED_EVERY,
     PROJECT_SUBJECT,
     Change,
     ChangeKind,
@@ -85,7 +86,24 @@ def test_the_control_of_a_finding_is_a_plain_text_for_the_ledger() -> None:
 
 def test_the_same_problem_seen_again_is_the_same_finding_counted_once_more() -> None:
     (finding,) = changes(opened(seen()), seen(), at=LATER).repeated
-    assert finding == replace(opened(seen())[0], last_seen_at=LATER, count=2)
+    assert finding == replace(opened(seen())[0], last_seen_at=LATER, count=2, announced_at=NOW)
+
+
+def test_a_finding_that_stays_open_is_announced_once_a_day() -> None:
+    """However often runs see it."""
+    ledger = MemoryLedger()
+    for hour in range(72):
+        record_findings(ledger, [seen()], EVERYWHERE, NOW + timedelta(hours=hour))
+    types = [event.type for event in ledger.events]
+    assert types == ["finding.opened", "finding.repeated", "finding.repeated"]
+    assert [finding.count for finding in ledger.findings()] == [72]
+
+
+def test_a_finding_that_becomes_worse_is_announced_at_once() -> None:
+    ledger = MemoryLedger()
+    for severity in (Severity.WARNING, Severity.CRITICAL):
+        record_findings(ledger, [replace(seen(), severity=severity)], EVERYWHERE, NOW)
+    assert [event.data["escalated"] for event in ledger.events] == [False, True]
 
 
 def test_a_repeated_finding_has_the_newest_figures() -> None:
@@ -309,7 +327,7 @@ def test_no_index_can_be_named_like_the_project_subject() -> None:
 def test_recording_writes_each_finding_and_leaves_one_event_per_change() -> None:
     ledger = MemoryLedger()
     record_findings(ledger, [seen("a"), seen("b")], EVERYWHERE, NOW)
-    record_findings(ledger, [seen("b")], EVERYWHERE, LATER)
+    record_findings(ledger, [seen("b")], EVERYWHERE, NOW + ANNOUNCED_EVERY)
     stored = {finding.subject: (finding.open, finding.count) for finding in ledger.findings()}
     assert stored == {"a": (False, 1), "b": (True, 2)}
     assert sorted((event.type, event.data["subject"]) for event in ledger.events) == [

@@ -9,21 +9,22 @@ import pytest
 
 from pinecone_backup.errors import ListingIncomplete, NotFound
 from pinecone_backup.model import Status
-from pinecone_backup.records import DeletionState
+from pinecone_backup.records import DeletionState, IndexRecord
 from pinecone_backup.usecases.listing import (
     REPEATS,
     active_incarnation,
     list_index,
+    list_indexes,
     list_project,
     own_writes,
 )
-from tests.support.backups import MemoryControlPlane, backup, deletion, index, record
+from tests.support.backups import NOW, MemoryControlPlane, backup, deletion, index, record
 from tests.support.ledger import MemoryLedger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pinecone_backup.model import Backup
+    from pinecone_backup.model import Backup, Index
     from pinecone_backup.ports import ControlPlane
 
 A, B, C = (backup(name) for name in "abc")
@@ -108,7 +109,7 @@ def test_the_last_walk_may_still_be_good() -> None:
 
 def test_a_write_of_ours_during_the_walk_means_walk_again() -> None:
     """N2."""
-    written = iter(["before", "after", "after"])
+    written = iter([frozenset(), *[frozenset({("a", None)})] * 2])
     walks = Walks([A, B])
 
     assert list_project(control_plane(walks), writes=lambda: next(written)) == [A, B]
@@ -117,7 +118,7 @@ def test_a_write_of_ours_during_the_walk_means_walk_again() -> None:
 
 def test_writes_that_never_end_are_refused() -> None:
     """N2."""
-    written = iter(range(99))
+    written = (frozenset({(str(number), None)}) for number in range(99))
     walks = Walks([A])
 
     with pytest.raises(ListingIncomplete, match="project"):
@@ -166,3 +167,67 @@ def test_a_listing_that_names_two_incarnations_determines_none() -> None:
 
     with pytest.raises(ListingIncomplete, match="2 incarnations"):
         active_incarnation(control_plane(stored), "docs")
+
+
+class IndexLists:
+    """A control plane whose lists of indexes are scripted; the last one repeats."""
+
+    def __init__(self, *lists: list[str]) -> None:
+        self._lists = list(lists)
+        self.count = 0
+
+    def list_indexes(self) -> list[Index]:
+        self.count += 1
+        names = self._lists.pop(0) if len(self._lists) > 1 else self._lists[0]
+        return [index(name) for name in names]
+
+
+def _listed(lists: IndexLists, known: list[IndexRecord]) -> list[str]:
+    return [each.name for each in list_indexes(cast("ControlPlane", lists), known)]
+
+
+KNOWN = [IndexRecord(name, NOW, NOW) for name in ("docs", "shop")]
+
+
+@pytest.mark.parametrize("short", [[], ["docs"]])
+def test_one_short_list_of_indexes_is_not_believed(short: list[str]) -> None:
+    """N2."""
+    lists = IndexLists(short, ["docs", "shop"])
+    assert _listed(lists, KNOWN) == ["docs", "shop"]
+    assert lists.count == 2
+
+
+def test_an_index_that_two_lists_lack_is_deleted_and_then_not_asked_for_again() -> None:
+    lists = IndexLists(["docs"])
+    assert _listed(lists, KNOWN) == ["docs"]
+    assert lists.count == 2
+    assert _listed(lists, [KNOWN[0], replace(KNOWN[1], missing_since=NOW)]) == ["docs"]
+    assert lists.count == 3
+
+
+def test_a_list_of_indexes_that_always_changes_is_refused() -> None:
+    with pytest.raises(ListingIncomplete):
+        _listed(IndexLists(["docs"], [], ["docs"], [], ["docs"]), KNOWN)
+
+
+@pytest.mark.parametrize("short", [[], [A]])
+def test_one_short_listing_of_backups_is_not_believed(short: list[Backup]) -> None:
+    """N2."""
+    walks = Walks(short, [A, B, C])
+    known = [record(row) for row in (A, B, C)]
+    assert list_project(control_plane(walks), known=known) == [A, B, C]
+    assert walks.count == 2
+
+
+def test_a_single_missing_backup_is_left_to_its_description() -> None:
+    """N1."""
+    walks = Walks([A, B])
+    assert list_project(control_plane(walks), known=[record(row) for row in (A, B, C)]) == [A, B]
+    assert walks.count == 1
+
+
+def test_backups_whose_deletion_is_under_way_are_not_expected() -> None:
+    walks = Walks([A])
+    going = [replace(record(row), deletion=deletion(DeletionState.ACCEPTED)) for row in (B, C)]
+    assert list_project(control_plane(walks), known=[record(A), *going]) == [A]
+    assert walks.count == 1

@@ -589,3 +589,39 @@ def test_what_the_deployments_own_ledger_cannot_read_is_reported_there() -> None
         ["ledger-unreadable"],
         ["project-removed"],
     )
+
+
+def test_a_clock_that_ran_ahead_recovers_by_itself() -> None:
+    """T1: what it completed a day ahead refuses nothing."""
+    world = World()
+    world.local_clock = True
+    world.run(now=NOW + timedelta(days=1))
+
+    states = [
+        world.run(now=NOW + minutes * MINUTE, time=NOW + minutes * MINUTE)["runs"][0]["state"]
+        for minutes in (0, 15)
+    ]
+
+    assert states == ["succeeded", "succeeded"]
+    last = world.ledger().last_completed(RunKind.CREATE)
+    assert last is not None
+    assert last.time == NOW + 15 * MINUTE
+
+
+def test_refusals_show_until_a_run_of_their_kind_ends() -> None:
+    """As a finding, and by the heartbeat that is missing."""
+    world = World()
+    world.run(time=NOW - timedelta(hours=2))
+    refused = (world.open_findings(), list(world.metrics.gauges))
+
+    world.run(time=NOW)
+
+    assert refused == (["run-refused"], [])
+    assert world.open_findings() == []
+
+
+def test_one_refusal_after_a_run_that_ended_is_no_finding() -> None:
+    world = World()
+    world.run(time=NOW)
+    world.run(time=NOW - MINUTE)
+    assert world.open_findings() == []

@@ -5,6 +5,7 @@ Region, credentials and (in the local stack) the endpoint come from where botoco
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cache
 from threading import Lock
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     )
 
 Service = Literal["cloudwatch", "dynamodb", "events", "s3", "secretsmanager", "sqs"]
+
+for _chatty in ("botocore", "urllib3"):  # at DEBUG they log answers, secrets among them
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
 
 _LOCK = Lock()
 

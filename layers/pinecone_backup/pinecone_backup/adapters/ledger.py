@@ -1,27 +1,27 @@
 """The ledger in DynamoDB: one table, one partition per project.
 
-======================  =====================================  ==========================
+======================  =====================================  ==============================
 sort key                item                                   lives
-======================  =====================================  ==========================
+======================  =====================================  ==============================
 ``LEASE#<name>``        who works on the project now           until it has expired
-``RUN#<run id>``        a run; ids begin with their start      as long as history
+``RUN#<run id>``        a run; ids begin with their start      as history; idle creates 30 days
 ``LAST#<kind>``         the last completed run of a kind       for ever
 ``CLAIM#<index>#<slot>``a guard on one backup to create        14 days past its slot
 ``BACKUP#<id>``         what we know of a backup               until confirmed deleted
 ``DELETED#<id>``        the same, once confirmed deleted       as long as history
 ``DELETION#<time>#<id>``one deletion, by when it was decided   as long as history
 ``BASELINE#prune``      by what the last accepted prune went   for ever
-``INDEX#<name>``        an index as we have seen it            for ever
-``HOLD#<id>``           a hold, released ones too              for ever
+``INDEX#<name>``        an index as we have seen it            as history, once deleted
+``HOLD#<id>``           a hold, released ones too              as history, once it ended
 ``FINDING#<id>``        a finding                              90 days past resolving
 ``PLAN#<digest>``       a prune plan, small                    90 days
 ``RESTORE#<job id>``    a restore started through us           as long as history
-``SCHEDULE#<id>``       a native schedule that we have seen    for ever
+``SCHEDULE#<id>``       a native schedule that we have seen    as history, once last seen
 ``LOOK#<index>``        the first look at an index             a day
 ``FINGERPRINT#<id>``    what is sure of a backup's contents    until confirmed deleted
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
-======================  =====================================  ==========================
+======================  =====================================  ==============================
 
 An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
 consistent and complete, or raise. Times are ISO 8601 in UTC, so that sort keys order by time.
@@ -45,7 +45,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from math import ceil
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -99,6 +99,10 @@ if TYPE_CHECKING:
 
 HISTORY = timedelta(days=400)
 """How long runs, deletions and restores are kept, where no setting says otherwise."""
+IDLE_HISTORY = timedelta(days=30)
+"""How long creates are kept that had nothing to do."""
+CLOCK_TOLERANCE = timedelta(hours=2)
+"""A run that is further ahead of a later one was recorded by a clock that was wrong (rule T1)."""
 _PROJECT = "PROJECT#"
 _BASELINE = f"{ItemKind.BASELINE}#prune"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -239,13 +243,15 @@ class DynamoLedger:
         self._read(Run, key)
         if self._is_aside(key):
             return
+        ahead = text_of((run.started_at or run.time) + CLOCK_TOLERANCE)
         try:
             self._partition.put(
                 key,
                 encode(run),
-                condition="attribute_not_exists(pk) OR #record.#time <= :time",
+                condition="attribute_not_exists(pk) OR #record.#time <= :time "
+                "OR #record.#time BETWEEN :ahead AND :end",  # a clock that ran ahead wrote it
                 names={"#record": "record", "#time": "time"},
-                values={":time": text_of(run.time)},
+                values={":time": text_of(run.time), ":ahead": ahead, ":end": "~"},
             )
         except LedgerConflict:
             return
@@ -714,25 +720,8 @@ class DynamoLedger:
 
     def _expiry(self, kind: ItemKind, record: Any) -> datetime | None:
         """When DynamoDB deletes the item; None keeps it."""
-        days = timedelta(days=1)
-        match kind:
-            case ItemKind.RUN:
-                ends = (record.started_at or record.time) + self._history
-            case ItemKind.CLAIM:
-                ends = record.claimed_at + 14 * days
-            case ItemKind.DELETION:
-                ends = record.at + self._history
-            case ItemKind.RESTORE:
-                ends = record.started_at + self._history
-            case ItemKind.FINDING:
-                ends = record.resolved_at and record.resolved_at + 90 * days
-            case ItemKind.LOOK:
-                ends = record.at + days
-            case ItemKind.PLAN:
-                ends = record.created_at + 90 * days
-            case _:
-                ends = None
-        return cast("datetime | None", ends)
+        ends = _ENDS.get(kind)
+        return None if ends is None else ends(record, self._history)
 
     def _is_aside(self, key: str) -> bool:
         """Whether a write to the key is left out; what is left out is logged."""
@@ -933,6 +922,10 @@ def _event_key(event: DomainEvent) -> str:
     return f"EVENT#{event.event_id}"
 
 
+def _after(time: datetime | None, span: timedelta) -> datetime | None:
+    return None if time is None else time + span
+
+
 def _key_of(kind: ItemKind, record: Any) -> str:
     """The sort key of a record."""
     return f"{kind}#{_KEYS[kind](record)}"
@@ -953,6 +946,22 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.LOOK: lambda record: record.index_name,
     ItemKind.FINGERPRINT: lambda record: record.backup_id,
 }
+_DAYS = timedelta(days=1)
+_ENDS: dict[ItemKind, Callable[[Any, timedelta], datetime | None]] = {
+    ItemKind.RUN: lambda run, history: (
+        (run.started_at or run.time) + (min(history, IDLE_HISTORY) if run.idle else history)
+    ),
+    ItemKind.CLAIM: lambda claim, _: claim.claimed_at + 14 * _DAYS,
+    ItemKind.DELETION: lambda deletion, history: deletion.at + history,
+    ItemKind.INDEX: lambda index, history: _after(index.missing_since, history),
+    ItemKind.HOLD: lambda hold, history: _after(hold.released_at or hold.expires_at, history),
+    ItemKind.FINDING: lambda finding, _: _after(finding.resolved_at, 90 * _DAYS),
+    ItemKind.PLAN: lambda plan, _: plan.created_at + 90 * _DAYS,
+    ItemKind.RESTORE: lambda restore, history: restore.started_at + history,
+    ItemKind.SCHEDULE: lambda schedule, history: schedule.last_seen_at + history,
+    ItemKind.LOOK: lambda look, _: look.at + _DAYS,
+}
+"""When DynamoDB deletes an item, by the record and the length of the history; None keeps it."""
 _KINDS = {_RECORDS[kind]: kind for kind in _KEYS}
 """The kind of item that a record is written as; leases and marks have keys of their own."""
 

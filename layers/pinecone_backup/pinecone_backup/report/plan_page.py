@@ -59,6 +59,18 @@ class _Index:
     why: str
 
     @property
+    def newest(self) -> datetime | None:
+        return max(self._taken, default=None)
+
+    @property
+    def oldest(self) -> datetime | None:
+        return min(self._taken, default=None)
+
+    @property
+    def _taken(self) -> Sequence[datetime]:
+        return [item.created_at for item in self.staying if item.created_at]
+
+    @property
     def freed(self) -> int:
         return sum(item.size_bytes or 0 for item in self.going)
 

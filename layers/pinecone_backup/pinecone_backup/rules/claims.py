@@ -35,11 +35,18 @@ def on_demand_slot(now: datetime) -> datetime:
 
 
 def claimed(
-    index: str, marker: Marker, *, previous: Claim | None, now: datetime, name: str = ""
+    index: str,
+    marker: Marker,
+    *,
+    previous: Claim | None,
+    now: datetime,
+    name: str = "",
+    actor: str = "",
 ) -> Claim:
     """A claim for the attempt that the marker names, to be saved before Pinecone is asked.
 
-    ``name`` is the backup's, where the caller of a backup on demand gives one.
+    ``name`` is the backup's, where the caller of a backup on demand gives one, and ``actor`` that
+    caller.
     """
     return Claim(
         index_name=index,
@@ -51,6 +58,7 @@ def claimed(
         run_id=marker.run_id,
         claimed_at=now,
         lease_until=now + LEASE,
+        actor=actor,
         version=previous.version if previous else 0,
     )
 

@@ -7,7 +7,7 @@ was, and the next tick does the same again under the same event id (rule C3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.model import DomainEvent
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.inventory import Entry
 
 
+UNKNOWN_ACTOR = "unknown"
+"""Who asked for a backup on demand whose claim is lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
     """Put an event into the outbox; the same id twice is one event."""
@@ -33,9 +37,10 @@ class RecordEvent:
 
 @dataclass(frozen=True, slots=True)
 class PutBackup:
-    """Write the record of a backup."""
+    """Write the record of a backup over the one that was read."""
 
     record: BackupRecord
+    over: BackupRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,11 @@ def decide(
             effects += created(context, claim, backup, known=entry.record)
             if settled is None or claim != stored:  # else the settled claim follows below
                 effects.append(SaveClaim(posted(claim, backup.backup_id)))
+        elif _nobody_known(entry):
+            known = entry.known(context.time.actual)
+            asked_by = claim.actor if claim and claim.backup_id == backup.backup_id else ""
+            named = replace(known, asked_by=asked_by or UNKNOWN_ACTOR)
+            effects.append(PutBackup(named, entry.record))
         elif entry.record is None:
             effects.append(PutBackup(entry.known(context.time.actual)))
     if settled is not None:
@@ -110,14 +120,20 @@ def _to_record(view: View, decision: Decision) -> list[Entry]:
     """Backups of ours that the ledger does not know, or whose claim may not know them.
 
     The one that the decision is about may have its record from an audit, while the run that
-    created it could not write its event.
+    created it could not write its event. So may one on demand, whose claim knows who asked for it.
     """
     about = {decision.backup_id, (decision.claim.backup_id if decision.claim else None) or ""}
     return [
         entry
         for entry in view.entries
-        if entry.origin is Origin.OURS and (entry.record is None or entry.backup.backup_id in about)
+        if entry.origin is Origin.OURS
+        and (entry.record is None or entry.backup.backup_id in about or _nobody_known(entry))
     ]
+
+
+def _nobody_known(entry: Entry) -> bool:
+    """Whether it was made on demand and no record says who asked."""
+    return entry.on_demand and (entry.record is None or not entry.record.asked_by)
 
 
 def created(
@@ -129,7 +145,7 @@ def created(
         context: The run.
         claim: The claim under which it was created.
         backup: The backup as Pinecone answered or listed it.
-        known: Its record, where another run has written one: it stays.
+        known: Its record, where another run has written one: it stays, and gains who asked.
     """
     event = _created_event(
         context,
@@ -139,9 +155,11 @@ def created(
         slot=claim.slot.isoformat(),
         attempt=claim.attempt,
         run_id=claim.run_id,
+        actor=claim.actor or context.actor,
     )
     if known is not None:
-        return [RecordEvent(event)]
+        named = replace(known, asked_by=claim.actor)
+        return [RecordEvent(event), *([PutBackup(named, known)] if named != known else [])]
     record = BackupRecord(
         backup_id=backup.backup_id,
         index_name=claim.index_name,
@@ -149,6 +167,7 @@ def created(
         name=claim.backup_name,
         created_at=backup.created_at,
         first_seen_at=context.time.actual,
+        asked_by=claim.actor,
     )
     return [RecordEvent(event), PutBackup(record)]
 
@@ -162,7 +181,7 @@ def ended(context: RunContext, claim: Claim) -> list[Effect]:
 
 
 def _created_event(
-    context: RunContext, backup: Backup, *, name: str, run_id: str, **more: Any
+    context: RunContext, backup: Backup, *, name: str, run_id: str, actor: str, **more: Any
 ) -> DomainEvent:
     """The event of a backup that was started; recorded repeatedly, it is one event."""
     return DomainEvent.of(
@@ -175,7 +194,7 @@ def _created_event(
         index=backup.index_name,
         index_id=backup.index_id,
         run_id=run_id,
-        actor=context.actor,
+        actor=actor,
         **more,
     )
 

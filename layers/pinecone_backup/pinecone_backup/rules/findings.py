@@ -8,6 +8,7 @@ id. A finding resolves only on complete evidence: what is unknown is not healthy
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+ANNOUNCED_EVERY = timedelta(days=1)
+"""How often an event says that a finding is still open."""
 PROJECT_SUBJECT = "(project)"
 """The subject of a finding about the project as a whole; no index can be named like this."""
 
@@ -173,6 +176,11 @@ class Control(StrEnum):
         Severity.CRITICAL,
         "A run, or its work on one index, broke off for a reason that it does not know",
     )
+    RUN_REFUSED = (
+        "run-refused",
+        Severity.ERROR,
+        "A scheduled run was refused, and none of its kind has ended for an hour",
+    )
 
     # The subject is the item's key; PROJECT_SUBJECT where there are too many.
     LEDGER_UNREADABLE = (
@@ -292,6 +300,14 @@ class Change:
             and self.finding.severity.rank < self.previous.severity.rank
         )
 
+    @property
+    def announced(self) -> bool:
+        """Whether it is worth an event: one that stays open is announced daily, or when worse."""
+        if self.kind is not ChangeKind.REPEATED or self.previous is None:
+            return True
+        before = self.previous.announced_at or self.previous.opened_at
+        return self.escalated or self.finding.announced_at != before
+
     def event(self, project: str) -> DomainEvent:
         """The domain event; the same change announced twice, by whichever run, is one event.
 
@@ -404,10 +420,15 @@ def _seen(key: str, observation: Observation, known: Finding | None, at: datetim
     )
     if known is None or not known.open:
         return Change(ChangeKind.OPENED, fresh, known)
+    seen_at = max(at, known.last_seen_at)
+    announced_at = known.announced_at or known.opened_at
+    worse = observation.severity.rank < known.severity.rank
+    due = worse or seen_at - announced_at >= ANNOUNCED_EVERY
     again = replace(
         fresh,
         opened_at=known.opened_at,
-        last_seen_at=max(at, known.last_seen_at),
+        last_seen_at=seen_at,
+        announced_at=seen_at if due else announced_at,
         count=known.count + 1,
         acknowledged_by=known.acknowledged_by,
         acknowledged_reason=known.acknowledged_reason,

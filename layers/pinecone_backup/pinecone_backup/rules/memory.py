@@ -24,7 +24,8 @@ def mark_seen(
     schedule = f"{policy.cron} {policy.timezone}" if policy and policy.cron else ""
     if schedule != record.schedule:
         record = _rescheduled(record, schedule, now)
-    return replace(record, last_seen_at=now, policy=policy.name if policy else None)
+    name_of_policy = policy.name if policy else None
+    return replace(record, last_seen_at=now, policy=name_of_policy, missing_since=None)
 
 
 def _rescheduled(record: IndexRecord, schedule: str, now: datetime) -> IndexRecord:

@@ -28,11 +28,16 @@ _TOGETHER: dict[type[Any], tuple[str, ...]] = {
         "restore_tested restore_tested_at",
     ),
     Finding: (
-        "severity title diagnosis action opened_at last_seen_at count data resolved_at",
+        "severity opened_at last_seen_at count resolved_at announced_at",
+        "title diagnosis action data",
         "acknowledged_by acknowledged_reason acknowledged_at",
     ),
     Hold: ("released_at released_by release_reason",),
-    IndexRecord: ("index_id previous_ids", "unread_since unread_audits"),
+    IndexRecord: (
+        "index_id previous_ids",
+        "unread_since unread_audits",
+        "schedule schedule_since former_slot",
+    ),
     PlanRecord: (
         "state approved_by approved_reason approved_at approval_expires_at",
         "created_at run_id key delete_count keep_count bytes_freed waits_because",

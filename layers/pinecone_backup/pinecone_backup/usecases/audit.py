@@ -272,9 +272,8 @@ def _facts(
     store_verdicts(context, ledger, judged.records)
     for index in indexes:
         ledger.put_index(index.record, over=known.get(index.name))
-    schedules = {record.schedule_id: record for record in ledger.schedules()}
     for schedule in state.schedule_records:
-        ledger.put_schedule(schedule, over=schedules.get(schedule.schedule_id))
+        ledger.put_schedule(schedule, over=state.known_schedules.get(schedule.schedule_id))
     inventory = judged.inventory
     indexes = [_with_backups(index, inventory) for index in indexes]
     project = document.project(context.project)

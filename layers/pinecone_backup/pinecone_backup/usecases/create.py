@@ -64,7 +64,12 @@ from pinecone_backup.rules.effects import (
 from pinecone_backup.rules.inventory import native_marks, take_inventory
 from pinecone_backup.rules.memory import mark_seen, set_incarnation
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
-from pinecone_backup.usecases.listing import list_index, list_project, only_incarnation
+from pinecone_backup.usecases.listing import (
+    list_index,
+    list_indexes,
+    list_project,
+    only_incarnation,
+)
 from pinecone_backup.usecases.looks import LooksOutcome, take_looks
 from pinecone_backup.usecases.sync_native_schedules import keep_native_schedules
 
@@ -182,6 +187,7 @@ def create_backups(
         raise SubjectUnknown(f"The policy document names no project {context.project!r}")
     known = _read(context, control_plane, ledger)
     tick = _Tick(context, control_plane, ledger, document, known)
+    tick.mark_missing()
     tick.decide_all()
     late = tick.create_due(project.quota, time_left)
     native = keep_native_schedules(
@@ -244,11 +250,12 @@ class _Known:
 
 def _read(context: RunContext, control_plane: ControlPlane, ledger: Ledger) -> _Known:
     now = context.time.actual
+    records, backups = dict(ledger.indexes()), dict(ledger.backups())
     known = _Known(
-        indexes=control_plane.list_indexes(),
-        rows=list_project(control_plane),
-        records=dict(ledger.indexes()),
-        backups=dict(ledger.backups()),
+        indexes=list_indexes(control_plane, records.values()),
+        rows=list_project(control_plane, known=backups.values()),
+        records=records,
+        backups=backups,
         native=native_marks(ledger.schedules(), {}),
     )
     for item in ledger.unreadable():
@@ -272,8 +279,8 @@ def carry_out(ledger: Ledger, effects: Iterable[Effect]) -> Mapping[Claim, Claim
         match effect:
             case RecordEvent(event):
                 ledger.record_event(event)
-            case PutBackup(record):
-                ledger.put_backup(record)
+            case PutBackup(record, over):
+                ledger.put_backup(record, over=over)
             case PutIndex(record, over):
                 ledger.put_index(record, over=over)
             case SaveClaim(claim):
@@ -374,6 +381,14 @@ class _Tick:
             carry_out(self.ledger, [PutIndex(record, self.stored.get(name))])
             self.stored[name] = record
         return record
+
+    def mark_missing(self) -> None:
+        """Remember which indexes are there no more: their records end with the history."""
+        listed = {index.name for index in self.known.indexes}
+        for name, record in self.stored.items():
+            if name not in listed and record.missing_since is None:
+                missing = replace(record, missing_since=self.context.time.actual)
+                carry_out(self.ledger, [PutIndex(missing, record)])
 
     def _decide(self, view: View) -> Decided:
         """The decision by the listing and the claims, and its effects; nothing is written."""

@@ -25,7 +25,7 @@ def record_findings(
     evidence: Evidence,
     at: datetime,
 ) -> Changes:
-    """Open, repeat and resolve findings in the ledger, each with its event.
+    """Open, repeat and resolve findings in the ledger, each with its event where it has one.
 
     Args:
         ledger: The project's ledger.
@@ -40,7 +40,8 @@ def record_findings(
         ledger.findings(), observations, project=ledger.project, evidence=evidence, at=at
     )
     for change in changes.all:
-        ledger.put_finding(change.finding, over=change.previous, event=change.event(ledger.project))
+        event = change.event(ledger.project) if change.announced else None
+        ledger.put_finding(change.finding, over=change.previous, event=event)
     return changes
 
 

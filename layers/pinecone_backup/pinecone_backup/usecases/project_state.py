@@ -28,7 +28,12 @@ from pinecone_backup.rules.plan_facts import Baseline, Facts, ambiguous_names
 from pinecone_backup.rules.verdict import judge
 from pinecone_backup.usecases.deletion import confirm_deleted
 from pinecone_backup.usecases.findings import unexpected_problem
-from pinecone_backup.usecases.listing import active_incarnation, list_project, own_writes
+from pinecone_backup.usecases.listing import (
+    active_incarnation,
+    list_indexes,
+    list_project,
+    own_writes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -84,6 +89,7 @@ class ProjectState:
         doubts: Why an index's backups are not all known, by index name.
         index_states: What an audit found of each index; empty for other readings.
         schedule_records: The ledger's memory of native schedules, brought up to date.
+        known_schedules: That memory as it was read, by schedule id.
     """
 
     inventory: Inventory
@@ -94,6 +100,7 @@ class ProjectState:
     doubts: Mapping[str, str] = field(default_factory=dict)
     index_states: Sequence[IndexState] = ()
     schedule_records: Sequence[ScheduleRecord] = ()
+    known_schedules: Mapping[str, ScheduleRecord] = field(default_factory=dict)
 
 
 def read_project_state(
@@ -126,7 +133,7 @@ def read_project_state(
         ListingIncomplete: The project's backups could not be listed.
         LedgerError: The ledger could not be read or written.
     """
-    indexes = control_plane.list_indexes()
+    indexes = list_indexes(control_plane, ledger.indexes().values())
     rows = list_project(control_plane, writes=lambda: own_writes(ledger))
     restores = _restores(control_plane, tolerant=into_indexes)
     states: list[IndexState] = []
@@ -134,7 +141,8 @@ def read_project_state(
         may_ask = enough_time or (lambda: True)
         found = (_index_guarded(control_plane, index, rows, may_ask) for index in indexes)
         states = [state for state in found if state is not None]
-    updated, marks = _native(context, ledger, states, rows)
+    schedules = {record.schedule_id: record for record in ledger.schedules()}
+    updated, marks = _native(context, schedules, states, rows)
     records = ledger.backups()
 
     def inventory_of(found: Sequence[Backup]) -> Inventory:
@@ -148,6 +156,7 @@ def read_project_state(
         restores,
         index_states=states,
         schedule_records=updated,
+        known_schedules=schedules,
     )
     if enough_time is None:
         return state
@@ -319,10 +328,13 @@ def _restores(control_plane: ControlPlane, *, tolerant: bool) -> Sequence[Restor
 
 
 def _native(
-    context: RunContext, ledger: Ledger, states: Sequence[IndexState], rows: Sequence[Backup]
+    context: RunContext,
+    schedules: Mapping[str, ScheduleRecord],
+    states: Sequence[IndexState],
+    rows: Sequence[Backup],
 ) -> tuple[list[ScheduleRecord], dict[str, NativeMark]]:
     """The records of the schedules that were listed now, and what marks native backups (G5)."""
-    known = {record.schedule_id: record for record in ledger.schedules()}
+    known = dict(schedules)
     updated = [
         _schedule_record(known.get(schedule.schedule_id), schedule, state, rows, context)
         for state in states

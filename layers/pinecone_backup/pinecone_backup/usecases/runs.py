@@ -31,7 +31,7 @@ from pinecone_backup.errors import (
     SubjectUnknown,
     Superseded,
 )
-from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime
+from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import ItemKind, Run, RunState, Severity
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
@@ -166,8 +166,9 @@ def run_projects(
         for project in _asked_for(document, request.project)
     ]
     failed = [run for run in runs if run.state is RunState.FAILED]
-    # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
-    services.metrics.gauge("ProjectsFailed", len(failed), kind=str(kind))
+    if not runs or any(run.state is not RunState.REFUSED for run in runs):
+        # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
+        services.metrics.gauge("ProjectsFailed", len(failed), kind=str(kind))
     if failed:
         raise RunFailed(
             f"{len(failed)} of {len(runs)} projects failed in this {kind} run: "
@@ -310,6 +311,7 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
             run = _worked(tick, ledger, run, job)
     except (RequestRejected, LeaseHeld) as error:
         run = replace(run, state=RunState.REFUSED, error=str(error))
+        _record_refusal(tick, ledger, run)
     except Exception as error:  # a fault in one project must not stop the others
         run = _broken_off(ledger, run, error)
     run = _ended(tick, ledger, run)
@@ -355,7 +357,9 @@ def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
     record_findings(
         ledger,
         [_break(run, problem, index=name) for name, problem in result.unexpected.items()],
-        over | Evidence.of([Control.PROJECT_UNKNOWN]),
+        over
+        | Evidence.of([Control.PROJECT_UNKNOWN])
+        | Evidence.of([Control.RUN_REFUSED], only=[run.kind]),
         now,
     )
     return ended
@@ -374,6 +378,28 @@ def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
     except Exception:  # the run's own record, and the alarm on failed runs, show it too
         _LOG.exception("the failure could not be recorded", extra={"run_id": run.run_id})
     return replace(run, state=RunState.FAILED, error=problem)
+
+
+def _record_refusal(tick: _Tick, ledger: Ledger, run: Run) -> None:
+    """A schedule's run that is refused is a finding, unless one of its kind has just ended."""
+    now = tick.time.actual
+    if run.trigger is not TriggerKind.SCHEDULE:
+        return  # whoever asked sees it at the run
+    try:
+        last = ledger.last_completed(run.kind)
+        if last is not None and now - TOO_OLD < (last.started_at or last.time) <= now:
+            return
+        refused = Observation.of(
+            Control.RUN_REFUSED,
+            run.kind,
+            title=f"The {run.kind} runs of project {ledger.project} are refused",
+            diagnosis=f"Run {run.run_id}: {run.error} No {run.kind} run has ended within an hour.",
+            action="Nothing, if the next run ends well; else compare the trigger's time with the "
+            "clock, and see what holds the project's lease.",
+        )
+        record_findings(ledger, [refused], Evidence(), now)
+    except Exception:  # the run's own record, and the missing heartbeat, show it too
+        _LOG.exception("the refusal could not be recorded", extra={"run_id": run.run_id})
 
 
 def _break(run: Run, problem: str, *, index: str = "") -> Observation:
@@ -419,7 +445,7 @@ def _refuse_superseded(ledger: Ledger, tick: _Tick) -> None:
     if time - now > TOO_FAR_AHEAD:
         raise Superseded(f"The trigger's time, {time:%FT%TZ}, is over 60 s ahead of the clock")
     last = ledger.last_completed(tick.kind)
-    if last is not None and time < last.time:
+    if last is not None and time < last.time <= now + TOO_FAR_AHEAD:  # else its clock was wrong
         raise Superseded(
             f"The trigger's time, {time:%FT%TZ}, is before that of the last completed "
             f"{tick.kind} run, {last.time:%FT%TZ}"

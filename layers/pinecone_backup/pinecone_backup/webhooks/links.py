@@ -132,7 +132,7 @@ def _function(kind: str, data: Mapping[str, str]) -> str:
         return data.get("kind", "")
     if not kind.startswith("finding.") or kind == "finding.acknowledged":
         return _LOGS.get(kind, "api")
-    if control == "run-broken":
+    if control in ("run-broken", "run-refused"):
         return data.get("subject", "").partition("/")[0]
     return _LOGS.get(control, "audit")
 

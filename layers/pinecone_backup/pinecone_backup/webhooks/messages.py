@@ -107,6 +107,7 @@ _SUBJECTS = {
     "other-owner": "Deployment",
     "plan-waiting": "Plan",
     "run-broken": "Run",
+    "run-refused": "Run",
 }
 """What the subject of a control is, where it is no index."""
 _LABELS = {

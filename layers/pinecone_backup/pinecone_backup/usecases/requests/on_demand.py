@@ -153,7 +153,14 @@ def _claim(
     """Rule C3: of two that ask at the same time, one creates."""
     stored = ledger.claim(index_name, marker.slot)
     again = stored if stored is not None and stored.state in _ENDED else None
-    claim = claimed(index_name, marker, previous=again, now=context.time.actual, name=name)
+    claim = claimed(
+        index_name,
+        marker,
+        previous=again,
+        now=context.time.actual,
+        name=name,
+        actor=context.actor,
+    )
     saved = carry_out(ledger, [SaveClaim(claim)])[claim]
     if saved is None:
         raise _under_way(index_name, "it was asked for in this minute")
