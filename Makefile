@@ -10,6 +10,7 @@ ARCH   ?= arm64
 PORT   ?= 8080
 HOST   ?= 172.17.0.1
 STAGE  ?= default
+FOLDER ?= evidence
 POLICY ?= docs/policy.example.json
 PARAMS ?=
 TAGS   ?=
@@ -48,7 +49,7 @@ test: .venv/ready .venv-emulator/ready .venv-sam/ready ## All tests, with branch
 	@.venv/bin/python -m pytest -n 2 -q --cov --cov-report=term $(ARGS)
 
 test-faults: .venv/ready ## Every fault at every call, and a year of faulty ticks (minutes)
-	@FAULTS=all .venv/bin/python -m pytest -q -n 2 --no-cov tests/integration/test_faults.py tests/integration/test_a_year.py $(ARGS)
+	@FAULTS=all .venv/bin/python -m pytest -q -n 2 --dist loadgroup --no-cov tests/integration/test_faults.py tests/integration/test_a_year.py $(ARGS)
 
 lint: .venv/ready ## Style, format and types
 	@.venv/bin/ruff check $(CODE)
@@ -65,6 +66,9 @@ mutate: .venv/ready ## Change the rules line by line with mutmut; the tests must
 
 bench: .venv/ready .venv-sam/ready ## What is fast, and how we know
 	@$(PY) -m benchmarks
+
+verify-evidence: .venv/ready ## Was evidence changed? (FOLDER=copy of evidence/, ARGS="--key key.pem --head SEQUENCE:HASH")
+	@$(PY) -m pinecone_backup_cli.evidence "$(FOLDER)" $(ARGS)
 
 costs: .venv/ready ## What a stack costs in AWS a month, with 1, 10 and 100 projects
 	@$(PY) -m local.costs
@@ -101,7 +105,8 @@ help: ## This list
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 
-.PHONY: run up down sam-local simulator preview test test-faults lint check-template mutate bench costs build sam-build deploy deploy-ci \
+.PHONY: run up down sam-local simulator preview test test-faults lint check-template mutate bench costs verify-evidence build sam-build deploy \
+	deploy-ci \
 	docs setup clean help
 
 # --------------------------------------------------------------------------------------------------

@@ -139,6 +139,11 @@ def _type_of_values(schema: Json) -> str:
 def _method(path: str, method: str, operation: Json) -> str:
     parameters = operation.get("parameters", ())
     in_path = [each["name"] for each in parameters if each["in"] == "path"]
+    in_headers = {
+        _argument(each["name"]): each
+        for each in parameters
+        if each["in"] == "header" and each["name"] != "Idempotency-Key"  # the transport sends it
+    }
     in_query = {_argument(each["name"]): each for each in parameters if each["in"] == "query"}
     body = _content(operation.get("requestBody", {}))
     success = next(each for status, each in operation["responses"].items() if status[0] == "2")
@@ -146,16 +151,19 @@ def _method(path: str, method: str, operation: Json) -> str:
     takes = ["self", *(f"{name}: str" for name in in_path)]
     if body:
         takes.append(f"body: {body}")
-    if in_query:
+    if in_query or in_headers:
         takes.append("*")
         takes += [
             f"{name}: {_type(each['schema'])}" + ("" if each["required"] else " | None = None")
-            for name, each in in_query.items()
+            for name, each in (in_query | in_headers).items()
         ]
     given = [f'"{method.upper()}"', _path(path), "type(None)" if answer == "None" else answer]
     if in_query:
         pairs = ", ".join(f'"{each["name"]}": {name}' for name, each in in_query.items())
         given.append(f"query={{{pairs}}}")
+    if in_headers:
+        pairs = ", ".join(f'"{each["name"]}": {name}' for name, each in in_headers.items())
+        given.append(f"headers={{{pairs}}}")
     if body:
         given.append("body=body")
     ask = f"self.ask({', '.join(given)})"
@@ -167,7 +175,7 @@ def _method(path: str, method: str, operation: Json) -> str:
 
 
 def _argument(name: str) -> str:
-    argument = _CAPITAL.sub("_", name).lower()
+    argument = _CAPITAL.sub("_", name).lower().replace("-", "_").replace("__", "_")
     return f"{argument}_" if iskeyword(argument) else argument
 
 

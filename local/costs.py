@@ -102,13 +102,13 @@ MEASURED = Day(
     create_calls=370,
     prune_calls=140,
     audit_calls=620,
-    read_units=10_300,
-    write_units=4_100,
-    table_calls=6_200,
+    read_units=12_300,
+    write_units=6_200,
+    table_calls=8_000,
     table_bytes=300_000,
     events=330,
-    s3_writes=125,
-    s3_reads=150,
+    s3_writes=250,
+    s3_reads=270,
     s3_bytes=3_200_000,
 )
 """Of ten indexes, each backed up every six hours, of which the last twelve backups stay."""
@@ -133,8 +133,9 @@ def monthly(projects: int) -> dict[str, float]:
         "Audit": day.audit_calls,
     }
     all_ticks = sum(ticks.values())
+    queued = projects if projects > 1 else 0  # messages of one tick
     seconds = {
-        kind: ticks[kind] * _START_SECONDS
+        kind: ticks[kind] * (1 + queued) * _START_SECONDS
         + projects * calls[kind] * _PINECONE_SECONDS
         + projects * day.table_calls * _AWS_SECONDS * ticks[kind] / all_ticks
         for kind in ticks
@@ -142,10 +143,12 @@ def monthly(projects: int) -> dict[str, float]:
     events = projects * day.events
     seconds["Notify"] = events * _NOTIFY_SECONDS
     gigabytes = {kind: _memory(template, f"{kind}Function") / 1024 for kind in seconds}
-    invocations = all_ticks + events
+    invocations = all_ticks * (1 + queued) + events
     queues = sum(
         event["Type"] == "SQS"
-        for event in template["Resources"]["NotifyFunction"]["Properties"]["Events"].values()
+        for resource in template["Resources"].values()
+        if isinstance(resource, dict)
+        for event in resource["Properties"].get("Events", {}).values()
     )
     history = parameters["HistoryDays"]["Default"]
     kept = parameters["ReportRetentionDays"]["Default"]
@@ -154,7 +157,8 @@ def monthly(projects: int) -> dict[str, float]:
         "Lambda": PRICES["Lambda GB-second, arm64"]
         * sum(seconds[kind] * gigabytes[kind] for kind in seconds)
         + PRICES["Lambda request"] * invocations,
-        "SQS, most of it Lambda's polling": PRICES["SQS request"] * (queues * _POLLS + 3 * events),
+        "SQS, most of it Lambda's polling": PRICES["SQS request"]
+        * (queues * _POLLS + 3 * events + 3 * queued * all_ticks),
         "DynamoDB, with all of its history": PRICES["DynamoDB read unit"]
         * projects
         * day.read_units

@@ -8,6 +8,7 @@
   ended in whatever way.
 * MiniStack fails on a function's answer whose body is null, which API Gateway takes for empty, and
   gives an answer of 204 a ``Content-Length``, which HTTP forbids. Both are put right here.
+* It keeps a ``MaximumConcurrency`` that comes from a parameter as a text, and fails on it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import hypercorn.asyncio
 import hypercorn.config
 from ministack import app as ministack
+from ministack.services import lambda_svc
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,11 +37,18 @@ def main() -> None:
     """Serve until stopped, or until the starter has ended."""
     threading.Thread(target=_end_with_the_starter, daemon=True).start()
     ministack._send_response = _without_a_missing_body(ministack._send_response)  # noqa: SLF001
+    honest = lambda_svc._sqs_esm_concurrency  # noqa: SLF001
+    lambda_svc._sqs_esm_concurrency = lambda *given: honest(_with_a_number(given[0]), *given[1:])  # noqa: SLF001
     config = hypercorn.config.Config()
     config.bind = [f"fd://{int(sys.argv[1])}"]
     config.keep_alive_timeout = _KEEP_ALIVE_SECONDS
     config.loglevel = "INFO"
     asyncio.run(hypercorn.asyncio.serve(ministack.app, config))
+
+
+def _with_a_number(mapping: dict[str, Any]) -> dict[str, Any]:
+    scaling = mapping.get("ScalingConfig") or {}
+    return mapping | {"ScalingConfig": {name: int(value) for name, value in scaling.items()}}
 
 
 def _end_with_the_starter() -> None:

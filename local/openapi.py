@@ -16,6 +16,7 @@ from pinecone_backup.api import app
 from pinecone_backup.api.models import Nothing
 from pinecone_backup.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX, Problem
 from pinecone_backup.api.routes import ROUTES, Access
+from pinecone_backup.api.tables import MEDIA_TYPE as CSV
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -63,6 +64,10 @@ EXAMPLES: dict[str, Json] = {
     "release_hold": {"reason": "Case 4711 is closed"},
     "accept_suspect": {"reason": "The catalogue was cut down on purpose"},
     "validate_policy": {"document": {"version": 1, "projects": [{"name": "main"}]}},
+    "put_policy": {
+        "document": {"version": 1, "projects": [{"name": "main"}]},
+        "reason": "The catalogue is rebuilt nightly now",
+    },
     "preview_policy": {
         "document": {
             "version": 1,
@@ -90,12 +95,14 @@ _PATH_EXAMPLES = {
     "job_id": "670e8400-e29b-41d4-a716-446655440001",
     "run_id": "20261122t120000z-audit-4f1c2a",
     "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "policy_version": "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH",
     "finding_id": "1b2c3d4e5f60718293a4b5c6",
     "hold_id": "hold-0a1b2c3d4e5f",
 }
 _ACCESS = {
     Access.READ: "Needs the managed policy *read*.",
     Access.OPERATE: "Needs the managed policy *operate*.",
+    Access.CONFIGURE: "Needs the managed policy *configure*.",
     Access.DESTROY: "Needs the managed policy *destroy*.",
 }
 _EVERYWHERE = (
@@ -123,7 +130,8 @@ def document() -> Json:
     order = {tag: place for place, tag in enumerate(TAGS)}
     for route in sorted(ROUTES, key=lambda each: order[each.tag]):
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
-    for query in {route.takes.__name__ for route in ROUTES if not route.in_body}:
+    queries = {(route.query if route.in_body else route.takes).__name__ for route in ROUTES}
+    for query in queries:
         schemas.pop(query, None)
     return {
         "openapi": "3.1.0",
@@ -178,7 +186,7 @@ def with_problems(page: str) -> str:
 def _schemas() -> Json:
     wanted: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
     for route in ROUTES:
-        wanted[route.takes] = "validation"
+        wanted[route.takes] = wanted[route.query] = "validation"
         if route.gives is not None:
             wanted[route.gives] = "serialization"
     _, schema = models_json_schema(list(wanted.items()), ref_template=_REF + "{model}")
@@ -222,24 +230,36 @@ def _parameters(route: Route, schemas: Json) -> list[Json]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": f"^{app.PATH_VALUE}$"},
+            "schema": {
+                "type": "string",
+                "pattern": f"^{app.PATH_VALUES.get(name, app.PATH_VALUE)}$",
+            },
             "example": _PATH_EXAMPLES[name],
         }
         for name in _PARAMETER.findall(route.path)
     ]
-    if not route.in_body:
-        shape = schemas[route.takes.__name__]
-        for name, schema in shape.get("properties", {}).items():
-            asked = {key: value for key, value in schema.items() if key != "title"}
-            parameters.append(
-                {
-                    "name": name,
-                    "in": "query",
-                    "required": name in shape.get("required", ()),
-                    "description": asked.pop("description", ""),
-                    "schema": _without_null(asked),
-                }
-            )
+    shape = schemas[(route.query if route.in_body else route.takes).__name__]
+    for name, schema in shape.get("properties", {}).items():
+        asked = {key: value for key, value in schema.items() if key != "title"}
+        parameters.append(
+            {
+                "name": name,
+                "in": "query",
+                "required": name in shape.get("required", ()),
+                "description": asked.pop("description", ""),
+                "schema": _without_null(asked),
+            }
+        )
+    parameters += [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": meaning,
+            "schema": {"type": "string"},
+        }
+        for name, meaning in route.takes_headers
+    ]
     if route.method == "POST":
         parameters.append(
             {
@@ -269,6 +289,8 @@ def _success(route: Route) -> Json:
     answer: Json = {"description": route.summary}
     if route.gives is not None:
         answer["content"] = {"application/json": {"schema": {"$ref": _REF + route.gives.__name__}}}
+        if route.csv is not None:
+            answer["content"][CSV] = {"schema": {"type": "string"}}
     if route.locates:
         answer["headers"] = {
             "Location": {

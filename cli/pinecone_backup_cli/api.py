@@ -49,6 +49,15 @@ class Action(Word):
     DELETION_PENDING = "deletion_pending"
 
 
+class Approval(Model, frozen=True, kw_only=True):
+    """One person's approval of a plan."""
+
+    approved_by: str
+    reason: str
+    approved_at: datetime
+    expires_at: datetime
+
+
 class ApprovePlan(Model, frozen=True, kw_only=True):
     """Somebody read the plan and agrees to its deletions."""
 
@@ -117,6 +126,7 @@ class BackupDetails(Model, frozen=True, kw_only=True):
     restore_tested: bool | None
     holds: list[Hold]
     deletion: Deletion | None
+    kept: Kept | None
 
 
 class BackupList(Model, frozen=True, kw_only=True):
@@ -197,6 +207,7 @@ class Control(Word):
     RUN_BROKEN = "run-broken"
     RUN_REFUSED = "run-refused"
     LEDGER_UNREADABLE = "ledger-unreadable"
+    EVIDENCE_WAITING = "evidence-waiting"
     PLAN_WAITING = "plan-waiting"
 
 
@@ -487,6 +498,15 @@ class IndexReport(Model, frozen=True, kw_only=True):
     backups: list[BackupPoint]
 
 
+class Kept(Model, frozen=True, kw_only=True):
+    """Why a backup is kept, as a prune of this moment sees it."""
+
+    action: Action
+    reasons: list[RuleReason]
+    safeguards: list[Safeguard]
+    until: datetime | None
+
+
 class KnownProject(Model, frozen=True, kw_only=True):
     """A Pinecone project of the policy document."""
 
@@ -586,6 +606,7 @@ class PlanDetails(Model, frozen=True, kw_only=True):
     keep_count: int
     bytes_freed: int
     waits_because: list[RuleReason]
+    approvals: list[Approval]
     approved_by: str
     approved_reason: str
     approved_at: datetime | None
@@ -622,6 +643,7 @@ class PlanSummary(Model, frozen=True, kw_only=True):
     keep_count: int
     bytes_freed: int
     waits_because: list[RuleReason]
+    approvals: list[Approval]
     approved_by: str
     approved_reason: str
     approved_at: datetime | None
@@ -685,12 +707,54 @@ class PolicyPreview(Model, frozen=True, kw_only=True):
     warnings: list[PolicyWarning]
 
 
+class PolicyPut(Model, frozen=True, kw_only=True):
+    """A policy document that was put in force, or looked over, and what it changes."""
+
+    stored: bool
+    policy_version: str
+    former_version: str
+    warnings: list[PolicyWarning]
+    projects: list[ProjectChange]
+
+
 class PolicyValidity(Model, frozen=True, kw_only=True):
     """Whether a policy document could be stored as it is."""
 
     valid: bool
     errors: list[PolicyError]
     warnings: list[PolicyWarning]
+
+
+class PolicyVersion(Model, frozen=True, kw_only=True):
+    """One version of the policy document."""
+
+    policy_version: str
+    current: bool
+    stored_at: datetime
+    former_version: str
+    changed_by: str
+    reason: str
+    outside: bool
+
+
+class PolicyVersionDetails(Model, frozen=True, kw_only=True):
+    """One version of the policy document, with the document."""
+
+    policy_version: str
+    current: bool
+    stored_at: datetime
+    former_version: str
+    changed_by: str
+    reason: str
+    outside: bool
+    document: dict[str, Any] | None
+
+
+class PolicyVersionList(Model, frozen=True, kw_only=True):
+    """A page of versions, the newest first."""
+
+    data: list[PolicyVersion]
+    pagination: Pagination | None
 
 
 class PolicyWarning(Model, frozen=True, kw_only=True):
@@ -757,6 +821,16 @@ class ProblemField(Model, frozen=True, kw_only=True):
 
     pointer: str
     detail: str
+
+
+class ProjectChange(Model, frozen=True, kw_only=True):
+    """What a policy document changes for one project."""
+
+    project: str
+    created_before: int | None
+    created_after: int | None
+    changes: PolicyDifference | None
+    problem: str
 
 
 class ProjectHealth(Model, frozen=True, kw_only=True):
@@ -829,6 +903,13 @@ class PrunePlan(Model, frozen=True, kw_only=True):
     waits_because: list[RuleReason]
     held_back: RuleReason | None
     quota: int
+
+
+class PutPolicy(Model, frozen=True, kw_only=True):
+    """The policy document to put in force."""
+
+    document: dict[str, Any]
+    reason: str
 
 
 class QuotaNeed(Model, frozen=True, kw_only=True):
@@ -1100,6 +1181,7 @@ class RunState(Word):
     STOPPED = "stopped"
     REFUSED = "refused"
     FAILED = "failed"
+    LOST = "lost"
 
 
 class Safeguard(Word):
@@ -1582,6 +1664,7 @@ class Api(Transport):
         to: datetime | None = None,
         kind: RunKind | None = None,
         state: RunState | None = None,
+        index: str | None = None,
     ) -> RunList:
         """List runs, the newest first."""
         return self.ask(
@@ -1595,6 +1678,7 @@ class Api(Transport):
                 "to": to,
                 "kind": kind,
                 "state": state,
+                "index": index,
             },
         )
 
@@ -1776,6 +1860,24 @@ class Api(Transport):
         """Give the policy document in force, and its version."""
         return self.ask("GET", "/v1/policy", CurrentPolicy)
 
+    def put_policy(
+        self,
+        body: PutPolicy,
+        *,
+        dry_run: bool | None = None,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> PolicyPut:
+        """Put a policy document in force, on top of the version that was read."""
+        return self.ask(
+            "PUT",
+            "/v1/policy",
+            PolicyPut,
+            query={"dry_run": dry_run},
+            headers={"If-Match": if_match, "If-None-Match": if_none_match},
+            body=body,
+        )
+
     def validate_policy(self, body: ValidatePolicy) -> PolicyValidity:
         """Validate a policy document: every error at once, or every warning.
 
@@ -1788,3 +1890,18 @@ class Api(Transport):
         return self.ask(
             "POST", path("/v1/projects/{}/policy/preview", project), PolicyPreview, body=body
         )
+
+    def list_policy_versions(
+        self, *, limit: int | None = None, pagination_token: str | None = None
+    ) -> PolicyVersionList:
+        """List the versions of the policy document, the newest first: who, when and why."""
+        return self.ask(
+            "GET",
+            "/v1/policy/versions",
+            PolicyVersionList,
+            query={"limit": limit, "paginationToken": pagination_token},
+        )
+
+    def describe_policy_version(self, policy_version: str) -> PolicyVersionDetails:
+        """Describe one version of the policy document: who put it, when, why, and what it says."""
+        return self.ask("GET", path("/v1/policy/versions/{}", policy_version), PolicyVersionDetails)

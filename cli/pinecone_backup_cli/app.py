@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from pinecone_backup_cli.commands import (
     backups,
     deletions,
+    evidence,
     findings,
     holds,
     indexes,
@@ -136,8 +137,11 @@ _group(
     show=policy.show,
     validate=policy.validate,
     preview=policy.preview,
+    put=policy.put,
+    history=policy.history,
     diff=policy.diff,
 )
+_group("evidence", _LOOK, "Was anything changed?", verify=evidence.verify)
 app.meta.register_install_completion_command()
 
 

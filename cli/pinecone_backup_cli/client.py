@@ -52,6 +52,7 @@ class HttpApi(Api):
         answer: type[T],
         *,
         query: Mapping[str, Parameter] | None = None,
+        headers: Mapping[str, str | None] | None = None,
         body: Model | None = None,
     ) -> T:
         """Ask, and again while there is no answer and asking again is safe."""
@@ -59,7 +60,8 @@ class HttpApi(Api):
             method,
             self.url + path + _encoded(query or {}),
             content=None if body is None else msgspec.json.encode(body),
-            headers=_headers(method, with_body=body is not None),
+            headers=_headers(method, with_body=body is not None)
+            | {name: value for name, value in (headers or {}).items() if value is not None},
         )
         response = self._answered(request)
         if response.is_error:

@@ -36,7 +36,7 @@ _OF_PROBLEMS = {
     Exit.REFUSED: (
         *("approval-refused", "busy", "conflict", "in-progress", "not-ready", "rule-forbids"),
         *("pinecone-forbids", "pinecone-payment", "pinecone-plan", "pinecone-protected"),
-        "pinecone-quota",
+        *("pinecone-quota", "policy-changed", "precondition-required"),
     ),
     Exit.NOT_FOUND: ("not-found",),
     Exit.UNREACHABLE: ("forbidden", "no-such-route"),

@@ -48,6 +48,7 @@ class Transport(ABC):
         answer: type[T],
         *,
         query: Mapping[str, Parameter] | None = None,
+        headers: Mapping[str, str | None] | None = None,
         body: Model | None = None,
     ) -> T:
         """Ask once for one thing, and wait for the answer.
@@ -57,6 +58,7 @@ class Transport(ABC):
             path: Below the API's URL, each part percent-encoded (see ``path``).
             answer: What the answer is read as.
             query: Parameters; those that are None are left out.
+            headers: To be sent beside those of every request; likewise.
             body: Sent as JSON.
 
         Raises:

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from pinecone_backup.model import RunKind
 from pinecone_backup.settings import AuditSettings
-from pinecone_backup.triggers import read_trigger
+from pinecone_backup.triggers import answer_to, read_trigger
 from pinecone_backup.usecases.audit import AuditOutcome, audit_project
 from pinecone_backup.usecases.runs import Job, run_projects
 from pinecone_backup.wiring.projects import Container, share_logging, time_left
@@ -30,6 +30,7 @@ def _container() -> Container[AuditSettings]:
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Audit the projects of the policy, or the one that is asked for."""
     container = _container()
+    request = read_trigger(event, RunKind.AUDIT)
 
     def work(job: Job) -> AuditOutcome:
         return audit_project(
@@ -45,4 +46,4 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
             project_metrics=container.settings.project_metrics,
         )
 
-    return run_projects(container.services, RunKind.AUDIT, read_trigger(event, RunKind.AUDIT), work)
+    return answer_to(request, run_projects(container.services, RunKind.AUDIT, request, work))

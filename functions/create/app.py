@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from pinecone_backup.model import RunKind
 from pinecone_backup.settings import ProjectSettings
-from pinecone_backup.triggers import read_trigger
+from pinecone_backup.triggers import answer_to, read_trigger
 from pinecone_backup.usecases.create import CreateOutcome, create_backups
 from pinecone_backup.usecases.runs import Job, run_projects
 from pinecone_backup.wiring.projects import Container, share_logging, time_left
@@ -30,6 +30,7 @@ def _container() -> Container[ProjectSettings]:
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Start what is due in the projects of the policy, or in the one that is asked for."""
     container = _container()
+    request = read_trigger(event, RunKind.CREATE)
 
     def work(job: Job) -> CreateOutcome:
         return create_backups(
@@ -41,6 +42,4 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
             time_left=time_left(context),
         )
 
-    return run_projects(
-        container.services, RunKind.CREATE, read_trigger(event, RunKind.CREATE), work
-    )
+    return answer_to(request, run_projects(container.services, RunKind.CREATE, request, work))

@@ -9,7 +9,8 @@ from aws_lambda_powertools import Logger
 
 from pinecone_backup.model import PruneMode, RunKind
 from pinecone_backup.settings import PruneSettings
-from pinecone_backup.triggers import read_trigger
+from pinecone_backup.triggers import answer_to, read_trigger
+from pinecone_backup.usecases.approvals import rule_of
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
 from pinecone_backup.usecases.runs import Job, run_projects
@@ -40,6 +41,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
             store=container.objects,
             policy_version=container.policies.load_version,
             time_left=time_left(context),
+            approvals=rule_of(container.settings),
         )
         mode = PruneMode.DRY_RUN if request.dry_run else container.settings.prune_mode
         return prune(
@@ -51,4 +53,4 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
             digest=request.digest,
         )
 
-    return run_projects(container.services, RunKind.PRUNE, request, work)
+    return answer_to(request, run_projects(container.services, RunKind.PRUNE, request, work))

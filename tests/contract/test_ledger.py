@@ -262,6 +262,18 @@ def test_an_unknown_claim_is_none(ledger: Ledger) -> None:
     assert ledger.claim("docs", NOW) is None
 
 
+def test_claims_are_read_many_at_a_time(ledger: Ledger) -> None:
+    """N1: more than one request of DynamoDB takes; those that are not there are none."""
+    saved = ledger.save_claim(claim())
+    others = [(f"index-{number}", NOW) for number in range(150)]
+    found = ledger.claims([*others, ("docs", NOW)])
+    assert found == {("docs", NOW): saved} | dict.fromkeys(others)
+
+
+def test_no_claims_are_read_without_a_request(ledger: Ledger) -> None:
+    assert ledger.claims([]) == {}
+
+
 def test_a_backup_record_reads_back_as_it_was_written(ledger: Ledger) -> None:
     ledger.put_backup(backup())
     assert ledger.backups() == {"b1": backup()}
@@ -461,6 +473,14 @@ def test_asking_for_an_unreadable_item_alone_names_it(ledger: Ledger, damage: Da
         ledger.claim("docs", NOW)
     with pytest.raises(LedgerConflict):
         ledger.save_claim(claim())
+
+
+def test_an_unreadable_claim_is_left_out_of_many(ledger: Ledger, damage: Damage) -> None:
+    """U2: it is neither there nor absent."""
+    ledger.save_claim(claim())
+    damage("CLAIM#docs#2026-03-01T12:00:00.000250Z", policy=None)
+    assert ledger.claims([("docs", NOW), ("other", NOW)]) == {("other", NOW): None}
+    assert [item.index_name for item in ledger.unreadable()] == ["docs"]
 
 
 def test_the_last_completed_run_is_found_without_its_mark(ledger: Ledger, damage: Damage) -> None:

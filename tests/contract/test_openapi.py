@@ -76,7 +76,7 @@ def inhabited(world: World) -> dict[str, str]:
     suspect = new_record(
         control_plane.describe_backup(row["backup_id"]), clock, verdict=Verdict.SUSPECT
     )
-    world.ledger.put_backup(suspect)
+    world.ledger.put_backup(suspect, over=world.ledger.backup(suspect.backup_id))
     run = world.ask("POST", "/runs", {"kind": "audit"}).json
     request = {"scope": "index", "target": "products", "reason": "x"}
     schedule = world.ask(
@@ -92,6 +92,7 @@ def inhabited(world: World) -> dict[str, str]:
         "run_id": run["run_id"],
         "digest": plan.digest,
         "finding_id": "f1",
+        "policy_version": "v1",
         "hold_id": world.ask("POST", "/holds", request).json["hold_id"],
     }
 
@@ -189,7 +190,7 @@ def conforms(name: str, status: int, body: object) -> None:
     if content is None:
         assert body is None
         return
-    (media,) = content.values()
+    media = content.get("application/json") or content["application/problem+json"]
     Draft202012Validator({**media["schema"], "components": DOCUMENT["components"]}).validate(body)
 
 
@@ -204,7 +205,8 @@ def test_every_example_of_the_document_is_answered_as_it_says(
         path += "?reason=costs&override=limits" * (route.operation == "delete_backup")
         _, _, operation = OPERATIONS[route.operation]
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-        answer = world.ask(route.method, path, body.get("example"))
+        headers = {"If-Match": '"v1"'} if route.operation == "put_policy" else {}
+        answer = world.ask(route.method, path, body.get("example"), headers=headers)
         assert answer.status == route.status, answer.text
         conforms(route.operation, answer.status, answer.json if answer.text else None)
 

@@ -1,4 +1,4 @@
-"""Who may call what: the three managed policies, tried out with signed requests."""
+"""Who may call what: the managed policies, tried out with signed requests."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ LOOKING = "GET /v1/projects/main/backups"
 OPERATING = "POST /v1/projects/main/runs"
 DELETING = "DELETE /v1/projects/main/backups/none"
 APPROVING = f"POST /v1/projects/main/plans/{'0' * 64}/approve"
+CONFIGURING = "PUT /v1/policy"
 RELEASING = "POST /v1/projects/main/holds/none/release"
 
 
@@ -45,7 +46,7 @@ def ask(stack: Deployed) -> Ask:
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
     def ask(policy: str, method: str, path: str) -> int:
-        body = json.dumps({}).encode() if method == "POST" else None
+        body = json.dumps({}).encode() if method in ("POST", "PUT") else None
         url = stack.outputs["ApiUrl"] + path
         request = AWSRequest(method, url, data=body)
         SigV4Auth(credentials(policy), "execute-api", REGION).add_auth(request)
@@ -67,7 +68,10 @@ def ask(stack: Deployed) -> Ask:
         ("Read", LOOKING),
         ("Operate", LOOKING),
         ("Operate", OPERATING),
+        ("Configure", LOOKING),
+        ("Configure", CONFIGURING),
         ("Destroy", LOOKING),
+        ("Destroy", CONFIGURING),
         ("Destroy", OPERATING),
         ("Destroy", DELETING),
         ("Destroy", APPROVING),
@@ -84,6 +88,10 @@ def test_a_policy_lets_its_calls_through_to_the_function(ask: Ask, policy: str, 
         ("Read", OPERATING),
         ("Read", DELETING),
         ("Read", APPROVING),
+        ("Read", CONFIGURING),
+        ("Operate", CONFIGURING),
+        ("Configure", OPERATING),
+        ("Configure", APPROVING),
         ("Operate", DELETING),
         ("Operate", APPROVING),
         ("Operate", RELEASING),

@@ -81,6 +81,10 @@ def _fired_now(event: dict[str, Any]) -> dict[str, Any]:
     Its times are whole seconds; the next one, for one before the last run is refused, too.
     """
     now = (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if "Records" in event:
+        (record,) = event["Records"]
+        body = json.dumps(json.loads(record["body"]) | {"time": now})
+        return {"Records": [record | {"body": body}]}
     return event | {key: now for key in ("time", "scheduled_time") if key in event}
 
 

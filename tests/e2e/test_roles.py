@@ -95,7 +95,7 @@ ELSEWHERE = _secret("elsewhere")
 POLICY = "policy/policy.json"
 
 ALLOWED = {
-    "Create": [API_KEY, _query(), _get(POLICY), _announce("{BusName}")],
+    "Create": [API_KEY, _query(), _get(POLICY), _put("evidence/1"), _announce("{BusName}")],
     "Prune": [API_KEY, _query(), _get(POLICY), _put("plans/p/1.json"), _announce("{BusName}")],
     "Audit": [
         API_KEY,
@@ -109,16 +109,31 @@ ALLOWED = {
         API_KEY,
         _query(),
         _get(POLICY),
+        _put(POLICY),
         _put("plans/p/1.html"),
         _put("reports/latest.html"),
         _announce("{BusName}"),
     ],
 }
 FORBIDDEN = {
-    "Create": [TARGETS, ELSEWHERE, _put("plans/p/1.json"), _put("reports/p/1.json")],
-    "Prune": [TARGETS, ELSEWHERE, _put("reports/p/1.json"), _delete("plans/p/1.json")],
-    "Audit": [TARGETS, ELSEWHERE, _put("plans/p/1.json"), _delete("reports/p/1.json")],
+    "Create": [TARGETS, ELSEWHERE, _put(POLICY), _put("plans/p/1.json"), _put("reports/p/1.json")],
+    "Prune": [
+        TARGETS,
+        ELSEWHERE,
+        _put(POLICY),
+        _put("reports/p/1.json"),
+        _delete("plans/p/1.json"),
+    ],
+    "Audit": [
+        TARGETS,
+        ELSEWHERE,
+        _put(POLICY),
+        _put("plans/p/1.json"),
+        _delete("reports/p/1.json"),
+    ],
     "Notify": [
+        _put(POLICY),
+        _put("evidence/1"),
         API_KEY,
         ELSEWHERE,
         _query(),
@@ -131,8 +146,8 @@ FORBIDDEN = {
 FORBIDDEN_TO_ALL = [
     SCAN,
     DROP,
-    _put(POLICY),
     _delete(POLICY),
+    _delete("evidence/1"),
     _announce("default"),
     _receive("{FailuresQueueUrl}"),
     Call("lambda", "list_functions", {}),
@@ -144,7 +159,7 @@ FORBIDDEN_TO_ALL = [
 def _something_to_reach(stack: Deployed) -> None:
     """What is forbidden must exist, or a refusal would prove nothing."""
     stack.aws.client("secretsmanager").create_secret(Name="elsewhere", SecretString="x")
-    for key in (POLICY, "plans/p/1.json", "reports/p/1.json"):
+    for key in (POLICY, "plans/p/1.json", "reports/p/1.json", "evidence/1"):
         stack.aws.client("s3").put_object(Bucket=stack.outputs["BucketName"], Key=key, Body=b"{}")
 
 

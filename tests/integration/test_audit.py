@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -318,6 +318,27 @@ def test_an_audit_without_time_leaves_its_indexes_unknown(auditor: Auditor) -> N
     report = auditor.latest()
     assert report.health is Health.UNKNOWN
     assert "ran out of time" in report.gaps[0].reason
+
+
+def test_an_audit_begins_with_what_the_last_one_left(
+    auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each audit has time for one index: the next one goes on, and none starves."""
+    for name in ("a", "b", "c"):
+        auditor.seed(name)
+    honest = auditor.control_plane.index_backups_page
+    read = []
+
+    def and_then_time_is_up(name: str, **more: Any) -> Any:
+        read.append(name)
+        auditor.time_left = 60.0
+        return honest(name, **more)
+
+    monkeypatch.setattr(auditor.control_plane, "index_backups_page", and_then_time_is_up)
+    for _ in range(3):
+        auditor.time_left = 900.0
+        auditor.audit()
+    assert read == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from local.costs import (
 )
 from pinecone_backup.model import RunKind
 from pinecone_backup.rules.policy import validate_policy
-from tests.support.container import MemoryObjects
+from tests.support.container import MemoryEvidence, MemoryObjects
 from tests.support.deployment import Deployment
 from tests.support.simulator import START, client
 
@@ -60,6 +60,22 @@ class CountedObjects(MemoryObjects):
         self.count["s3_writes"] += 1
         self.count["s3_bytes"] += 0 if "latest" in key or "summary" in key else len(body)
         super().put(key, body, content_type=content_type)
+
+    def get(self, key: str) -> bytes:
+        self.count["s3_reads"] += 1
+        return super().get(key)
+
+
+class CountedEvidence(MemoryEvidence):
+    """Segments of evidence, counted as they are written and read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count: Counter[str] = Counter()
+
+    def create(self, key: str, body: bytes) -> bool:
+        self.count["s3_writes"] += 1
+        return super().create(key, body)
 
     def get(self, key: str) -> bytes:
         self.count["s3_reads"] += 1
@@ -130,6 +146,7 @@ def a_day(simulator: Simulator, url: str) -> Day:
         deployment.all_runs()
         deployment.later(hours=3)
         objects = deployment.objects = CountedObjects()
+        evidence = deployment.evidence = CountedEvidence()
         tables = [counted(ledger.table) for ledger in (deployment.ledger, deployment.whole)]
         bytes_before = _bytes(deployment)
         known, calls, runs = len(deployment.bus.published), Counter[str](), 0
@@ -142,7 +159,7 @@ def a_day(simulator: Simulator, url: str) -> Day:
                     calls[f"{kind}_calls"] += len(simulator.requests.calls)
                     runs += 1
     objects.count["s3_reads"] += runs  # of the policy document
-    count = sum([*tables, objects.count, calls], Counter[str]())
+    count = sum([*tables, objects.count, evidence.count, calls], Counter[str]())
     count["table_bytes"] = _bytes(deployment) - bytes_before
     count["events"] = len(deployment.bus.published) - known
     return Day(**{name: 4 * number for name, number in count.items()})

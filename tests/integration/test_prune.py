@@ -35,7 +35,7 @@ from tests.support.backups import record, text, texts
 from tests.support.pruning import Stack, document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone.client import PineconeClient
@@ -170,7 +170,7 @@ def test_indexes_are_pruned_side_by_side(stack: Stack) -> None:
     kept = set()
     for number in range(6):
         kept |= set(stack.seed_days(f"docs-{number}", 6)[:3])
-    stack.workers = 4
+    stack.control_plane.concurrency = 4
     stack.settle()
 
     stack.run()
@@ -639,6 +639,46 @@ def test_a_hold_that_was_placed_while_the_run_was_planning_counts(stack: Stack) 
 
     assert ids[4] in stack.listed()
     assert set(outcome.deleted) == {ids[3], ids[5]}
+
+
+def test_a_hold_that_is_placed_while_the_run_deletes_counts_within_seconds(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D1."""
+    ids = stack.seed_days("docs", 8)
+    stack.settle()
+    honest = stack.control_plane.delete_backup
+
+    def and_then_somebody_holds(backup_id: str) -> None:
+        honest(backup_id)
+        hold_on(stack, ids[6])
+        stack.time_left -= 6
+
+    monkeypatch.setattr(stack.control_plane, "delete_backup", and_then_somebody_holds)
+
+    outcome = stack.run()
+
+    assert set(outcome.deleted) == {ids[3], ids[4], ids[5], ids[7]}
+    assert outcome.failed[ids[6]] == "a hold was placed while this run was planning"
+
+
+def test_holds_are_not_read_for_each_index(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """N1."""
+    for number in range(6):
+        stack.seed_days(f"docs-{number}", 6)
+    stack.settle()
+    honest, reads = stack.ledger.holds, []
+
+    def counted() -> Sequence[Hold]:
+        reads.append(1)
+        return honest()
+
+    monkeypatch.setattr(stack.ledger, "holds", counted)
+
+    outcome = stack.run()
+
+    assert len(outcome.deleted) == 18
+    assert len(reads) == 2  # for the plan, and before the first deletion
 
 
 def test_holds_that_cannot_be_read_stop_the_run(

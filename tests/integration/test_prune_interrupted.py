@@ -29,6 +29,7 @@ from pinecone_backup.records import (
     DeletionState,
     Hold,
     HoldScope,
+    PlanApproval,
     PlanState,
     Run,
     RunState,
@@ -108,7 +109,6 @@ class World:
                 store=Fused(self.objects, fuse, store_error),
                 policy_version=lambda _: DOCUMENT,
                 time_left=lambda: 900.0,
-                workers=1,
             ),
             document=DOCUMENT,
             policy_version="v1",
@@ -131,7 +131,9 @@ class World:
     def approve_everything(self) -> None:
         """A person approves what the last plan had to go."""
         plan = self.ledger.plans()[0]
-        self.ledger.put_plan(replace(plan, state=PlanState.APPROVED), over=plan)
+        approval = PlanApproval("ada", "read it", NOW, NOW + timedelta(days=30))
+        approved = replace(plan, state=PlanState.APPROVED, approvals=(approval,))
+        self.ledger.put_plan(approved, over=plan)
 
 
 def calls_of(prepare: Callable[[World], None], mode: PruneMode) -> list[str]:

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from local.simulator import Outcome, Result
 from pinecone_backup.errors import LedgerError, PineconeError, RuleForbids
+from pinecone_backup.records import IndexRecord
+from pinecone_backup.rules.marker import Marker
 from pinecone_backup.usecases.requests.on_demand import create_on_demand
 from tests.support.creating import (
+    OWNER,
     Crash,
     DyingLedger,
     ProjectControlPlane,
@@ -197,6 +200,38 @@ def test_the_project_never_holds_more_than_its_quota(history: list[Step], quota:
     for step in history:
         play(stack, replace(step, asked=False))
         assert len(stack.simulator.project.project_backups()) <= quota
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 40)), max_size=12), st.integers(1, 20))
+def test_several_at_a_time_serve_whom_one_after_the_other_does(
+    indexes: list[tuple[int, int]], quota: int
+) -> None:
+    """C4: by priority, then the oldest backup, whatever the order in which calls are answered."""
+
+    def served(concurrency: int) -> dict[str, str]:
+        stack = new_stack(quota)
+        for number, (priority, hours) in enumerate(indexes):
+            name, at = f"i{number}", stack.now - timedelta(hours=hours)
+            stack.simulator.project.seed_index(name)
+            marker = Marker(OWNER, f"p{priority}", at, "run-0", 1)
+            stack.simulator.project.seed_backup(
+                name, name=marker.name_for(name), description=str(marker), created_at=at
+            )
+            seen = stack.now - timedelta(days=9)
+            stack.ledger.put_index(IndexRecord(name, seen, seen))
+        stack.document = document(
+            *(policy(f"p{priority}", priority=priority) for priority in range(3)),
+            assignments=[
+                {"policy": f"p{priority}", "index": f"i{number}"}
+                for number, (priority, _) in enumerate(indexes)
+            ],
+            quota=quota,
+        )
+        stack.control_plane.concurrency = concurrency
+        return stack.kinds(stack.tick())
+
+    assert served(8) == served(1)
 
 
 @settings(max_examples=15)

@@ -135,7 +135,6 @@ class World:
             store=store,
             policy_version=lambda _: POLICY,
             time_left=lambda: 900.0,
-            workers=1,
         )
         with suppress(BackupError):
             prune(

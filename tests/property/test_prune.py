@@ -64,7 +64,6 @@ class Pruned:
             store=Fused(MemoryObjects(), fuse, store_error),
             policy_version=lambda _: self.policy,
             time_left=lambda: 900.0,
-            workers=1,
         )
         with contextlib.suppress(BackupError, Killed):
             outcome = prune(context, services, document=self.policy, policy_version="v1", mode=mode)

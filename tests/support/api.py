@@ -189,6 +189,12 @@ class MemoryContainer:
     clock: Callable[[], Any] | None = None
     store: BasePersistenceLayer | None = None
     http: Client = field(default_factory=new_http_client)
+    policies: MemoryPolicies = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.policies = MemoryPolicies(
+            lambda: self.load() if self.load else (self.document, self.version), self.versions
+        )
 
     @property
     def idempotency_store(self) -> BasePersistenceLayer:
@@ -203,9 +209,7 @@ class MemoryContainer:
             clock=self.clock,
             ledger_of=self.ledger,
             projects=self.projects,
-            policies=MemoryPolicies(
-                self.load or (lambda: (self.document, self.version)), self.versions
-            ),
+            policies=self.policies,
             bus=self.bus,
             metrics=MemoryMetrics(),
         )

@@ -161,6 +161,7 @@ class MemoryControlPlane:
         self.jobs: list[RestoreJob] = []
         self.page = page
         self.deletes: list[str] = []
+        self.concurrency = 1
 
     def list_indexes(self) -> Sequence[Index]:
         return list(self.indexes)

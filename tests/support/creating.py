@@ -174,6 +174,7 @@ class ProjectControlPlane:
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
         self.post = "ok"
+        self.concurrency = 1
 
     def list_indexes(self) -> list[Index]:
         now = self.simulator.clock.now()

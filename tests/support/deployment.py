@@ -19,6 +19,7 @@ from pinecone_backup.usecases.prune import prune
 from pinecone_backup.usecases.runs import Job, RunServices, run_projects
 from tests.support.container import (
     MemoryBus,
+    MemoryEvidence,
     MemoryMetrics,
     MemoryObjects,
     MemoryPolicies,
@@ -66,6 +67,7 @@ class Deployment:
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     bus: MemoryBus = field(default_factory=MemoryBus)
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
+    evidence: MemoryEvidence | None = None
     mode: PruneMode = PruneMode.ENFORCE
     runs: int = 0
 
@@ -81,6 +83,7 @@ class Deployment:
             policies=MemoryPolicies(lambda: (self.document, "v1"), {"v1": self.document}),
             bus=self.bus,
             metrics=self.metrics,
+            evidence=self.evidence,
         )
         works = {
             RunKind.CREATE: self._create,

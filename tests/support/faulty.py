@@ -76,6 +76,7 @@ class MemoryPinecone:
         self.indexes: dict[str, str] = {}
         self.rows: dict[str, Backup] = {}
         self.ever: dict[str, Backup] = {}
+        self.concurrency = 1
 
     def add_index(self, name: str) -> None:
         self.indexes[name] = f"id-{name}"
@@ -407,7 +408,6 @@ class Deployment:
                 store=self.store,
                 policy_version=lambda _: self.document,
                 time_left=time_left,
-                workers=1,
             )
             return prune(
                 job.context,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import BackupError, SubjectUnknown
 from pinecone_backup.model import PruneMode, RunContext, RunKind, RunTime, TriggerKind
-from pinecone_backup.records import PlanState, Run, RunState
+from pinecone_backup.records import PlanApproval, PlanState, Run, RunState
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.usecases.deletion import PruneServices
@@ -79,7 +79,6 @@ class Stack:
     documents: dict[str, PolicyDocument] = field(default_factory=dict)
     time_left: float = 900.0
     runs: int = 0
-    workers: int = 1
 
     def seed(
         self,
@@ -115,7 +114,6 @@ class Stack:
                 store=self.objects,
                 policy_version=self.load_version,
                 time_left=lambda: self.time_left,
-                workers=self.workers,
             ),
             **changes,
         )
@@ -174,9 +172,9 @@ class Stack:
         record = self.ledger.plan(digest)
         assert record is not None
         expires = self.simulator.clock.now() + timedelta(hours=hours)
-        self.ledger.put_plan(
-            replace(record, state=PlanState.APPROVED, approval_expires_at=expires), over=record
-        )
+        approval = PlanApproval("ada", "read it", self.simulator.clock.now(), expires)
+        approved = replace(record, state=PlanState.APPROVED, approvals=(approval,))
+        self.ledger.put_plan(approved, over=record)
 
     def listed(self, index: str | None = None) -> set[str]:
         """What is there once every deletion has taken effect."""

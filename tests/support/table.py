@@ -65,6 +65,12 @@ class MemoryTable:
         item = self.items.get(Key["sk"]["S"])
         return {} if item is None else {"Item": item}
 
+    def batch_get_item(self, *, RequestItems: Item) -> dict[str, Any]:  # noqa: N803
+        ((name, request),) = RequestItems.items()
+        assert 0 < len(request["Keys"]) <= 100
+        keys = [key["sk"]["S"] for key in request["Keys"]]
+        return {"Responses": {name: [self.items[key] for key in keys if key in self.items]}}
+
     def delete_item(self, *, Key: Item, **request: Any) -> dict[str, Any]:  # noqa: N803
         self._check(Key["sk"]["S"], "DeleteItem", **request)
         self._delete(Key["sk"]["S"])

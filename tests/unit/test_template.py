@@ -20,6 +20,7 @@ from pinecone_backup.settings import (
     PruneSettings,
 )
 from pinecone_backup.triggers import read_trigger
+from pinecone_backup.usecases.runs import LEASE, TOO_OLD
 from tests.support.template import resolved_template
 
 if TYPE_CHECKING:
@@ -294,13 +295,14 @@ def test_a_role_reaches_only_its_own_partitions_of_the_table(
     assert reached == partitions
 
 
-def test_no_role_can_write_the_policy_or_delete_an_object() -> None:
+def test_no_role_but_the_apis_can_write_the_policy_and_none_can_delete_an_object() -> None:
     for role in ROLES:
         for statement in _statements(role):
             actions = _list(statement["Action"])
             assert "s3:DeleteObject" not in actions
             if "s3:PutObject" in actions:
-                assert "policy" not in json.dumps(statement["Resource"])
+                where = json.dumps(statement["Resource"])
+                assert role == "ApiRole" or "policy/" not in where
 
 
 def _calls(policy: str) -> set[str]:
@@ -342,8 +344,13 @@ def test_operators_may_do_all_but_what_deletes_or_lets_be_deleted() -> None:
         "POST/v1/projects/word/plans/word/approve",
         "POST/v1/projects/word/plans/word/execute",
         "POST/v1/projects/word/suspects/word/accept",
+        "PUT/v1/policy",
     }
     assert _operations() - _may("OperatePolicy") == destructive
+
+
+def test_who_configures_may_look_and_change_the_policy_and_nothing_else() -> None:
+    assert _may("ConfigurePolicy") - _may("ReadPolicy") == {"PUT/v1/policy"}
 
 
 def test_destroyers_may_do_everything() -> None:
@@ -388,6 +395,27 @@ def test_a_failed_run_is_not_repeated_but_kept(kind: str) -> None:
 def test_no_function_reserves_concurrency() -> None:
     for name in FUNCTIONS:
         assert "ReservedConcurrentExecutions" not in RESOURCES[name]["Properties"]
+
+
+@pytest.mark.parametrize("kind", ["Create", "Prune", "Audit"])
+def test_projects_are_worked_off_one_message_at_a_time(kind: str) -> None:
+    """Six times the timeout is AWS's advice; a run that is killed comes again within its hour."""
+    function = RESOURCES[f"{kind}Function"]["Properties"]
+    queue = RESOURCES[f"{kind}Queue"]["Properties"]
+    source = function["Events"]["OnQueue"]["Properties"]
+    assert source["Queue"] == {"Fn::GetAtt": [f"{kind}Queue", "Arn"]}
+    assert source["BatchSize"] == 1
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "ProjectConcurrency"}}
+    assert function["Environment"]["Variables"]["RUN_QUEUE_URL"] == {"Ref": f"{kind}Queue"}
+    assert 6 * function["Timeout"] <= queue["VisibilityTimeout"] < TOO_OLD.total_seconds()
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["FailuresQueue", "Arn"]}
+
+
+@pytest.mark.parametrize("kind", ["Create", "Prune", "Audit"])
+def test_a_lease_outlives_its_function_and_ends_before_the_next_tick(kind: str) -> None:
+    timeout = RESOURCES[f"{kind}Function"]["Properties"]["Timeout"]
+    assert timeout < LEASE.total_seconds() < 15 * 60
 
 
 @pytest.mark.parametrize("queue", ["EventsQueue", "DeliveryQueue"])
@@ -520,7 +548,7 @@ def test_events_that_reach_nobody_are_an_alarm() -> None:
 @pytest.mark.parametrize("dashboard", ["false", "true"])
 def test_projects_have_metrics_of_their_own_where_the_dashboard_shows_them(dashboard: str) -> None:
     function = resolved_template(Dashboard=dashboard)["Resources"]["AuditFunction"]["Properties"]
-    assert function["Environment"]["Variables"] == {"PROJECT_METRICS": {"Ref": "Dashboard"}}
+    assert function["Environment"]["Variables"]["PROJECT_METRICS"] == {"Ref": "Dashboard"}
 
 
 def test_every_alarm_names_a_section_of_the_runbooks() -> None:

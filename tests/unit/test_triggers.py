@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from pinecone_backup.errors import EventMalformed
 from pinecone_backup.model import RunKind, TriggerKind
-from pinecone_backup.triggers import RunRequest, read_trigger
+from pinecone_backup.triggers import RunRequest, answer_to, read_trigger
 
 TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BUS: dict[str, Any] = {
@@ -116,3 +117,50 @@ def test_a_malformed_events_values_are_not_repeated() -> None:
     with pytest.raises(EventMalformed) as caught:
         read_trigger({"project": {"api_key": "pcsk_secret"}}, RunKind.CREATE)
     assert "pcsk_secret" not in str(caught.value)
+
+
+def queued(body: object, count: int = 1) -> dict[str, Any]:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return {"Records": [{"messageId": f"m-{n}", "body": text} for n in range(count)]}
+
+
+BODY = {"trigger": "schedule", "actor": "schedule", "project": "main", "run_id": "r-1"}
+
+
+def test_a_message_of_the_queue_is_a_request_for_one_project() -> None:
+    """T1: it brings the time of its tick."""
+    event = queued(BODY | {"time": "2026-03-01T12:00:00Z"})
+    assert read_trigger(event, RunKind.CREATE) == RunRequest(
+        trigger=TriggerKind.SCHEDULE,
+        actor="schedule",
+        project="main",
+        run_id="r-1",
+        time=TIME,
+        queued=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        queued(BODY, count=2),
+        queued(BODY, count=0),
+        queued("no JSON"),
+        queued({**BODY, "project": None}),
+        queued({key: value for key, value in BODY.items() if key != "run_id"}),
+        queued({**BODY, "more": 1}),
+        {"Records": [{"messageId": "m-1"}]},
+    ],
+)
+def test_a_message_that_names_no_run_of_one_project_is_malformed(event: dict[str, Any]) -> None:
+    with pytest.raises(EventMalformed):
+        read_trigger(event, RunKind.CREATE)
+
+
+def test_a_message_is_answered_with_a_batch_of_which_nothing_failed() -> None:
+    request = read_trigger(queued(BODY), RunKind.CREATE)
+    assert answer_to(request, {"runs": []}) == {"batchItemFailures": [], "runs": []}
+
+
+def test_any_other_trigger_is_answered_with_the_result_alone() -> None:
+    assert answer_to(read_trigger({}, RunKind.CREATE), {"runs": []}) == {"runs": []}

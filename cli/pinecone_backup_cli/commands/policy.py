@@ -11,17 +11,21 @@ from cyclopts import Parameter, validators
 from pinecone_backup_cli.api import (
     ChangedBackup,
     PolicyError,
+    PolicyVersion,
     PolicyWarning,
     PreviewedBackup,
     PreviewedDay,
     PreviewPolicy,
     PruneMode,
+    PutPolicy,
     SteadyState,
     ValidatePolicy,
 )
 from pinecone_backup_cli.documents import read_document
 from pinecone_backup_cli.errors import Exit
-from pinecone_backup_cli.figures import count, plural, size, when
+from pinecone_backup_cli.figures import ago, count, plural, size, when
+from pinecone_backup_cli.options import Reason
+from pinecone_backup_cli.paging import pages
 from pinecone_backup_cli.session import Session
 from pinecone_backup_cli.view import Answer, Column, because, facts, heading, table
 
@@ -72,6 +76,74 @@ def validate(
     )
     said = f"{file} is valid{', but:' if validity.warnings else '.'}"
     return Answer(validity, [said, warnings] if validity.warnings else [said])
+
+
+def put(file: Path, /, *, reason: Reason, dry_run: bool = False, session: Session) -> Answer:
+    """Put a policy document in force, on top of the one that is in force now.
+
+    What only the change would delete waits for an approval.
+
+    Example: `pinecone-backup policy put policy.jsonc --reason "Reviews need a year" --dry-run`
+
+    Args:
+        file: JSON, JSON with comments (.jsonc) or YAML (.yaml).
+        dry_run: Only say what it would change.
+    """
+    versions = session.api.list_policy_versions(limit=1).data
+    current = next((each.policy_version for each in versions if each.current), None)
+    said = session.api.put_policy(
+        PutPolicy(document=read_document(file), reason=reason),
+        dry_run=dry_run,
+        if_match=None if current is None else f'"{current}"',
+        if_none_match="*" if current is None else None,
+    )
+    warnings = table(
+        said.warnings,
+        Column[PolicyWarning]("Where", lambda row: row.path or "document"),
+        Column[PolicyWarning]("Probably not meant", lambda row: row.detail),
+        Column[PolicyWarning]("Next", lambda row: row.next_step),
+        empty="",
+    )
+    screen: list[RenderableType] = [
+        facts(
+            ("in force" if said.stored else "would replace", said.policy_version),
+            ("former", said.former_version if said.stored else ""),
+        )
+    ]
+    if said.warnings:
+        screen.append(warnings)
+    for project in said.projects:
+        made = f"{count(project.created_before)} -> {count(project.created_after)}"
+        screen.append(
+            facts(
+                ("project", project.project),
+                ("backups made in a week", made),
+                ("not known", project.problem),
+            )
+        )
+        screen += _changes(project.changes) if project.changes else ()
+    return Answer(said, screen)
+
+
+def history(*, session: Session) -> Answer:
+    """List who changed the policy, when and why, the newest first.
+
+    Example: `pinecone-backup policy history`
+    """
+    rows = pages(session.api.list_policy_versions)
+    screen = table(
+        rows,
+        Column[PolicyVersion]("Version", lambda row: row.policy_version, whole=True),
+        Column[PolicyVersion]("Stored", lambda row: ago(row.stored_at), whole=True),
+        Column[PolicyVersion]("By", _author),
+        Column[PolicyVersion]("Reason", lambda row: row.reason),
+        empty="There is no policy yet.",
+    )
+    return Answer(rows, [screen])
+
+
+def _author(version: PolicyVersion) -> str:
+    return version.changed_by or ("the bucket, directly" if version.outside else "-")
 
 
 def preview(

@@ -13,6 +13,7 @@
     │   ├── EventMalformed            an event has not the shape of any trigger
     │   ├── Superseded                the trigger's time is too old, too new or overtaken (rule T1)
     │   ├── SubjectUnknown            the named project, index, backup, hold ... does not exist here
+    │   ├── PolicyConflict            somebody else changed the policy since it was read
     │   ├── RuleForbids               a rule (hold, floor, marker ...) forbids the operation
     │   └── ApprovalRefused           the approval does not fit the plan any more (rule D4)
     ├── PineconeError                 Pinecone answered with an error, or not at all
@@ -37,6 +38,7 @@
     │   ├── LedgerConflict            a conditional write lost against another writer
     │   ├── ItemUnreadable            one item cannot be read (rule U2)
     │   └── LeaseHeld                 another run holds the lease
+    ├── EvidenceBroken                what is stored as evidence does not continue the chain
     ├── StoreUnavailable              S3, EventBridge, SQS or Secrets Manager did not answer
     ├── RunFailed                     one or more projects of a run failed (details in the ledger)
     └── DeliveryError                 a webhook message was not delivered
@@ -120,6 +122,10 @@ class Superseded(RequestRejected):
 
 class SubjectUnknown(RequestRejected):
     """The project, index, backup, hold, plan ... that was named does not exist here."""
+
+
+class PolicyConflict(RequestRejected):
+    """The policy in force is not the version that the caller read; nothing was stored."""
 
 
 class RuleForbids(RequestRejected):
@@ -246,8 +252,12 @@ class LeaseHeld(LedgerError):
     """Another run holds the lease of this project."""
 
 
+class EvidenceBroken(BackupError):
+    """What is stored as evidence does not continue the chain: it was changed."""
+
+
 class StoreUnavailable(BackupError):
-    """S3, EventBridge, SQS or Secrets Manager did not answer, or refused."""
+    """S3, EventBridge, SQS, KMS or Secrets Manager did not answer, or refused."""
 
 
 class RunFailed(BackupError):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from pinecone_backup.model import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         BaselineRecord,
         Claim,
         DeletionRecord,
+        EvidenceHead,
         Finding,
         FingerprintRecord,
         Hold,
@@ -34,12 +35,14 @@ if TYPE_CHECKING:
         ItemKind,
         LookRecord,
         PlanRecord,
+        PolicyChange,
         RestoreRecord,
         Run,
         ScheduleRecord,
         UnreadableItem,
     )
     from pinecone_backup.rules.policy import PolicyDocument
+    from pinecone_backup.triggers import RunRequest
     from pinecone_backup.webhooks.messages import Message
     from pinecone_backup.webhooks.targets import Target
 
@@ -85,7 +88,12 @@ class ControlPlane(Protocol):
     Every method raises errors of the ``PineconeError`` branch only. Iterators yield rows as
     pages arrive and raise ``ListingIncomplete`` when the walk cannot be trusted: a page failed,
     a token repeated, or a page was not understood. Rows may repeat (rule N2).
+
+    Attributes:
+        concurrency: How many calls a run makes at a time; it is safe to share between threads.
     """
+
+    concurrency: int
 
     def list_indexes(self) -> Sequence[Index]: ...
 
@@ -213,6 +221,12 @@ class Ledger(Protocol):
     # Claims.
     def claim(self, index_name: str, slot: datetime) -> Claim | None: ...
 
+    def claims(
+        self, wanted: Collection[tuple[str, datetime]]
+    ) -> Mapping[tuple[str, datetime], Claim | None]:
+        """The claims on slots of indexes, by index and slot; left out is what cannot be read."""
+        ...
+
     def save_claim(self, claim: Claim) -> Claim:
         """Write iff the stored version equals ``claim.version`` (0: none stored yet).
 
@@ -304,6 +318,17 @@ class Ledger(Protocol):
         """The newest first."""
         ...
 
+    # Changes of the policy, in the deployment's own ledger.
+    def put_policy_change(self, change: PolicyChange) -> None: ...
+
+    def drop_policy_change(self, change: PolicyChange) -> None:
+        """Forget a change that was not made."""
+        ...
+
+    def policy_changes(self, *, limit: int = 50) -> Sequence[PolicyChange]:
+        """The newest first."""
+        ...
+
     # Restores and native schedules.
     def put_restore(self, record: RestoreRecord) -> None: ...
 
@@ -347,6 +372,27 @@ class Ledger(Protocol):
 
     def mark_announced(self, event_ids: Iterable[str]) -> None: ...
 
+    # Evidence: every recorded event waits until it is in the chain.
+    def record_evidence(self, event: DomainEvent) -> None:
+        """Let something wait that is not announced."""
+        ...
+
+    def waiting_evidence(self, *, limit: int) -> Sequence[DomainEvent]:
+        """What is not in the chain yet, oldest first."""
+        ...
+
+    def drop_evidence(self, events: Iterable[DomainEvent]) -> None:
+        """Let events wait no more."""
+        ...
+
+    def evidence_head(self) -> EvidenceHead | None:
+        """Where the chain ends, in the deployment's own ledger; raises ``ItemUnreadable``."""
+        ...
+
+    def save_evidence_head(self, head: EvidenceHead) -> EvidenceHead:
+        """Write iff the stored version equals ``head.version``; ``LedgerConflict`` when it lost."""
+        ...
+
     # What cannot be read (rule U2).
     def unreadable(self) -> Sequence[UnreadableItem]:
         """What this object has found unreadable so far, by key."""
@@ -382,6 +428,28 @@ class EventBus(Protocol):
         ...
 
 
+class RunQueue(Protocol):
+    """The queue from which a kind's function works off one project after the other."""
+
+    def send(self, request: RunRequest) -> None:
+        """Queue the run of one project; raises ``StoreUnavailable``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """A stored version of the policy document.
+
+    Attributes:
+        stored_at: By the store's clock, UTC.
+        current: Whether it is the one in force.
+    """
+
+    policy_version: str
+    stored_at: datetime
+    current: bool
+
+
 class PolicyStore(Protocol):
     """The versioned policy document."""
 
@@ -391,6 +459,21 @@ class PolicyStore(Protocol):
 
     def load_version(self, policy_version: str) -> PolicyDocument:
         """An earlier version; raises ``SubjectUnknown`` or ``PolicyInvalid``."""
+        ...
+
+    def versions(self) -> Sequence[PolicyVersion]:
+        """Every stored version, the newest first, valid or not."""
+        ...
+
+    def change_id(self, policy_version: str) -> str:
+        """By which change of ours a version was stored; empty where none of ours says so."""
+        ...
+
+    def save(self, body: bytes, *, former: str | None, change_id: str) -> str:
+        """Store a document where ``former`` is in force (None: nothing is); its version.
+
+        Raises ``PolicyConflict`` where another version is; of two at once one is refused.
+        """
         ...
 
 
@@ -405,6 +488,22 @@ class ObjectStore(Protocol):
 
     def link(self, key: str, *, expires_in: timedelta) -> str:
         """A presigned GET link."""
+        ...
+
+
+class EvidenceStore(Protocol):
+    """Where evidence lies, apart from everything else."""
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Write an object where none stands; False where one does."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Raises ``SubjectUnknown`` when there is no such object."""
+        ...
+
+    def sign(self, text: bytes) -> str:
+        """A signature in base64; empty where the deployment has no key. Raises none of its own."""
         ...
 
 

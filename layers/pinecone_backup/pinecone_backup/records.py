@@ -77,7 +77,8 @@ class DeletionRecord:
         comment: The reason that a person gave, in their words.
         override: The safeguards that were overruled.
         digest: The plan that it belongs to; empty for a person's deletion of one backup.
-        approved_by: Who approved that plan, with ``approved_reason``.
+        approved_by: Who approved that plan, with ``approved_reason``; several are
+            separated by commas.
         good_left: The newest good backup that was left in the index, and when it was taken;
             None when none was left.
     """
@@ -301,6 +302,8 @@ class RunState(StrEnum):
     REFUSED = "refused"
     """Superseded (rule T1), or another run holds the lease."""
     FAILED = "failed"
+    LOST = "lost"
+    """It never started, or its function ended before it could record how the run ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +313,9 @@ class Run:
     Attributes:
         time: The run's ``RunTime.scheduled_at``; the order of runs goes by it (rule T1).
         started_at: None while it is only asked for, and when it never started.
-        summary: JSON-ready figures and lists, small enough for DynamoDB.
+        summary: JSON-ready figures and lists, small enough for DynamoDB; of a run that is only
+            asked for, the request.
+        asked_again_at: When a run that never started was asked for a second time.
     """
 
     run_id: str
@@ -324,6 +329,7 @@ class Run:
     policy_version: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    asked_again_at: datetime | None = None
 
     @property
     def idle(self) -> bool:
@@ -348,8 +354,27 @@ class PlanState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanApproval:
+    """One person's approval of a plan.
+
+    Attributes:
+        approved_by: Who, as the caller's ARN.
+        expires_at: Its end, by the real clock (rule T2).
+    """
+
+    approved_by: str
+    reason: str
+    approved_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """A plan, small: the whole of it lies in S3 under ``key`` (rule D4)."""
+    """A plan, small: the whole of it lies in S3 under ``key`` (rule D4).
+
+    Attributes:
+        approvals: One for each principal that approved it, the oldest first.
+    """
 
     digest: str
     state: PlanState
@@ -361,10 +386,46 @@ class PlanRecord:
     keep_count: int
     bytes_freed: int
     waits_because: tuple[Reason, ...] = ()
-    approved_by: str = ""
-    approved_reason: str = ""
-    approved_at: datetime | None = None
-    approval_expires_at: datetime | None = None
+    approvals: tuple[PlanApproval, ...] = ()
+
+    @property
+    def approved_by(self) -> str:
+        """Who approved it, separated by commas; empty: nobody."""
+        return ", ".join(each.approved_by for each in self.approvals)
+
+    @property
+    def approved_reason(self) -> str:
+        """Why, in the order of those who approved it."""
+        return "; ".join(each.reason for each in self.approvals)
+
+    @property
+    def approved_at(self) -> datetime | None:
+        """When the last one approved it."""
+        return max((each.approved_at for each in self.approvals), default=None)
+
+    @property
+    def approval_expires_at(self) -> datetime | None:
+        """When the first approval ends."""
+        return min((each.expires_at for each in self.approvals), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """One change of the policy document.
+
+    Attributes:
+        at: When it was asked for, or stored in the bucket, UTC.
+        policy_version: Empty while it is not known to be stored.
+        former_version: The version before; empty where there was none, or none is known.
+        actor: Who made it; empty where it was made in the bucket directly.
+    """
+
+    change_id: str
+    at: datetime
+    policy_version: str
+    former_version: str
+    actor: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,6 +592,34 @@ class OutboxRecord:
     data: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceRecord:
+    """An event that is not in the evidence yet."""
+
+    event_id: str
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceHead:
+    """Where the chain of evidence ends.
+
+    Attributes:
+        sequence: The number of its last record, from 1.
+        hash: That record's hash.
+        key: Where the last segment lies.
+        version: Counts the writes of this item; a write with a stale version is refused.
+    """
+
+    sequence: int
+    hash: str
+    key: str
+    at: datetime
+    version: int = 0
+
+
 class ItemKind(StrEnum):
     """The kinds of items in a project's ledger; the value begins their sort keys."""
 
@@ -546,9 +635,12 @@ class ItemKind(StrEnum):
     HOLD = "HOLD"
     FINDING = "FINDING"
     PLAN = "PLAN"
+    POLICY = "POLICY"
     RESTORE = "RESTORE"
     SCHEDULE = "SCHEDULE"
     OUTBOX = "OUTBOX"
+    EVIDENCE = "EVIDENCE"
+    EVIDENCE_HEAD = "HEAD"
     LOOK = "LOOK"
     FINGERPRINT = "FINGERPRINT"
 

@@ -81,10 +81,20 @@ class ProjectSettings(LedgerSettings):
     project_secret_prefix: str
     """``<stack>/projects/``: what the roles may read."""
     history_days: Annotated[int, Field(ge=30, le=3650)] = 400
-    """How long the ledger keeps runs, deletions and restores."""
+    """How long the ledger keeps runs, deletions, plans and restores."""
+    finding_days: Annotated[int, Field(ge=7, le=3650)] = 90
+    """How long the ledger keeps a finding that has resolved."""
+    evidence_lock_days: Annotated[int, Field(ge=0, le=36500)] = 0
+    """For how many days evidence is locked; 0: it is not."""
+    evidence_key_arn: str = ""
+    """The KMS key that signs evidence; empty: it is not signed."""
     pinecone_url: HttpUrl = "https://api.pinecone.io"
     pinecone_api_version: Literal["2025-04", "2025-10", "2026-04", "2026-07"] = "2026-07"
     schedules_api_version: Literal["2026-04", "2026-07", "unstable"] = "2026-07"
+    pinecone_concurrency: Annotated[int, Field(ge=1, le=20)] = 8
+    """How many calls to one project at Pinecone are made at a time."""
+    run_queue_url: str = ""
+    """The queue of this kind's runs; without it, a tick runs its projects in turn."""
 
 
 class AuditSettings(ProjectSettings):
@@ -98,6 +108,8 @@ class PruneSettings(ProjectSettings):
     """For prune, and for the API, which plans and executes as prune does."""
 
     prune_mode: PruneMode = PruneMode.DRY_RUN
+    approver_is_another: bool = False
+    two_approvers_above: Annotated[int | None, Field(ge=0)] = None
 
 
 class ApiSettings(PruneSettings):

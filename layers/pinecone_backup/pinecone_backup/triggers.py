@@ -1,8 +1,9 @@
 """Every shape that reaches a scheduled function, read into one request.
 
-Four shapes reach create, prune and audit: a Scheduler payload (the ``Input`` of a schedule, with
+Five shapes reach create, prune and audit: a Scheduler payload (the ``Input`` of a schedule, with
 the scheduled time substituted), a classic scheduled-rule event, an event of our bus with
-``detail``, and a plain JSON object from ``sam local invoke``.
+``detail``, a plain JSON object from ``sam local invoke``, and a batch of one SQS message, whose
+body is a request that a tick has made for one project.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    ValidationError,
+)
 
 from pinecone_backup.errors import EventMalformed
 from pinecone_backup.model import RunKind, TriggerKind
@@ -31,6 +40,7 @@ class RunRequest(BaseModel):
         time: The trigger's own time (rule T1), UTC; None when it has none.
         now: Local stack only: the clock itself; ignored unless ``LocalClock`` is on.
         digest: For prune: the approved plan to execute.
+        queued: Whether a tick put it into the queue for one project.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +53,7 @@ class RunRequest(BaseModel):
     now: datetime | None = None
     dry_run: bool = False
     digest: str | None = None
+    queued: bool = False
 
 
 def _unsubstituted(value: object) -> object:
@@ -77,6 +88,25 @@ class _Rule(BaseModel):
 
     source: Literal["aws.events"]
     time: AwareDatetime
+
+
+class _Queued(RunRequest):
+    """The body of a message: it names its project and its run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: str
+    run_id: str
+
+
+class _Message(BaseModel):
+    body: Json[_Queued]
+
+
+class _Batch(BaseModel):
+    """What Lambda hands over from the queue, one message at a time."""
+
+    messages: Annotated[list[_Message], Field(alias="Records", min_length=1, max_length=1)]
 
 
 class _Bus(BaseModel):
@@ -115,7 +145,15 @@ def read_trigger(event: object, kind: RunKind) -> RunRequest:
     return request
 
 
+def answer_to(request: RunRequest, result: dict[str, Any]) -> dict[str, Any]:
+    """What the handler returns: to a message, a partial batch response by which it is deleted."""
+    return {"batchItemFailures": [], **result} if request.queued else result
+
+
 def _read(event: Mapping[str, Any]) -> RunRequest:
+    if "Records" in event:
+        (message,) = _Batch.model_validate(event).messages
+        return RunRequest.model_validate(message.body.model_dump() | {"queued": True})
     if "detail" in event or "detail-type" in event:
         if event.get("source") == "aws.events":
             time = _Rule.model_validate(event).time

@@ -14,7 +14,16 @@ from pinecone_backup import errors
 from pinecone_backup.adapters.pinecone import client as pinecone_client
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.model import Index, IndexKind
-from tests.support.pinecone_transport import Key, Script, answer, client_of, error, page, row
+from tests.support.pinecone_transport import (
+    Key,
+    Script,
+    Time,
+    answer,
+    client_of,
+    error,
+    page,
+    row,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,6 +157,18 @@ def test_a_listing_that_never_ends_is_incomplete(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(errors.ListingIncomplete, match="did not end within 7 pages"):
         list(client_of(endless).project_backups())
+
+
+def test_a_listing_that_takes_too_long_is_incomplete() -> None:
+    """One that never ends takes a minute of its run, and no more."""
+    time, count = Time(), iter(range(1000))
+
+    def endless(_: httpx.Request) -> httpx.Response:
+        time.now += 7
+        return page(row(), token=f"t{next(count)}")
+
+    with pytest.raises(errors.ListingIncomplete, match="did not end within 9 pages"):
+        list(client_of(endless, time=time).project_backups())
 
 
 def test_a_listing_as_long_as_allowed_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,6 +144,45 @@ def test_retry_after_in_seconds_is_the_least_that_is_waited(status: int) -> None
     assert 7 <= time.slept[0] <= 8
 
 
+def test_when_one_call_is_told_to_wait_all_wait() -> None:
+    """One budget for the 429s of a project: what one call was told holds for its other calls."""
+    time = Time()
+    script = Script(error(429, retry_after="15"), answer(row()), answer(row()))
+    client = client_of(script, time=time, call_seconds=10)
+    with pytest.raises(errors.RateLimited):
+        client.describe_backup("bkp-1")
+    time.now += 6
+    client.describe_backup("bkp-1")
+    assert time.slept == [9.0]
+
+
+def test_a_call_that_would_have_to_wait_for_too_long_is_not_made() -> None:
+    script = Script(error(429, retry_after="60"))
+    client = client_of(script, call_seconds=10)
+    for _ in range(2):
+        with pytest.raises(errors.RateLimited):
+            client.describe_backup("bkp-1")
+    assert len(script.requests) == 1
+
+
+def test_all_wait_as_long_as_a_call_whose_429_names_no_time() -> None:
+    time = Time()
+    told: list[float] = []
+    honest = time.sleep
+
+    def ask_beside(seconds: float) -> None:
+        """A second call begins when the first one waits."""
+        if not told:
+            told.append(seconds)
+            client.describe_backup("bkp-1")
+        honest(seconds)
+
+    time.sleep = ask_beside  # type: ignore[method-assign]
+    client = client_of(Script(error(429), answer(row()), answer(row())), time=time)
+    client.describe_backup("bkp-1")
+    assert time.slept[0] == pytest.approx(told[0])
+
+
 def test_clients_with_the_same_retry_after_do_not_come_back_together() -> None:
     def waited() -> float:
         time = Time()

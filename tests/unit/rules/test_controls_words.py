@@ -181,6 +181,7 @@ def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
     elsewhere = {
         Control.CREATION_FAILING,
         Control.CREATION_REFUSED,
+        Control.EVIDENCE_WAITING,
         Control.QUOTA_REACHED,
         Control.NEVER_RESTORE_TESTED,
         Control.PROJECT_UNKNOWN,

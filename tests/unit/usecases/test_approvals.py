@@ -71,6 +71,7 @@ def test_a_plan_is_approved_with_who_why_and_until_when(
         "reason": "read it",
         "actor": "alice",
         "until": "2026-11-22T13:00:00+00:00",
+        "approvals_lacking": 0,
     }
 
 

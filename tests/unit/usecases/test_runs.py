@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,84 +23,15 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
 from pinecone_backup.records import Run, RunState
-from pinecone_backup.rules.policy import PolicyDocument, validate_policy
-from pinecone_backup.triggers import RunRequest
-from pinecone_backup.usecases.runs import DEPLOYMENT, Job, RunServices, run_projects
-from tests.support.container import MemoryBus, MemoryMetrics, MemoryPolicies, MemoryProjects
+from pinecone_backup.rules.policy import PolicyDocument
+from pinecone_backup.usecases.runs import DEPLOYMENT, Job
 from tests.support.ledger import MemoryLedger
+from tests.support.runs import NOW, Done, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-@dataclass
-class Done:
-    state: RunState = RunState.SUCCEEDED
-    summary: dict[str, Any] = field(default_factory=lambda: {"created": 1})
-    unexpected: dict[str, str] = field(default_factory=dict)
-
-
-class World:
-    """Runs over memory, and what became of them."""
-
-    def __init__(self, *projects: str) -> None:
-        self.document = validate_policy(
-            {"projects": [{"name": name} for name in projects or ("main",)]}
-        )
-        self.ledgers: dict[str, MemoryLedger] = {}
-        self.bus = MemoryBus()
-        self.metrics = MemoryMetrics()
-        self.projects = MemoryProjects()
-        self.policies = MemoryPolicies(lambda: (self.document, "v1"))
-        self.jobs: list[Job] = []
-        self.local_clock = False
-
-    def ledger(self, project: str = "main") -> MemoryLedger:
-        return self.ledgers.setdefault(project, MemoryLedger(project))
-
-    def run(
-        self,
-        work: Callable[[Job], Done] | None = None,
-        *,
-        kind: RunKind = RunKind.CREATE,
-        time: datetime | None = None,
-        now: datetime | None = None,
-        project: str | None = None,
-        run_id: str | None = None,
-    ) -> dict[str, Any]:
-        def kept(job: Job) -> Done:
-            self.jobs.append(job)
-            return work(job) if work else Done()
-
-        services = RunServices(
-            owner="stack-a",
-            clock=lambda: NOW,
-            ledger_of=self.ledger,
-            projects=self.projects,
-            policies=self.policies,
-            bus=self.bus,
-            metrics=self.metrics,
-            local_clock=self.local_clock,
-        )
-        request = RunRequest(
-            trigger=TriggerKind.SCHEDULE,
-            actor="schedule",
-            time=time,
-            now=now,
-            project=project,
-            run_id=run_id,
-        )
-        return run_projects(services, kind, request, kept)
-
-    def only_run(self, project: str = "main") -> Run:
-        (run,) = self.ledger(project).runs()
-        return run
-
-    def open_findings(self, project: str = "main") -> list[str]:
-        return [finding.control for finding in self.ledger(project).findings() if finding.open]
 
 
 def _raise(error: Exception) -> Callable[..., Any]:

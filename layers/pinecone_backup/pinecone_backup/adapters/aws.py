@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sqs.client import SQSClient
 
+    from pinecone_backup.adapters.objects import Kms
+
     type Client = (
         CloudWatchClient
         | DynamoDBClient
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
         | S3Client
         | SecretsManagerClient
         | SQSClient
+        | Kms
     )
 
-Service = Literal["cloudwatch", "dynamodb", "events", "s3", "secretsmanager", "sqs"]
+Service = Literal["cloudwatch", "dynamodb", "events", "s3", "secretsmanager", "sqs", "kms"]
 
 for _chatty in ("botocore", "urllib3"):  # at DEBUG they log answers, secrets among them
     logging.getLogger(_chatty).setLevel(logging.WARNING)
@@ -42,6 +45,8 @@ def client(service: Literal["cloudwatch"]) -> CloudWatchClient: ...
 def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["events"]) -> EventBridgeClient: ...
+@overload
+def client(service: Literal["kms"]) -> Kms: ...
 @overload
 def client(service: Literal["s3"]) -> S3Client: ...
 @overload

@@ -13,14 +13,17 @@ sort key                item                                   lives
 ``BASELINE#prune``      by what the last accepted prune went   for ever
 ``INDEX#<name>``        an index as we have seen it            as history, once deleted
 ``HOLD#<id>``           a hold, released ones too              as history, once it ended
-``FINDING#<id>``        a finding                              90 days past resolving
-``PLAN#<digest>``       a prune plan, small                    90 days
+``FINDING#<id>``        a finding                              ``FindingDays`` past resolving
+``PLAN#<digest>``       a prune plan, small, with approvals    as long as history
+``POLICY#<time>#<id>``  a change of the policy (deployment's)  for ever
 ``RESTORE#<job id>``    a restore started through us           as long as history
 ``SCHEDULE#<id>``       a native schedule that we have seen    as history, once last seen
 ``LOOK#<index>``        the first look at an index             a day
 ``FINGERPRINT#<id>``    what is sure of a backup's contents    until confirmed deleted
 ``OUTBOX#<time>#<id>``  an event not announced yet             until announced
 ``EVENT#<id>``          an event that was recorded             30 days
+``EVIDENCE#<time>#<id>``an event not in the evidence yet       until it is
+``HEAD#evidence``       where the evidence ends (deployment's) for ever
 ======================  =====================================  ==============================
 
 An item is its keys, ``expires_at`` where it expires, and a record (``codec``). Reads are strongly
@@ -43,7 +46,7 @@ import random
 import time
 from dataclasses import replace
 from datetime import timedelta
-from itertools import islice
+from itertools import batched, islice
 from math import ceil
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -72,6 +75,8 @@ from pinecone_backup.records import (
     DeletionMark,
     DeletionRecord,
     DeletionState,
+    EvidenceHead,
+    EvidenceRecord,
     Finding,
     FingerprintRecord,
     Hold,
@@ -82,6 +87,7 @@ from pinecone_backup.records import (
     LookRecord,
     OutboxRecord,
     PlanRecord,
+    PolicyChange,
     RestoreRecord,
     Run,
     RunState,
@@ -91,20 +97,23 @@ from pinecone_backup.records import (
 from pinecone_backup.rules.merging import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from _typeshed import DataclassInstance
     from mypy_boto3_dynamodb import DynamoDBClient
 
 HISTORY = timedelta(days=400)
-"""How long runs, deletions and restores are kept, where no setting says otherwise."""
+"""How long runs, deletions, plans and restores are kept, where no setting says otherwise."""
+FINDINGS = timedelta(days=90)
+"""How long resolved findings are kept, likewise."""
 IDLE_HISTORY = timedelta(days=30)
 """How long creates are kept that had nothing to do."""
 CLOCK_TOLERANCE = timedelta(hours=2)
 """A run that is further ahead of a later one was recorded by a clock that was wrong (rule T1)."""
 _PROJECT = "PROJECT#"
 _BASELINE = f"{ItemKind.BASELINE}#prune"
+_HEAD = f"{ItemKind.EVIDENCE_HEAD}#evidence"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _CONFLICT = "TransactionConflictException"
 _WRITES = 8
@@ -116,6 +125,8 @@ _FIRST_PAUSE = 0.05
 _COLLIDED = frozenset({"None", "TransactionConflict", "ThrottlingError"})
 _RUNS_SEARCHED = 2_000
 """So many of the newest runs are searched for the last completed one, where its mark is lost."""
+_BATCH, _BATCH_TRIES, _BATCH_WAIT = 100, 6, 0.05
+"""Keys that one BatchGetItem takes; how often what it left is asked for, and after what seconds."""
 _LOG = logging.getLogger(__name__)
 
 _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
@@ -131,9 +142,12 @@ _RECORDS: dict[ItemKind, type[DataclassInstance]] = {
     ItemKind.HOLD: Hold,
     ItemKind.FINDING: Finding,
     ItemKind.PLAN: PlanRecord,
+    ItemKind.POLICY: PolicyChange,
     ItemKind.RESTORE: RestoreRecord,
     ItemKind.SCHEDULE: ScheduleRecord,
     ItemKind.OUTBOX: OutboxRecord,
+    ItemKind.EVIDENCE: EvidenceRecord,
+    ItemKind.EVIDENCE_HEAD: EvidenceHead,
     ItemKind.LOOK: LookRecord,
     ItemKind.FINGERPRINT: FingerprintRecord,
 }
@@ -170,10 +184,11 @@ class DynamoLedger:
         project: str,
         *,
         history: timedelta = HISTORY,
+        findings: timedelta = FINDINGS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.project = project
-        self._history = history
+        self._history, self._findings = history, findings
         self._partition = _Partition(client, table_name, f"{_PROJECT}{project}", pause)
         self._aside: dict[str, UnreadableItem] = {}
 
@@ -303,23 +318,30 @@ class DynamoLedger:
         """The claim on one slot of one index."""
         return self._get(Claim, f"{ItemKind.CLAIM}#{index_name}#{text_of(slot)}")
 
+    def claims(
+        self, wanted: Collection[tuple[str, datetime]]
+    ) -> Mapping[tuple[str, datetime], Claim | None]:
+        """The claims on slots of indexes, a hundred in a request; None where there is none.
+
+        Left out is a claim that cannot be read; ``claim`` says why.
+        """
+        keys = {each: f"{ItemKind.CLAIM}#{each[0]}#{text_of(each[1])}" for each in wanted}
+        items = self._partition.get_many(keys.values())
+        found: dict[tuple[str, datetime], Claim | None] = {}
+        for each, key in keys.items():
+            self._aside.pop(key, None)
+            claim = self._decoded(Claim, ItemKind.CLAIM, items[key]) if key in items else None
+            if claim is not None or key not in items:
+                found[each] = claim
+        return found
+
     def save_claim(self, claim: Claim) -> Claim:
         """Write iff the stored version is ``claim.version``.
 
         Raises:
             LedgerConflict: Another run wrote this claim since it was read.
         """
-        written = replace(claim, version=claim.version + 1)
-        fresh = claim.version == 0
-        self._partition.put(
-            _key_of(ItemKind.CLAIM, claim),
-            encode(written),
-            expires_at=self._expiry(ItemKind.CLAIM, claim),
-            condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
-            names=None if fresh else {"#record": "record", "#version": "version"},
-            values=None if fresh else {":version": claim.version},
-        )
-        return written
+        return self._save(claim)
 
     # Backups and indexes
 
@@ -486,6 +508,20 @@ class DynamoLedger:
         plans = sorted(self._all(PlanRecord, ItemKind.PLAN), key=lambda plan: plan.created_at)
         return plans[::-1][:limit]
 
+    def put_policy_change(self, change: PolicyChange) -> None:
+        """Write a change of the policy."""
+        self._replace(change)
+
+    def drop_policy_change(self, change: PolicyChange) -> None:
+        """Delete a change that was not made."""
+        key = self._partition.key(_key_of(ItemKind.POLICY, change))
+        self._partition.call("delete_item", Key=key)
+
+    def policy_changes(self, *, limit: int = 50) -> Sequence[PolicyChange]:
+        """The newest changes of the policy first."""
+        found = self._all(PolicyChange, ItemKind.POLICY, newest_first=True, page=limit)
+        return list(islice(found, limit))
+
     def put_restore(self, record: RestoreRecord) -> None:
         """Write a restore."""
         self._replace(record)
@@ -555,6 +591,38 @@ class DynamoLedger:
             if waiting.event_id in announced:
                 key = self._partition.key(_key_of(ItemKind.OUTBOX, waiting))
                 self._partition.call("delete_item", Key=key)
+
+    # Evidence
+
+    def record_evidence(self, event: DomainEvent) -> None:
+        """Let something wait that is not announced; the same again changes nothing."""
+        self._replace(EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data))
+
+    def waiting_evidence(self, *, limit: int) -> Sequence[DomainEvent]:
+        """What is not in the chain yet, oldest first."""
+        found = self._all(EvidenceRecord, ItemKind.EVIDENCE, page=limit)
+        return [
+            DomainEvent(each.event_id, each.type, self.project, each.occurred_at, each.data)
+            for each in islice(found, limit)
+        ]
+
+    def drop_evidence(self, events: Iterable[DomainEvent]) -> None:
+        """Let events wait no more."""
+        for event in events:
+            key = self._partition.key(_key_of(ItemKind.EVIDENCE, event))
+            self._partition.call("delete_item", Key=key)
+
+    def evidence_head(self) -> EvidenceHead | None:
+        """Where the chain ends; None before its first record."""
+        return self._get(EvidenceHead, _HEAD)
+
+    def save_evidence_head(self, head: EvidenceHead) -> EvidenceHead:
+        """Write iff the stored version is ``head.version``.
+
+        Raises:
+            LedgerConflict: Another run moved the head since it was read.
+        """
+        return self._save(head)
 
     # What cannot be read
 
@@ -713,15 +781,36 @@ class DynamoLedger:
         outbox = self._partition.put_request(
             _key_of(ItemKind.OUTBOX, waiting), encode(waiting), expires_at=None
         )
-        return [{"Put": seen | _if_stored(None)}, {"Put": outbox}]
+        evidence = EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data)
+        kept = self._partition.put_request(
+            _key_of(ItemKind.EVIDENCE, evidence), encode(evidence), expires_at=None
+        )
+        return [{"Put": seen | _if_stored(None)}, {"Put": outbox}, {"Put": kept}]
 
     def _is_recorded(self, event: DomainEvent) -> bool:
         return self._partition.get(_event_key(event)) is not None
 
     def _expiry(self, kind: ItemKind, record: Any) -> datetime | None:
         """When DynamoDB deletes the item; None keeps it."""
+        if kind is ItemKind.FINDING:
+            return _after(record.resolved_at, self._findings)
         ends = _ENDS.get(kind)
         return None if ends is None else ends(record, self._history)
+
+    def _save[T: (Claim, EvidenceHead)](self, record: T) -> T:
+        """Write a record that counts its writes, iff nobody wrote it since it was read."""
+        kind = _KINDS[type(record)]
+        written = replace(record, version=record.version + 1)
+        fresh = record.version == 0
+        self._partition.put(
+            _key_of(kind, record),
+            encode(written),
+            expires_at=self._expiry(kind, record),
+            condition="attribute_not_exists(pk)" if fresh else "#record.#version = :version",
+            names=None if fresh else {"#record": "record", "#version": "version"},
+            values=None if fresh else {":version": record.version},
+        )
+        return written
 
     def _is_aside(self, key: str) -> bool:
         """Whether a write to the key is left out; what is left out is logged."""
@@ -829,6 +918,26 @@ class _Partition:
         answer = self.call("get_item", Key=self.key(sk), ConsistentRead=True)
         return deserialize(answer["Item"]) if "Item" in answer else None
 
+    def get_many(self, sort_keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Items by sort key; what is not there is left out."""
+        found: dict[str, dict[str, Any]] = {}
+        waiting = [self.key(sk) for sk in sort_keys]
+        for tries in range(_BATCH_TRIES):
+            unread: list[dict[str, Any]] = []
+            for batch in batched(waiting, _BATCH, strict=False):
+                request = {"Keys": list(batch), "ConsistentRead": True}
+                answer = self.call("batch_get_item", RequestItems={self.table_name: request})
+                for item in map(deserialize, answer["Responses"].get(self.table_name, ())):
+                    found[item["sk"]] = item
+                unread += answer.get("UnprocessedKeys", {}).get(self.table_name, {"Keys": []})[
+                    "Keys"
+                ]
+            if not unread:
+                return found
+            waiting = unread
+            self._pause(_BATCH_WAIT * 2**tries)
+        raise self._unavailable("it left a part of a batch unread")
+
     def items(
         self, prefix: str, *, newest_first: bool = False, page: int | None = None
     ) -> Iterator[dict[str, Any]]:
@@ -867,7 +976,7 @@ class _Partition:
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """One call; one that collides with a transaction is tried again after a short pause."""
-        if operation != "transact_write_items":
+        if operation not in ("transact_write_items", "batch_get_item"):
             arguments["TableName"] = self.table_name
         for collisions in range(1, 1 + _COLLISIONS):
             try:
@@ -940,9 +1049,12 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.HOLD: lambda record: record.hold_id,
     ItemKind.FINDING: lambda record: record.finding_id,
     ItemKind.PLAN: lambda record: record.digest,
+    ItemKind.POLICY: lambda record: f"{text_of(record.at)}#{record.change_id}",
     ItemKind.RESTORE: lambda record: record.job_id,
     ItemKind.SCHEDULE: lambda record: record.schedule_id,
     ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.EVIDENCE: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
+    ItemKind.EVIDENCE_HEAD: lambda _: "evidence",
     ItemKind.LOOK: lambda record: record.index_name,
     ItemKind.FINGERPRINT: lambda record: record.backup_id,
 }
@@ -955,8 +1067,7 @@ _ENDS: dict[ItemKind, Callable[[Any, timedelta], datetime | None]] = {
     ItemKind.DELETION: lambda deletion, history: deletion.at + history,
     ItemKind.INDEX: lambda index, history: _after(index.missing_since, history),
     ItemKind.HOLD: lambda hold, history: _after(hold.released_at or hold.expires_at, history),
-    ItemKind.FINDING: lambda finding, _: _after(finding.resolved_at, 90 * _DAYS),
-    ItemKind.PLAN: lambda plan, _: plan.created_at + 90 * _DAYS,
+    ItemKind.PLAN: lambda plan, history: plan.created_at + history,
     ItemKind.RESTORE: lambda restore, history: restore.started_at + history,
     ItemKind.SCHEDULE: lambda schedule, history: schedule.last_seen_at + history,
     ItemKind.LOOK: lambda look, _: look.at + _DAYS,

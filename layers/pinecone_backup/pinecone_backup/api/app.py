@@ -9,7 +9,8 @@ import json
 import logging
 import re
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from urllib.parse import quote, urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from pinecone_backup.api import (  # noqa: F401 - they add their routes
     holds,
     plans,
     policy,
+    policy_versions,
     projects,
     reports,
     restores,
@@ -29,6 +31,7 @@ from pinecone_backup.api import (  # noqa: F401 - they add their routes
     suspects,
 )
 from pinecone_backup.api.idempotency import REPLAYED, once
+from pinecone_backup.api.models import Nothing
 from pinecone_backup.api.problems import (
     MEDIA_TYPE,
     FieldError,
@@ -37,18 +40,20 @@ from pinecone_backup.api.problems import (
     problem_of,
 )
 from pinecone_backup.api.routes import ROUTES, Call, Route
+from pinecone_backup.api.tables import MEDIA_TYPE as CSV
+from pinecone_backup.api.tables import csv_of, wants_csv
 from pinecone_backup.errors import BackupError
 from pinecone_backup.usecases.runs import announce
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aws_lambda_powertools.event_handler.exceptions import NotFoundError
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from pydantic import BaseModel
 
-    from pinecone_backup.api.models import Input
+    from pinecone_backup.api.models import Input, Pagination
     from pinecone_backup.api.routes import Container
 
 LARGEST_BODY = 512 * 1024
@@ -58,6 +63,8 @@ NOBODY = "unidentified caller"
 
 PATH_VALUE = "[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
 """What a parameter of a path can be; anything else names nothing."""
+PATH_VALUES = {"policy_version": "[A-Za-z0-9._~-]{1,1024}"}
+"""The same of parameters whose values are not ours."""
 IDEMPOTENCY_KEY = "^[!-~]{1,128}$"
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -77,9 +84,15 @@ class Api:
         cors = (
             CORSConfig(
                 allow_origin=cors_origin,
-                # Signers send the second.
-                allow_headers=["Idempotency-Key", "X-Amz-Content-Sha256"],
-                expose_headers=["Location", "Retry-After", REPLAYED],
+                # Signers send the last.
+                allow_headers=[
+                    "Accept",
+                    "Idempotency-Key",
+                    "If-Match",
+                    "If-None-Match",
+                    "X-Amz-Content-Sha256",
+                ],
+                expose_headers=["ETag", "Link", "Location", "Retry-After", REPLAYED],
                 max_age=600,
             )
             if cors_origin
@@ -134,14 +147,15 @@ class Api:
         self, each: Route, path: Mapping[str, str], event: APIGatewayProxyEvent
     ) -> Response[str]:
         for name, value in path.items():
-            if not re.fullmatch(PATH_VALUE, value):
+            if not re.fullmatch(PATH_VALUES.get(name, PATH_VALUE), value):
                 raise ProblemError(
                     "not-found",
                     f"Nothing is named like the {name} in this path",
                     errors=[FieldError(f"path:{name}", "is no name")],
                 )
         given = _body(event) if each.in_body else _query(event)
-        takes = _validated(each, given)
+        takes = _validated(each.takes, given, in_body=each.in_body)
+        beside = _query(event) if each.in_body and each.query is not Nothing else {}
         call = Call(
             container=self._container,
             path=path,
@@ -150,6 +164,8 @@ class Api:
             actor=_actor(event),
             request_id=event.request_context.request_id or "",
             now=self._container.services.clock(),
+            asked={name.lower(): value for name, value in event.headers.items()},
+            query=_validated(each.query, beside, in_body=False),
         )
 
         def do() -> dict[str, Any]:
@@ -168,7 +184,7 @@ class Api:
             )
         return Response(
             status_code=each.status,
-            content_type=None if answer["body"] is None else "application/json",
+            content_type=None if answer["body"] is None else answer.get("type", "application/json"),
             headers=answer["headers"],
             body=answer["body"],
         )
@@ -177,6 +193,10 @@ class Api:
         result: BaseModel | None = each.handler(call, takes)
         if each.changes:
             announce(call.ledger(), self._container.services.bus)
+        if each.csv is not None:
+            call.headers["Vary"] = "Accept"
+            if wants_csv(call.asked.get("accept", "")):
+                return _as_csv(each.csv, call, takes, cast("Listing", result))
         return {
             "headers": call.headers,
             "body": None if result is None else result.model_dump_json(),
@@ -200,29 +220,50 @@ class Api:
         return _refusal(event, problem)
 
 
+class Listing(Protocol):
+    """The answer of a route that lists."""
+
+    data: Sequence[BaseModel]
+    pagination: Pagination | None
+
+
+def _as_csv(kind: type[BaseModel], call: Call, takes: Input, listing: Listing) -> dict[str, Any]:
+    """A page as CSV; where there is another one, ``Link`` leads to it (RFC 8288)."""
+    if listing.pagination:
+        query = takes.model_dump(mode="json", by_alias=True, exclude_none=True)
+        query["paginationToken"] = listing.pagination.next
+        call.headers["Link"] = f'<?{urlencode(query, quote_via=quote)}>; rel="next"'
+    return {
+        "headers": call.headers,
+        "body": csv_of(kind, listing.data),
+        "type": f"{CSV}; charset=utf-8",
+    }
+
+
 def _pattern(each: Route) -> re.Pattern[str]:
-    return re.compile(_PARAMETER.sub(PATH_VALUE, each.path))
+    values = {name: PATH_VALUES.get(name, PATH_VALUE) for name in _PARAMETER.findall(each.path)}
+    return re.compile(_PARAMETER.sub(lambda found: values[found[1]], each.path))
 
 
-def _validated(each: Route, given: Mapping[str, Any]) -> Input:
+def _validated[T: Input](takes: type[T], given: Mapping[str, Any], *, in_body: bool) -> T:
     """A body by its JSON types, to the letter; a query's texts as what they spell."""
     try:
-        if each.in_body:
-            return each.takes.model_validate_json(json.dumps(given), strict=True)
-        return each.takes.model_validate(given)
+        if in_body:
+            return takes.model_validate_json(json.dumps(given), strict=True)
+        return takes.model_validate(given)
     except ValidationError as error:
         raise ProblemError(
             "invalid-request",
-            "The request's " + ("body" if each.in_body else "query") + " is not valid",
+            "The request's " + ("body" if in_body else "query") + " is not valid",
             errors=[
-                FieldError(_pointer(each, item["loc"]), item["msg"])
+                FieldError(_pointer(item["loc"], in_body=in_body), item["msg"])
                 for item in error.errors(include_url=False, include_input=False)
             ],
         ) from None
 
 
-def _pointer(each: Route, place: tuple[int | str, ...]) -> str:
-    if not each.in_body:
+def _pointer(place: tuple[int | str, ...], *, in_body: bool) -> str:
+    if not in_body:
         return "query:" + ".".join(str(part) for part in place)
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in place)
     return "".join(["#", *(f"/{part}" for part in escaped)])

@@ -20,8 +20,15 @@ from pinecone_backup.api.models import (
     Pagination,
     QueryTime,
     Reason,
+    RuleReason,
 )
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
+from pinecone_backup.errors import (
+    ConfigurationError,
+    ListingIncomplete,
+    PineconeError,
+    SubjectUnknown,
+)
 from pinecone_backup.model import RunKind
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import (
@@ -32,8 +39,10 @@ from pinecone_backup.rules.inventory import (
     oldest_first,
     take_inventory,
 )
+from pinecone_backup.rules.plan import Action, make_plan
 from pinecone_backup.rules.policy import Elapsed
 from pinecone_backup.rules.protection import Safeguard
+from pinecone_backup.usecases.approvals import rule_of
 from pinecone_backup.usecases.listing import list_project
 from pinecone_backup.usecases.project_state import plan_facts, read_project_state
 from pinecone_backup.usecases.prune import former_baseline
@@ -54,6 +63,7 @@ if TYPE_CHECKING:
 
 _TAG = "Backups"
 _SAFEGUARDS = "|".join(safeguard for safeguard in Safeguard if safeguard.overrulable)
+_FORESEEN_DAYS = 90
 _MINUTE, _CENTURY = timedelta(minutes=1), timedelta(days=36_525)
 
 
@@ -133,6 +143,18 @@ class CreateBackup(Input):
     """How long it is kept at least, such as `30d` or `12h`; without, for ever."""
 
 
+class Kept(Output):
+    """Why a backup is kept, as a prune of this moment sees it."""
+
+    action: Action
+    reasons: list[RuleReason]
+    """Every one has to end before it is deleted."""
+    safeguards: list[Safeguard]
+    """Everything that stands before its deletion."""
+    until: datetime | None
+    """When it is deleted at the earliest, by time alone; null: not within 90 days."""
+
+
 class BackupDetails(Backup):
     """A backup, and everything that we know of it."""
 
@@ -149,6 +171,8 @@ class BackupDetails(Backup):
     holds: list[Hold]
     """Those in force, on the backup or on its index."""
     deletion: Deletion | None
+    kept: Kept | None
+    """Null where it is being deleted, or where the policy or the project cannot be read."""
 
 
 class DeleteBackupQuery(Input):
@@ -283,7 +307,50 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
             if hold.target in held and hold.active(call.now)
         ],
         deletion=deletion_view(deletion) if deletion is not None else None,
+        kept=_kept(call, backup.backup_id) if deletion is None or not deletion.final else None,
     )
+
+
+def _kept(call: Call, backup_id: str) -> Kept | None:
+    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
+    try:
+        facts = read_facts(call, context, *call.policy())
+    except (ConfigurationError, ListingIncomplete, PineconeError):
+        return None
+    items = (item for item in make_plan(facts).items if item.backup_id == backup_id)
+    item = next(items, None)
+    if item is None:
+        return None
+    return Kept(
+        action=item.action,
+        reasons=[RuleReason.model_validate(reason) for reason in item.reasons],
+        safeguards=list(item.safeguards),
+        until=_until(facts, backup_id),
+    )
+
+
+def _until(facts: Facts, backup_id: str) -> datetime | None:
+    """The first prune that would delete a backup, or let its deletion wait."""
+    from pinecone_backup.rules.preview import preview  # noqa: PLC0415 - cron, only here
+    from pinecone_backup.rules.projection import Assumptions  # noqa: PLC0415 - only here
+
+    inventory = facts.inventory
+    index_id = inventory.entries[backup_id].backup.index_id
+    incarnation = inventory.incarnations[index_id]
+    alone = replace(
+        facts,
+        inventory=replace(
+            inventory,
+            entries={each.backup.backup_id: each for each in incarnation.entries},
+            incarnations={index_id: incarnation},
+        ),
+        indexes=[each for each in facts.indexes if each.name == incarnation.index_name],
+    )
+    every_day = Assumptions(every=timedelta(days=1))
+    for day in preview(alone, days=_FORESEEN_DAYS, assumptions=every_day).days:
+        if any(item.backup_id == backup_id for item in (*day.deleted, *day.waiting)):
+            return day.at
+    return None
 
 
 @route(
@@ -321,6 +388,7 @@ def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
                 mode=call.container.settings.prune_mode,
                 override=query.override,
                 reason=query.reason,
+                rule=rule_of(call.container.settings),
             )
     finally:
         ledger.release_lease("write", holder=run_id)
@@ -330,8 +398,16 @@ def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
 def read_facts(
     call: Call, context: RunContext, document: PolicyDocument, policy_version: str
 ) -> Facts:
-    """How the project stands, as a prune of this moment would see it; nothing is written."""
-    control_plane, ledger = call.control_plane(), call.ledger()
+    """How the context's project stands, as a prune of this moment would see it by a document.
+
+    Nothing is written.
+    """
+    services = call.container.services
+    project = document.project(context.project)
+    if project is None:
+        raise SubjectUnknown(f"The document names no project {context.project!r}")
+    control_plane = call.container.control_plane(project)
+    ledger = services.ledger_of(project.name)
     state = read_project_state(context, control_plane, ledger)
     facts, _ = plan_facts(
         context,
@@ -343,7 +419,7 @@ def read_facts(
         baseline=former_baseline(
             ledger,
             ledger.last_completed(RunKind.PRUNE),
-            call.container.services.policies.load_version,
+            services.policies.load_version,
             document,
             policy_version,
         ),

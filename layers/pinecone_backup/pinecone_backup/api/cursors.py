@@ -16,7 +16,9 @@ from pinecone_backup.api.models import Pagination
 from pinecone_backup.api.problems import FieldError, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from pydantic import BaseModel
 
 _DIGITS = 12
 
@@ -53,12 +55,42 @@ def page_of[T](
     Raises:
         ProblemError: The cursor does not belong here.
     """
+    start = _start(listing, cursor)
+    end = start + limit
+    return rows[start:end], write_cursor(listing, str(end)) if len(rows) > end else None
+
+
+def page_of_views[T, V: BaseModel](
+    rows: Sequence[T],
+    view: Callable[[T], V],
+    *,
+    listing: str,
+    limit: int,
+    cursor: str | None,
+    most_bytes: int,
+) -> tuple[list[V], str | None]:
+    """The same of many rows, as they are shown: it ends where they come to so many bytes of JSON.
+
+    Raises:
+        ProblemError: The cursor does not belong here.
+    """
+    start, left = _start(listing, cursor), most_bytes
+    views: list[V] = []
+    for row in rows[start : start + limit]:
+        shown = view(row)
+        left -= len(shown.model_dump_json())
+        if left < 0 and views:
+            break
+        views.append(shown)
+    end = start + len(views)
+    return views, write_cursor(listing, str(end)) if len(rows) > end else None
+
+
+def _start(listing: str, cursor: str | None) -> int:
     position = read_cursor(listing, cursor) or "0"
     if not position.isdecimal():
         raise _refused()
-    start = int(position)
-    end = start + limit
-    return rows[start:end], write_cursor(listing, str(end)) if len(rows) > end else None
+    return int(position)
 
 
 def pagination(cursor: str | None) -> Pagination | None:

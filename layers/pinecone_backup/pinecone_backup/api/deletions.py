@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.cursors import page_of_views, pagination
 from pinecone_backup.api.models import (
     NAME,
     Nothing,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _TAG = "Deletions"
 _LATELY = timedelta(days=30)
+_MOST_ROWS = 2_500
+_MOST_BYTES = 4_000_000
+"""Of a page; Lambda answers with 6 MB at most."""
 
 
 class Deletion(Output):
@@ -73,6 +76,9 @@ class DeletionList(Output):
 class DeletionsQuery(PageQuery):
     """Which deletions; without times, those of the last 30 days."""
 
+    limit: Annotated[int, Field(ge=1, le=_MOST_ROWS)] = _MOST_ROWS
+    """Rows per page, and fewer where they come to more than 4 MB."""
+
     from_: Annotated[QueryTime | None, Field(alias="from")] = None
     """Decided at or after this time; 30 days before ``to`` unless given."""
     to: QueryTime | None = None
@@ -88,22 +94,29 @@ class DeletionsQuery(PageQuery):
     takes=DeletionsQuery,
     gives=DeletionList,
     problems=("not-found",),
+    csv=Deletion,
 )
 def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
-    """List what was deleted, the newest first: who, when, why, and what was left."""
+    """List what was deleted, the newest first: who, when, why, and what was left.
+
+    With `Accept: text/csv` a table with the same rows and columns; its `Link` leads to the next
+    page, if there is one.
+    """
     since = query.from_ or (query.to or call.now) - _LATELY
     rows = [
         deletion
         for deletion in call.ledger().deletions(since=since, until=query.to)
         if query.index in (None, deletion.index_name)
     ]
-    page, cursor = page_of(
+    page, cursor = page_of_views(
         rows,
+        deletion_view,
         listing=f"{call.listing}?{query.filters()}",
         limit=query.limit,
         cursor=query.paginationToken,
+        most_bytes=_MOST_BYTES,
     )
-    return DeletionList(data=[deletion_view(each) for each in page], pagination=pagination(cursor))
+    return DeletionList(data=page, pagination=pagination(cursor))
 
 
 @route(

@@ -27,7 +27,7 @@ from pinecone_backup.records import PlanState
 from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.rules.protection import Safeguard
 from pinecone_backup.usecases.approvals import approve_plan as approve
-from pinecone_backup.usecases.approvals import refuse_to_execute
+from pinecone_backup.usecases.approvals import refuse_to_execute, rule_of
 from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
@@ -37,6 +37,15 @@ _TAG = "Plans"
 _REACH = 1_000
 APPROVAL_LASTS = timedelta(days=1)
 LONGEST_APPROVAL = timedelta(days=30)
+
+
+class Approval(Output):
+    """One person's approval of a plan."""
+
+    approved_by: str
+    reason: str
+    approved_at: datetime
+    expires_at: datetime
 
 
 class PlanSummary(Output):
@@ -51,10 +60,14 @@ class PlanSummary(Output):
     keep_count: int
     bytes_freed: int
     waits_because: list[RuleReason]
+    approvals: list[Approval]
     approved_by: str
+    """Everybody who approved it, separated by commas."""
     approved_reason: str
     approved_at: datetime | None
+    """When the last one approved it."""
     approval_expires_at: datetime | None
+    """When the first approval ends."""
 
 
 class PlanList(Output):
@@ -214,7 +227,8 @@ def link_plan_page(call: Call, _: Nothing) -> PageLink:
 def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
     """Approve a plan: what it names may be deleted.
 
-    The next prune carries it out, as far as what it names is still to be deleted then.
+    The next prune carries it out, as far as what it names is still to be deleted then. Where the
+    deployment demands two people, the state says whether enough have approved.
     """
     until = request.until or call.now + APPROVAL_LASTS
     if until - call.now > LONGEST_APPROVAL:
@@ -232,6 +246,7 @@ def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
         reason=request.reason,
         until=until,
         now=call.now,
+        rule=rule_of(call.container.settings),
     )
     return PlanSummary.model_validate(record)
 
@@ -253,7 +268,8 @@ def execute_plan(call: Call, _: Nothing) -> Run:
     record = _record(call)
     run_id = new_run_id(RunKind.PRUNE, call.now)
     mode = call.container.settings.prune_mode
-    refuse_to_execute(call.context(RunKind.PRUNE, run_id), record, call.policy()[1], mode)
+    rule = rule_of(call.container.settings)
+    refuse_to_execute(call.context(RunKind.PRUNE, run_id), record, call.policy()[1], mode, rule)
     return request_run(call, RunKind.PRUNE, {"digest": record.digest})
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pinecone_backup.rules.plan import PlanItem
-    from pinecone_backup.rules.preview import Changed, Preview, PreviewDay, QuotaVerdict
+    from pinecone_backup.rules.preview import Changed, Difference, Preview, PreviewDay, QuotaVerdict
 
 _TAG = "Policy"
 PROPOSED = "preview"
@@ -197,6 +197,7 @@ class PolicyPreview(Output):
 def describe_policy(call: Call, _: Nothing) -> CurrentPolicy:
     """Give the policy document in force, and its version."""
     document, policy_version = call.policy()
+    call.headers["ETag"] = f'"{policy_version}"'
     return CurrentPolicy(policy_version=policy_version, document=document)
 
 
@@ -219,7 +220,7 @@ def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
             errors=[PolicyError(path=path, detail=said) for path, said in error.errors],
             warnings=[],
         )
-    return PolicyValidity(valid=True, errors=[], warnings=_warnings(document, call.now))
+    return PolicyValidity(valid=True, errors=[], warnings=policy_warnings(document, call.now))
 
 
 @route(
@@ -242,7 +243,7 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
     from pinecone_backup.rules.projection import Assumptions  # noqa: PLC0415 - only here
 
     document, policy_version = call.policy()
-    given = None if request.document is None else _given(request.document)
+    given = None if request.document is None else given_document(request.document)
     context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
     facts = read_facts(call, context, document, policy_version)
     mode = request.mode or call.container.settings.prune_mode
@@ -258,13 +259,7 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
         before, document = seen, given
         proposed = replace(facts, document=given, policy_version=PROPOSED)
         seen = preview(proposed, days=request.days, assumptions=assumptions)
-        found = difference(before, seen)
-        changes = PolicyDifference(
-            goes=[_changed(each) for each in found.goes],
-            stays=[_changed(each) for each in found.stays],
-            quota_before=_outlook(found.quota_before),
-            quota_after=_outlook(found.quota_after),
-        )
+        changes = difference_view(difference(before, seen))
     return PolicyPreview(
         mode=mode,
         prunes_per_day=request.prunes_per_day,
@@ -275,13 +270,14 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
         quota=_outlook(seen.quota),
         changes=changes,
         ended=seen.ended,
-        warnings=_warnings(document, call.now, KnownProject(facts.project, facts.indexes)),
+        warnings=policy_warnings(document, call.now, KnownProject(facts.project, facts.indexes)),
     )
 
 
-def _warnings(
+def policy_warnings(
     document: PolicyDocument, now: datetime, known: KnownProject | None = None
 ) -> list[PolicyWarning]:
+    """What is probably not meant in a valid document."""
     return [
         PolicyWarning(
             code=warning.code,
@@ -294,7 +290,8 @@ def _warnings(
     ]
 
 
-def _given(document: Mapping[str, object]) -> PolicyDocument:
+def given_document(document: Mapping[str, object]) -> PolicyDocument:
+    """A valid policy document; raises ``ProblemError`` with every error."""
     try:
         return validated(document)
     except PolicyInvalid as error:
@@ -334,6 +331,16 @@ def _steady(seen: Preview) -> list[SteadyState]:
         )
         for each in seen.steady
     ]
+
+
+def difference_view(found: Difference) -> PolicyDifference:
+    """What a document changes, as the API shows it."""
+    return PolicyDifference(
+        goes=[_changed(each) for each in found.goes],
+        stays=[_changed(each) for each in found.stays],
+        quota_before=_outlook(found.quota_before),
+        quota_after=_outlook(found.quota_after),
+    )
 
 
 def _outlook(verdict: QuotaVerdict) -> QuotaOutlook:

@@ -30,6 +30,7 @@ from pinecone_backup.errors import (
     PermissionMissing,
     PineconeError,
     PlanExcludes,
+    PolicyConflict,
     PreconditionFailed,
     QuotaReached,
     RateLimited,
@@ -160,6 +161,12 @@ _KINDS = (
         "The backup is not in a state that allows this",
         "Wait until the backup is Ready, or the restore has ended.",
     ),
+    Kind(
+        "policy-changed",
+        412,
+        "Somebody else has changed the policy since it was read",
+        "Read the policy in force, see what it changes, and send yours on top of it.",
+    ),
     Kind("too-large", 413, "The request's body is too large", "Send a smaller body."),
     Kind(
         "unsupported-media-type",
@@ -172,6 +179,12 @@ _KINDS = (
         422,
         "The Idempotency-Key was used for another request",
         "Send a new Idempotency-Key with each new request.",
+    ),
+    Kind(
+        "precondition-required",
+        428,
+        "The request does not say on top of which version it is meant",
+        "Send If-Match with the ETag of GET /v1/policy.",
     ),
     Kind("throttled", 429, "Too many requests", "Ask again later, and less often.", retry_after=5),
     Kind(
@@ -222,6 +235,7 @@ PROBLEMS: dict[str, Kind] = {kind.slug: kind for kind in _KINDS}
 _OF_ERRORS: tuple[tuple[type[BackupError], str], ...] = (
     (ConfigurationError, "not-configured"),
     (SubjectUnknown, "not-found"),
+    (PolicyConflict, "policy-changed"),
     (RuleForbids, "rule-forbids"),
     (ApprovalRefused, "approval-refused"),
     (RequestRejected, "invalid-request"),

@@ -44,10 +44,14 @@ PINECONE_WRITES = (
 
 
 class Access(StrEnum):
-    """Which of the three managed policies a route needs (each includes the ones before)."""
+    """Which of the managed policies a route needs.
+
+    Operate and configure include read, destroy includes all of them.
+    """
 
     READ = "read"
     OPERATE = "operate"
+    CONFIGURE = "configure"
     DESTROY = "destroy"
 
 
@@ -89,6 +93,8 @@ class Call:
         address: The path as it was asked for.
         actor: Who calls: the IAM principal's ARN.
         now: The real clock at the request's begin, UTC.
+        asked: The request's headers, by their names in lower case.
+        query: What the route's ``query`` took, of a route that takes a body.
         headers: To be sent with the answer.
     """
 
@@ -99,6 +105,8 @@ class Call:
     actor: str
     request_id: str
     now: datetime
+    asked: Mapping[str, str] = field(default_factory=dict)
+    query: Input = field(default_factory=Nothing)
     headers: dict[str, str] = field(default_factory=dict)
     _policy: tuple[PolicyDocument, str] | None = None
 
@@ -179,12 +187,12 @@ class Call:
         link = objects.link(key, expires_in=LINK_LIVES)
         return PageLink(url=link, expires_at=self.now + LINK_LIVES)
 
-    def context(self, kind: RunKind, run_id: str) -> RunContext:
-        """For a use case that acts for the caller."""
+    def context(self, kind: RunKind, run_id: str, *, project: str = "") -> RunContext:
+        """For a use case that acts for the caller: on the path's project, or the one named."""
         return RunContext(
             run_id=run_id,
             kind=kind,
-            project=self.project().name,
+            project=project or self.project().name,
             owner=self.container.services.owner,
             time=RunTime(scheduled_at=self.now, actual=self.now),
             trigger=TriggerKind.API,
@@ -198,7 +206,10 @@ class Route:
 
     Attributes:
         path: With ``{parameters}``, as OpenAPI writes it.
-        takes: The query of a GET or DELETE, the body of a POST or PATCH.
+        takes: The query of a GET or DELETE, the body of a POST, PUT or PATCH.
+        query: What may stand in the query beside a body.
+        csv: The rows that its listing has as CSV, where it has them; asked for by ``Accept``.
+        takes_headers: The names of request headers that the handler reads, each with its meaning.
         gives: The answer's body, or None when it has none.
         status: Of success.
         problems: Slugs that it may answer beyond those that every route may.
@@ -215,6 +226,9 @@ class Route:
     status: int
     problems: tuple[str, ...]
     changes: bool
+    query: type[Input] = Nothing
+    takes_headers: tuple[tuple[str, str], ...] = ()
+    csv: type[BaseModel] | None = None
 
     @property
     def operation(self) -> str:
@@ -245,7 +259,7 @@ class Route:
     @property
     def in_body(self) -> bool:
         """Whether ``takes`` is the body."""
-        return self.method in ("POST", "PATCH")
+        return self.method in ("POST", "PUT", "PATCH")
 
 
 ROUTES: list[Route] = []
@@ -263,13 +277,30 @@ def route[T: Input, G: BaseModel](
     status: int = 200,
     problems: tuple[str, ...] = (),
     changes: bool | None = None,
+    query: type[Input] = Nothing,
+    takes_headers: tuple[tuple[str, str], ...] = (),
+    csv: type[BaseModel] | None = None,
 ) -> Callable[[Callable[[Call, T], G | None]], Callable[[Call, T], G | None]]:
     """Add a handler to the table."""
 
     def add(handler: Callable[[Call, T], G | None]) -> Callable[[Call, T], G | None]:
         writes = method != "GET" if changes is None else changes
         ROUTES.append(
-            Route(method, path, access, tag, handler, takes, gives, status, problems, writes)
+            Route(
+                method,
+                path,
+                access,
+                tag,
+                handler,
+                takes,
+                gives,
+                status,
+                problems,
+                writes,
+                query,
+                takes_headers,
+                csv,
+            )
         )
         return handler
 

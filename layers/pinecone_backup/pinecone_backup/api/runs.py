@@ -10,7 +10,15 @@ from pydantic import Field
 
 from pinecone_backup import records
 from pinecone_backup.api.cursors import pagination, read_cursor, write_cursor
-from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination, QueryTime
+from pinecone_backup.api.models import (
+    NAME,
+    Input,
+    Nothing,
+    Output,
+    PageQuery,
+    Pagination,
+    QueryTime,
+)
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import StoreUnavailable, SubjectUnknown
 from pinecone_backup.model import RunKind, TriggerKind
@@ -71,6 +79,8 @@ class RunsQuery(PageQuery):
     """Asked for or begun before this second."""
     kind: RunKind | None = None
     state: RunState | None = None
+    index: Annotated[str, Field(pattern=NAME)] | None = None
+    """Whose summary names this index."""
 
 
 @route(
@@ -171,13 +181,26 @@ def _page(runs: Iterable[records.Run], query: RunsQuery) -> tuple[list[records.R
     """One page of the runs that fit, and the id after which the next one begins."""
     rows: list[records.Run] = []
     for number, run in enumerate(runs, 1):
-        if query.kind in (None, run.kind) and query.state in (None, run.state):
+        if (
+            query.kind in (None, run.kind)
+            and query.state in (None, run.state)
+            and (query.index is None or _names(run.summary, query.index))
+        ):
             if len(rows) == query.limit:
                 return rows, rows[-1].run_id
             rows.append(run)
         if number == _READ_AT_MOST:
             return rows, run.run_id
     return rows, None
+
+
+def _names(summary: object, index: str) -> bool:
+    """Whether a summary names an index, as a key or as a value."""
+    if isinstance(summary, dict):
+        return index in summary or any(_names(value, index) for value in summary.values())
+    if isinstance(summary, list):
+        return any(_names(value, index) for value in summary)
+    return summary == index
 
 
 def _waiting(

@@ -37,6 +37,9 @@ _MEANWHILE = {
     ItemKind.PLAN: "That plan can be neither read nor approved nor carried out.",
     ItemKind.SCHEDULE: "What is known of that native schedule is not used.",
     ItemKind.OUTBOX: "That event is not announced.",
+    ItemKind.EVIDENCE: "That event is not in the evidence.",
+    ItemKind.EVIDENCE_HEAD: "Nothing is appended to the evidence; it waits.",
+    ItemKind.POLICY: "That change of the policy is not shown.",
     ItemKind.RUN: "That run is not shown.",
     ItemKind.LEASE: "Runs that need that lease are refused.",
 }

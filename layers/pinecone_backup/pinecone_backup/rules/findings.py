@@ -189,6 +189,13 @@ class Control(StrEnum):
         "An item of the ledger cannot be read: it is set aside, and protects what it is about",
     )
 
+    # The subject is the project.
+    EVIDENCE_WAITING = (
+        "evidence-waiting",
+        Severity.WARNING,
+        "What happened could not be appended to the evidence: it waits in the ledger",
+    )
+
     # The subject is the project again, or a digest.
     PLAN_WAITING = "plan-waiting", Severity.WARNING, "A prune plan waits for approval"
 

@@ -39,7 +39,7 @@ _TOGETHER: dict[type[Any], tuple[str, ...]] = {
         "schedule schedule_since former_slot",
     ),
     PlanRecord: (
-        "state approved_by approved_reason approved_at approval_expires_at",
+        "state approvals",
         "created_at run_id key delete_count keep_count bytes_freed waits_because",
     ),
 }

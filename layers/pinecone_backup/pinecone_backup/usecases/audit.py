@@ -34,6 +34,7 @@ from pinecone_backup.rules.plan import make_plan
 from pinecone_backup.rules.plan_facts import Facts
 from pinecone_backup.rules.policy_warnings import KnownProject, warnings
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
+from pinecone_backup.usecases.parallel import in_parallel
 from pinecone_backup.usecases.project_state import (
     judge_state,
     read_project_state,
@@ -256,7 +257,10 @@ def _facts(
             IndexFacts(seen.index, assigned, record, schedules=seen.schedules, problem=problem)
         )
     unjudged = {item.backup_id for item in unreadable}
-    indexes = [_counted(control_plane, state.inventory, index) for index in indexes]
+    at_a_time = control_plane.concurrency
+    indexes = in_parallel(
+        lambda index: _counted(control_plane, state.inventory, index), indexes, at_most=at_a_time
+    )
     judged = judge_state(
         state,
         ledger,
@@ -269,9 +273,12 @@ def _facts(
         },
         unreadable=unjudged,
     )
-    store_verdicts(context, ledger, judged.records)
-    for index in indexes:
-        ledger.put_index(index.record, over=known.get(index.name))
+    store_verdicts(context, ledger, judged.records, at_a_time=at_a_time)
+    in_parallel(
+        lambda index: ledger.put_index(index.record, over=known.get(index.name)),
+        indexes,
+        at_most=at_a_time,
+    )
     for schedule in state.schedule_records:
         ledger.put_schedule(schedule, over=state.known_schedules.get(schedule.schedule_id))
     inventory = judged.inventory

@@ -4,6 +4,9 @@ Read: list the project. Decide about every index, by rules that write nothing (`
 ``rules.effects``). Act where a backup is due: list the index, decide again, take the claim, POST
 once. Record what came of it, in ``carry_out`` only. Announcing is the part of ``usecases.runs``.
 
+Several indexes are attended to at a time, in the order of rule C4: each has its place in the
+quota before it begins, and a lower priority begins when the higher one has ended.
+
 Nothing is waited for: a later tick, or the audit, sees how a backup ends. After a crash at any
 point the next tick finds the claim, and Pinecone's listing shows the rest (rule C3). An unexpected
 error at one index is a problem of that index only.
@@ -16,6 +19,8 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import (
@@ -71,6 +76,7 @@ from pinecone_backup.usecases.listing import (
     only_incarnation,
 )
 from pinecone_backup.usecases.looks import LooksOutcome, take_looks
+from pinecone_backup.usecases.parallel import in_parallel
 from pinecone_backup.usecases.sync_native_schedules import keep_native_schedules
 
 if TYPE_CHECKING:
@@ -296,7 +302,11 @@ class _Tick:
     """One run over one project: what it goes by, and what it has decided and done so far.
 
     Attributes:
+        seen: The indexes of which is to be written that they are still there.
+        claims: The claims that were read, as they are stored now, by index and slot.
         remaining: How many backups the quota still takes.
+        full: Whether Pinecone said that the quota is used up.
+        taken: The indexes that used their place in the quota, or may have.
         stored: The records of indexes as the ledger has them, by name.
     """
 
@@ -305,7 +315,11 @@ class _Tick:
     ledger: Ledger
     document: PolicyDocument
     known: _Known
+    seen: set[str] = field(default_factory=set)
+    claims: dict[tuple[str, datetime], Claim | None] = field(default_factory=dict)
     remaining: int = 0
+    full: bool = False
+    taken: set[str] = field(default_factory=set)
     views: dict[str, View] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
     created: dict[str, str] = field(default_factory=dict)
@@ -323,6 +337,7 @@ class _Tick:
         by_name: dict[str, list[Entry]] = {}
         for entry in self.inventory.entries.values():
             by_name.setdefault(entry.backup.index_name, []).append(entry)
+        slots: list[tuple[str, datetime]] = []
         for index in self.known.indexes:
             with self._contained(index.name):
                 project = self.context.project
@@ -332,8 +347,20 @@ class _Tick:
                 view = view_by_listing(
                     project, index, assigned, record, entries, inventory=self.inventory
                 )
+                by_listing = due(view, self.context.time)
+                slots += [(view.name, slot) for slot in slots_in_question(view, by_listing)]
                 self.views[index.name] = view
-                self.decisions[index.name] = self._record(self._decide(view))
+                self.decisions[index.name] = by_listing
+        self.claims.update(self.ledger.claims(slots))
+        self._at_a_time(self._settle, list(self.views.values()))
+
+    def _settle(self, view: View) -> None:
+        """Decide by the claims as well, and write what that leaves."""
+        with self._contained(view.name):
+            if view.name in self.seen:
+                carry_out(self.ledger, [PutIndex(view.record, self.stored.get(view.name))])
+                self.stored[view.name] = view.record
+            self.decisions[view.name] = self._record(self._decide(view))
 
     def create_due(self, quota: int, time_left: Callable[[], float]) -> list[str]:
         """Create in the order of rule C4 while quota and time last; returns who came too late."""
@@ -343,16 +370,40 @@ class _Tick:
             for decision in self.decisions.values()
             if decision.candidate
         ]
+        waiting = in_order(candidates)
         late: list[str] = []
-        for view, decision in in_order(candidates):
-            if time_left() < STOP_BEFORE:
-                late.append(view.name)
-            elif self.remaining > 0 or decision.kind is Kind.MISSING:
-                with self._contained(view.name):
-                    self.decisions[view.name] = self._attend(view, decision, quota)
-            else:
-                self.decisions[view.name] = no_quota(decision, quota)
+        while waiting:
+            places = 0 if self.full else max(self.remaining, 0)
+            group = _of_one_priority(waiting, at_most=max(places, 1))
+            waiting = waiting[len(group) :]
+            serve = partial(self._serve, quota=quota, place=places > 0, time_left=time_left)
+            begun = self._at_a_time(serve, group)
+            names = [view.name for view, _ in group]
+            late += [name for name, served in zip(names, begun, strict=True) if not served]
+            self.remaining -= len(self.taken.intersection(names))
         return late
+
+    def _serve(
+        self,
+        candidate: tuple[View, Decision],
+        *,
+        quota: int,
+        place: bool,
+        time_left: Callable[[], float],
+    ) -> bool:
+        """Attend to an index that may have a place in the quota; False when time is up."""
+        view, decision = candidate
+        if time_left() < STOP_BEFORE:
+            return False
+        if (place and not self.full) or decision.kind is Kind.MISSING:
+            with self._contained(view.name):
+                self.decisions[view.name] = self._attend(view, decision, quota, place=place)
+        else:
+            self.decisions[view.name] = no_quota(decision, quota)
+        return True
+
+    def _at_a_time[T, R](self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        return in_parallel(work, items, at_most=self.control_plane.concurrency)
 
     @contextmanager
     def _contained(self, name: str) -> Iterator[None]:
@@ -372,14 +423,13 @@ class _Tick:
             self.decisions[name] = Decision(name, Kind.UNCLEAR, problem)
 
     def _mark_seen(self, name: str, policy: Policy | None) -> IndexRecord:
-        """Remember that the index is there, written hourly and when its policy has changed."""
+        """Remember that the index is there, to be written hourly or when its policy changed."""
         before = self.known.records.get(name)
         now = self.context.time.actual
         record = self.known.records[name] = mark_seen(before, name, policy=policy, now=now)
         same = before is not None and replace(before, last_seen_at=now) == record
         if before is None or not same or now - before.last_seen_at >= SEEN_EVERY:
-            carry_out(self.ledger, [PutIndex(record, self.stored.get(name))])
-            self.stored[name] = record
+            self.seen.add(name)
         return record
 
     def mark_missing(self) -> None:
@@ -393,29 +443,37 @@ class _Tick:
     def _decide(self, view: View) -> Decided:
         """The decision by the listing and the claims, and its effects; nothing is written."""
         by_listing = due(view, self.context.time)
-        claims: dict[datetime, Claim | None] = {}
-        for slot in slots_in_question(view, by_listing):
-            try:
-                claims[slot] = self.ledger.claim(view.name, slot)
-            except ItemUnreadable:
-                if by_listing.kind is Kind.OPEN and slot == by_listing.slot:
-                    raise
-                claims[slot] = None  # a backup is recorded without it
+        slots = slots_in_question(view, by_listing)
+        unread = [(view.name, slot) for slot in slots if (view.name, slot) not in self.claims]
+        if unread:
+            self.claims.update(self.ledger.claims(unread))
+        if by_listing.kind is Kind.OPEN and by_listing.slot is not None:
+            opened = (view.name, by_listing.slot)
+            if opened not in self.claims:  # it cannot be read: this raises
+                self.claims[opened] = self.ledger.claim(*opened)
+        # Where it is another slot's, a backup is recorded without its claim.
+        claims = {slot: self.claims.get((view.name, slot)) for slot in slots}
         return decide(self.context, view, by_listing, claims)
 
     def _record(self, decided: Decided) -> Decision:
         """Carry out a decision's effects; returns it with its claim as that is stored now."""
         stored = carry_out(self.ledger, decided.effects)
+        for claim, now in stored.items():
+            key = (claim.index_name, claim.slot)
+            if now is None:  # it is read anew when it matters again
+                self.claims.pop(key, None)
+            else:
+                self.claims[key] = now
         for effect in decided.effects:
             if isinstance(effect, PutBackup):
                 self.known.backups[effect.record.backup_id] = effect.record
         decision = decided.decision
         if decision.claim is None or decision.claim not in stored:
             return decision
-        claim = stored[decision.claim]
-        return _overtaken(decision) if claim is None else replace(decision, claim=claim)
+        kept = stored[decision.claim]
+        return _overtaken(decision) if kept is None else replace(decision, claim=kept)
 
-    def _attend(self, view: View, decision: Decision, quota: int) -> Decision:
+    def _attend(self, view: View, decision: Decision, quota: int, *, place: bool) -> Decision:
         """List the index, decide again by that (rule I1), and create what is due still."""
         try:
             fresh = list_index(self.control_plane, view.name)
@@ -431,7 +489,7 @@ class _Tick:
             decision = self._find(view, decision, decision.claim, fresh)
         if decision.kind is not Kind.CREATE:
             return decision
-        if self.remaining <= 0:
+        if self.full or not place:
             return no_quota(decision, quota)
         return self._create(decision)
 
@@ -489,7 +547,7 @@ class _Tick:
         claim = carry_out(self.ledger, [SaveClaim(wanted)])[wanted]
         if claim is None:
             return _overtaken(decision)
-        self.remaining -= 1  # before the POST: whatever happens, it may have taken effect
+        self.taken.add(name)  # before the POST: whatever happens, it may have taken effect
         try:
             backup = self.control_plane.create_backup(
                 name, name=claim.backup_name, description=str(marker)
@@ -497,14 +555,27 @@ class _Tick:
         except BackupError as error:
             self.problems[name] = error.problem
             if isinstance(error, QuotaReached):
-                self.remaining = 0  # Pinecone counts otherwise than we do: nobody else is served
+                self.full = True  # Pinecone counts otherwise than we do: nobody else is served
             elif not isinstance(error, OutcomeUnknown):
-                self.remaining += 1
+                self.taken.discard(name)
             return self._record(_not_created(self.context, decision, claim, error))
         started = self._record(_started(self.context, decision, claim, backup))
         self.created[name] = backup.backup_id
         self._set_incarnation(name, backup.index_id)
         return started
+
+
+def _of_one_priority(
+    waiting: Sequence[tuple[View, Decision]], *, at_most: int
+) -> list[tuple[View, Decision]]:
+    """Those next in the order of rule C4 that may be served at a time."""
+    first = _priority(waiting[0])
+    return list(takewhile(lambda each: _priority(each) == first, islice(waiting, at_most)))
+
+
+def _priority(candidate: tuple[View, Decision]) -> int:
+    policy = candidate[1].policy
+    return policy.priority if policy else 0
 
 
 def _started(context: RunContext, decision: Decision, claim: Claim, backup: Backup) -> Decided:

@@ -4,8 +4,9 @@ A deletion can be cut off at any call, and the next run makes it good:
 
 - Before each call that deletes, the ledger says ``unknown``; after it, what came of it. In
   between the ledger says the truth: it may have happened (rule D6).
-- Before the first deletion in an index, its incarnation is asked for (I1), its newest good
-  backup is described (D5), and the holds are read once more (D1).
+- Before the first deletion in an index, its incarnation is asked for (I1) and its newest good
+  backup is described (D5). Before any deletion the holds are read once more, unless they were
+  within the last seconds (D1).
 - Within an index the newest goes first, so what an interrupted run leaves is what the next plan
   deletes anyway (rule D5).
 - Each deletion is one record, written once. It gains its outcome and its confirmation; who, when
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -35,8 +35,10 @@ from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import DeletionRecord, DeletionState
 from pinecone_backup.rules.containment import protects
 from pinecone_backup.rules.protection import relied_on
+from pinecone_backup.usecases.approvals import ONE_PERSON
 from pinecone_backup.usecases.findings import unexpected_problem
 from pinecone_backup.usecases.listing import active_incarnation
+from pinecone_backup.usecases.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from pinecone_backup.model import RunContext
     from pinecone_backup.ports import ControlPlane, Ledger, ObjectStore
     from pinecone_backup.records import BackupRecord
+    from pinecone_backup.rules.approval import ApprovalRule
     from pinecone_backup.rules.inventory import Entry, Inventory
     from pinecone_backup.rules.plan import Plan, PlanItem, PlannedIndex
     from pinecone_backup.rules.plan_facts import Facts
@@ -54,10 +57,10 @@ _LOG = logging.getLogger(__name__)
 STOP_BEFORE = 75.0
 """Seconds before the function's end at which no further call is begun; one call with all its
 repetitions takes up to a minute."""
+HOLDS_KNOWN_FOR = 5.0
+"""Seconds for which the holds count as read; before a later deletion they are read again."""
 WRITES = 8
 """So often is a deletion recorded over what another run has just recorded."""
-WORKERS = 4
-"""Indexes pruned at a time."""
 
 
 # --- One deletion ---------------------------------------------------------------------------
@@ -247,6 +250,9 @@ def deleted_event(project: str, deletion: DeletionRecord) -> DomainEvent:
         run_id=deletion.run_id,
         actor=deletion.actor,
         approved_by=deletion.approved_by,
+        approved_reason=deletion.approved_reason,
+        digest=deletion.digest,
+        override=list(deletion.override),
         good_left=deletion.good_left,
     )
 
@@ -274,7 +280,7 @@ class PruneServices:
     Attributes:
         policy_version: Reads an earlier version of the policy document (rule D3).
         time_left: Seconds until the function must have ended.
-        workers: Indexes pruned at a time.
+        approvals: How many people the deployment demands behind a plan (rule D9).
     """
 
     control_plane: ControlPlane
@@ -282,7 +288,7 @@ class PruneServices:
     store: ObjectStore
     policy_version: Callable[[str], PolicyDocument]
     time_left: Callable[[], float]
-    workers: int = WORKERS
+    approvals: ApprovalRule = ONE_PERSON
 
 
 @dataclass(slots=True)
@@ -314,6 +320,8 @@ class PlanDeletions:
     changed: dict[str, str] = field(default_factory=dict)
     unexpected: dict[str, str] = field(default_factory=dict)
     _broken: threading.Event = field(default_factory=threading.Event)
+    _held: tuple[float, frozenset[str]] | None = None
+    _reading: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def complete(self) -> bool:
@@ -327,16 +335,12 @@ class PlanDeletions:
         for item in self.plan.to_go:
             if item.backup_id in self.chosen:
                 work.setdefault(item.index_id, []).append(item)
-        if not work:
-            return
         indexes = {index.index_id: index for index in self.plan.indexes}
-        with ThreadPoolExecutor(min(self.services.workers, len(work))) as pool:
-            running = [
-                pool.submit(self._index, indexes[index_id], items)
-                for index_id, items in work.items()
-            ]
-        for future in running:
-            future.result()
+        in_parallel(
+            lambda each: self._index(indexes[each[0]], each[1]),
+            work.items(),
+            at_most=self.services.control_plane.concurrency,
+        )
 
     def _index(self, index: PlannedIndex, items: Sequence[PlanItem]) -> None:
         try:
@@ -360,8 +364,8 @@ class PlanDeletions:
             raise
 
     def _delete_in_order(self, items: Sequence[PlanItem]) -> None:
-        held = self._held_now()
         for item in items:
+            held = self._held_now()
             if self._broken.is_set() or self._out_of_time():
                 self.deferred.append(item.backup_id)
             elif held & {item.backup_id, item.index_name}:
@@ -381,8 +385,12 @@ class PlanDeletions:
 
     def _held_now(self) -> frozenset[str]:
         """What is held now: a hold may be younger than the plan (rule D1)."""
-        now = self.context.time.actual
-        return frozenset(hold.target for hold in self.services.ledger.holds() if hold.active(now))
+        with self._reading:
+            left, now = self.services.time_left(), self.context.time.actual
+            if self._held is None or self._held[0] - left > HOLDS_KNOWN_FOR:
+                holds = self.services.ledger.holds()
+                self._held = left, frozenset(hold.target for hold in holds if hold.active(now))
+            return self._held[1]
 
     def _doubt(self, index: PlannedIndex) -> str:
         """Why nothing of the index may be deleted just now (rules I1 and D5), or empty."""

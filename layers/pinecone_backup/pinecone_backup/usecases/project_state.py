@@ -20,7 +20,7 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.model import DomainEvent, Status
 from pinecone_backup.reasons import ReasonKind
-from pinecone_backup.records import ScheduleRecord, Verdict
+from pinecone_backup.records import DeletionRecord, ScheduleRecord, Verdict
 from pinecone_backup.rules.containment import PROTECTING
 from pinecone_backup.rules.inventory import missing, native_marks, take_inventory
 from pinecone_backup.rules.marker import Marker
@@ -34,6 +34,7 @@ from pinecone_backup.usecases.listing import (
     list_project,
     own_writes,
 )
+from pinecone_backup.usecases.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
         RunContext,
     )
     from pinecone_backup.ports import ControlPlane, Ledger
-    from pinecone_backup.records import BackupRecord, DeletionRecord
+    from pinecone_backup.records import BackupRecord, IndexRecord
     from pinecone_backup.rules.inventory import Inventory, NativeMark
     from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.rules.verdict import Judged
@@ -139,8 +140,13 @@ def read_project_state(
     states: list[IndexState] = []
     if into_indexes:
         may_ask = enough_time or (lambda: True)
-        found = (_index_guarded(control_plane, index, rows, may_ask) for index in indexes)
-        states = [state for state in found if state is not None]
+        found = in_parallel(
+            lambda index: _index_guarded(control_plane, index, rows, may_ask),
+            _longest_unread_first(indexes, ledger.indexes()),
+            at_most=control_plane.concurrency,
+        )
+        read = {state.index.name: state for state in found if state is not None}
+        states = [read[index.name] for index in indexes if index.name in read]
     schedules = {record.schedule_id: record for record in ledger.schedules()}
     updated, marks = _native(context, schedules, states, rows)
     records = ledger.backups()
@@ -205,13 +211,16 @@ def judge_state(
     )
 
 
-def store_verdicts(context: RunContext, ledger: Ledger, records: Sequence[BackupRecord]) -> None:
+def store_verdicts(
+    context: RunContext, ledger: Ledger, records: Sequence[BackupRecord], *, at_a_time: int = 1
+) -> None:
     """Write new verdicts over what another run may have written since, with their events."""
     stored = ledger.backups() if records else {}
-    for record in records:
+
+    def store(record: BackupRecord) -> None:
         known = stored.get(record.backup_id)
         if known is not None and known.verdict is not None:
-            continue  # a run beside this one was quicker
+            return  # a run beside this one was quicker
         rightly_empty = (
             record.verdict_reason is not None
             and record.verdict_reason.kind is ReasonKind.EMPTY_AS_INDEX
@@ -222,6 +231,8 @@ def store_verdicts(context: RunContext, ledger: Ledger, records: Sequence[Backup
             over=known,
             event=_suspect_event(context, record) if suspect else None,
         )
+
+    in_parallel(store, records, at_most=at_a_time)
 
 
 def plan_facts(
@@ -267,10 +278,7 @@ def plan_facts(
         time=context.time,
         holds=ledger.holds(),
         restoring=restoring(ledger, state.restores),
-        active={
-            name: _active_or_none(control_plane, name)
-            for name in ambiguous_names(judged.inventory, state.indexes)
-        },
+        active=_active_of(control_plane, ambiguous_names(judged.inventory, state.indexes)),
         sources={record.backup_id: record.index_id for record in state.records.values()},
         baseline=baseline,
         unreadable=unreadable,
@@ -308,6 +316,15 @@ def _suspect_event(context: RunContext, record: BackupRecord) -> DomainEvent:
         record_count=record.record_count,
         reason=str(record.verdict_reason or ""),
     )
+
+
+def _active_of(control_plane: ControlPlane, names: Iterable[str]) -> dict[str, str | None]:
+    """The active incarnations' ids by name."""
+    asked = list(names)
+    found = in_parallel(
+        lambda name: _active_or_none(control_plane, name), asked, at_most=control_plane.concurrency
+    )
+    return dict(zip(asked, found, strict=True))
 
 
 def _active_or_none(control_plane: ControlPlane, name: str) -> str | None:
@@ -358,23 +375,41 @@ def _describe(
     enough_time: Callable[[], bool],
 ) -> tuple[list[Backup], list[DeletionRecord], dict[str, str]]:
     """Describe what the ledger knows and the listing misses, before it counts as deleted (N2)."""
+
+    def describe(record: BackupRecord) -> Backup | DeletionRecord | str:
+        if not enough_time():
+            return "time ran out before all its backups were found"
+        try:
+            return control_plane.describe_backup(record.backup_id)
+        except NotFound:
+            try:
+                return confirm_deleted(context, ledger, record)
+            except ItemUnreadable as error:
+                return error.problem
+        except PineconeError as error:
+            return error.problem
+
     found: list[Backup] = []
     deleted: list[DeletionRecord] = []
     doubts: dict[str, str] = {}
-    for record in records:
-        if not enough_time():
-            doubts[record.index_name] = "time ran out before all its backups were found"
-            continue
-        try:
-            found.append(control_plane.describe_backup(record.backup_id))
-        except NotFound:
-            try:
-                deleted.append(confirm_deleted(context, ledger, record))
-            except ItemUnreadable as error:
-                doubts[record.index_name] = error.problem
-        except PineconeError as error:
-            doubts[record.index_name] = error.problem
+    answers = in_parallel(describe, records, at_most=control_plane.concurrency)
+    for record, answer in zip(records, answers, strict=True):
+        match answer:
+            case str():
+                doubts[record.index_name] = answer
+            case DeletionRecord():
+                deleted.append(answer)
+            case _:
+                found.append(answer)
     return found, deleted, doubts
+
+
+def _longest_unread_first(
+    indexes: Sequence[Index], known: Mapping[str, IndexRecord]
+) -> Sequence[Index]:
+    """The order in which an audit whose time may run out reads: first what earlier ones left."""
+    unread = {name: record.unread_audits for name, record in known.items()}
+    return sorted(indexes, key=lambda index: -unread.get(index.name, 0))
 
 
 def _index_guarded(

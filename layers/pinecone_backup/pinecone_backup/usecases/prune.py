@@ -13,7 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.errors import ItemUnreadable, PolicyInvalid, SubjectUnknown
+from pinecone_backup.errors import (
+    ItemUnreadable,
+    PolicyInvalid,
+    SubjectUnknown,
+)
 from pinecone_backup.model import DomainEvent, PruneMode, RunKind
 from pinecone_backup.reasons import Reason, ReasonKind, sentence
 from pinecone_backup.records import (
@@ -123,6 +127,13 @@ class PruneOutcome:
             "waits_because": sentence(self.plan.waits_because),
             "approved_digest": self.approved,
             "deleted": list(self.deleted),
+            "deleted_by_index": dict(
+                Counter(
+                    item.index_name
+                    for item in self.plan.items
+                    if item.backup_id in frozenset(self.deleted)
+                )
+            ),
             "skipped": list(self.skipped),
             "failed": dict(self.failed),
             "deferred": len(self.deferred),
@@ -172,6 +183,7 @@ def prune(
         policy_version=policy_version,
         mode=mode,
         digest=digest,
+        rule=services.approvals,
     )
     state = read_project_state(
         context,
@@ -192,7 +204,8 @@ def prune(
         policy_version=policy_version,
         baseline=baseline,
     )
-    store_verdicts(context, services.ledger, verdicts)
+    at_a_time = services.control_plane.concurrency
+    store_verdicts(context, services.ledger, verdicts, at_a_time=at_a_time)
     plan = make_plan(facts)
     chosen = _chosen(plan, mode, approval)
     awaiting = _waits(plan, mode, chosen)

@@ -1,8 +1,9 @@
 """What every run has in common: which projects, at what time, one at a time, recorded, announced.
 
-``run_projects`` loads the policy and then, for each project, checks the trigger's time (rule
-T1), takes the lease, records the run, does the work, records how it ended, gives the lease back
-and announces what happened. What one project suffers, the others do not.
+``run_projects`` loads the policy. A tick over several projects puts one message per project into
+the kind's queue and ends: each is a run of its own then, in a process of its own. For one project
+it checks the trigger's time (rule T1), takes the lease, records the run, does the work, records
+how it ended, gives the lease back and announces what happened.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -31,21 +33,31 @@ from pinecone_backup.errors import (
     SubjectUnknown,
     Superseded,
 )
-from pinecone_backup.model import DomainEvent, RunContext, RunKind, RunTime, TriggerKind
+from pinecone_backup.model import TICKED, DomainEvent, RunContext, RunKind, RunTime, TriggerKind
 from pinecone_backup.records import ItemKind, Run, RunState, Severity
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
+from pinecone_backup.usecases.evidence import append_evidence, record_heartbeat
 from pinecone_backup.usecases.findings import (
     record_findings,
     record_unreadable,
     unexpected_problem,
 )
+from pinecone_backup.usecases.policy_changes import notice_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from pinecone_backup.ports import EventBus, Ledger, Metrics, PolicyStore, Projects
+    from pinecone_backup.ports import (
+        EventBus,
+        EvidenceStore,
+        Ledger,
+        Metrics,
+        PolicyStore,
+        Projects,
+        RunQueue,
+    )
     from pinecone_backup.rules.policy import PolicyDocument, Project
     from pinecone_backup.triggers import RunRequest
 
@@ -53,8 +65,14 @@ DEPLOYMENT = "*"
 """Stands where a project would, for what concerns the deployment as a whole."""
 TOO_OLD = timedelta(hours=1)
 TOO_FAR_AHEAD = timedelta(seconds=60)
-LEASE = timedelta(minutes=16)
-"""Longer than a Lambda function can live, so that no run outlives its lease."""
+STARTS_WITHIN = timedelta(minutes=20)
+"""After this time nobody delivers a request any more: the bus tries for 15 minutes."""
+LOOKED_BACK, LOOKED_BACK_SHORTLY = timedelta(days=1), timedelta(hours=2)
+"""So far back an audit looks for runs that are lost, and another run."""
+LEASE = timedelta(minutes=6)
+"""Longer than our functions can live, so that no run outlives its lease, and shorter than the time
+between two ticks, so that the run after one that was killed is not refused."""
+_WELL = (RunState.SUCCEEDED, RunState.PARTIAL, RunState.STOPPED)
 _ABOUT_THE_DEPLOYMENT = (
     Control.POLICY_MISSING,
     Control.POLICY_INVALID,
@@ -113,7 +131,9 @@ class RunServices:
 
     Attributes:
         clock: Gives the real time, UTC.
+        evidence: Where what happened is chained; None: nowhere.
         local_clock: Whether a payload's ``now`` is the clock (local stack only).
+        queue: Where a tick over several projects puts them; without one they run in turn.
     """
 
     owner: str
@@ -123,7 +143,9 @@ class RunServices:
     policies: PolicyStore
     bus: EventBus
     metrics: Metrics
+    evidence: EvidenceStore | None = None
     local_clock: bool = False
+    queue: RunQueue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +165,20 @@ def run_projects(
     """Run ``work`` for the project that is asked for, or for all of the policy.
 
     Returns:
-        JSON-ready: the kind, and per project its run's id, state, summary and error.
+        JSON-ready: the kind, and per project its run's id, state, summary and error; of a tick
+        that was queued, the names in their order. A message whose run is recorded is worked off,
+        however the run ended: the next tick tries again.
 
     Raises:
         EventMalformed: The payload sets a time that it must not set.
         SubjectUnknown: The policy names no such project.
         PolicyInvalid: Nothing is done; one finding lists what is wrong.
-        RunFailed: A project failed; the others ran, and every run is recorded.
+        RunFailed: A project failed; the others ran, and every run is recorded. Not of a message.
+        StoreUnavailable: The queue did not take all messages; those that it took are worked off.
     """
     tick = _Tick(services, kind, request, _run_time(services, request), work)
     try:
-        document, policy_version = _policy(services, tick.time)
+        document, policy_version = _policy(services, tick.time, of_a_message=request.queued)
     except PolicyMissing as error:  # a fresh deployment is not broken; the finding says so
         _LOG.warning("no policy yet", extra={"reason": error.problem})
         _give_up(tick, error)
@@ -161,15 +186,19 @@ def run_projects(
     except (PolicyInvalid, StoreUnavailable) as error:
         _give_up(tick, error)
         raise
-    runs = [
-        _run_project(tick, _Named(project, document, policy_version))
-        for project in _asked_for(document, request.project)
-    ]
+    if request.queued and document.project(request.project or "") is None:
+        _LOG.warning("the policy names the project no more", extra={"project": request.project})
+        return {"kind": str(kind), "policy_version": policy_version, "runs": []}
+    projects = _asked_for(document, request.project)
+    if services.queue is not None and request.project is None and len(projects) > 1:
+        return _queue(tick, services.queue, [project.name for project in projects])
+    runs = [_run_project(tick, _Named(project, document, policy_version)) for project in projects]
+    _keep_evidence(tick, [project.name for project in projects])
     failed = [run for run in runs if run.state is RunState.FAILED]
     if not runs or any(run.state is not RunState.REFUSED for run in runs):
         # Its presence is the heartbeat: a run of that kind ended, whatever one project suffered.
         services.metrics.gauge("ProjectsFailed", len(failed), kind=str(kind))
-    if failed:
+    if failed and not request.queued:
         raise RunFailed(
             f"{len(failed)} of {len(runs)} projects failed in this {kind} run: "
             + "; ".join(f"{run.run_id}: {run.error}" for run in failed)
@@ -179,6 +208,37 @@ def run_projects(
         "policy_version": policy_version,
         "runs": [result_of(run) for run in runs],
     }
+
+
+def _queue(tick: _Tick, queue: RunQueue, names: Sequence[str]) -> dict[str, Any]:
+    """Ask for a run of each project, in an order that begins elsewhere at each tick.
+
+    A tick that comes twice asks for the same runs, and each of them takes place once.
+    """
+    at = tick.time.scheduled_at
+    start = int.from_bytes(sha256(at.isoformat().encode()).digest()[:4]) % len(names)
+    rotated = [*names[start:], *names[:start]]
+    ids = {name: _tick_run_id(tick, name) for name in rotated}
+    lost: list[StoreUnavailable] = []
+    for name, run_id in ids.items():
+        try:
+            queue.send(tick.request.model_copy(update={"project": name, "run_id": run_id}))
+        except StoreUnavailable as error:  # the others get their runs
+            lost.append(error)
+    if lost:
+        problem = "; ".join(each.problem for each in lost)
+        raise StoreUnavailable(problem, next_step=lost[0].next_step)
+    _LOG.info("runs queued", extra={"kind": str(tick.kind), "projects": len(rotated)})
+    return {"kind": str(tick.kind), "queued": rotated}
+
+
+def _tick_run_id(tick: _Tick, project: str) -> str:
+    """The id of a project's run in this tick: of a scheduled tick always the same."""
+    if tick.request.time is None:
+        return new_run_id(tick.kind, tick.time.actual)
+    at = tick.request.time
+    digest = sha256(f"{tick.kind}|{project}|{at.isoformat()}".encode()).hexdigest()
+    return f"{time_in_id(at)}-{tick.kind}-{digest[:6]}"
 
 
 def result_of(run: Run) -> dict[str, Any]:
@@ -223,8 +283,10 @@ def _run_time(services: RunServices, request: RunRequest) -> RunTime:
     return RunTime(scheduled_at=request.time or now, actual=now)
 
 
-def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
-    """The policy, and the findings about it and its projects (rule U1)."""
+def _policy(
+    services: RunServices, time: RunTime, *, of_a_message: bool
+) -> tuple[PolicyDocument, str]:
+    """The policy, and the findings about it and its projects (rule U1), once per tick."""
     ledger = services.ledger_of(DEPLOYMENT)
     try:
         document, policy_version = services.policies.load()
@@ -234,8 +296,12 @@ def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
         )
         observed = _observed(control, PROJECT_SUBJECT, control.description, error)
         record_findings(ledger, [observed], Evidence.of([control]), time.actual)
+        notice_changes(ledger, services.policies, time.actual)
         announce(ledger, services.bus)
         raise
+    if of_a_message:
+        return document, policy_version
+    notice_changes(ledger, services.policies, time.actual, policy_version=policy_version)
     names = [project.name for project in document.projects]
     removed = [
         Observation.of(
@@ -259,6 +325,21 @@ def _policy(services: RunServices, time: RunTime) -> tuple[PolicyDocument, str]:
     )
     announce(ledger, services.bus)
     return document, policy_version
+
+
+def _keep_evidence(tick: _Tick, projects: Sequence[str]) -> None:
+    """Append what happened to the evidence, and once a day tell the outside where it stands."""
+    services, now = tick.services, tick.time.actual
+    if services.evidence is None:
+        return
+    deployment = services.ledger_of(DEPLOYMENT)
+    ledgers = [deployment, *(services.ledger_of(name) for name in projects)]
+    audit = tick.kind is RunKind.AUDIT
+    append_evidence(services.owner, services.evidence, deployment, ledgers, now, resolve=audit)
+    if audit:
+        with suppress(LedgerError):
+            record_heartbeat(deployment, now)
+        announce(deployment, services.bus)
 
 
 def _give_up(tick: _Tick, error: BackupError) -> None:
@@ -295,21 +376,28 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
         actor=tick.request.actor,
         state=RunState.RUNNING,
         time=tick.time.scheduled_at,
-        started_at=tick.time.actual,
+        started_at=None,
         policy_version=job.policy_version,
     )
+    asked: Run | None = None
     try:
+        _close_lost(tick, ledger)
         asked = _asked(ledger, tick)
-        if asked is not None and asked.state is not RunState.REQUESTED:
-            _LOG.warning("the request came twice", extra={"run_id": run.run_id})
-            return asked
+        if asked is not None and not _may_start(asked, tick):
+            return _came_twice(asked)
         if asked is not None:  # who asked is what the API wrote down, not what an event says
             run = replace(run, trigger=asked.trigger, actor=asked.actor)
         _refuse_superseded(ledger, tick)
         with _lease(ledger, run, tick.time):
+            asked = _asked(ledger, tick)
+            if asked is not None and not _may_start(asked, tick):
+                return _came_twice(asked)  # its other message was worked off meanwhile
+            run = replace(run, started_at=tick.time.actual)
             ledger.put_run(run)
             run = _worked(tick, ledger, run, job)
     except (RequestRejected, LeaseHeld) as error:
+        if asked is not None and asked.state is RunState.RUNNING:
+            return _came_twice(asked)
         run = replace(run, state=RunState.REFUSED, error=str(error))
         _record_refusal(tick, ledger, run)
     except Exception as error:  # a fault in one project must not stop the others
@@ -326,11 +414,80 @@ def _run_project(tick: _Tick, job: _Named) -> Run:
 
 
 def _asked(ledger: Ledger, tick: _Tick) -> Run | None:
-    """The record of the run that was asked for, if one was."""
+    """The record of the run that was asked for, if one was.
+
+    An event under its id that asks for something else is not what its requester asked for.
+    """
+    request = tick.request
     try:
-        return ledger.run(tick.request.run_id) if tick.request.run_id else None
+        asked = ledger.run(request.run_id) if request.run_id else None
     except ItemUnreadable as error:  # nobody knows who asked, or whether it ran already
         raise RequestRejected(error.problem, next_step="Ask for another run.") from None
+    if asked is not None and asked.state is RunState.REQUESTED:
+        wanted = (asked.summary.get("digest"), bool(asked.summary.get("dry_run")))
+        if wanted != (request.digest, request.dry_run):
+            raise RequestRejected(
+                f"The event asks for something else than run {request.run_id} was requested for",
+                next_step="Ask for another run.",
+            )
+    return asked
+
+
+def _may_start(asked: Run, tick: _Tick) -> bool:
+    """Whether a run of which there is a record may start.
+
+    A message that comes again after its run was killed starts it once more: that it has the lease
+    shows that the other one is over.
+    """
+    killed = tick.request.queued and asked.state is RunState.RUNNING
+    return killed or asked.state is RunState.REQUESTED
+
+
+def _came_twice(asked: Run) -> Run:
+    _LOG.warning("the request came twice", extra={"run_id": asked.run_id})
+    return asked
+
+
+def _close_lost(tick: _Tick, ledger: Ledger) -> None:
+    """Close runs that ended without a word, and ask once more for those that never started.
+
+    What fails here fails no run: the next one looks again.
+    """
+    now = tick.time.actual
+    back = LOOKED_BACK if tick.kind is RunKind.AUDIT else LOOKED_BACK_SHORTLY
+    try:
+        runs = list(
+            ledger.runs_before(time_in_id(now + LOOKED_BACK), down_to=time_in_id(now - back))
+        )
+        for run in runs:
+            begun = run.asked_again_at or run.started_at or run.time
+            if run.kind not in TICKED or run.run_id == tick.request.run_id:
+                continue
+            if run.state is RunState.RUNNING and now - begun > LEASE:
+                problem = "Its function ended without recording how the run ended"
+                _lose(tick, ledger, run, problem, others=runs)
+            elif run.state is RunState.REQUESTED and now - begun > STARTS_WITHIN:
+                if run.asked_again_at is None:
+                    ledger.put_run(replace(run, asked_again_at=now))
+                    detail = {"project": ledger.project, "run_id": run.run_id, **run.summary}
+                    tick.services.bus.request_run(run.kind, detail)
+                else:
+                    _lose(
+                        tick, ledger, run, "It was asked for twice and never started", others=runs
+                    )
+    except Exception:
+        _LOG.exception("lost runs could not be closed", extra={"project": ledger.project})
+
+
+def _lose(tick: _Tick, ledger: Ledger, run: Run, problem: str, *, others: Sequence[Run]) -> None:
+    """Close a run as lost: that is a finding, unless a later one of its kind has ended well."""
+    made_good = any(
+        other.kind is run.kind and other.run_id > run.run_id and other.state in _WELL
+        for other in others
+    )
+    if not made_good:
+        record_findings(ledger, [_break(run, problem)], Evidence(), tick.time.actual)
+    _ended(tick, ledger, replace(run, state=RunState.LOST, error=problem))
 
 
 def _worked(tick: _Tick, ledger: Ledger, run: Run, job: _Named) -> Run:
@@ -456,11 +613,12 @@ def _refuse_superseded(ledger: Ledger, tick: _Tick) -> None:
 def _lease(ledger: Ledger, run: Run, time: RunTime) -> Iterator[None]:
     """Create and prune exclude each other in a project; an audit only excludes audits."""
     name = "audit" if run.kind is RunKind.AUDIT else "write"
-    ledger.acquire_lease(name, holder=run.run_id, now=time.actual, ttl=LEASE)
+    holder = f"{run.run_id}/{uuid4().hex[:8]}"  # of two messages for one run, one holds it
+    ledger.acquire_lease(name, holder=holder, now=time.actual, ttl=LEASE)
     try:
         yield
     finally:
-        ledger.release_lease(name, holder=run.run_id)
+        ledger.release_lease(name, holder=holder)
 
 
 def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
@@ -468,7 +626,7 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
     at = tick.time.actual if tick.services.local_clock else tick.services.clock()
     run = replace(run, finished_at=at)
     event = DomainEvent.of(
-        "run.failed" if run.state is RunState.FAILED else "run.completed",
+        "run.failed" if run.state in (RunState.FAILED, RunState.LOST) else "run.completed",
         run.run_id,
         project=ledger.project,
         at=at,
@@ -476,11 +634,16 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
         kind=str(run.kind),
         state=str(run.state),
         actor=run.actor,
+        trigger=str(run.trigger),
+        time=run.time.isoformat(),
+        policy_version=run.policy_version,
         error=run.error,
         summary=dict(run.summary),
     )
     try:
-        if run.state is not RunState.REFUSED:
+        if run.state is RunState.REFUSED:  # nobody needs to hear of it
+            ledger.record_evidence(event)
+        else:
             ledger.record_event(event)
         ledger.put_run(run)
     except Exception as error:  # the run has ended all the same, and the next project waits

@@ -25,6 +25,7 @@ from pinecone_backup.records import ScheduleRecord
 from pinecone_backup.rules.creation import Kind
 from pinecone_backup.rules.findings import Control, Evidence, Observation
 from pinecone_backup.usecases.findings import unexpected_problem
+from pinecone_backup.usecases.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -86,31 +87,28 @@ def keep_native_schedules(
         LedgerError: The ledger could not be read or written.
     """
     keeper = _Keeper(context, control_plane, ledger)
-    seen: list[str] = []
-    for decision in decisions:
-        if time_left() < STOP_BEFORE:
-            break
-        policy = decision.policy
-        try:
-            if decision.kind is Kind.NATIVE and policy and policy.native_schedule:
-                keeper.keep(decision.index, policy, policy.native_schedule)
-                seen.append(decision.index)
-            elif decision.kind in (Kind.OPTED_OUT, Kind.PAUSED) or (policy and policy.cron):
-                keeper.pause(decision.index)
-        except (PineconeError, ListingIncomplete) as error:
-            keeper.problem(decision.index, error)
-        except BackupError:
-            raise
-        except Exception as error:  # a fault at one index must not stop the others
-            _LOG.exception("unexpected error", extra={"index": decision.index})
-            keeper.unexpected[decision.index] = unexpected_problem(error)
-    evidence = Evidence.of([Control.NATIVE_DRIFT], only=seen)
+    managed = keeper.managed
+    concerned = [each for each in decisions if _wants(each) or each.index in managed]
+
+    def attend(decision: Decision) -> None:
+        if time_left() >= STOP_BEFORE:
+            keeper.attend(decision)
+
+    in_parallel(attend, concerned, at_most=control_plane.concurrency)
+    evidence = Evidence.of([Control.NATIVE_DRIFT], only=sorted(keeper.seen))
     return NativeOutcome(
         keeper.changes,
         keeper.problems | keeper.unexpected,
-        keeper.observations,
+        sorted(keeper.observations, key=lambda each: (each.control, each.subject)),
         evidence,
         keeper.unexpected,
+    )
+
+
+def _wants(decision: Decision) -> bool:
+    """Whether the index is to have a native schedule."""
+    return decision.kind is Kind.NATIVE and bool(
+        decision.policy and decision.policy.native_schedule
     )
 
 
@@ -123,10 +121,33 @@ class _Keeper:
     problems: dict[str, str] = field(default_factory=dict)
     unexpected: dict[str, str] = field(default_factory=dict)
     observations: list[Observation] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
     records: dict[str, ScheduleRecord] = field(init=False)
 
     def __post_init__(self) -> None:
         self.records = {record.schedule_id: record for record in self.ledger.schedules()}
+
+    @property
+    def managed(self) -> set[str]:
+        """The indexes on which we keep a schedule."""
+        return {record.index_name for record in self.records.values() if record.managed_by_policy}
+
+    def attend(self, decision: Decision) -> None:
+        """Make the schedules of one index what its policy says; a fault there stops no other."""
+        policy = decision.policy
+        try:
+            if decision.kind is Kind.NATIVE and policy and policy.native_schedule:
+                self.keep(decision.index, policy, policy.native_schedule)
+                self.seen.add(decision.index)
+            elif decision.kind in (Kind.OPTED_OUT, Kind.PAUSED) or (policy and policy.cron):
+                self.pause(decision.index)
+        except (PineconeError, ListingIncomplete) as error:
+            self.problem(decision.index, error)
+        except BackupError:
+            raise
+        except Exception as error:
+            _LOG.exception("unexpected error", extra={"index": decision.index})
+            self.unexpected[decision.index] = unexpected_problem(error)
 
     def keep(self, index: str, policy: Policy, request: NativeScheduleRequest) -> None:
         """Make the schedule of one index what its policy says."""

@@ -74,6 +74,12 @@ CATALOGUE: Mapping[str, Wording] = {
         "Read the plan, then approve it or change the policy. Nothing is deleted until then.",
     ),
     "plan.approved": Wording(("Prune plan approved: {backups}",)),
+    "policy.changed": Wording(
+        ("Policy changed by {actor}", "Policy changed outside the API, in the bucket")
+    ),
+    "deployment.heartbeat": Wording(
+        ("Heartbeat: evidence stands at record {evidence_head}", "Heartbeat: no evidence yet")
+    ),
     "run.failed": Wording(
         ("{run} run failed",),
         Severity.ERROR,

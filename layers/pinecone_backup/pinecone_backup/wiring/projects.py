@@ -11,8 +11,9 @@ from pinecone_backup.adapters.bus import EventBridgeBus
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
 from pinecone_backup.adapters.metrics import EmfMetrics
-from pinecone_backup.adapters.objects import BucketObjects, BucketPolicyStore
+from pinecone_backup.adapters.objects import BucketEvidence, BucketObjects, BucketPolicyStore
 from pinecone_backup.adapters.pinecone.client import PineconeClient
+from pinecone_backup.adapters.run_queue import SqsRunQueue
 from pinecone_backup.adapters.secrets import SecretReader
 from pinecone_backup.runtime import share_logging, time_left
 from pinecone_backup.usecases.runs import RunServices
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Container", "share_logging", "time_left"]
 
+CALL_SECONDS = 20.0
+"""The most that one call to Pinecone may take in a run, its repetitions and waits included: a
+project that does not answer is given up soon, and the next tick asks again."""
+
 
 class Container[S: ProjectSettings]:
     """The adapters of one process, for functions that speak to Pinecone.
@@ -37,7 +42,9 @@ class Container[S: ProjectSettings]:
         call_seconds: Tells the most that one call to Pinecone may take now.
     """
 
-    def __init__(self, settings: S, *, call_seconds: Callable[[], float] = lambda: 60.0) -> None:
+    def __init__(
+        self, settings: S, *, call_seconds: Callable[[], float] = lambda: CALL_SECONDS
+    ) -> None:
         self.settings = settings
         self._call_seconds = call_seconds
         self._planes: dict[str, PineconeClient] = {}
@@ -47,17 +54,20 @@ class Container[S: ProjectSettings]:
         """What every run works with."""
         settings = self.settings
         dynamodb, history = client("dynamodb"), timedelta(days=settings.history_days)
+        findings = timedelta(days=settings.finding_days)
         return RunServices(
             owner=settings.owner,
             clock=lambda: datetime.now(UTC),
             ledger_of=lambda project: DynamoLedger(
-                dynamodb, settings.table_name, project, history=history
+                dynamodb, settings.table_name, project, history=history, findings=findings
             ),
             projects=DynamoProjects(dynamodb, settings.table_name),
             policies=self.policies,
             bus=EventBridgeBus(client("events"), settings.bus_name, settings.owner),
             metrics=self.metrics,
+            evidence=self._evidence,
             local_clock=settings.local_clock,
+            queue=self._queue,
         )
 
     @cached_property
@@ -86,6 +96,7 @@ class Container[S: ProjectSettings]:
                 schedules_api_version=self.settings.schedules_api_version,
                 http=self._http,
                 call_seconds=self._call_seconds,
+                concurrency=self.settings.pinecone_concurrency,
             )
         return self._planes[secret]
 
@@ -105,9 +116,26 @@ class Container[S: ProjectSettings]:
             boto3_client=client("dynamodb"),
         )
 
+    @property
+    def _queue(self) -> SqsRunQueue | None:
+        url = self.settings.run_queue_url
+        return SqsRunQueue(client("sqs"), url) if url else None
+
+    @cached_property
+    def _evidence(self) -> BucketEvidence:
+        settings = self.settings
+        days, key = settings.evidence_lock_days, settings.evidence_key_arn
+        return BucketEvidence(
+            client("s3"),
+            settings.bucket_name,
+            lock=timedelta(days=days) if days else None,
+            kms=client("kms") if key else None,
+            key_arn=key,
+        )
+
     @cached_property
     def _http(self) -> Client:
-        return new_http_client()
+        return new_http_client(max_connections=self.settings.pinecone_concurrency)
 
     @cached_property
     def _secrets(self) -> SecretReader:

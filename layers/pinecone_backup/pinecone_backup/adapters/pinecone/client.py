@@ -40,6 +40,8 @@ PAGE_LIMIT = 100
 """Rows asked for per page: the most that every API version allows."""
 MOST_PAGES = 1_000
 """A listing with more pages than this never ends."""
+LISTING_SECONDS = 60.0
+"""Nor does one that takes longer; a project at Pinecone's maximum has eleven pages."""
 
 _PINECONE_HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+pinecone\.io")
 
@@ -59,6 +61,7 @@ class PineconeClient:
         http: Shared by several projects when given (``http.new_http_client``).
         call_seconds: The most that one call may take, its repetitions and waits included; or
             what tells it as each call begins.
+        concurrency: So many calls at a time are meant for it (``ports.ControlPlane``).
         clock: Seconds of a clock that never goes back.
         sleep: Waits for so many seconds.
     """
@@ -72,6 +75,7 @@ class PineconeClient:
         schedules_api_version: str = "2026-07",
         http: httpx.Client | None = None,
         call_seconds: float | Callable[[], float] = 60.0,
+        concurrency: int = 1,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -84,10 +88,16 @@ class PineconeClient:
                 "PINECONE_URL: the API key would go to Pinecone unencrypted",
                 next_step="Use https, or deploy the template again.",
             )
+        self.concurrency = concurrency
+        self._clock = clock
         self._api_version = api_version
         self._schedules_version = schedules_api_version
         self._caller = Caller(
-            key, http or new_http_client(), call_seconds=call_seconds, clock=clock, sleep=sleep
+            key,
+            http or new_http_client(),
+            call_seconds=call_seconds,
+            clock=clock,
+            sleep=sleep,
         )
 
     # Indexes
@@ -384,6 +394,7 @@ class PineconeClient:
         """Rows as pages arrive; ``ListingIncomplete`` when the walk cannot be trusted (N2)."""
         seen: set[str] = set()
         token: str | None = None
+        until = self._clock() + LISTING_SECONDS
         for number in range(1, MOST_PAGES + 1):
             try:
                 page = page_of(limit=PAGE_LIMIT, token=token)
@@ -404,8 +415,10 @@ class PineconeClient:
                     next_step="Nothing was decided on it; the next run walks again.",
                 )
             seen.add(token)
+            if self._clock() > until:
+                break
         raise ListingIncomplete(
-            f"The listing of {what} did not end within {MOST_PAGES} pages",
+            f"The listing of {what} did not end within {number} pages",
             next_step="Nothing was decided on it; the next run walks again.",
         )
 

@@ -3,7 +3,8 @@
 A read is repeated after any failure that may pass. A write whose answer was lost is repeated
 only where asking twice does what asking once does (DELETE, PATCH); a POST is repeated only when
 it certainly had no effect (no connection, 429, or a 401 that a new key mends), and otherwise
-ends in ``OutcomeUnknown``. Keys, URLs and answer bodies stay in here.
+ends in ``OutcomeUnknown``. When one call is answered 429, all calls with that key wait as long
+as it does. Keys, URLs and answer bodies stay in here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -189,6 +191,8 @@ class Caller:
         self._call_seconds = call_seconds if callable(call_seconds) else lambda: call_seconds
         self._clock = clock
         self._sleep = sleep
+        self._resume_at = float("-inf")
+        self._pausing = threading.Lock()
 
     def ask[T](self, call: Call, understand: Callable[[bytes], T]) -> T:
         """Send a call and understand its answer.
@@ -230,6 +234,7 @@ class Caller:
                 or self._clock() + state.upcoming_sleep >= deadline
             ),
             sleep=self._sleep,
+            before_sleep=self._share_wait,
             reraise=True,
         )
 
@@ -253,6 +258,7 @@ class Caller:
 
     def _try(self, call: Call, deadline: float) -> Reply:
         """One try: a 2xx answer, a ``PineconeError`` that is final, or ``_Again``."""
+        self._wait_for_others(call, deadline)
         started = self._clock()
         try:
             reply, key = self._exchange(call, deadline)
@@ -268,6 +274,8 @@ class Caller:
             return reply
         failure = self._failure(call, reply, key)
         if isinstance(failure, RateLimited | Unavailable):
+            if isinstance(failure, RateLimited):
+                self._pause(reply.retry_after or 0.0)
             raise _verdict(
                 call,
                 failure,
@@ -275,6 +283,33 @@ class Caller:
                 retry_after=reply.retry_after,
             )
         raise failure
+
+    def _pause(self, seconds: float) -> None:
+        """Let no call with this key begin for so long."""
+        with self._pausing:
+            self._resume_at = max(self._resume_at, self._clock() + seconds)
+
+    def _share_wait(self, state: RetryCallState) -> None:
+        """Let all calls wait as long as one that was answered 429."""
+        again = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(again, _Again) and isinstance(again.error, RateLimited):
+            self._pause(state.upcoming_sleep)
+
+    def _wait_for_others(self, call: Call, deadline: float) -> None:
+        """Wait while Pinecone wants no calls of this project.
+
+        Raises:
+            RateLimited: That would take longer than this call may; Pinecone was not asked.
+        """
+        while (pause := self._resume_at - self._clock()) > 0:
+            if self._clock() + pause >= deadline:
+                raise RateLimited(
+                    f"{call.text} waited for Pinecone, which answered 429 to another call",
+                    next_step=_NEXT_STEPS[RateLimited],
+                    operation=call.operation,
+                    status=httpx.codes.TOO_MANY_REQUESTS,
+                )
+            self._sleep(pause)
 
     def _exchange(self, call: Call, deadline: float) -> tuple[Reply, SecretStr]:
         """Ask with the known key, and once more when a 401 finds a newer one.

@@ -13,9 +13,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import ItemUnreadable, RuleForbids, SubjectUnknown
+from pinecone_backup.model import PruneMode
 from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import Run, RunState
-from pinecone_backup.rules.plan import make_plan
+from pinecone_backup.rules.plan import Action, make_plan
 from pinecone_backup.rules.protection import (
     PEOPLE_COUNT_FOR,
     Safeguard,
@@ -23,16 +24,18 @@ from pinecone_backup.rules.protection import (
     of_request,
     safeguards_of,
 )
+from pinecone_backup.usecases.approvals import ONE_PERSON
 from pinecone_backup.usecases.deletion import anchor_problem, carry_out, intended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
 
-    from pinecone_backup.model import PruneMode, RunContext
+    from pinecone_backup.model import RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
     from pinecone_backup.records import BackupRecord, DeletionRecord
+    from pinecone_backup.rules.approval import ApprovalRule
     from pinecone_backup.rules.inventory import Entry
-    from pinecone_backup.rules.plan import Plan
+    from pinecone_backup.rules.plan import Plan, PlanItem
     from pinecone_backup.rules.plan_facts import Facts
 
 LEASE = timedelta(minutes=1)
@@ -49,6 +52,7 @@ def delete_backup(
     mode: PruneMode,
     reason: str,
     override: Set[Safeguard] = frozenset(),
+    rule: ApprovalRule = ONE_PERSON,
 ) -> DeletionRecord:
     """Ask Pinecone to delete one backup.
 
@@ -61,6 +65,7 @@ def delete_backup(
         mode: What the deployment allows; in a dry run nobody deletes anything through it.
         reason: Why, in the caller's words.
         override: The safeguards to overrule.
+        rule: How many people the deployment demands behind a plan.
 
     Returns:
         The deletion: accepted or confirmed. Where one was accepted before, that one, unchanged.
@@ -94,6 +99,7 @@ def delete_backup(
     ]
     in_the_way = in_order({*item.safeguards, *safeguards_of(reasons)})
     _refuse_unless_overruled(entry, in_the_way, override, reasons)
+    _refuse_alone(rule, plan, item, in_the_way, mode)
     _refuse_without_anchor(control_plane, plan, entry)
     asked_for = [Reason.of(ReasonKind.ASKED_FOR, actor=context.actor, reason=reason.strip())]
     if in_the_way:
@@ -159,6 +165,27 @@ def _refuse_unless_overruled(
         rule=", ".join(standing),
         next_step=next_step,
     )
+
+
+def _refuse_alone(
+    rule: ApprovalRule,
+    plan: Plan,
+    item: PlanItem,
+    in_the_way: Sequence[Safeguard],
+    mode: PruneMode,
+) -> None:
+    """Rule D9: nobody deletes one by one, alone, what as a plan would need two people."""
+    two = rule.by_another or rule.needed(len(plan.to_go)) > 1
+    waits = item.action is Action.WAIT or (
+        item.action is Action.DELETE and mode is PruneMode.APPROVE
+    )
+    if (two and waits) or (rule.demands_two and Safeguard.LIMITS in in_the_way):
+        raise RuleForbids(
+            f"Backup {item.backup_id} needs two people: this deployment demands them where a plan "
+            "would wait for an approval",
+            rule="two-people",
+            next_step="Approve the plan that names it, and let somebody else execute it.",
+        )
 
 
 def _refuse_without_anchor(control_plane: ControlPlane, plan: Plan, entry: Entry) -> None:

@@ -1,0 +1,39 @@
+"""Several calls at a time: the one place where a run uses threads.
+
+How many is the control plane's ``concurrency``. What needs an order asks for it itself: a piece of
+work is done from its first call to its last by one thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def in_parallel[T, R](work: Callable[[T], R], items: Iterable[T], *, at_most: int) -> list[R]:
+    """Do the work for every item, and return the results in the items' order.
+
+    Items are begun in their order. After an error no further one is begun; once those under way
+    have ended, the error of the first of them is raised. One at a time needs no thread.
+    """
+    waiting = list(items)
+    if at_most <= 1 or len(waiting) <= 1:
+        return [work(item) for item in waiting]
+    broken = threading.Event()
+
+    def begun(item: T) -> list[R]:
+        if broken.is_set():
+            return []
+        try:
+            return [work(item)]
+        except BaseException:
+            broken.set()
+            raise
+
+    with ThreadPoolExecutor(min(at_most, len(waiting))) as pool:
+        running = [pool.submit(begun, item) for item in waiting]
+    return [result for future in running for result in future.result()]

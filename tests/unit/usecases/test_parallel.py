@@ -1,0 +1,69 @@
+"""Several calls at a time: order, bound, and the end after an error."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pinecone_backup.usecases.parallel import in_parallel
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(), max_size=20), st.integers(1, 8))
+def test_the_results_stand_in_the_order_of_the_items(items: list[int], at_most: int) -> None:
+    assert in_parallel(lambda item: item * 2, items, at_most=at_most) == [2 * n for n in items]
+
+
+def test_no_more_are_under_way_than_allowed_and_no_fewer() -> None:
+    together = threading.Barrier(3, timeout=5)  # three that wait for each other, or an error
+    under_way: list[int] = []
+    most = []
+
+    def work(item: int) -> None:
+        under_way.append(item)
+        most.append(len(under_way))
+        together.wait()
+        under_way.remove(item)
+
+    in_parallel(work, range(9), at_most=3)
+    assert max(most) == 3
+
+
+def test_one_at_a_time_takes_no_thread() -> None:
+    threads = in_parallel(lambda _: threading.get_ident(), range(3), at_most=1)
+    assert set(threads) == {threading.get_ident()}
+
+
+class Killed(BaseException):
+    """Nothing catches it."""
+
+
+@pytest.mark.parametrize("error", [ValueError, Killed])
+def test_after_an_error_no_further_item_is_begun(error: type[BaseException]) -> None:
+    begun = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if item < 2:
+            raise error
+
+    with pytest.raises(error):
+        in_parallel(work, range(100), at_most=2)
+    assert len(begun) < 100
+
+
+def test_of_several_errors_the_first_items_is_raised_and_what_was_begun_ends() -> None:
+    both = threading.Barrier(2, timeout=5)
+    ended = []
+
+    def work(item: int) -> None:
+        both.wait()
+        ended.append(item)
+        raise ValueError(item)
+
+    with pytest.raises(ValueError, match="0"):
+        in_parallel(work, range(2), at_most=2)
+    assert sorted(ended) == [0, 1]
