@@ -1163,6 +1163,7 @@ class ReasonKind(Word):
     RESTORES_UNREADABLE = "restores_unreadable"
     LIMIT_PER_RUN = "limit_per_run"
     LIMIT_PER_INDEX = "limit_per_index"
+    LISTING_LACKS = "listing_lacks"
     POLICY_CHANGED = "policy_changed"
     CHANGE_DELETES = "change_deletes"
     LAST_OF_DELETED = "last_of_deleted"

@@ -19,7 +19,7 @@ from pinecone_backup.errors import (
     LedgerConflict,
     LedgerUnavailable,
 )
-from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
+from pinecone_backup.model import Depth, DomainEvent, RunKind, TriggerKind
 from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import (
     BackupRecord,
@@ -30,15 +30,21 @@ from pinecone_backup.records import (
     DeletionRecord,
     DeletionState,
     Finding,
+    FingerprintRecord,
     Hold,
     HoldScope,
     IndexRecord,
     ItemKind,
+    Look,
+    LookRecord,
+    NamespaceLook,
+    Neighbours,
     PlanRecord,
     PlanState,
     RestoreResult,
     Run,
     RunState,
+    SampledRecord,
     ScheduleRecord,
     Severity,
     Verdict,
@@ -599,3 +605,52 @@ def test_projects_are_remembered_once(monkeypatch: pytest.MonkeyPatch) -> None:
         projects.remember(["search", "main"])
         projects.remember(["main", "shop"])
         assert projects.known() == ["main", "search", "shop"]
+
+
+# Looks at indexes
+
+
+def first_look(index: str = "docs", at: datetime = NOW) -> LookRecord:
+    seen = NamespaceLook(
+        "tenant", 9, 4, (SampledRecord("r1", "v", 8, "", "m"),), (Neighbours("r1", ("a", "b")),)
+    )
+    look = Look("00ff", Depth.QUERIES, at, at, 8, "cosine", 9, (seen,), complete=True)
+    return LookRecord(index, "i1", at, look)
+
+
+def test_a_first_look_waits_until_what_it_came_to_is_written(ledger: Ledger) -> None:
+    """F3"""
+    ledger.put_look(first_look())
+    ledger.put_look(first_look("notes"))
+    ledger.put_look(first_look(at=NOW + HOUR))
+    assert ledger.looks() == {"docs": first_look(at=NOW + HOUR), "notes": first_look("notes")}
+    sure = FingerprintRecord("b1", "docs", "i1", NOW, first_look().look)
+    ledger.put_fingerprints("docs", [sure, replace(sure, backup_id="b2", problem="denied")])
+    assert list(ledger.looks()) == ["notes"]
+    assert ledger.fingerprint("b1") == sure
+    assert ledger.fingerprint("b3") is None
+
+
+def test_evidence_is_removed_with_its_backup(ledger: Ledger) -> None:
+    """F3"""
+    ledger.put_fingerprints("docs", [FingerprintRecord("b1", "docs", "i1", NOW)])
+    known = backup()
+    ledger.put_backup(known)
+    marked = ledger.put_deletion(known, deleted(), over=known)
+    assert ledger.fingerprint("b1") is not None
+    ledger.put_deletion(marked, deleted(confirmed_at=NOW), over=marked)
+    assert ledger.fingerprint("b1") is None
+
+
+def test_what_was_seen_and_cannot_be_read_is_about_one_backup_or_one_index(
+    ledger: Ledger, damage: Damage
+) -> None:
+    """U2"""
+    ledger.put_look(first_look())
+    ledger.put_fingerprints("notes", [FingerprintRecord("b1", "notes", "i1", NOW)])
+    damage("LOOK#docs", at="soon")
+    damage("FINGERPRINT#b1", taken_at="soon")
+    assert ledger.looks() == {}
+    assert ledger.fingerprint("b1") is None
+    items = ledger.inspect([ItemKind.LOOK, ItemKind.FINGERPRINT])
+    assert {(item.backup_id, item.index_name) for item in items} == {("b1", ""), ("", "docs")}

@@ -303,6 +303,7 @@ def _facts(
         restoring=restoring(ledger, state.restores),
         sources={record.backup_id: record.index_id for record in state.records.values()},
         active=_active(indexes),
+        unlisted=state.unlisted,
     )
     return ProjectFacts(
         name=context.project,
