@@ -118,6 +118,11 @@ class ReasonKind(StrEnum):
         "D2",
         "{count:deletion} in one index, where the limits allow {allowed}",
     )
+    LISTING_LACKS = (
+        "listing_lacks",
+        "D2",
+        "the listing lacks backups of the index that exist, as far as is known: {count}",
+    )
     POLICY_CHANGED = (
         "policy_changed",
         "D3",

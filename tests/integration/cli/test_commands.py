@@ -156,9 +156,28 @@ def test_a_backup_is_made_with_a_name_and_an_expiry(run: CommandLine, world: Wor
 def test_a_restore_names_the_job_to_follow(run: CommandLine, backup: str) -> None:
     said = run("restore", backup, "products-restored", "--tag.team", "search")
     assert said.code == Exit.FINE
-    assert "pinecone-backup restore-jobs" in said.out
+    assert "pinecone-backup restores show" in said.out
     (job,) = run("restore-jobs", "--json").json
-    assert job["target_index_name"] == "products-restored"
+    (followed,) = run("restores", "--json").json
+    assert job["target_index_name"] == followed["target_index_name"] == "products-restored"
+    assert run("restores", "show", followed["restore_id"]).code == Exit.FINE
+    assert run("tests", "--json").json == []
+
+
+def test_a_restore_point_is_found_and_restored_from(
+    run: CommandLine, world: World, backup: str
+) -> None:
+    audit(world)
+    said = run("restore-point", "products")
+    assert said.code == Exit.FINE
+    assert backup in said.out
+    assert run("restore-point", "products", "--at", "2020-01-01T00:00Z").code == Exit.WRONG
+    started = run("restore", "products", "copy", "--at", "2026-11-22T12:00Z", "--json").json
+    assert started["backup_id"] == backup
+
+
+def test_what_was_not_restored_is_not_adopted(run: CommandLine, backup: str) -> None:
+    assert run("adopt", "products", "daily").code == Exit.REFUSED
 
 
 def test_what_does_not_exist_is_not_found(run: CommandLine) -> None:
