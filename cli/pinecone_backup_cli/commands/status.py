@@ -58,11 +58,11 @@ def status(*, session: Session) -> Answer:
 def _one(session: Session, project: str, overview: Overview) -> Answer:
     report = _report(session, project)
     if report is None:
-        screen = [_verdict(project, Health.UNKNOWN), "No audit has run yet.", _audit_now(project)]
-        return Answer(None, screen, Exit.WRONG)
+        unknown = _verdict(project, Health.UNKNOWN)
+        return Answer(None, [unknown, "No audit has run yet.", _audit_now(project)], Exit.WRONG)
     today = (each for each in overview.projects if (each.project, each.at) == (project, report.at))
     counts = next(today, report)
-    screen = [_verdict(project, counts.health), counts.headline]
+    screen: list[RenderableType] = [_verdict(project, counts.health), counts.headline]
     if counts.health is not report.health:
         screen.append(_audit_now(project))
     return Answer(report, [*screen, *_details(report)], _exit(counts.health))

@@ -387,6 +387,18 @@ def test_status_names_the_backup_to_restore_from(run: CommandLine, world: World)
     assert row.split() == [NAME, "protected", "b-1", "1", "h"]
 
 
+def test_without_a_good_backup_a_restore_point_shows_what_else_there_is(
+    run: CommandLine, world: World
+) -> None:
+    manual = world.simulator.project.seed_backup("products", name="by-hand").backup_id
+    said = run("restore-point", "products")
+    assert said.code == Exit.WRONG
+    assert "restore from  no good backup" in said.lines
+    assert any(line.startswith(manual) for line in said.lines)
+    assert "pinecone-backup restore BACKUP NEW-NAME --wait" in said.lines[-1]
+    assert run("tests").out == "No restore test has run yet.\n"
+
+
 def test_the_link_to_the_report_is_printed_alone(run: CommandLine, world: World) -> None:
     put_report(world, hours=1)
     said = run("open", "--print")
