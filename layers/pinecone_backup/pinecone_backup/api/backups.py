@@ -18,6 +18,7 @@ from pinecone_backup.api.models import (
     Output,
     PageQuery,
     Pagination,
+    PeriodQuery,
     QueryTime,
     Reason,
     RuleReason,
@@ -109,7 +110,7 @@ class BackupList(Output):
     pagination: Pagination | None
 
 
-class BackupsQuery(PageQuery):
+class BackupsQuery(PeriodQuery):
     """Which backups of the project, and in which order."""
 
     from_: Annotated[QueryTime | None, Field(alias="from")] = None
