@@ -162,9 +162,7 @@ def _seal(found: dict[str, Any], line: bytes, file: str) -> Seal:
     return Seal(sequence, last, line_hash, text, signature, file, str(seal["deployment"]))
 
 
-def _others(
-    deployment: str, records: Iterable[Record], seals: Iterable[Seal]
-) -> Iterator[str]:
+def _others(deployment: str, records: Iterable[Record], seals: Iterable[Seal]) -> Iterator[str]:
     """What says to be of another deployment than the first record."""
     for record in records:
         if record.deployment != deployment:

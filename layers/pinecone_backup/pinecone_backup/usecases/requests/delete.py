@@ -27,6 +27,7 @@ from pinecone_backup.rules.protection import (
 )
 from pinecone_backup.usecases.approvals import ONE_PERSON
 from pinecone_backup.usecases.deletion import anchor_problem, carry_out, intended
+from pinecone_backup.usecases.runs import ended_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -100,8 +101,9 @@ def delete_backup(
     ]
     in_the_way = in_order({*item.safeguards, *safeguards_of(reasons)})
     _refuse_unless_overruled(entry, in_the_way, override, reasons)
-    people = 1 + len(asked_by_people(facts.time.actual, recent, besides=backup_id))
-    _refuse_alone(rule, plan, item, in_the_way, mode, people)
+    if item.action is not Action.DELETE or mode is not PruneMode.ENFORCE or in_the_way:
+        people = 1 + len(asked_by_people(facts.time.actual, recent, besides=backup_id))
+        _refuse_alone(rule, plan, item, in_the_way, people)
     _refuse_without_anchor(control_plane, plan, entry)
     asked_for = [Reason.of(ReasonKind.ASKED_FOR, actor=context.actor, reason=reason.strip())]
     if in_the_way:
@@ -174,17 +176,13 @@ def _refuse_alone(
     plan: Plan,
     item: PlanItem,
     in_the_way: Sequence[Safeguard],
-    mode: PruneMode,
     people: int,
 ) -> None:
     """Rule D9: nobody deletes one by one, alone, what would else need two people.
 
-    What a prune deletes without asking anybody is nobody's decision. ``people`` is how many
-    deletions people have asked for lately, with this one.
+    ``people`` is how many deletions people have asked for lately, with this one.
     """
     planned = item.action in (Action.WAIT, Action.DELETE)
-    if item.action is Action.DELETE and mode is PruneMode.ENFORCE and not in_the_way:
-        return
     if (
         rule.by_another
         or rule.needed(len(plan.to_go) if planned else 0) > 1
@@ -240,7 +238,9 @@ def _run(
     ledger.put_run(run)
     outcome, error = carry_out(context, control_plane, ledger, record, deletion)
     ended = RunState.SUCCEEDED if outcome.final else RunState.FAILED
-    ledger.put_run(replace(run, state=ended, finished_at=context.time.actual, error=outcome.error))
+    run = replace(run, state=ended, finished_at=context.time.actual, error=outcome.error)
+    ledger.record_evidence(ended_event(ledger.project, run, context.time.actual))
+    ledger.put_run(run)
     if error is not None:
         raise error
     return outcome
