@@ -33,8 +33,8 @@ LAYERS: Mapping[str, Path] = {
 }
 """The logical id in ``template.yaml`` of each layer, and its folder."""
 FUNCTIONS: Mapping[str, Path] = {
-    f"{name.capitalize()}Function": Path("functions") / name
-    for name in ("create", "prune", "audit", "notify", "api")
+    f"{name.title().replace('_', '')}Function": Path("functions") / name
+    for name in ("create", "prune", "audit", "restore_test", "notify", "api")
 }
 """The logical id in ``template.yaml`` of each function, and its folder."""
 

@@ -75,6 +75,7 @@ class Day:
         create_calls: Calls to Pinecone of all create runs.
         prune_calls: Of all prune runs.
         audit_calls: Of all audits.
+        restore_test_calls: Of all restore test runs, while no restore is under way.
         read_units: Read from the table (4 kB each, consistent).
         write_units: Written to it (1 kB each, twice in a transaction).
         table_calls: Requests to the table.
@@ -88,6 +89,7 @@ class Day:
     create_calls: int
     prune_calls: int
     audit_calls: int
+    restore_test_calls: int
     read_units: int
     write_units: int
     table_calls: int
@@ -102,14 +104,15 @@ MEASURED = Day(
     create_calls=370,
     prune_calls=140,
     audit_calls=620,
-    read_units=12_300,
-    write_units=6_200,
-    table_calls=8_000,
-    table_bytes=300_000,
-    events=330,
-    s3_writes=250,
-    s3_reads=270,
-    s3_bytes=3_200_000,
+    restore_test_calls=96,
+    read_units=14_800,
+    write_units=7_100,
+    table_calls=10_800,
+    table_bytes=370_000,
+    events=390,
+    s3_writes=345,
+    s3_reads=460,
+    s3_bytes=3_400_000,
 )
 """Of ten indexes, each backed up every six hours, of which the last twelve backups stay."""
 
@@ -125,12 +128,13 @@ def monthly(projects: int) -> dict[str, float]:
     parameters, day = template["Parameters"], MEASURED
     ticks = {
         kind: runs_a_day(parameters[f"{kind}Schedule"]["Default"])
-        for kind in ("Create", "Prune", "Audit")
+        for kind in ("Create", "Prune", "Audit", "RestoreTest")
     }
     calls = {
         "Create": day.create_calls,
         "Prune": day.prune_calls,
         "Audit": day.audit_calls,
+        "RestoreTest": day.restore_test_calls,
     }
     all_ticks = sum(ticks.values())
     queued = projects if projects > 1 else 0  # messages of one tick

@@ -40,6 +40,7 @@ PARAMETERS = {
     "CreateSchedule": "rate(1 minute)",
     "AuditSchedule": "rate(5 minutes)",
     "PruneSchedule": "rate(10 minutes)",
+    "RestoreTestSchedule": "rate(1 minute)",
     "FlexibleWindowMinutes": "0",
 }
 POLICY: dict[str, Any] = {

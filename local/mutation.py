@@ -26,7 +26,8 @@ def main(mutants: list[str]) -> int:
     shutil.rmtree(PLACE, ignore_errors=True)
     PLACE.mkdir(parents=True)
     package = ROOT / "layers" / "pinecone_backup" / "pinecone_backup"
-    for folder in (package, *(ROOT / name for name in ("docs", "functions", "local", "tests"))):
+    beside = [ROOT / name for name in ("cli", "docs", "functions", "local", "tests")]
+    for folder in (package, *beside):
         shutil.copytree(
             folder, PLACE / folder.name, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis")
         )

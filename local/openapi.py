@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from pinecone_backup.api import app
-from pinecone_backup.api.models import Nothing
+from pinecone_backup.api.models import Nothing, PageLink
 from pinecone_backup.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX, Problem
 from pinecone_backup.api.routes import ROUTES, Access
 from pinecone_backup.api.tables import MEDIA_TYPE as CSV
@@ -31,8 +31,8 @@ TAGS = {
     "Backups": "Named as in Pinecone's own API; deleting goes by the safeguards of prune.",
     "Deletions": "What was deleted: by whom, why, by what approval, and what was left.",
     "Native schedules": "Pinecone's own scheduler.",
-    "Restores": "A new index from a backup.",
-    "Runs": "Executions of create, prune and audit.",
+    "Restores": "What to restore from, restores and restore tests, and adoption.",
+    "Runs": "Executions of create, prune, audit and restore_test.",
     "Plans": "What a prune would delete, with the reasons.",
     "Findings": "What is wrong.",
     "Reports": "What the last audit saw.",
@@ -43,6 +43,8 @@ TAGS = {
 EXAMPLES: dict[str, Json] = {
     "create_backup": {"name": "before-migration", "description": "Ada, before the migration"},
     "create_index_from_backup": {"name": "products-restored", "tags": {"team": "search"}},
+    "restore_index": {"at": "2026-11-22T11:00:00Z", "name": "products-restored"},
+    "adopt_index": {"policy": "daily"},
     "create_backup_schedule": {
         "name": "nightly",
         "schedule": {"type": "time-based", "frequency": "daily"},
@@ -93,6 +95,7 @@ _PATH_EXAMPLES = {
     "backup_id": "670e8400-e29b-41d4-a716-446655440000",
     "schedule_id": "a1b2c3d4-0000-4000-8000-000000000001",
     "job_id": "670e8400-e29b-41d4-a716-446655440001",
+    "restore_id": "restore-20261122t120000z-restore-test-4f1c2a",
     "run_id": "20261122t120000z-audit-4f1c2a",
     "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "policy_version": "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH",
@@ -221,6 +224,16 @@ def _operation(route: Route, schemas: Json) -> Json:
             },
         }
     operation["responses"] = {str(route.status): _success(route), **_refusals(route)}
+    if route.gives is PageLink:
+        operation["responses"]["303"] = {
+            "description": "Where `Accept` prefers text/html, as a browser's does.",
+            "headers": {
+                "Location": {
+                    "description": "The page itself.",
+                    "schema": {"type": "string", "format": "uri"},
+                }
+            },
+        }
     return operation
 
 

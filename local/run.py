@@ -21,15 +21,16 @@ from local.api import ask
 from local.progress import hours, step
 from local.receiver import Behaviour
 from local.scenario import DAY, EXPECTED_POLICY, POLICY, START, seed
-from local.simulator import Simulator
+from local.simulator import Damage, Harm, Outcome, Simulator
 from local.simulator.faults import Fault
 from local.stack import DayFailed, Stack, running, wait_until
 from pinecone_backup.model import RunKind
 from pinecone_backup.reasons import Reason, ReasonKind, sentence
-from pinecone_backup.records import Run, RunState
+from pinecone_backup.records import RestoreResult, Run, RunState
 from pinecone_backup.rules.marker import Marker, ours
 from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.rules.protection import Safeguard
+from pinecone_backup.rules.temporary import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -159,7 +160,30 @@ def _happenings(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[
         16 * hour: ("a stuck backup comes to life", finish_the_stuck_one),
         17 * hour: ("prune", prune),
         23 * hour: ("the last audit", audit),
-    } | _requests(stack, day)
+        **_requests(stack, day),
+        **_restore_tests(stack, day),
+    }
+
+
+def _restore_tests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[], None]]]:
+    """What happens to restores, by time of day."""
+    hour = timedelta(hours=1)
+
+    def move() -> None:
+        _run(stack, day, RunKind.RESTORE_TEST)
+
+    def begin() -> None:
+        """Two backups are restored; what comes back of the second one lacks records."""
+        damaged = Outcome(damages=(Harm(Damage.RECORDS_LOST, share=0.2),))
+        stack.simulator.project.restore_outcomes += [Outcome(), damaged]
+        move()
+
+    return {
+        1 * hour: ("two restore tests begin", begin),
+        3 * hour: ("restore tests are compared", move),
+        4 * hour: ("one is damaged, in a second look, too", move),
+        20 * hour: ("a restore is compared", move),
+    }
 
 
 def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[], None]]]:
@@ -170,8 +194,9 @@ def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[],
         """A request to the API, and a prune and an audit after it; a create run follows."""
 
         def act() -> None:
+            given = {key: value() if callable(value) else value for key, value in body.items()}
             status, answer = ask(
-                stack.outputs["ApiUrl"], "POST", f"/v1/projects/main{path()}", body
+                stack.outputs["ApiUrl"], "POST", f"/v1/projects/main{path()}", given
             )
             day.asked.append((stack.simulator.clock.now(), what, status))
             if status // 100 != 2:  # noqa: PLR2004
@@ -181,9 +206,12 @@ def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[],
 
         return what, act
 
-    def newest() -> str:
+    def newest(at: datetime = START + DAY) -> str:
+        """The newest backup of products that was taken by then; the API's own clock is real."""
         ready = [
-            row for row in project.backups if row.index_name == "products" and not row.deleted_at
+            row
+            for row in project.backups
+            if row.index_name == "products" and not row.deleted_at and row.created_at <= at
         ]
         return max(ready, key=lambda row: row.created_at).backup_id
 
@@ -209,10 +237,10 @@ def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[],
             "an acknowledgement", lambda: f"/findings/{finding()}/acknowledge", reason="Known"
         ),
         18 * hour: asked(
-            "a restore",
-            lambda: f"/backups/{newest()}/create-index",
+            "a restore to 10:00",
+            lambda: "/indexes/products/restore",
             name="products-restored",
-            tags={"backup-policy": "none"},
+            backup_id=lambda: newest(START + 10 * hour),
         ),
         19 * hour: asked(
             "a native schedule",
@@ -221,6 +249,7 @@ def _requests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callable[[],
             schedule={"type": "time-based", "frequency": "daily"},
             retention={"expire_after_days": 7},
         ),
+        21 * hour: asked("its adoption", lambda: "/indexes/products-restored/adopt", policy="gold"),
     }
 
 
@@ -273,6 +302,7 @@ def _show(stack: Stack, day: Day, console: Console) -> None:
     _show_left_alone(day, console)
     _show_findings(day, console)
     _show_asked(day, console)
+    _show_restores(stack, console)
     _show_webhooks(stack, console)
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_bytes(stack.read_object("reports/main/latest.html"))
@@ -367,6 +397,20 @@ def _show_asked(day: Day, console: Console) -> None:
     )
 
 
+def _show_restores(stack: Stack, console: Console) -> None:
+    table = _table("Restored", "Index", "For", "Began (UTC)", "Took", "Result", "What differs")
+    for record in stack.ledger().restores():
+        table.add_row(
+            record.index_name,
+            "a test" if record.test else record.target_index_name,
+            f"{record.started_at:%H:%M}",
+            f"{record.took_seconds} s" if record.took_seconds is not None else "",
+            str(record.result or record.step),
+            "; ".join(map(str, record.differences)),
+        )
+    _print(console, table, "What a test restores is deleted; what a person restores stays.")
+
+
 def _show_webhooks(stack: Stack, console: Console) -> None:
     table = _table("Told", "Target", "Messages", "Verified", "Asked to wait", "The last one")
     received = stack.receiver.received
@@ -432,7 +476,7 @@ def _claims(stack: Stack, day: Day) -> Iterable[tuple[str, bool]]:
     )
     yield (
         "every index with a policy got its backups, the new and the re-created one too",
-        (names == {*EXPECTED_POLICY, "recommendations"} - {"papers"}),
+        (names == {*EXPECTED_POLICY, "recommendations", "products-restored"} - {"papers"}),
     )
     yield (
         "every backup of the day is ours by marker and name",
@@ -450,6 +494,7 @@ def _claims(stack: Stack, day: Day) -> Iterable[tuple[str, bool]]:
         & {finding.control for _, finding in day.opened},
     )
     yield "exactly what the plans named was deleted", bool(deleted) and deleted == planned
+    yield from _claims_about_restores(stack)
     yield from _claims_about_findings(day)
     signed = [got for got in stack.receiver.received if got.path.startswith("/standard")]
     yield "every signed webhook verifies", bool(signed) and all(got.verified for got in signed)
@@ -481,6 +526,33 @@ def _claims_about_pruning(day: Day) -> Iterable[tuple[str, bool]]:
     yield (
         "a later prune found little more to do",
         all(len(plan.to_go) <= len(first.to_go) / 4 for _, plan in later),
+    )
+
+
+def _claims_about_restores(stack: Stack) -> Iterable[tuple[str, bool]]:
+    ledger, project = stack.ledger(), stack.simulator.project
+    restores = ledger.restores()
+    tests = {record.index_name: record for record in restores if record.test}
+    sound, damaged = tests.get("products"), tests.get("invoices")
+    yield (
+        "a backup of products came back whole in a restore test",
+        sound is not None and sound.result is RestoreResult.SUCCEEDED,
+    )
+    yield (
+        "the damaged backup of invoices was found, and counts for nothing since",
+        damaged is not None
+        and damaged.result is RestoreResult.FAILED
+        and ledger.backups()[damaged.backup_id].restore_tested is False,
+    )
+    yield (
+        "the indexes of both tests were deleted",
+        not any(index.name.startswith(PREFIX) for index in project.list_indexes()),
+    )
+    asked = [record for record in restores if not record.test]
+    yield (
+        "the restore to 10:00 was followed to its end, compared and adopted",
+        [(each.result, each.adopted_policy) for each in asked]
+        == [(RestoreResult.SUCCEEDED, "gold")],
     )
 
 

@@ -43,6 +43,7 @@ POLICY: dict[str, Any] = {
             "floor": 3,
             "max_age": "26h",
             "priority": 10,
+            "restore_test": {"every": "7d", "depth": "counts", "at_once": 2},
         },
         {
             "name": "silver",

@@ -49,6 +49,12 @@ class Action(Word):
     DELETION_PENDING = "deletion_pending"
 
 
+class AdoptIndex(Model, frozen=True, kw_only=True):
+    """The policy that a restored index gets."""
+
+    policy: str
+
+
 class Approval(Model, frozen=True, kw_only=True):
     """One person's approval of a plan."""
 
@@ -166,6 +172,16 @@ class ChangedBackup(Model, frozen=True, kw_only=True):
     waits: bool
 
 
+class CleanUp(Word):
+    """What became of the index of a test."""
+
+    NONE = "none"
+    DELETING = "deleting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    LEFT = "left"
+
+
 class Control(Word):
     """Everything the product watches, each with its usual severity and what it means."""
 
@@ -182,6 +198,10 @@ class Control(Word):
     QUOTA_REACHED = "quota-reached"
     INCARNATION_CHANGED = "incarnation-changed"
     NEVER_RESTORE_TESTED = "never-restore-tested"
+    RESTORE_TEST_OVERDUE = "restore-test-overdue"
+    RESTORE_TEST_FAILED = "restore-test-failed"
+    INDEX_NOT_READY = "index-not-ready"
+    RESTORED_NOT_ADOPTED = "restored-not-adopted"
     NATIVE_CLASH = "native-clash"
     FAILED = "failed"
     STUCK = "stuck"
@@ -191,6 +211,7 @@ class Control(Word):
     UNDATED_BACKUP = "undated-backup"
     SLOT_AHEAD = "slot-ahead"
     CONTRADICTORY_LISTING = "contradictory-listing"
+    RESTORE_INDEX_LEFT = "restore-index-left"
     ORPHAN = "orphan"
     OTHER_OWNER = "other-owner"
     NATIVE_DISABLED = "native-disabled"
@@ -313,6 +334,48 @@ class DeploymentHealth(Model, frozen=True, kw_only=True):
     projects: list[ProjectHealth]
 
 
+class Depth(Word):
+    """How thoroughly a restored index is compared with its source; each includes those before."""
+
+    COUNTS = "counts"
+    SAMPLE = "sample"
+    QUERIES = "queries"
+
+
+class DifferenceKind(Word):
+    """What is different; ``template`` is its text.
+
+    The first one that applies says the most.
+    """
+
+    JOB_FAILED = "job_failed"
+    INDEX_FAILED = "index_failed"
+    DIMENSION = "dimension"
+    METRIC = "metric"
+    EMPTY = "empty"
+    NAMESPACE_MISSING = "namespace_missing"
+    NAMESPACE_RENAMED = "namespace_renamed"
+    RECORDS_LOST = "records_lost"
+    RECORDS_ADDED = "records_added"
+    TOTAL_LOWER = "total_lower"
+    TOTAL_HIGHER = "total_higher"
+    RECORDS_MISSING = "records_missing"
+    MISCOUNTED = "miscounted"
+    VALUES_TRUNCATED = "values_truncated"
+    VALUES_CHANGED = "values_changed"
+    SPARSE_LOST = "sparse_lost"
+    METADATA_LOST = "metadata_lost"
+    METADATA_CHANGED = "metadata_changed"
+    NEIGHBOURS = "neighbours"
+
+
+class Differing(Model, frozen=True, kw_only=True):
+    """One thing that differs in a restored index."""
+
+    kind: DifferenceKind
+    text: str
+
+
 class Finding(Model, frozen=True, kw_only=True):
     """One thing wrong."""
 
@@ -368,6 +431,63 @@ class FindingList(Model, frozen=True, kw_only=True):
 
     data: list[Finding]
     pagination: Pagination | None
+
+
+class FollowedRestore(Model, frozen=True, kw_only=True):
+    """A restore that this deployment follows: a test, or one that somebody asked for."""
+
+    restore_id: str
+    kind: RestoreKind
+    step: RestoreStep
+    backup_id: str
+    index: str
+    incarnation: str
+    target_index_name: str
+    index_id: str
+    restore_job_id: str
+    status: str
+    percent_complete: int | None
+    started_by: str
+    started_at: datetime
+    policy: str
+    size_bytes: int | None
+    record_count: int | None
+    expected_seconds: int | None
+    restored_at: datetime | None
+    took_seconds: int | None
+    bytes_per_second: int | None
+    depth: Depth
+    depth_reached: Depth | None
+    records_compared: int
+    result: RestoreResult | None
+    result_at: datetime | None
+    reason: str
+    differences: list[Differing]
+    clean_up: CleanUp
+    clean_up_error: str
+    adopted_policy: str
+    adopted_by: str
+    finished_at: datetime | None
+
+
+class FollowedRestoreList(Model, frozen=True, kw_only=True):
+    """A page of restores, the newest first."""
+
+    data: list[FollowedRestore]
+    pagination: Pagination | None
+
+
+class FoundRestorePoint(Model, frozen=True, kw_only=True):
+    """What to restore an index from."""
+
+    index: str
+    at: datetime
+    backup: PointBackup | None
+    older_seconds: int | None
+    expected_seconds: int | None
+    next: PointBackup | None
+    later_seconds: int | None
+    passed_over: list[NotTaken]
 
 
 class Frequency(Word):
@@ -488,6 +608,8 @@ class IndexReport(Model, frozen=True, kw_only=True):
     incarnation: str | None
     first_seen_at: datetime
     restore_from: RestorePoint | None
+    last_proven: ProvenRestore | None
+    restore_seconds: int | None
     age_seconds: int
     max_age_seconds: int | None
     next_slot: datetime | None
@@ -531,6 +653,14 @@ class LastRun(Model, frozen=True, kw_only=True):
     state: RunState
     time: datetime
     finished_at: datetime | None
+
+
+class NotTaken(Model, frozen=True, kw_only=True):
+    """A backup that is nearer to the moment and is not taken."""
+
+    backup_id: str
+    taken_at: datetime | None
+    reason: str
 
 
 class Origin(Word):
@@ -674,6 +804,20 @@ class PlannedIndex(Model, frozen=True, kw_only=True):
     anchor: str | None
     frozen: RuleReason | None
     waits: RuleReason | None
+
+
+class PointBackup(Model, frozen=True, kw_only=True):
+    """A backup to restore from."""
+
+    backup_id: str
+    name: str | None
+    taken_at: datetime
+    incarnation: str
+    index_deleted_at: datetime | None
+    record_count: int | None
+    size_bytes: int | None
+    restore_tested: bool | None
+    restore_tested_at: datetime | None
 
 
 class PolicyDifference(Model, frozen=True, kw_only=True):
@@ -878,7 +1022,17 @@ class Protection(Word):
     NO_POLICY = "no_policy"
     OPTED_OUT = "opted_out"
     UNSUPPORTED = "unsupported"
+    NOT_READY = "not_ready"
     UNKNOWN = "unknown"
+
+
+class ProvenRestore(Model, frozen=True, kw_only=True):
+    """The last restore that proved a backup of the index."""
+
+    at: datetime
+    backup_id: str
+    depth: Depth | None
+    took_seconds: int | None
 
 
 class PruneMode(Word):
@@ -1009,6 +1163,7 @@ class ReasonKind(Word):
     RESTORES_UNREADABLE = "restores_unreadable"
     LIMIT_PER_RUN = "limit_per_run"
     LIMIT_PER_INDEX = "limit_per_index"
+    LISTING_LACKS = "listing_lacks"
     POLICY_CHANGED = "policy_changed"
     CHANGE_DELETES = "change_deletes"
     LAST_OF_DELETED = "last_of_deleted"
@@ -1066,6 +1221,17 @@ class Restore(Model, frozen=True, kw_only=True):
     read_capacity: dict[str, Any] | None = None
 
 
+class RestoreIndex(Model, frozen=True, kw_only=True):
+    """The index to restore: as it was at a moment, or from a backup of it."""
+
+    name: str
+    tags: dict[str, str] | None = None
+    deletion_protection: str = "disabled"
+    read_capacity: dict[str, Any] | None = None
+    at: datetime | None = None
+    backup_id: str | None = None
+
+
 class RestoreJob(Model, frozen=True, kw_only=True):
     """A restore job as Pinecone reports it, and who started it through us."""
 
@@ -1085,6 +1251,13 @@ class RestoreJobList(Model, frozen=True, kw_only=True):
 
     data: list[RestoreJob]
     pagination: Pagination | None
+
+
+class RestoreKind(Word):
+    """What a restore is for."""
+
+    TEST = "test"
+    REQUEST = "request"
 
 
 class RestoreLine(Model, frozen=True, kw_only=True):
@@ -1112,11 +1285,23 @@ class RestorePoint(Model, frozen=True, kw_only=True):
     verified: bool
 
 
-class RestoreStarted(Model, frozen=True, kw_only=True):
-    """A restore under way."""
+class RestoreResult(Word):
+    """How a restore ended (rule R3)."""
 
-    restore_job_id: str
-    index_id: str
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    ABANDONED = "abandoned"
+
+
+class RestoreStep(Word):
+    """Where a restore stands (rule R1)."""
+
+    SELECTED = "selected"
+    RESTORING = "restoring"
+    VALIDATING = "validating"
+    CLEANING = "cleaning"
+    DONE = "done"
 
 
 class RuleReason(Model, frozen=True, kw_only=True):
@@ -1151,6 +1336,7 @@ class RunKind(Word):
     PRUNE = "prune"
     AUDIT = "audit"
     DELETE = "delete"
+    RESTORE_TEST = "restore_test"
 
 
 class RunLine(Model, frozen=True, kw_only=True):
@@ -1621,13 +1807,69 @@ class Api(Transport):
 
     def create_index_from_backup(
         self, project: str, backup_id: str, body: Restore
-    ) -> RestoreStarted:
+    ) -> FollowedRestore:
         """Create an index from a backup."""
         return self.ask(
             "POST",
             path("/v1/projects/{}/backups/{}/create-index", project, backup_id),
-            RestoreStarted,
+            FollowedRestore,
             body=body,
+        )
+
+    def restore_index(self, project: str, index_name: str, body: RestoreIndex) -> FollowedRestore:
+        """Restore an index as it was at a moment, or from one of its backups, into a new index."""
+        return self.ask(
+            "POST",
+            path("/v1/projects/{}/indexes/{}/restore", project, index_name),
+            FollowedRestore,
+            body=body,
+        )
+
+    def find_restore_point(
+        self, project: str, index_name: str, *, at: datetime | None = None
+    ) -> FoundRestorePoint:
+        """Find what to restore an index from, to have it as it was at a moment."""
+        return self.ask(
+            "GET",
+            path("/v1/projects/{}/indexes/{}/restore-point", project, index_name),
+            FoundRestorePoint,
+            query={"at": at},
+        )
+
+    def adopt_index(self, project: str, index_name: str, body: AdoptIndex) -> Index:
+        """Adopt a restored index: from now on the policy backs it up."""
+        return self.ask(
+            "POST", path("/v1/projects/{}/indexes/{}/adopt", project, index_name), Index, body=body
+        )
+
+    def list_restores(
+        self,
+        project: str,
+        *,
+        limit: int | None = None,
+        pagination_token: str | None = None,
+        kind: RestoreKind | None = None,
+        index: str | None = None,
+        result: RestoreResult | None = None,
+    ) -> FollowedRestoreList:
+        """List restores, tests and those that people asked for, the newest first."""
+        return self.ask(
+            "GET",
+            path("/v1/projects/{}/restores", project),
+            FollowedRestoreList,
+            query={
+                "limit": limit,
+                "paginationToken": pagination_token,
+                "kind": kind,
+                "index": index,
+                "result": result,
+            },
+        )
+
+    def describe_restore(self, project: str, restore_id: str) -> FollowedRestore:
+        """Describe a restore; while Pinecone restores, with its progress as it is now."""
+        return self.ask(
+            "GET", path("/v1/projects/{}/restores/{}", project, restore_id), FollowedRestore
         )
 
     def list_restore_jobs(
@@ -1651,7 +1893,7 @@ class Api(Transport):
         return self.ask("GET", path("/v1/projects/{}/restore-jobs/{}", project, job_id), RestoreJob)
 
     def start_run(self, project: str, body: StartRun) -> Run:
-        """Ask for a create, prune or audit run."""
+        """Ask for a create, prune, audit or restore test run."""
         return self.ask("POST", path("/v1/projects/{}/runs", project), Run, body=body)
 
     def list_runs(

@@ -99,10 +99,25 @@ _group(
 _group(
     "runs",
     _LOOK,
-    "Executions of create, prune and audit.",
+    "Executions of create, prune, audit and restore_test.",
     default=runs.runs,
     show=runs.show,
     start=runs.start,
+)
+app.command(restores.restore_point, group=_LOOK)
+_group(
+    "restores",
+    _LOOK,
+    "Restores that people asked for, and restore tests.",
+    default=restores.restores,
+    show=restores.show,
+)
+_group(
+    "tests",
+    _LOOK,
+    "Restore tests: proofs that backups come back.",
+    default=restores.list_tests,
+    show=restores.show,
 )
 app.command(holds.holds, group=_LOOK)
 app.command(status.open_report, name="open", group=_LOOK)
@@ -110,6 +125,7 @@ app.command(status.health, group=_LOOK)
 app.command(backups.backup, group=_ACT)
 app.command(restores.restore, group=_ACT)
 app.command(restores.restore_jobs, group=_ACT)
+app.command(restores.adopt, group=_ACT)
 app.command(holds.hold, group=_ACT)
 app.command(holds.release, group=_ACT)
 _group(

@@ -12,13 +12,14 @@ from moto import mock_aws
 
 from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
+from pinecone_backup.differences import Difference, DifferenceKind
 from pinecone_backup.errors import (
     ItemUnreadable,
     LeaseHeld,
     LedgerConflict,
     LedgerUnavailable,
 )
-from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
+from pinecone_backup.model import Depth, DomainEvent, RunKind, TriggerKind
 from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import (
     BackupRecord,
@@ -29,15 +30,21 @@ from pinecone_backup.records import (
     DeletionRecord,
     DeletionState,
     Finding,
+    FingerprintRecord,
     Hold,
     HoldScope,
     IndexRecord,
     ItemKind,
+    Look,
+    LookRecord,
+    NamespaceLook,
+    Neighbours,
     PlanRecord,
     PlanState,
-    RestoreRecord,
+    RestoreResult,
     Run,
     RunState,
+    SampledRecord,
     ScheduleRecord,
     Severity,
     Verdict,
@@ -45,6 +52,7 @@ from pinecone_backup.records import (
 from pinecone_backup.settings import ProjectSettings
 from pinecone_backup.wiring.projects import Container
 from tests.support.ledger import MemoryLedger
+from tests.support.restores import restore_record
 from tests.support.table import create_table
 
 if TYPE_CHECKING:
@@ -355,20 +363,45 @@ def test_the_other_records_read_back_as_they_were_written(ledger: Ledger) -> Non
     finding = Finding(
         "f1", "overdue", Severity.ERROR, "docs", "t", "d", "a", NOW, NOW, data={"h": 1.5}
     )
-    restore = RestoreRecord("j1", "b1", "docs-2", "i3", "Pending", "alice", NOW)
     schedule = ScheduleRecord("s1", "daily", "docs", "i1", NOW, NOW, backup_ids=("b1", "b2"))
     ledger.put_index(index)
     ledger.put_hold(hold)
     ledger.put_finding(finding)
-    ledger.put_restore(restore)
     ledger.put_schedule(schedule)
     assert (
         ledger.indexes(),
         list(ledger.holds()),
         list(ledger.findings()),
-        list(ledger.restores()),
         list(ledger.schedules()),
-    ) == ({"docs": index}, [hold], [finding], [restore], [schedule])
+    ) == ({"docs": index}, [hold], [finding], [schedule])
+
+
+def test_a_restore_reads_back_as_it_was_written(ledger: Ledger) -> None:
+    difference = Difference.of(DifferenceKind.TOTAL_LOWER, found=9, expected=10)
+    written = restore_record(
+        tags={"team": "search"},
+        read_capacity={"mode": "Dedicated", "dedicated": {"shards": 2}},
+        result=RestoreResult.FAILED,
+        differences=(difference,),
+    )
+    stored = ledger.save_restore(written)
+    assert stored == replace(written, version=1)
+    assert (ledger.restore("restore-1"), list(ledger.restores())) == (stored, [stored])
+
+
+def test_of_two_that_move_a_restore_one_wins(ledger: Ledger) -> None:
+    stored = ledger.save_restore(restore_record())
+    for stale in (restore_record(), replace(stored, version=2)):
+        with pytest.raises(LedgerConflict):
+            ledger.save_restore(stale)
+    assert ledger.save_restore(replace(stored, status="Completed")).version == 2
+
+
+def test_restores_come_oldest_first(ledger: Ledger) -> None:
+    for restore_id, at in (("a", NOW + HOUR), ("b", NOW)):
+        ledger.save_restore(restore_record(restore_id, started_at=at))
+    assert [each.restore_id for each in ledger.restores()] == ["b", "a"]
+    assert ledger.restore("c") is None
 
 
 def test_a_resolved_finding_is_still_read(ledger: Ledger) -> None:
@@ -572,3 +605,52 @@ def test_projects_are_remembered_once(monkeypatch: pytest.MonkeyPatch) -> None:
         projects.remember(["search", "main"])
         projects.remember(["main", "shop"])
         assert projects.known() == ["main", "search", "shop"]
+
+
+# Looks at indexes
+
+
+def first_look(index: str = "docs", at: datetime = NOW) -> LookRecord:
+    seen = NamespaceLook(
+        "tenant", 9, 4, (SampledRecord("r1", "v", 8, "", "m"),), (Neighbours("r1", ("a", "b")),)
+    )
+    look = Look("00ff", Depth.QUERIES, at, at, 8, "cosine", 9, (seen,), complete=True)
+    return LookRecord(index, "i1", at, look)
+
+
+def test_a_first_look_waits_until_what_it_came_to_is_written(ledger: Ledger) -> None:
+    """F3"""
+    ledger.put_look(first_look())
+    ledger.put_look(first_look("notes"))
+    ledger.put_look(first_look(at=NOW + HOUR))
+    assert ledger.looks() == {"docs": first_look(at=NOW + HOUR), "notes": first_look("notes")}
+    sure = FingerprintRecord("b1", "docs", "i1", NOW, first_look().look)
+    ledger.put_fingerprints("docs", [sure, replace(sure, backup_id="b2", problem="denied")])
+    assert list(ledger.looks()) == ["notes"]
+    assert ledger.fingerprint("b1") == sure
+    assert ledger.fingerprint("b3") is None
+
+
+def test_evidence_is_removed_with_its_backup(ledger: Ledger) -> None:
+    """F3"""
+    ledger.put_fingerprints("docs", [FingerprintRecord("b1", "docs", "i1", NOW)])
+    known = backup()
+    ledger.put_backup(known)
+    marked = ledger.put_deletion(known, deleted(), over=known)
+    assert ledger.fingerprint("b1") is not None
+    ledger.put_deletion(marked, deleted(confirmed_at=NOW), over=marked)
+    assert ledger.fingerprint("b1") is None
+
+
+def test_what_was_seen_and_cannot_be_read_is_about_one_backup_or_one_index(
+    ledger: Ledger, damage: Damage
+) -> None:
+    """U2"""
+    ledger.put_look(first_look())
+    ledger.put_fingerprints("notes", [FingerprintRecord("b1", "notes", "i1", NOW)])
+    damage("LOOK#docs", at="soon")
+    damage("FINGERPRINT#b1", taken_at="soon")
+    assert ledger.looks() == {}
+    assert ledger.fingerprint("b1") is None
+    items = ledger.inspect([ItemKind.LOOK, ItemKind.FINGERPRINT])
+    assert {(item.backup_id, item.index_name) for item in items} == {("b1", ""), ("", "docs")}

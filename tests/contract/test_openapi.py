@@ -25,6 +25,7 @@ from tests.support.api import (
     audit,
     finding,
     idempotency_table,
+    move_restores,
     plan_a_prune,
 )
 from tests.support.simulator import fresh_simulator, simulator_server
@@ -89,6 +90,7 @@ def inhabited(world: World) -> dict[str, str]:
         "backup_id": row["backup_id"],
         "schedule_id": schedule["schedule_id"],
         "job_id": restore["restore_job_id"],
+        "restore_id": restore["restore_id"],
         "run_id": run["run_id"],
         "digest": plan.digest,
         "finding_id": "f1",
@@ -146,6 +148,7 @@ ENUMERATIONS = {
 PINECONES_OWN = {
     ("Backup", "status"),
     ("BackupDetails", "status"),
+    ("FollowedRestore", "status"),
     ("Index", "state"),
     ("RestoreJob", "status"),
     ("RestoreLine", "status"),
@@ -215,6 +218,10 @@ def prepare(world: World, operation: str, ids: dict[str, str]) -> None:
     """Bring about what an example presupposes."""
     if operation == "execute_plan":
         world.ask("POST", f"/plans/{ids['digest']}/approve", EXAMPLES["approve_plan"])
+    if operation == "adopt_index":
+        world.simulator.clock.advance(hours=6)
+        move_restores(world)
+        ids["index_name"] = "copy"
     if operation == "create_backup_schedule":
         world.ask("DELETE", f"/backup-schedules/{ids['schedule_id']}")
     if operation in ("delete_backup", "describe_deletion"):

@@ -93,7 +93,9 @@ def test_every_function_has_sample_events() -> None:
     assert folders <= {_function(event) for event in EVENTS}
 
 
-@pytest.mark.parametrize("path", _samples("create", "prune", "audit"), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", _samples("create", "prune", "audit", "restore_test"), ids=lambda path: path.stem
+)
 def test_a_sample_trigger_runs_under_the_real_runtime(
     runtime_of: Callable[[str], Runtime], path: Path
 ) -> None:

@@ -17,7 +17,6 @@ from pinecone_backup.records import (
     BackupRecord,
     DeletionRecord,
     DeletionState,
-    RestoreRecord,
     Run,
     RunState,
     Severity,
@@ -123,25 +122,6 @@ def test_a_tag_of_the_project_reaches_a_policy_that_no_assignment_names(auditor:
 
     assert "policy-warned" in unreached
     assert auditor.open_findings() == {}
-
-
-def test_a_restore_of_ours_is_followed_to_its_end(auditor: Auditor) -> None:
-    """D1: only an unfinished restore job protects the backup that it reads."""
-    backup = auditor.seed("docs", hours_ago=2)
-    job = auditor.control_plane.restore(backup.backup_id, name="docs-2")
-    started = RestoreRecord(
-        job.job_id, backup.backup_id, "docs-2", job.target_index_id, job.status, "alice", NOW
-    )
-    auditor.ledger.put_restore(started)
-    auditor.audit()
-    (pending,) = auditor.ledger.restores()
-    auditor.simulator.clock.advance(hours=8)
-
-    auditor.audit()
-
-    (ended,) = auditor.ledger.restores()
-    assert (pending.finished_at, ended.status) == (None, "Completed")
-    assert ended.finished_at is not None
 
 
 def test_an_overdue_index_opens_a_finding_that_a_good_backup_resolves(auditor: Auditor) -> None:

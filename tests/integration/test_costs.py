@@ -134,6 +134,10 @@ def counted(table: MemoryTable) -> Counter[str]:
     return count
 
 
+EVERY = {RunKind.CREATE: 1, RunKind.AUDIT: 4, RunKind.PRUNE: 24, RunKind.RESTORE_TEST: 1}
+"""Each kind of run in quarters of an hour, as the template schedules them."""
+
+
 def a_day(simulator: Simulator, url: str) -> Day:
     """Four times the calls of six hours, in which each of ten indexes gains and loses a backup."""
     with client(url) as control_plane:
@@ -152,7 +156,7 @@ def a_day(simulator: Simulator, url: str) -> Day:
         known, calls, runs = len(deployment.bus.published), Counter[str](), 0
         for tick in range(24):
             deployment.later(minutes=15)
-            for kind, every in ((RunKind.CREATE, 1), (RunKind.AUDIT, 4), (RunKind.PRUNE, 24)):
+            for kind, every in EVERY.items():
                 if tick % every == 0:
                     simulator.requests.clear()
                     assert deployment.run(kind).state == "succeeded"

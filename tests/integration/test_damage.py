@@ -21,11 +21,13 @@ from pinecone_backup.records import (
     Claim,
     DeletionRecord,
     Finding,
+    FingerprintRecord,
     Hold,
     HoldScope,
     IndexRecord,
     ItemKind,
     LeaseRecord,
+    LookRecord,
     OutboxRecord,
     PlanRecord,
     RestoreRecord,
@@ -63,6 +65,8 @@ KINDS: dict[ItemKind, Any] = {
     ItemKind.RESTORE: RestoreRecord,
     ItemKind.SCHEDULE: ScheduleRecord,
     ItemKind.OUTBOX: OutboxRecord,
+    ItemKind.LOOK: LookRecord,
+    ItemKind.FINGERPRINT: FingerprintRecord,
 }
 CONTROL = "ledger-unreadable"
 FIELDS = [(kind, field.name) for kind, record in KINDS.items() for field in fields(record)]
@@ -136,6 +140,10 @@ def _live_a_day(deployment: Deployment) -> None:
             **WHO,
         )
     release_hold(ledger, hold.hold_id, now=now(), **WHO)
+    for name in ("docs", "notes"):
+        ledger.put_look(LookRecord(name, None, now()))
+    proven = FingerprintRecord(source.backup_id, "products", source.index_id, now())
+    ledger.put_fingerprints("notes", [proven])
     restore(
         deployment.context(), control_plane, ledger, backup_id=source.backup_id, name="products-2"
     )
@@ -399,7 +407,6 @@ def test_a_claim_that_cannot_be_read_costs_its_slot_and_no_other(deployment: Dep
         "docs",
         "notes",
         "products",
-        "products-2",
     ]
 
 

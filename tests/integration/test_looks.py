@@ -15,7 +15,7 @@ from local.simulator.data_plane import DataPlane
 from local.simulator.records import Record
 from local.simulator.schema import vector_fields
 from local.simulator.state import Outcome
-from pinecone_backup.errors import NotFound
+from pinecone_backup.errors import LedgerUnavailable, NotFound
 from pinecone_backup.model import Depth
 from pinecone_backup.records import DeletionRecord, DeletionState
 from pinecone_backup.rules.fingerprint import compare
@@ -26,6 +26,8 @@ from tests.support.simulator import START
 if TYPE_CHECKING:
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone.client import PineconeClient
+    from pinecone_backup.model import Index
+    from pinecone_backup.ports import DataPlane as DataPlanePort
     from pinecone_backup.records import FingerprintRecord
 
 SECRET = "a word that stands in metadata"
@@ -242,3 +244,38 @@ def test_an_index_that_is_deleted_between_the_looks_has_no_evidence(stack: Stack
     assert stack.ledger.keys("FINGERPRINT") == []
     with pytest.raises(NotFound):
         stack.control_plane.describe_index("docs")
+
+
+def test_an_error_that_nobody_expected_is_noted_and_stops_no_other_look(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """U2"""
+    seeded(stack, "notes")
+    whole = stack.control_plane.data_plane
+
+    def broken(index: Index) -> DataPlanePort:
+        if index.name == "docs":
+            raise ZeroDivisionError
+        return whole(index)
+
+    monkeypatch.setattr(stack.control_plane, "data_plane", broken)
+    stack.tick()
+    stack.day(hours=6)
+    assert fingerprint(stack, "docs").evidence is None
+    assert "ZeroDivisionError" in fingerprint(stack, "docs").problem
+    assert fingerprint(stack, "notes").evidence is not None
+
+
+def test_first_looks_that_cannot_be_read_fail_no_run(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F1: what was created stands."""
+
+    def unreadable() -> None:
+        raise LedgerUnavailable("The ledger did not answer")
+
+    stack.tick()
+    monkeypatch.setattr(stack.ledger, "looks", unreadable)
+    outcome = stack.later(hours=4)
+    assert stack.made()
+    assert outcome.summary["looks"]["problems"] == {"ledger": "The ledger did not answer"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -24,7 +24,6 @@ from pinecone_backup.records import (
     HoldScope,
     IndexRecord,
     PlanState,
-    RestoreRecord,
     RunState,
     Verdict,
 )
@@ -33,13 +32,15 @@ from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, DESCRIBED_AT_MOST, plan_key
 from tests.support.backups import record, text, texts
 from tests.support.pruning import Stack, document
+from tests.support.restores import restore_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone.client import PineconeClient
     from pinecone_backup.model import Backup, DomainEvent
+    from pinecone_backup.ports import ControlPlane
     from pinecone_backup.records import BackupRecord, DeletionRecord, PlanRecord
     from pinecone_backup.rules.policy import PolicyDocument
 
@@ -719,9 +720,7 @@ def test_a_restore_that_only_our_ledger_knows_protects_its_backup(
     ids = stack.seed_days("docs", 6)
     stack.settle()
     now = simulator.clock.now()
-    stack.ledger.put_restore(
-        RestoreRecord("job-1", ids[5], "restored", "id-9", "Pending", "alice", now)
-    )
+    stack.ledger.save_restore(restore_record(backup_id=ids[5], started_at=now))
 
     stack.run()
 
@@ -999,16 +998,71 @@ def test_orphans_stay_for_ever_by_default(stack: Stack, simulator: Simulator) ->
 def test_a_listing_that_comes_back_empty_deletes_nothing(
     stack: Stack, simulator: Simulator
 ) -> None:
-    """N2: what the ledger knows is described before it is called deleted."""
+    """N2, D2: what the ledger knows is described, and what the listing lacks makes it wait."""
     ids = stack.seed_days("docs", 6)
     stack.settle()
-    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups"))
+    simulator.faults.add(Fault(kind="empty_listing", operation="list_project_backups", times=2))
 
     outcome = stack.run()
 
     assert outcome.vanished == ()
-    assert set(stack.ledger.backups()) == {*ids[:3]} | set(outcome.deleted)
-    assert stack.listed() == set(ids[:3])
+    assert (outcome.deleted, outcome.awaiting) == ((), True)
+    assert stack.listed() == set(ids)
+    assert set(stack.run().deleted) == set(ids[3:])
+
+
+@dataclass
+class PartialListing:
+    """Pinecone, whose listing of a project shows some of its backups only."""
+
+    pinecone: ControlPlane
+    hidden: Container[str]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.pinecone, name)
+
+    def project_backups(self) -> Iterator[Backup]:
+        rows = self.pinecone.project_backups()
+        return (row for row in rows if row.backup_id not in self.hidden)
+
+
+def test_half_a_listing_waits_in_every_index_that_it_lacks_backups_of(stack: Stack) -> None:
+    """D2: churn too. The next whole listing goes on as if nothing had been."""
+    ids = stack.seed_days("docs", 9)
+    stack.settle()
+    half = cast("ControlPlane", PartialListing(stack.control_plane, ids[1::2]))
+
+    outcome = stack.run(control_plane=half)
+
+    assert stack.listed() == set(ids)
+    assert outcome.awaiting
+    [reason] = outcome.plan.waits_because
+    assert reason.parameters == {"count": 4}
+    assert stack.ledger.baseline() is not None
+    assert set(stack.run().deleted) == set(ids[3:])
+
+
+def test_what_was_just_made_may_be_missing_from_a_listing(stack: Stack) -> None:
+    """D2: a listing that is a little late is no reason to wait."""
+    ids = stack.seed_days("docs", 4)
+    stack.settle()
+    late = cast("ControlPlane", PartialListing(stack.control_plane, ids[:1]))
+
+    outcome = stack.run(control_plane=late)
+
+    assert outcome.deleted == (ids[3],)
+
+
+def test_what_somebody_deleted_is_not_missing(stack: Stack, simulator: Simulator) -> None:
+    """D2, N2."""
+    ids = stack.seed_days("docs", 6)
+    stack.settle()
+    simulator.project.delete_backup(ids[5])
+    simulator.clock.advance(minutes=5)
+
+    outcome = stack.run()
+
+    assert set(outcome.deleted) == set(ids[3:5])
 
 
 def test_an_empty_listing_of_a_project_nobody_knows_plans_nothing(
@@ -1448,9 +1502,7 @@ def test_a_restore_that_pinecone_says_has_ended_protects_no_more(
     stack.settle()
     job = simulator.project.create_index_from_backup(ids[5], "restored")
     now = simulator.clock.now()
-    stack.ledger.put_restore(
-        RestoreRecord(job.job_id, ids[5], "restored", "id-9", "Pending", "alice", now)
-    )
+    stack.ledger.save_restore(restore_record(backup_id=ids[5], job_id=job.job_id, started_at=now))
     simulator.clock.advance(hours=1)
 
     stack.run()

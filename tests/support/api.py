@@ -26,6 +26,8 @@ from pinecone_backup.settings import ApiSettings
 from pinecone_backup.usecases.audit import audit_project
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import prune
+from pinecone_backup.usecases.restore_test import run_restores
+from pinecone_backup.usecases.restores import comparison
 from pinecone_backup.usecases.runs import DEPLOYMENT, RunServices
 from pinecone_backup.wiring.projects import Container
 from tests.support.container import (
@@ -325,6 +327,19 @@ def audit(world: World) -> None:
         policy_version="v1",
         time_left=lambda: 900,
         stack="stack-a",
+    )
+
+
+def move_restores(world: World) -> None:
+    """One tick of restore tests."""
+    control_plane = world.container.control_plane(world.container.document.projects[0])
+    run_restores(
+        context(world, RunKind.RESTORE_TEST),
+        control_plane,
+        world.ledger,
+        world.container.document,
+        look_at=comparison(control_plane, world.ledger, clock=world.simulator.clock.now),
+        time_left=lambda: 900,
     )
 
 

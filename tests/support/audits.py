@@ -15,6 +15,7 @@ from pinecone_backup.records import (
     Hold,
     HoldScope,
     IndexRecord,
+    RestoreRecord,
     UnreadableItem,
     Verdict,
 )
@@ -210,6 +211,8 @@ def project_facts(
     holds: Sequence[Hold] = (),
     unreadable: Sequence[UnreadableItem] = (),
     warnings: Sequence[PolicyWarning] = (),
+    restores: Sequence[RestoreRecord] = (),
+    temporary: Sequence[Index] = (),
 ) -> ProjectFacts:
     """One project, by default with a forecast in which nothing changes."""
     held = held or inventory([])
@@ -225,6 +228,8 @@ def project_facts(
         holds=holds,
         unreadable=unreadable,
         warnings=warnings,
+        restores=restores,
+        temporary=temporary,
     )
 
 

@@ -35,7 +35,7 @@ class Deployed:
     def invoke(self, function: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke a function and wait; a function error comes back as Lambda answers it."""
         answer = self.aws.client("lambda").invoke(
-            FunctionName=self.outputs[f"{function.capitalize()}FunctionName"],
+            FunctionName=self.outputs[f"{function.title().replace('_', '')}FunctionName"],
             Payload=json.dumps(event).encode(),
         )
         result = json.loads(answer["Payload"].read())

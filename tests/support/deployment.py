@@ -16,6 +16,8 @@ from pinecone_backup.usecases.audit import audit_project
 from pinecone_backup.usecases.create import create_backups
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import prune
+from pinecone_backup.usecases.restore_test import run_restores
+from pinecone_backup.usecases.restores import comparison
 from pinecone_backup.usecases.runs import Job, RunServices, run_projects
 from tests.support.container import (
     MemoryBus,
@@ -89,6 +91,7 @@ class Deployment:
             RunKind.CREATE: self._create,
             RunKind.PRUNE: self._prune,
             RunKind.AUDIT: self._audit,
+            RunKind.RESTORE_TEST: self._restore_test,
         }
         request = RunRequest(
             trigger=TriggerKind.SCHEDULE,
@@ -96,7 +99,7 @@ class Deployment:
             time=now,
             now=None,
             project=None,
-            run_id=f"{now:%Y%m%dt%H%M%Sz}-{kind}-{self.runs:06x}",
+            run_id=f"{now:%Y%m%dt%H%M%Sz}-{kind.replace('_', '-')}-{self.runs:06x}",
         )
         with contextlib.suppress(RunFailed):
             run_projects(services, kind, request, works[kind])
@@ -105,7 +108,7 @@ class Deployment:
         return run
 
     def all_runs(self) -> dict[RunKind, str]:
-        """A create, a prune and an audit run, in this order: how each ended."""
+        """One run of each kind that schedules start: how each ended."""
         return {kind: str(self.run(kind).state) for kind in TICKED}
 
     def later(self, **units: float) -> None:
@@ -164,6 +167,16 @@ class Deployment:
             document=job.document,
             policy_version=job.policy_version,
             mode=self.mode,
+        )
+
+    def _restore_test(self, job: Job) -> Any:
+        return run_restores(
+            job.context,
+            self.control_plane,
+            job.ledger,
+            job.document,
+            look_at=comparison(self.control_plane, job.ledger, clock=self.simulator.clock.now),
+            time_left=lambda: 900.0,
         )
 
     def _audit(self, job: Job) -> Any:

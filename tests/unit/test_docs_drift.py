@@ -60,7 +60,7 @@ def test_the_rules_that_are_cited_are_those_that_are_defined() -> None:
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".md"} and path.is_file()
     ]
-    cited = re.compile(r"(?:\b(?:rules? |and |to )|\(|, |\"\"\")([ITCGKDFNU]\d)(?![\w-])")
+    cited = re.compile(r"(?:\b(?:rules? |and |to )|\(|, |\"\"\")([ITCGKDFRNU]\d)(?![\w-])")
     found = {rule for path in sources for rule in cited.findall(path.read_text())}
     assert found == DEFINED
 

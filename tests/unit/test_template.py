@@ -30,7 +30,13 @@ TEMPLATE = resolved_template()
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/ours"
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
-KINDS = ("Create", "Prune", "Audit")
+KINDS = {
+    "Create": RunKind.CREATE,
+    "Prune": RunKind.PRUNE,
+    "Audit": RunKind.AUDIT,
+    "RestoreTest": RunKind.RESTORE_TEST,
+}
+"""What the scheduled functions are called in the template, and what their runs are."""
 
 
 def _of_type(kind: str) -> dict[str, dict[str, Any]]:
@@ -270,7 +276,7 @@ def test_only_notify_reads_the_targets_and_it_reads_no_api_key() -> None:
         ]
 
     assert secrets("NotifyRole") == ["${AWS::StackName}/targets-??????"]
-    for role in ("CreateRole", "PruneRole", "AuditRole", "ApiRole"):
+    for role in ("CreateRole", "PruneRole", "AuditRole", "RestoreTestRole", "ApiRole"):
         assert secrets(role) == ["${AWS::StackName}/projects/*"]
 
 
@@ -379,7 +385,7 @@ def test_a_schedule_sends_what_its_function_reads(kind: str) -> None:
     schedule = RESOURCES[f"{kind}Function"]["Properties"]["Events"]["OnSchedule"]["Properties"]
     given = json.loads(schedule["Input"])
     assert given["scheduled_time"] == "<aws.scheduler.scheduled-time>"
-    request = read_trigger(given, RunKind(kind.lower()))
+    request = read_trigger(given, KINDS[kind])
     assert (request.trigger, request.time) == (TriggerKind.SCHEDULE, None)
     assert schedule["OmitName"] is True
     assert schedule["ScheduleExpressionTimezone"] == {"Ref": "ScheduleTimezone"}
@@ -399,7 +405,7 @@ def test_no_function_reserves_concurrency() -> None:
         assert "ReservedConcurrentExecutions" not in RESOURCES[name]["Properties"]
 
 
-@pytest.mark.parametrize("kind", ["Create", "Prune", "Audit"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_projects_are_worked_off_one_message_at_a_time(kind: str) -> None:
     """Six times the timeout is AWS's advice; a run that is killed comes again within its hour."""
     function = RESOURCES[f"{kind}Function"]["Properties"]
@@ -414,7 +420,7 @@ def test_projects_are_worked_off_one_message_at_a_time(kind: str) -> None:
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["FailuresQueue", "Arn"]}
 
 
-@pytest.mark.parametrize("kind", ["Create", "Prune", "Audit"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_lease_outlives_its_function_and_ends_before_the_next_tick(kind: str) -> None:
     timeout = RESOURCES[f"{kind}Function"]["Properties"]["Timeout"]
     assert timeout < LEASE.total_seconds() < 15 * 60
@@ -457,6 +463,7 @@ def test_x_ray_traces_the_api_when_asked_and_then_its_role_may_send(
         ("CreateFunction", ProjectSettings),
         ("PruneFunction", PruneSettings),
         ("AuditFunction", AuditSettings),
+        ("RestoreTestFunction", ProjectSettings),
         ("NotifyFunction", NotifySettings),
         ("ApiFunction", ApiSettings),
     ],
@@ -481,6 +488,7 @@ def test_notify_links_to_the_log_of_each_function_that_it_tells_of() -> None:
         "create": "CreateLogs",
         "prune": "PruneLogs",
         "audit": "AuditLogs",
+        "restore_test": "RestoreTestLogs",
         "api": "ApiLogs",
     }
     assert set(named.values()) <= _of_type("AWS::Logs::LogGroup").keys()
@@ -501,7 +509,7 @@ def _watched(alarm: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def test_silence_of_a_kind_of_run_is_reported_after_the_first_run_only(kind: str) -> None:
     """Missing data takes an alarm from OK to INSUFFICIENT_DATA, and a new alarm begins there."""
     alarm = RESOURCES[f"{kind}SilentAlarm"]["Properties"]
-    assert _watched(alarm) == ("ProjectsFailed", {"kind": kind.lower()})
+    assert _watched(alarm) == ("ProjectsFailed", {"kind": str(KINDS[kind])})
     assert (alarm["Statistic"], alarm["TreatMissingData"]) == ("SampleCount", "missing")
     assert alarm["InsufficientDataActions"] == [{"Ref": "AlarmTopic"}]
     assert alarm["EvaluationPeriods"] == {"Ref": f"{kind}SilentHours"}
@@ -515,7 +523,7 @@ def test_nobody_waits_for_runs_while_the_schedules_stand_still(kind: str) -> Non
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_project_that_fails_in_two_hours_of_the_window_is_an_alarm(kind: str) -> None:
     alarm = RESOURCES[f"{kind}FailingAlarm"]["Properties"]
-    assert _watched(alarm) == ("ProjectsFailed", {"kind": kind.lower()})
+    assert _watched(alarm) == ("ProjectsFailed", {"kind": str(KINDS[kind])})
     assert (alarm["Statistic"], alarm["DatapointsToAlarm"]) == ("Maximum", 2)
     assert alarm["TreatMissingData"] == "notBreaching"
 
@@ -526,6 +534,7 @@ def test_a_project_that_fails_in_two_hours_of_the_window_is_an_alarm(kind: str) 
         pytest.param("Create", 0.25, id="rate(15 minutes)"),
         pytest.param("Prune", 6, id="cron(35 3/6 * * ? *)"),
         pytest.param("Audit", 1, id="cron(5 * * * ? *)"),
+        pytest.param("RestoreTest", 0.25, id="rate(15 minutes)"),
     ],
 )
 def test_silence_begins_after_three_intervals_of_the_schedule(

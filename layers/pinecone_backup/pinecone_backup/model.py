@@ -236,9 +236,11 @@ class RunKind(StrEnum):
     AUDIT = "audit"
     DELETE = "delete"
     """A person's or a program's deletion of one backup."""
+    RESTORE_TEST = "restore_test"
+    """Also follows the restores that people asked for."""
 
 
-TICKED = (RunKind.CREATE, RunKind.PRUNE, RunKind.AUDIT)
+TICKED = (RunKind.CREATE, RunKind.PRUNE, RunKind.AUDIT, RunKind.RESTORE_TEST)
 """The kinds of runs that schedules start and that can be asked for."""
 
 

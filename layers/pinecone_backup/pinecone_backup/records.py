@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pinecone_backup.differences import Difference
 from pinecone_backup.model import Depth, RunKind, TriggerKind
 from pinecone_backup.reasons import Reason
 
@@ -443,18 +444,137 @@ class BaselineRecord:
     carried_out_at: datetime | None = None
 
 
+class RestoreKind(StrEnum):
+    """What a restore is for."""
+
+    TEST = "test"
+    """Proof that a backup comes back; its index is deleted afterwards."""
+    REQUEST = "request"
+    """Somebody asked for it; its index stays."""
+
+
+class RestoreStep(StrEnum):
+    """Where a restore stands (rule R1)."""
+
+    SELECTED = "selected"
+    """Written down; Pinecone may or may not have been asked yet."""
+    RESTORING = "restoring"
+    VALIDATING = "validating"
+    CLEANING = "cleaning"
+    """A test's verdict is there, and its index not yet deleted."""
+    DONE = "done"
+
+
+class RestoreResult(StrEnum):
+    """How a restore ended (rule R3)."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """Pinecone says so, or what came back differs."""
+    TIMED_OUT = "timed_out"
+    """It took longer than a test may: nothing is known of the backup."""
+    ABANDONED = "abandoned"
+    """It could not be carried out: nothing is known of the backup."""
+
+
+class CleanUp(StrEnum):
+    """What became of the index of a test."""
+
+    NONE = "none"
+    """There is nothing to delete, or not yet."""
+    DELETING = "deleting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """Its deletion is refused; each tick asks again."""
+    LEFT = "left"
+    """Somebody made it theirs: it is not ours to delete."""
+
+
 @dataclass(frozen=True, slots=True)
 class RestoreRecord:
-    """A restore that somebody started through us (Pinecone's own listing is not exhaustive)."""
+    """One restore, by a test or on request; it is written before Pinecone is asked (rule R1).
 
-    job_id: str
+    Attributes:
+        index_name: The index that the backup was taken of; ``index_id`` its incarnation.
+        size_bytes: Of the backup, with ``record_count``; None where Pinecone does not say.
+        due_at: When the test was due; None for a request.
+        give_up_at: When a test has timed out; None for a request.
+        keep_seconds: How long a test's index stays after its verdict.
+        depth: How thoroughly it is to be compared; ``depth_reached`` how it was, None: the schema
+            alone.
+        compared: How many sampled records were compared.
+        calls: To the data plane, for all looks; ``read_units`` what they cost there.
+        tags: What the new index is tagged with.
+        read_capacity: As Pinecone's API takes it; None for on demand.
+        expected_seconds: How long it should take, by what was measured before; None: unknown.
+        job_id: Pinecone's restore job; empty until it is known.
+        status: Pinecone's word for the job, or for the index where the job is not known.
+        accepted_at: When Pinecone was first known to have begun it.
+        took_seconds: Measured between the job's own two times; None where they are not known.
+        missing_since: Since when the new index is not listed, though it should be.
+        differs_since: The first look that found differences; one look alone is no verdict.
+        stalled_at: When it was said that it takes far too long.
+        cleaned_at: When its index was first seen to be deleted.
+        finished_at: When nothing was left to do.
+        version: Counts the writes of this item; a write with a stale version is refused.
+    """
+
+    restore_id: str
+    kind: RestoreKind
+    step: RestoreStep
     backup_id: str
+    index_name: str
+    index_id: str
     target_index_name: str
-    target_index_id: str
-    status: str
     started_by: str
     started_at: datetime
+    policy: str = ""
+    size_bytes: int | None = None
+    record_count: int | None = None
+    due_at: datetime | None = None
+    give_up_at: datetime | None = None
+    keep_seconds: int = 0
+    depth: Depth = Depth.COUNTS
+    tags: Mapping[str, str] = field(default_factory=dict)
+    deletion_protection: bool = False
+    read_capacity: Mapping[str, Any] = field(default_factory=dict)
+    expected_seconds: int | None = None
+    job_id: str = ""
+    target_index_id: str = ""
+    status: str = ""
+    percent_complete: int | None = None
+    accepted_at: datetime | None = None
+    restored_at: datetime | None = None
+    took_seconds: int | None = None
+    missing_since: datetime | None = None
+    differs_since: datetime | None = None
+    stalled_at: datetime | None = None
+    result: RestoreResult | None = None
+    result_at: datetime | None = None
+    reason: str = ""
+    differences: tuple[Difference, ...] = ()
+    depth_reached: Depth | None = None
+    compared: int = 0
+    calls: int = 0
+    read_units: int = 0
+    clean_up: CleanUp = CleanUp.NONE
+    clean_up_error: str = ""
+    cleaned_at: datetime | None = None
+    adopted_policy: str = ""
+    adopted_by: str = ""
+    adopted_at: datetime | None = None
     finished_at: datetime | None = None
+    version: int = 0
+
+    @property
+    def reads_backup(self) -> bool:
+        """Whether Pinecone may still read the backup for it (rule D1)."""
+        return self.step in (RestoreStep.SELECTED, RestoreStep.RESTORING)
+
+    @property
+    def test(self) -> bool:
+        """Whether it is a test."""
+        return self.kind is RestoreKind.TEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Every shape that reaches a scheduled function, read into one request.
 
-Five shapes reach create, prune and audit: a Scheduler payload (the ``Input`` of a schedule, with
+Five shapes reach them: a Scheduler payload (the ``Input`` of a schedule, with
 the scheduled time substituted), a classic scheduled-rule event, an event of our bus with
 ``detail``, a plain JSON object from ``sam local invoke``, and a batch of one SQS message, whose
 body is a request that a tick has made for one project.

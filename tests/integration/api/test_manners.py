@@ -28,7 +28,7 @@ from pinecone_backup.errors import (
     SecretNotSet,
     StoreUnavailable,
 )
-from pinecone_backup.model import RunKind, TriggerKind
+from pinecone_backup.model import TICKED, RunKind, TriggerKind
 from pinecone_backup.records import Run, RunState
 from tests.support.api import ACTOR, CONTEXT, REQUEST_ID, World, api_event, idempotency_table
 
@@ -286,7 +286,7 @@ def test_health_shows_what_can_be_reached_and_what_ran_last(world: World) -> Non
     assert health["status"] == "pass"
     (project,) = health["projects"]
     assert (project["secret"], project["pinecone"], project["ledger"]) == ("pass",) * 3
-    assert project["last_runs"] == {"create": None, "prune": None, "audit": None}
+    assert project["last_runs"] == dict.fromkeys(TICKED)
 
 
 def test_health_fails_when_pinecone_does_not_answer(world: World) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
 from local.simulator.faults import Fault
-from tests.support.api import ACTOR
+from tests.support.api import ACTOR, audit, move_restores
 
 if TYPE_CHECKING:
     from tests.support.api import Answer, World
@@ -137,15 +139,18 @@ def test_an_index_is_created_from_a_backup_and_the_job_followed_to_its_end(world
     backup_id = world.seed()
     started = world.ask("POST", f"/backups/{backup_id}/create-index", {"name": "copy"})
     assert started.status == 202
+    restore = f"/restores/{started.json['restore_id']}"
+    assert started.location == f"/v1/projects/main{restore}"
     job = f"/restore-jobs/{started.json['restore_job_id']}"
-    assert started.location == f"/v1/projects/main{job}"
     pending = world.get(job)
     assert (pending["status"], pending["started_by"]) == ("Pending", ACTOR)
+    assert world.get(restore)["step"] == "restoring"
     world.simulator.clock.advance(hours=6)
-    done = world.get(job)
-    assert (done["status"], done["percent_complete"]) == ("Completed", 100)
-    (record,) = world.ledger.restores()
-    assert (record.status, record.finished_at is not None) == ("Completed", True)
+    assert (world.get(job)["status"], world.get(restore)["percent_complete"]) == ("Completed", 100)
+    move_restores(world)
+    done = world.get(restore)
+    assert (done["step"], done["result"], done["started_by"]) == ("done", "succeeded", ACTOR)
+    assert (done["took_seconds"], done["bytes_per_second"] > 0) == (300, True)
     assert {index["name"] for index in world.get("/indexes")["data"]} == {"products", "copy"}
 
 
@@ -153,7 +158,73 @@ def test_a_restore_takes_tags_and_protection(world: World) -> None:
     request = {"name": "copy", "tags": {"team": "search"}, "deletion_protection": "enabled"}
     world.ask("POST", f"/backups/{world.seed()}/create-index", request)
     copy = world.get("/indexes/copy")
-    assert (copy["tags"], copy["deletion_protection"]) == ({"team": "search"}, True)
+    assert (copy["tags"]["team"], copy["deletion_protection"]) == ("search", True)
+
+
+def test_an_index_is_restored_as_it_was_at_a_moment(world: World) -> None:
+    older, newer = world.seed(days_ago=1.25), world.seed(days_ago=0.25)
+    audit(world)
+    at = (world.simulator.clock.now() - timedelta(hours=8)).isoformat()
+
+    point = world.get(f"/indexes/products/restore-point?at={quote(at)}")
+    assert (point["backup"]["backup_id"], point["next"]["backup_id"]) == (older, newer)
+    assert (point["older_seconds"], point["later_seconds"]) == (22 * 3600, 2 * 3600)
+    assert point["expected_seconds"] is None
+    started = world.ask("POST", "/indexes/products/restore", {"name": "copy", "at": at})
+    assert (started.status, started.json["backup_id"]) == (202, older)
+
+
+def test_the_restore_point_says_why_no_nearer_backup_is_taken(world: World) -> None:
+    good = world.seed(days_ago=1.25)
+    empty = world.seed(days_ago=20 / 24, record_count=0)
+    failed = world.seed(days_ago=10 / 24, status="Failed")
+    manual = world.seed(days_ago=5 / 24, name="by-hand", description="")
+    audit(world)
+
+    point = world.get("/indexes/products/restore-point")
+    assert (point["backup"]["backup_id"], point["next"]) == (good, None)
+    assert [(each["backup_id"], each["reason"]) for each in point["passed_over"]] == [
+        (manual, "not made by this deployment, so nobody has judged it"),
+        (failed, "failed"),
+        (empty, "suspect: empty"),
+    ]
+
+
+def test_a_deleted_index_is_restored_under_its_own_name(world: World) -> None:
+    backup_id = world.seed()
+    audit(world)
+    world.simulator.project.delete_index("products")
+    point = world.get("/indexes/products/restore-point")
+    assert point["backup"]["index_deleted_at"] is not None
+    now = world.simulator.clock.now().isoformat()
+    started = world.ask("POST", "/indexes/products/restore", {"name": "products", "at": now})
+    assert (started.status, started.json["backup_id"]) == (202, backup_id)
+
+
+def test_what_cannot_be_restored_as_asked_is_refused(world: World) -> None:
+    backup_id = world.seed(days_ago=2 / 24)
+    audit(world)
+    path = "/indexes/products/restore"
+    assert world.ask("GET", "/indexes/absent/restore-point").problem == "not-found"
+    assert world.ask("POST", path, {"name": "copy"}).problem == "invalid-request"
+    early = {"name": "copy", "at": "2020-01-01T00:00:00Z"}
+    assert world.ask("POST", path, early).json["rule"] == "no-restore-point"
+    other = {"name": "copy", "backup_id": backup_id}
+    answer = world.ask("POST", "/indexes/others/restore", other)
+    assert answer.json["rule"] == "other-index"
+    assert list(world.ledger.restores()) == []
+
+
+def test_a_restored_index_is_adopted(world: World) -> None:
+    world.ask("POST", f"/backups/{world.seed()}/create-index", {"name": "copy"})
+    path = "/indexes/copy/adopt"
+    assert world.ask("POST", path, {"policy": "daily"}).json["rule"] == "still-restoring"
+    world.simulator.clock.advance(hours=6)
+    move_restores(world)
+    adopted = world.ask("POST", path, {"policy": "daily"})
+    assert (adopted.status, adopted.json["policy"]) == (200, "daily")
+    (restore,) = world.get("/restores")["data"]
+    assert (restore["adopted_policy"], restore["adopted_by"]) == ("daily", ACTOR)
 
 
 def test_restoring_over_an_index_is_refused_before_pinecone_is_asked(world: World) -> None:

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pinecone_backup.differences import Difference, DifferenceKind
 from pinecone_backup.model import IndexKind, Status
 from pinecone_backup.reasons import Reason, ReasonKind
-from pinecone_backup.records import ItemKind, UnreadableItem, Verdict
+from pinecone_backup.records import (
+    CleanUp,
+    ItemKind,
+    RestoreKind,
+    RestoreResult,
+    RestoreStep,
+    UnreadableItem,
+    Verdict,
+)
 from pinecone_backup.rules.controls import evaluate
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.forecast import Forecast
 from pinecone_backup.rules.policy import AssignedBy, Orphans
 from pinecone_backup.rules.policy_warnings import PolicyWarning, WarningCode
+from pinecone_backup.rules.restore_tests import TestDecision, TestState
 from tests.support.audits import (
     EMPTY,
     EMPTY_AS_INDEX,
     NATIVE_POLICY,
     NOW,
+    POLICY,
     accepted,
     ago,
     backup,
@@ -30,6 +42,7 @@ from tests.support.audits import (
     record_of,
     schedule,
 )
+from tests.support.restores import restore_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +137,63 @@ def scenarios() -> Iterator[ProjectFacts]:
     yield project_facts(unreadable=unreadable_items())
     yield project_facts(warnings=[policy_warning(0)])
     yield project_facts(warnings=[policy_warning(number) for number in range(7)])
+    yield from of_restores()
+
+
+def of_restores() -> Iterator[ProjectFacts]:
+    """Facts that make the controls of restores speak."""
+    waits = TestDecision(
+        "docs", "id-1", POLICY, TestState.WAITS, "at_once is 1, and as many tests are under way"
+    )
+    failed = restore_record(
+        "test-1",
+        kind=RestoreKind.TEST,
+        step=RestoreStep.DONE,
+        started_at=ago(days=8),
+        result=RestoreResult.FAILED,
+        result_at=ago(days=8),
+        differences=(Difference.of(DifferenceKind.TOTAL_LOWER, found=9, expected=10),),
+    )
+    passed = replace(failed, result=RestoreResult.SUCCEEDED, differences=())
+    late = replace(
+        failed,
+        result=RestoreResult.TIMED_OUT,
+        reason="it was not over within 1 day",
+        differences=(),
+    )
+    due = replace(waits, due_at=ago(hours=3))
+    yield about_restores(test=due)
+    yield about_restores(test=replace(due, last=passed, passed=passed))
+    yield about_restores(test=replace(waits, last=failed))
+    yield about_restores(test=replace(waits, last=late, passed=passed))
+    yield about_restores(state="InitializationFailed", source_backup_id="b-9")
+    yield about_restores(state="Initializing", source_backup_id=None)
+    yield about_restores(tags={"backup-policy": "none", "backup-restore": "restore-1"})
+    cleaning = replace(passed, step=RestoreStep.CLEANING, clean_up=CleanUp.FAILED)
+    refused = replace(cleaning, clean_up_error="Pinecone forbids it", target_index_name="temp")
+    temporary = [index_facts(name=name).index for name in ("temp", "unexplained")]
+    yield project_facts(restores=[refused], temporary=temporary)
+
+
+def about_restores(
+    *, state: str = "", test: TestDecision | None = None, **index: Any
+) -> ProjectFacts:
+    """One index with a good backup; one that has not come up has none."""
+    facts = of(*([] if state else [backup("good", at=ago(hours=20))]))
+    (known,) = facts.indexes
+    if state:
+        index = {"state": state, "ready": False, **index}
+    opted = replace(known.assigned, policy=None, by=AssignedBy.OPT_OUT)
+    changed = replace(
+        known,
+        index=replace(known.index, **index),
+        test=test,
+        assigned=opted if "tags" in index else known.assigned,
+        restore=restore_record(step=RestoreStep.DONE, finished_at=ago(days=2))
+        if "tags" in index
+        else None,
+    )
+    return replace(facts, indexes=[changed])
 
 
 def policy_warning(number: int) -> PolicyWarning:
@@ -183,7 +253,6 @@ def test_the_file_has_a_word_from_every_control_of_the_audit() -> None:
         Control.CREATION_REFUSED,
         Control.EVIDENCE_WAITING,
         Control.QUOTA_REACHED,
-        Control.NEVER_RESTORE_TESTED,
         Control.PROJECT_UNKNOWN,
         Control.PROJECT_REMOVED,
         Control.POLICY_MISSING,

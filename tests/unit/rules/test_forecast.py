@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,17 @@ from pinecone_backup.rules.policy import (
     KeepRetention,
     NativeScheduleRequest,
 )
-from tests.support.audits import NATIVE_POLICY, NOW, POLICY, ago
-from tests.support.previews import project_of
+from pinecone_backup.rules.preview import PastBackup, imagined
+from tests.support.audits import NATIVE_POLICY, NOW, POLICY, ago, hold
+from tests.support.previews import document_of, project_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from pinecone_backup.rules.forecast import Forecast
-    from pinecone_backup.rules.policy import Policy
+    from pinecone_backup.rules.plan_facts import Facts
+    from pinecone_backup.rules.policy import Policy, PolicyDocument
 
 
 def policy(retention: KeepRetention | ExpiryRetention, **changes: Any) -> Policy:
@@ -127,6 +130,59 @@ def test_of_frequent_backups_only_those_count_that_the_retention_keeps() -> None
     forecasted = played(*[held(often, [NOW])] * 2, quota=500)
     assert forecasted.reached_at is None
     assert forecasted.steady == 2 * 29
+
+
+@pytest.mark.parametrize("limited", [False, True])
+def test_alike_indexes_go_alike(limited: bool) -> None:
+    """Of a hundred of one kind one is played; another kind has its own way."""
+    document = document_of_one(
+        {"cron": "*/15 * * * *", "retention": {"keep_hourly": 24, "keep_daily": 7}}, limited=limited
+    )
+    daily = [ago(days=day) for day in range(7)]
+    one, many, mixed = (
+        forecast(of_one(document, histories), quota=9_000, mode=PruneMode.ENFORCE).points
+        for histories in ([daily], [daily] * 100, [daily, daily, []])
+    )
+    assert [count for _, count in many] == [100 * count for _, count in one]
+    assert [count for _, count in mixed][:1] == [14]
+    assert mixed[-1][1] == 3 * one[-1][1]
+
+
+def test_a_held_backup_stays_in_its_own_index_alone() -> None:
+    """D1."""
+    document = document_of_one({"cron": "0 2 * * *", "retention": {"keep_last": 2}}, limited=False)
+    facts = of_one(document, [[ago(days=day, hours=9) for day in range(5)]] * 10)
+    held = replace(facts, holds=[hold(facts.inventory.entries["i3-4"].backup.backup_id)])
+    assert forecast(held, quota=9_000, mode=PruneMode.ENFORCE).steady == 10 * 2 + 1
+
+
+def test_the_limit_of_a_run_is_that_of_all_of_a_kind_together() -> None:
+    """D2: 3 of 30 go beyond churn in each of 100 indexes; a run may delete 100 of 3,000."""
+    body = {"cron": "0 2 * * *", "retention": {"keep_last": 27}}
+    document = document_of_one(body, limited=True)
+    times = [ago(days=day, hours=10) for day in range(30)]
+    few = forecast(of_one(document, [times] * 10), quota=9_000, mode=PruneMode.ENFORCE)
+    many = forecast(of_one(document, [times] * 100), quota=9_000, mode=PruneMode.ENFORCE)
+    assert (few.waiting, few.steady) == (0, 10 * 27)
+    assert (many.waiting, many.steady) == (100 * 3, 100 * 30)
+
+
+def document_of_one(body: dict[str, Any], *, limited: bool) -> PolicyDocument:
+    """A document with one policy for every index."""
+    document = document_of([{"max_age": "26h", **body}], limited=limited)
+    assignment = document.assignments[0].model_copy(update={"index": None})
+    return document.model_copy(update={"assignments": [assignment]})
+
+
+def of_one(document: PolicyDocument, histories: Sequence[Sequence[datetime]]) -> Facts:
+    """A project whose n-th index has good backups of the n-th times."""
+    past = [
+        PastBackup(f"i{number}-{n}", f"i{number}", at)
+        for number, times in enumerate(histories)
+        for n, at in enumerate(times)
+    ]
+    indexes: dict[str, dict[str, str]] = {f"i{number}": {} for number in range(len(histories))}
+    return imagined(document, "main", past, indexes=indexes, now=NOW)
 
 
 WEST: dict[str, Any] = {"timezone": "America/Los_Angeles", "floor": 1}

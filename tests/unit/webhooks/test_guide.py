@@ -74,9 +74,9 @@ def test_the_guide_names_the_default_events() -> None:
 
 def test_the_guide_lists_every_event_and_its_severity() -> None:
     shown: dict[str, str] = {}
-    for row in re.findall(r"^\| `[a-z]+\..*$", GUIDE, re.MULTILINE):
+    for row in re.findall(r"^\| `[a-z_]+\..*$", GUIDE, re.MULTILINE):
         names, severity, *_ = (cell.strip() for cell in row.strip("|").split("|"))
-        shown |= dict.fromkeys(re.findall(r"`([a-z.]+)`", names), severity)
+        shown |= dict.fromkeys(re.findall(r"`([a-z_.]+)`", names), severity)
 
     assert shown == {
         kind: "the finding's" if kind.startswith("finding.") else str(Severity(wording.severity))

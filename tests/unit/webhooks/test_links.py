@@ -28,7 +28,7 @@ def labelled(
         ("finding.opened", {"control": "plan-waiting", "digest": "ab"}, "Plan", "plans/ab/page"),
         ("run.failed", {"run_id": "r-1"}, "Run", "runs/r-1"),
         ("backup.failed", {"backup_id": "b/1"}, "Backup", "backups/b%2F1"),
-        ("restore.started", {"job_id": "j"}, "Restore", "restore-jobs/j"),
+        ("restore.started", {"restore_id": "r"}, "Restore", "restores/r"),
         ("hold.placed", {"hold_id": "h"}, "Hold", "holds/h"),
         ("finding.opened", {"control": "overdue"}, "Report", "reports/latest/page"),
     ],

@@ -16,7 +16,7 @@ sort key                item                                   lives
 ``FINDING#<id>``        a finding                              ``FindingDays`` past resolving
 ``PLAN#<digest>``       a prune plan, small, with approvals    as long as history
 ``POLICY#<time>#<id>``  a change of the policy (deployment's)  for ever
-``RESTORE#<job id>``    a restore started through us           as long as history
+``RESTORE#<id>``        a restore, by a test or on request     as long as history
 ``SCHEDULE#<id>``       a native schedule that we have seen    as history, once last seen
 ``LOOK#<index>``        the first look at an index             a day
 ``FINGERPRINT#<id>``    what is sure of a backup's contents    until confirmed deleted
@@ -508,6 +508,18 @@ class DynamoLedger:
         plans = sorted(self._all(PlanRecord, ItemKind.PLAN), key=lambda plan: plan.created_at)
         return plans[::-1][:limit]
 
+    def save_restore(self, record: RestoreRecord) -> RestoreRecord:
+        """Write iff the stored version is ``record.version``.
+
+        Raises:
+            LedgerConflict: Another writer changed this restore since it was read.
+        """
+        return self._save(record)
+
+    def restore(self, restore_id: str) -> RestoreRecord | None:
+        """One restore started through us; None where there is none (any more)."""
+        return self._get(RestoreRecord, f"{ItemKind.RESTORE}#{restore_id}")
+
     def put_policy_change(self, change: PolicyChange) -> None:
         """Write a change of the policy."""
         self._replace(change)
@@ -522,13 +534,10 @@ class DynamoLedger:
         found = self._all(PolicyChange, ItemKind.POLICY, newest_first=True, page=limit)
         return list(islice(found, limit))
 
-    def put_restore(self, record: RestoreRecord) -> None:
-        """Write a restore."""
-        self._replace(record)
-
     def restores(self) -> Sequence[RestoreRecord]:
-        """The restores started through us."""
-        return list(self._all(RestoreRecord, ItemKind.RESTORE))
+        """The restores started through us, the oldest first."""
+        found = self._all(RestoreRecord, ItemKind.RESTORE)
+        return sorted(found, key=lambda each: (each.started_at, each.restore_id))
 
     def put_schedule(
         self,
@@ -797,7 +806,7 @@ class DynamoLedger:
         ends = _ENDS.get(kind)
         return None if ends is None else ends(record, self._history)
 
-    def _save[T: (Claim, EvidenceHead)](self, record: T) -> T:
+    def _save[T: (Claim, EvidenceHead, RestoreRecord)](self, record: T) -> T:
         """Write a record that counts its writes, iff nobody wrote it since it was read."""
         kind = _KINDS[type(record)]
         written = replace(record, version=record.version + 1)
@@ -1050,7 +1059,7 @@ _KEYS: dict[ItemKind, Callable[[Any], str]] = {
     ItemKind.FINDING: lambda record: record.finding_id,
     ItemKind.PLAN: lambda record: record.digest,
     ItemKind.POLICY: lambda record: f"{text_of(record.at)}#{record.change_id}",
-    ItemKind.RESTORE: lambda record: record.job_id,
+    ItemKind.RESTORE: lambda record: record.restore_id,
     ItemKind.SCHEDULE: lambda record: record.schedule_id,
     ItemKind.OUTBOX: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",
     ItemKind.EVIDENCE: lambda record: f"{text_of(record.occurred_at)}#{record.event_id}",

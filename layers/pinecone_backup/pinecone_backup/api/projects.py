@@ -88,7 +88,7 @@ def describe_project(call: Call, _: Nothing) -> KnownProject:
 )
 def list_indexes(call: Call, _: Nothing) -> IndexList:
     """List the project's active indexes, each with the policy that decides about it."""
-    return IndexList(data=[_index(call, index) for index in call.control_plane().list_indexes()])
+    return IndexList(data=[index_of(call, index) for index in call.control_plane().list_indexes()])
 
 
 @route(
@@ -101,7 +101,7 @@ def list_indexes(call: Call, _: Nothing) -> IndexList:
 )
 def describe_index(call: Call, _: Nothing) -> Index:
     """Describe an index, with the policy that decides about it."""
-    return _index(call, call.control_plane().describe_index(call.path["index_name"]))
+    return index_of(call, call.control_plane().describe_index(call.path["index_name"]))
 
 
 def _project(call: Call, project: Project) -> KnownProject:
@@ -111,7 +111,8 @@ def _project(call: Call, project: Project) -> KnownProject:
     )
 
 
-def _index(call: Call, index: model.Index) -> Index:
+def index_of(call: Call, index: model.Index) -> Index:
+    """An index with the policy that decides about it."""
     document, _version = call.policy()
     assigned = document.assigned(call.path["project"], index.name, index.tags)
     return Index(

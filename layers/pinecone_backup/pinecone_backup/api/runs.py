@@ -67,7 +67,7 @@ class RunList(Output):
 class StartRun(Input):
     """A run to start. A prune started here plans and deletes nothing: see the plans."""
 
-    kind: Literal[RunKind.CREATE, RunKind.PRUNE, RunKind.AUDIT]
+    kind: Literal[RunKind.CREATE, RunKind.PRUNE, RunKind.AUDIT, RunKind.RESTORE_TEST]
 
 
 class RunsQuery(PeriodQuery):
@@ -94,7 +94,7 @@ class RunsQuery(PeriodQuery):
     problems=("not-found",),
 )
 def start_run(call: Call, request: StartRun) -> Run:
-    """Ask for a create, prune or audit run.
+    """Ask for a create, prune, audit or restore test run.
 
     The answer names the run, which starts within seconds: describe it to follow it. A prune that
     is asked for here makes a plan and deletes nothing; executing a plan is another operation.

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pydantic import BaseModel
 
@@ -27,36 +27,6 @@ def csv_of(kind: type[BaseModel], rows: Sequence[BaseModel]) -> str:
     for row in rows:
         writer.writerow(_cell(value) for value in row.model_dump(mode="json").values())
     return out.getvalue()
-
-
-def wants_csv(accept: str) -> bool:
-    """Whether a request's ``Accept`` prefers CSV to JSON (RFC 9110).
-
-    The most specific range says how much a type is wanted. Of two that are wanted alike the one
-    that is named wins, else JSON.
-    """
-    weights: dict[str, float] = {}
-    for part in accept.lower().split(","):
-        kind, *parameters = (each.strip() for each in part.split(";"))
-        given = [each[2:] for each in parameters if each.startswith("q=")]
-        weights[kind] = _weight(given[0]) if given else 1.0
-    return _wanted(MEDIA_TYPE, weights) > _wanted("application/json", weights)
-
-
-def _wanted(kind: str, weights: Mapping[str, float]) -> tuple[float, int]:
-    """How much a media type is wanted, and how specific that is said."""
-    ranges = (kind, f"{kind.partition('/')[0]}/*", "*/*")
-    for specific, each in zip((2, 1, 0), ranges, strict=True):
-        if each in weights:
-            return weights[each], specific if weights[each] else 0
-    return 0.0, 0
-
-
-def _weight(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
 
 
 def _cell(value: Any) -> str:

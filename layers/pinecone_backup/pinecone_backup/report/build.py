@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from pinecone_backup.figures import many, span
 from pinecone_backup.reasons import PERIODS
-from pinecone_backup.records import HoldScope, Severity
+from pinecone_backup.records import HoldScope, RestoreResult, Severity
 from pinecone_backup.report.model import (
     BackupPoint,
     DeletionLine,
@@ -20,6 +20,7 @@ from pinecone_backup.report.model import (
     IndexReport,
     LastKnown,
     OrphanLine,
+    ProvenRestore,
     QuotaPoint,
     QuotaReport,
     Report,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.model import RestoreJob, RunContext
     from pinecone_backup.reasons import Reason
-    from pinecone_backup.records import DeletionRecord, Finding, Hold, Run
+    from pinecone_backup.records import DeletionRecord, Finding, Hold, RestoreRecord, Run
     from pinecone_backup.rules.audit_facts import IndexFacts, ProjectFacts
     from pinecone_backup.rules.inventory import Entry, Incarnation
     from pinecone_backup.rules.plan import Plan, PlanItem
@@ -51,6 +52,7 @@ LATELY = timedelta(days=7)
 _WORST_FIRST = (
     Protection.OVERDUE,
     Protection.UNKNOWN,
+    Protection.NOT_READY,
     Protection.UNPROTECTED,
     Protection.WAITING,
     Protection.PROTECTED,
@@ -262,6 +264,8 @@ def _index(
         incarnation=index.record.index_id,
         first_seen_at=index.record.first_seen_at,
         restore_from=_restore_point(good, now) if good else None,
+        last_proven=_last_proven(index, facts.restores),
+        restore_seconds=index.restore_seconds,
         age_seconds=int(index.age(now).total_seconds()),
         max_age_seconds=int(policy.max_age.total_seconds()) if policy else None,
         next_slot=due,
@@ -293,9 +297,29 @@ def _reason(index: IndexFacts, protection: Protection, now: datetime) -> str:
         Protection.OVERDUE: f"{aged}; only {allowed} are allowed.",
         Protection.UNPROTECTED: unassigned,
         Protection.OPTED_OUT: "Opted out on purpose.",
+        Protection.NOT_READY: f"Pinecone calls it {index.index.state}, so it holds nothing.",
         Protection.UNSUPPORTED: f"Pinecone cannot back it up: {index.index.unsupported}.",
         Protection.UNKNOWN: f"Its backups could not be read: {index.problem}.",
     }[protection]
+
+
+def _last_proven(index: IndexFacts, restores: Sequence[RestoreRecord]) -> ProvenRestore | None:
+    proofs = [
+        record
+        for record in restores
+        if record.index_id == index.record.index_id
+        and record.result is RestoreResult.SUCCEEDED
+        and record.result_at is not None
+    ]
+    last = max(proofs, key=lambda record: (record.result_at, record.restore_id), default=None)
+    if last is None or last.result_at is None:
+        return None
+    return ProvenRestore(
+        at=last.result_at,
+        backup_id=last.backup_id,
+        depth=last.depth_reached,
+        took_seconds=last.took_seconds,
+    )
 
 
 def _restore_point(entry: Entry, now: datetime) -> RestorePoint:
@@ -360,6 +384,7 @@ def _totals(facts: ProjectFacts, indexes: Sequence[IndexReport]) -> Totals:
         under_policy=sum(index.policy is not None for index in indexes),
         protected=stand[Protection.PROTECTED],
         unprotected=stand[Protection.OVERDUE]
+        + stand[Protection.NOT_READY]
         + stand[Protection.UNPROTECTED]
         + stand[Protection.UNKNOWN],
         newest_good_age_max_seconds=max(

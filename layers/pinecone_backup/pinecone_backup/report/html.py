@@ -35,6 +35,7 @@ TONES = {
     Protection.UNPROTECTED: "warn",
     Protection.OPTED_OUT: "calm",
     Protection.UNSUPPORTED: "calm",
+    Protection.NOT_READY: "bad",
     Protection.UNKNOWN: "warn",
     Severity.CRITICAL: "bad",
     Severity.ERROR: "bad",

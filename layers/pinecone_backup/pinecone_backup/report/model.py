@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
-from pinecone_backup.model import RunKind
+from pinecone_backup.model import Depth, RunKind
 from pinecone_backup.records import DeletionState, HoldScope, RunState, Severity
 from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.findings import Control
@@ -89,6 +89,17 @@ class ScheduleLine(Part):
     next_run_at: datetime | None
 
 
+class ProvenRestore(Part):
+    """The last restore that proved a backup of the index."""
+
+    at: datetime
+    """When it had been compared."""
+    backup_id: str
+    depth: Depth | None
+    """How thoroughly it was compared; null: the schema alone."""
+    took_seconds: int | None
+
+
 class IndexReport(Part):
     """One active index."""
 
@@ -102,6 +113,10 @@ class IndexReport(Part):
     incarnation: str | None
     first_seen_at: datetime
     restore_from: RestorePoint | None
+    last_proven: ProvenRestore | None
+    """Null: no restore has proven a backup of this incarnation."""
+    restore_seconds: int | None
+    """How long a restore takes, by the restores that were measured; null: none was."""
     age_seconds: int
     """Since the newest good backup, else since the incarnation was first seen."""
     max_age_seconds: int | None

@@ -16,14 +16,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pinecone_backup.model import Index, NativeSchedule
-    from pinecone_backup.records import Hold, IndexRecord, UnreadableItem
+    from pinecone_backup.records import Hold, IndexRecord, RestoreRecord, UnreadableItem
     from pinecone_backup.rules.forecast import Forecast
     from pinecone_backup.rules.inventory import Entry, Incarnation, Inventory
     from pinecone_backup.rules.policy import Assigned, Orphans, Policy
     from pinecone_backup.rules.policy_warnings import PolicyWarning
+    from pinecone_backup.rules.restore_tests import TestDecision
 
 STUCK_AFTER = timedelta(hours=12)
 """For indexes without a policy; a policy says its own ``stuck_after``."""
+
+
+INITIALIZATION_FAILED = "InitializationFailed"
+NOT_READY = ("Initializing", INITIALIZATION_FAILED)
+"""The states of an index that has not come up: it can be neither used nor backed up."""
 
 
 class Protection(StrEnum):
@@ -36,6 +42,8 @@ class Protection(StrEnum):
     UNPROTECTED = "no_policy"
     OPTED_OUT = "opted_out"
     UNSUPPORTED = "unsupported"
+    NOT_READY = "not_ready"
+    """It failed to come up, or takes too long to: its state is what is wrong."""
     UNKNOWN = "unknown"
     """Its backups could not be listed: unknown is not healthy (rule U1)."""
 
@@ -52,6 +60,9 @@ class IndexFacts:
             nothing (rule I1).
         schedules: Pinecone's own schedules on it; None when they could not be listed.
         problem: Why its backups are not known (rule U1); empty when they are.
+        test: What is decided about its next restore test; None where its policy has none.
+        restore: The restore that made it, where one of ours did.
+        restore_seconds: How long a restore of its newest good backup takes; None: unknown.
     """
 
     index: Index
@@ -61,6 +72,9 @@ class IndexFacts:
     namesakes: Sequence[Incarnation] = ()
     schedules: Sequence[NativeSchedule] | None = ()
     problem: str = ""
+    test: TestDecision | None = None
+    restore: RestoreRecord | None = None
+    restore_seconds: int | None = None
 
     @property
     def name(self) -> str:
@@ -83,12 +97,7 @@ class IndexFacts:
         A native schedule's backup counts where the policy asks for that schedule, or says that
         it satisfies our slots (rule G5).
         """
-        relied_on = self.policy is not None and (
-            self.policy.native_schedule is not None or self.policy.native_satisfies
-        )
-        return entry.worth is Worth.GOOD and (
-            entry.origin is Origin.OURS or (relied_on and entry.origin is Origin.NATIVE)
-        )
+        return protects(entry, self.policy)
 
     @property
     def newest_good(self) -> Entry | None:
@@ -139,6 +148,12 @@ class IndexFacts:
         ]
         return max(times, default=None)
 
+    @property
+    def never_ready(self) -> bool:
+        """Whether it has not come up, so that there is nothing to back up."""
+        index = self.index
+        return not index.ready and index.state in NOT_READY and self.newest_good is None
+
     def protection(self, now: datetime) -> Protection:
         """How well the index is protected at ``now``."""
         if self.assigned.by is AssignedBy.OPT_OUT:
@@ -149,7 +164,12 @@ class IndexFacts:
             return Protection.UNPROTECTED
         if self.problem:
             return Protection.UNKNOWN
-        if self.age(now) > self.policy.max_age:
+        return self._under_policy(late=self.age(now) > self.policy.max_age)
+
+    def _under_policy(self, *, late: bool) -> Protection:
+        if self.never_ready and (late or self.index.state == INITIALIZATION_FAILED):
+            return Protection.NOT_READY
+        if late:
             return Protection.OVERDUE
         good = self.newest_good or self.newest_of_empty
         return Protection.PROTECTED if good else Protection.WAITING
@@ -167,6 +187,8 @@ class ProjectFacts:
         now: The actual time, UTC: ages and expiries go by it (rule T2).
         quota: Backups the project may hold.
         forecast: When that will be used up.
+        restores: The restores of the ledger.
+        temporary: The indexes of restore tests that are there (rule R4).
         orphans: What the policy document says of backups whose index was deleted (rule D7).
     """
 
@@ -180,11 +202,23 @@ class ProjectFacts:
     holds: Sequence[Hold] = ()
     unreadable: Sequence[UnreadableItem] = ()
     warnings: Sequence[PolicyWarning] = ()
+    restores: Sequence[RestoreRecord] = ()
+    temporary: Sequence[Index] = ()
 
     @property
     def used(self) -> int:
         """Backups that count against the quota: all that are listed and not merely planned."""
         return used(self.inventory)
+
+
+def protects(entry: Entry, policy: Policy | None) -> bool:
+    """Whether a backup counts as protection of an index that has this policy (rule G5)."""
+    relied_on = policy is not None and (
+        policy.native_schedule is not None or policy.native_satisfies
+    )
+    return entry.worth is Worth.GOOD and (
+        entry.origin is Origin.OURS or (relied_on and entry.origin is Origin.NATIVE)
+    )
 
 
 def used(inventory: Inventory) -> int:

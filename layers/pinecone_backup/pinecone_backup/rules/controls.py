@@ -26,7 +26,16 @@ from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, O
 from pinecone_backup.rules.inventory import CLOCK_SKEW, Origin, Worth
 from pinecone_backup.rules.pauses import PAUSE_TAG, pause_of, paused_until
 from pinecone_backup.rules.policy import POLICY_TAG, AssignedBy
+from pinecone_backup.rules.restore_controls import (
+    index_not_ready,
+    never_restore_tested,
+    restore_index_left,
+    restore_test_failed,
+    restore_test_overdue,
+    restored_not_adopted,
+)
 from pinecone_backup.rules.steady import INTERVALS
+from pinecone_backup.rules.temporary import RESTORE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -113,7 +122,7 @@ def no_policy(index: IndexFacts, now: datetime) -> Iterator[Observation]:
 
 def opted_out(index: IndexFacts, _now: datetime) -> Iterator[Observation]:
     """Somebody said that the index is not to be backed up: the audit says so too."""
-    if index.assigned.by is AssignedBy.OPT_OUT:
+    if index.assigned.by is AssignedBy.OPT_OUT and RESTORE_TAG not in index.index.tags:
         yield Observation.of(
             Control.OPTED_OUT,
             index.name,
@@ -216,7 +225,7 @@ def overdue(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     Without any, the time counts from when the index was first seen. While backups are paused it
     is said all the same, since the index is not protected; as a warning, since that is on purpose.
     """
-    if index.policy is None or index.age(now) <= index.policy.max_age:
+    if index.policy is None or index.age(now) <= index.policy.max_age or index.never_ready:
         return
     good = index.newest_good or index.newest_of_empty
     age, allowed = span(index.age(now)), span(index.policy.max_age)
@@ -616,6 +625,8 @@ ASSIGNMENT_CONTROLS: dict[Control, OfIndex] = {
     Control.UNKNOWN_POLICY_TAG: unknown_policy_tag,
     Control.UNSUPPORTED_INDEX: unsupported_index,
     Control.INDEX_UNKNOWN: index_unknown,
+    Control.INDEX_NOT_READY: index_not_ready,
+    Control.RESTORED_NOT_ADOPTED: restored_not_adopted,
 }
 BACKUP_CONTROLS: dict[Control, OfIndex] = {
     Control.OVERDUE: overdue,
@@ -624,6 +635,9 @@ BACKUP_CONTROLS: dict[Control, OfIndex] = {
     Control.EMPTY: empty,
     Control.SHRUNK: shrunk,
     Control.INCARNATION_CHANGED: incarnation_changed,
+    Control.NEVER_RESTORE_TESTED: never_restore_tested,
+    Control.RESTORE_TEST_OVERDUE: restore_test_overdue,
+    Control.RESTORE_TEST_FAILED: restore_test_failed,
 }
 NATIVE_CONTROLS: dict[Control, OfIndex] = {
     Control.NATIVE_DISABLED: native_disabled,
@@ -636,6 +650,7 @@ PROJECT_CONTROLS: dict[Control, Callable[[ProjectFacts], Iterator[Observation]]]
     Control.QUOTA_NEAR: quota_near,
     Control.ORPHAN: orphan,
     Control.DELETION_STUCK: deletion_stuck,
+    Control.RESTORE_INDEX_LEFT: restore_index_left,
     Control.OTHER_OWNER: other_owner,
     Control.CONTRADICTORY_LISTING: contradictory_listing,
     Control.UNDATED_BACKUP: undated_backup,
@@ -655,7 +670,12 @@ def _of_interest(entries: Iterable[Entry], *worths: Worth) -> list[Entry]:
 
 
 def _suspects(index: IndexFacts) -> list[Entry]:
-    return _of_interest(index.since_good(), Worth.SUSPECT)
+    """Those that their record count made suspect; what a restore test found is said of it."""
+    return [
+        entry
+        for entry in _of_interest(index.since_good(), Worth.SUSPECT)
+        if entry.record is None or entry.record.restore_tested is not False
+    ]
 
 
 def _enabled(schedules: Sequence[NativeSchedule]) -> list[NativeSchedule]:

@@ -92,6 +92,26 @@ class Control(StrEnum):
         Severity.WARNING,
         "No backup of the index has passed a restore test although the policy asks for it",
     )
+    RESTORE_TEST_OVERDUE = (
+        "restore-test-overdue",
+        Severity.WARNING,
+        "The index's restore test is due and was not begun",
+    )
+    RESTORE_TEST_FAILED = (
+        "restore-test-failed",
+        Severity.ERROR,
+        "The last restore test of the index failed or timed out",
+    )
+    INDEX_NOT_READY = (
+        "index-not-ready",
+        Severity.ERROR,
+        "The index has not come up: it can be neither used nor backed up",
+    )
+    RESTORED_NOT_ADOPTED = (
+        "restored-not-adopted",
+        Severity.WARNING,
+        "A restored index belongs to no policy, and nobody has deleted it",
+    )
     NATIVE_CLASH = (
         "native-clash",
         Severity.WARNING,
@@ -122,6 +142,13 @@ class Control(StrEnum):
         "contradictory-listing",
         Severity.ERROR,
         "Pinecone lists one backup in two ways that cannot both be true",
+    )
+
+    # The subject is the name of the temporary index.
+    RESTORE_INDEX_LEFT = (
+        "restore-index-left",
+        Severity.WARNING,
+        "The index of a restore test was left behind",
     )
 
     # The subject is the id of the deleted index.

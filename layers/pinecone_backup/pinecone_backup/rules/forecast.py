@@ -1,24 +1,27 @@
 """When the quota will be reached, if the policies go on as they are.
 
 The forecast plays the project forward by ``rules.projection``, week by week: every slot becomes a
-good backup, and what a prune may not delete stays, waiting plans included. Where the quota is
-reached it ends: nothing more can be created then.
+good backup, and what a prune may not delete stays, waiting plans included. Of indexes that have
+one policy, and backups of the same days, one is played for all. Where the quota is reached it
+ends: nothing more can be created then.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pinecone_backup.rules.projection import Assumptions, projected, used_by
+from pinecone_backup.rules.projection import Assumptions, counted_by, projected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from pinecone_backup.model import PruneMode
+    from pinecone_backup.rules.inventory import Incarnation
     from pinecone_backup.rules.plan_facts import Facts
 
 STEP = timedelta(days=7)
@@ -84,12 +87,15 @@ def forecast(facts: Facts, *, quota: int, mode: PruneMode) -> Forecast:
             only plans deletions fills up.
     """
     assumptions = Assumptions(mode, every=STEP, most_made=quota)
-    points = [(facts.time.scheduled_at, used_by(facts.inventory))]
+    points = [(facts.time.scheduled_at, counted_by(facts.inventory).total())]
+    played, times = _one_for_all(facts)
     waiting = 0
-    for number, step in enumerate(projected(facts, assumptions, most=MOST_WORK)):
-        waiting = len(step.waiting) if assumptions.pruning else 0
+    for number, step in enumerate(projected(played, assumptions, most=MOST_WORK)):
+        if assumptions.pruning:
+            waiting = sum(times.get(item.index_name, 1) for item in step.waiting)
         if number:
-            points.append((step.at, step.used))
+            left = sum(count * times.get(name, 1) for name, count in step.left.items())
+            points.append((step.at, left))
         if points[-1][1] >= quota or number == HORIZON:
             break
     return Forecast(points, _reached(points, quota), assumptions.pruning, waiting)
@@ -103,3 +109,89 @@ def _reached(points: Sequence[tuple[datetime, int]], quota: int) -> datetime | N
         if after >= quota:
             return start + (end - start) * ((quota - before) / (after - before))
     return None
+
+
+def _one_for_all(facts: Facts) -> tuple[Facts, Mapping[str, int]]:
+    """The facts with one of each kind of index, and how many of its kind there are, by its name.
+
+    The limit of a run becomes smaller with what it is about.
+    """
+    inventory = facts.inventory
+    incarnations: dict[str, list[Incarnation]] = defaultdict(list)
+    for incarnation in inventory.incarnations.values():
+        incarnations[incarnation.index_name].append(incarnation)
+    times: Counter[str] = Counter()
+    of_kind: dict[object, str] = {}
+    policies, marked = facts.policies(), _marked(facts)
+    for index in facts.indexes:
+        policy, mine = policies[index.name], incarnations[index.name]
+        kind: object = index.name
+        supported = policy is not None and not index.unsupported
+        if supported and index.name not in marked and len(mine) <= 1:
+            kind = (policy and policy.name, frozenset(index.tags.items()), *map(_days, mine))
+        times[of_kind.setdefault(kind, index.name)] += 1
+    dropped = {index.name for index in facts.indexes} - times.keys()
+    if not dropped:
+        return facts, times
+    left = {
+        key: entry
+        for key, entry in inventory.entries.items()
+        if entry.backup.index_name not in dropped
+    }
+    limits = facts.document.limits
+    count = -(-limits.per_run.count * len(times) // len(facts.indexes))
+    per_run = limits.per_run.model_copy(update={"count": count})
+    played = replace(
+        facts,
+        indexes=[index for index in facts.indexes if index.name not in dropped],
+        inventory=replace(
+            inventory,
+            entries=left,
+            incarnations={
+                key: each
+                for key, each in inventory.incarnations.items()
+                if each.index_name not in dropped
+            },
+        ),
+        document=facts.document.model_copy(
+            update={"limits": limits.model_copy(update={"per_run": per_run})}
+        ),
+    )
+    return played, times
+
+
+def _marked(facts: Facts) -> frozenset[str]:
+    """The indexes of which something is known that is not so of others of their kind."""
+    ids = {hold.target for hold in facts.holds or ()} | set(facts.restoring or ())
+    ids |= {item.backup_id for item in facts.unreadable}
+    return frozenset(
+        {hold.target for hold in facts.holds or ()}
+        | {item.index_name for item in facts.unreadable}
+        | {index.name for index in facts.indexes if index.source_backup_id}
+        | {entry.backup.index_name for key in ids if (entry := facts.inventory.entries.get(key))}
+        | {
+            incarnation.index_name
+            for key in facts.unlisted
+            if (incarnation := facts.inventory.incarnations.get(key))
+        }
+    )
+
+
+def _days(incarnation: Incarnation) -> object:
+    """What a forecast tells backups of an index by: from which day they are, and their worth."""
+    return (
+        tuple(
+            sorted(
+                (
+                    str(entry.retention_at and entry.retention_at.date()),
+                    entry.worth,
+                    entry.origin,
+                    entry.by_policy,
+                    str(entry.expires_at),
+                )
+                for entry in incarnation.entries
+            )
+        ),
+        incarnation.frozen,
+        incarnation.deleted_at is None,
+    )

@@ -120,6 +120,12 @@ class Plan:
     quota: int = 0
 
     @property
+    def whole(self) -> bool:
+        """Whether the listing that it rests on lacks nothing (rule D2)."""
+        lacking = ReasonKind.LISTING_LACKS
+        return all(index.waits is None or index.waits.kind is not lacking for index in self.indexes)
+
+    @property
     def policy_changed(self) -> bool:
         """Whether something waits because the policy or an assignment changed (rule D3)."""
         return bool(self.of_change)
@@ -176,6 +182,7 @@ def make_plan(facts: Facts) -> Plan:
     if stopped is None:
         limits = facts.document.limits
         subjects = _with_changes(facts, assignments, subjects)
+        subjects = [_if_listed(subject, facts.unlisted) for subject in subjects]
         subjects = [_with_churn(subject, facts.baseline) for subject in subjects]
         subjects = [_within_index_limit(subject, limits.per_index) for subject in subjects]
         held_back = _beyond_run_limit(subjects, limits.per_run)
@@ -217,7 +224,8 @@ class _Subject:
         changed: Why each of these ids waits that only a changed policy deletes (rule D3).
         change: The same of all of the project in one reason, or None where ``changed`` is empty.
         churn: The ids that are ordinary churn, which no limit counts (rule D2).
-        waits: Why all its deletions beyond churn wait (rule D2), or None.
+        waits: Why all its deletions beyond churn wait (rule D2), or None. Where the listing lacks
+            backups, nothing of it counts as churn.
         held_back: Why those of the whole project wait (rule D2), or None.
         stopped: Why nothing of the project is deleted (rule D2), or None.
     """
@@ -393,10 +401,18 @@ def _before(facts: Facts, baseline: Baseline) -> Mapping[str, str]:
     return kept
 
 
+def _if_listed(subject: _Subject, unlisted: Mapping[str, int]) -> _Subject:
+    """Let an index wait whose backups the listing does not show in full (rule D2)."""
+    count = unlisted.get(subject.guarded.incarnation.index_id, 0)
+    if not count:
+        return subject
+    return replace(subject, waits=Reason.of(ReasonKind.LISTING_LACKS, count=count))
+
+
 def _with_churn(subject: _Subject, baseline: Baseline | None) -> _Subject:
     """The oldest that go are ordinary churn, as many as new ones came (rule D2)."""
     free = set(subject.beyond_churn)
-    if not free:
+    if not free or subject.waits:
         return subject
     entries = subject.guarded.incarnation.entries
     oldest_first = sorted(
@@ -419,6 +435,8 @@ def _beyond_run_limit(subjects: Sequence[_Subject], limit: Limit) -> Reason | No
 
 
 def _within_index_limit(subject: _Subject, limit: Limit) -> _Subject:
+    if subject.waits:
+        return subject
     count, ready = len(subject.beyond_churn), our_ready(subject.guarded.incarnation)
     return replace(subject, waits=_beyond(ReasonKind.LIMIT_PER_INDEX, limit, count, ready, 1))
 

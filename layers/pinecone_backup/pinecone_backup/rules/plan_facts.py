@@ -65,6 +65,7 @@ class Facts:
         sources: The incarnation of backups that are no longer listed, by backup id (rule D7).
         baseline: None before the first prune.
         unreadable: Items of the ledger that cannot be read (rule U2).
+        unlisted: How many backups the listing lacks that the ledger takes to exist, by index id.
     """
 
     project: str
@@ -79,6 +80,7 @@ class Facts:
     sources: Mapping[str, str] = field(default_factory=dict)
     baseline: Baseline | None = None
     unreadable: Sequence[UnreadableItem] = ()
+    unlisted: Mapping[str, int] = field(default_factory=dict)
 
     def policies(self) -> dict[str, Policy | None]:
         """The policy of each active index, by name (rule I3)."""

@@ -9,7 +9,7 @@ while the quota is used up none does, and later the latest slot of each index ca
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -29,8 +29,16 @@ from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.pauses import last_pause_end, paused_until
 from pinecone_backup.rules.plan import Action, make_plan
 from pinecone_backup.rules.plan_facts import Baseline
+from pinecone_backup.rules.policy import KeepRetention
 from pinecone_backup.rules.retention import keep
-from pinecone_backup.rules.slots import MOST_JITTER, jitter, slots_before, slots_between
+from pinecone_backup.rules.slots import (
+    MOST_JITTER,
+    jitter,
+    last_of_each_day,
+    shortest_interval,
+    slots_before,
+    slots_between,
+)
 from pinecone_backup.rules.steady import INTERVALS, PRUNE_EVERY
 
 if TYPE_CHECKING:
@@ -93,7 +101,7 @@ class Step:
         deleted: What it deleted.
         waiting: What it would have deleted, and what stays: it waits for a person, or the mode
             does not allow it.
-        used: Backups that count against the quota when the prune is done.
+        left: How many backups count against the quota when the prune is done, by index name.
     """
 
     at: datetime
@@ -103,7 +111,7 @@ class Step:
     plan: Plan
     deleted: tuple[PlanItem, ...]
     waiting: tuple[PlanItem, ...]
-    used: int
+    left: Counter[str]
 
 
 def policy_of(facts: Facts, index: Index) -> Policy | None:
@@ -195,9 +203,13 @@ def quota_of(facts: Facts) -> int | None:
     return project.quota if project else None
 
 
-def used_by(inventory: Inventory) -> int:
-    """Backups that count against the quota; a planned run takes no room yet (rule G5)."""
-    return sum(entry.worth is not Worth.PLANNED for entry in inventory.entries.values())
+def counted_by(inventory: Inventory) -> Counter[str]:
+    """What counts against the quota, by index name; a planned run takes no room yet (rule G5)."""
+    return Counter(
+        entry.backup.index_name
+        for entry in inventory.entries.values()
+        if entry.worth is not Worth.PLANNED
+    )
 
 
 def projected(facts: Facts, assumptions: Assumptions, *, most: int | None = None) -> Iterator[Step]:
@@ -229,8 +241,8 @@ class _Moved:
     created: int = 0
     expired: int = 0
     refused: int = 0
-    counted: int = 0
-    """Made, and only counted."""
+    counted: Counter[str] = field(default_factory=Counter)
+    """Made, and only counted, by index name."""
 
 
 @dataclass(slots=True)
@@ -242,6 +254,7 @@ class _Subject:
         delay: How long after a slot its backup starts (rule C1).
         satisfied: The newest slot that has its backup, or None.
         pause_end: When its pause ends, or the last one ended (rule C6); None where none is known.
+        blocked_until: How long a backup of unknown status counts as under way (rules C2 and G3).
         next_native: When its native schedule runs next.
     """
 
@@ -253,6 +266,7 @@ class _Subject:
     delay: timedelta
     satisfied: datetime | None
     pause_end: datetime | None
+    blocked_until: datetime
     next_native: datetime | None
 
     def slots(self, slots: Iterable[datetime], start: datetime, end: datetime) -> Iterator[_Event]:
@@ -260,9 +274,16 @@ class _Subject:
         pause = self.pause_end
         for slot in slots:
             at = slot + self.delay
-            if start < at <= end and self._open(slot) and (pause is None or slot >= pause):
+            blocked = at <= self.blocked_until or not self._open(slot)
+            if start < at <= end and not blocked and (pause is None or slot >= pause):
                 yield _Event(at, self.index.name, slot)
-        if pause is not None and start < pause + self.delay <= end:
+        if start < self.blocked_until <= end and (
+            pause is None or pause + self.delay <= self.blocked_until
+        ):
+            missed = self._latest(self.blocked_until)
+            if missed is not None and self._open(missed):
+                yield _Event(self.blocked_until, self.index.name, missed)
+        if pause is not None and max(start, self.blocked_until) < pause + self.delay <= end:
             missed = self._latest(pause + self.delay)
             if missed is not None and missed < pause and self._open(missed):
                 yield _Event(pause + self.delay, self.index.name, missed)
@@ -314,11 +335,6 @@ class _Projection:
             if decision.kind is Kind.OPEN and decision.slot is not None:
                 self._pending[each.index.name] = decision.slot
 
-    @property
-    def used(self) -> int:
-        """Backups that count against the quota (rule G5)."""
-        return used_by(self.facts.inventory)
-
     def prune(self, moved: _Moved) -> Step:
         """Prune as the assumptions say, and stand just after it."""
         facts, assumed = self.facts, self._assumptions
@@ -340,13 +356,13 @@ class _Projection:
         )
         return Step(
             at=facts.time.scheduled_at,
-            created=moved.created + moved.counted,
+            created=moved.created + moved.counted.total(),
             expired=moved.expired,
             refused=moved.refused,
             plan=plan,
             deleted=tuple(deleted),
             waiting=tuple(item for item in plan.to_go if item.backup_id not in gone),
-            used=self.used + moved.counted,
+            left=counted_by(self.facts.inventory) + moved.counted,
         )
 
     def at_most(self, count: int) -> int:
@@ -373,7 +389,7 @@ class _Projection:
         moved = _Moved()
         start = self.facts.time.scheduled_at
         self._settle()
-        used = self.used
+        used = counted_by(self.facts.inventory).total()
         made: list[Entry] = []
         expired: set[str] = set()
 
@@ -393,7 +409,7 @@ class _Projection:
                     used -= 1
                     serve(event.at)
             elif len(made) == self._assumptions.most_made:
-                moved.counted += 1
+                moved.counted[event.index_name] += 1
             elif self._room(used) <= 0:
                 moved.refused += 1
                 if event.slot is not None:
@@ -434,9 +450,9 @@ class _Projection:
         cron = policy.cron or ""
         if self._assumptions.most_made is None:
             return list(slots_between(cron, policy.zone, start - MOST_JITTER, end))
-        slots = list(slots_between(cron, policy.zone, start, end))
         if not self._assumptions.pruning:
-            return slots
+            return list(slots_between(cron, policy.zone, start, end))
+        slots = sorted(_that_may_stay(policy, start, end))
         rows = [(slot.isoformat(), slot) for slot in reversed(slots)]
         kept = keep(rows, policy.retention, policy.zone, end).keys()
         return [
@@ -529,6 +545,22 @@ class _Projection:
         )
 
 
+def _that_may_stay(policy: Policy, start: datetime, end: datetime) -> set[datetime]:
+    """The slots of which a retention may keep some: where it only counts, the newest ones.
+
+    Of a day that is over no rule but those of hours keeps more than the last slot.
+    """
+    cron, retention = policy.cron or "", policy.retention
+    if isinstance(retention, KeepRetention):
+        finest = (retention.keep_last, retention.keep_hourly)
+        if min(finest) >= 0 and not (retention.keep_within or retention.keep_within_hourly):
+            hours = max(retention.keep_hourly * timedelta(hours=1) // shortest_interval(cron), 0)
+            newest = islice(slots_before(cron, policy.zone, end), max(*finest, hours, policy.floor))
+            days = slots_between(last_of_each_day(cron), policy.zone, start, end)
+            return {slot for slot in newest if slot > start} | set(days)
+    return set(slots_between(cron, policy.zone, start, end))
+
+
 def _event_order(event: _Event) -> tuple[datetime, bool, str]:
     return event.at, not event.expires, event.index_name or event.expires
 
@@ -579,6 +611,15 @@ def _subject(facts: Facts, index: Index, *, spread: bool) -> _Subject | None:
         delay=delay,
         satisfied=max((slot for slot in counting if slot is not None), default=None),
         pause_end=paused_until(assigned, index, now) or last_pause_end(assigned, index, now),
+        blocked_until=max(
+            (
+                at + policy.stuck_after
+                for each in entries
+                if each.worth is Worth.UNKNOWN and each.origin is Origin.OURS
+                if (at := each.at or (each.marker and each.marker.slot))
+            ),
+            default=_LONG_AGO,
+        ),
         next_native=_next_native(policy, entries, now),
     )
 

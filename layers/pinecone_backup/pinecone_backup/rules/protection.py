@@ -129,6 +129,7 @@ _SAFEGUARDS: Mapping[ReasonKind, Safeguard] = {
     ReasonKind.NOT_ACTIVE: Safeguard.DOUBTFUL,
     ReasonKind.AMBIGUOUS: Safeguard.DOUBTFUL,
     ReasonKind.DELETED_AND_ACTIVE: Safeguard.DOUBTFUL,
+    ReasonKind.LISTING_LACKS: Safeguard.DOUBTFUL,
     ReasonKind.NO_POLICY: Safeguard.NO_POLICY,
     ReasonKind.OPTED_OUT: Safeguard.NO_POLICY,
     ReasonKind.UNKNOWN_TAG: Safeguard.NO_POLICY,

@@ -1,8 +1,8 @@
 """Audit one project: read, judge, compare with what is known, record, report, measure.
 
 An audit changes nothing at Pinecone. It stores the verdicts on backups that it sees Ready for
-the first time (rule G1), confirms deletions (rule N2), follows restores of ours to their end (one
-call each), opens and resolves findings (rule U1), and leaves a report in JSON and HTML.
+the first time (rule G1), confirms deletions (rule N2), opens and resolves
+findings (rule U1), and leaves a report in JSON and HTML.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ from pinecone_backup.rules.memory import mark_audited, mark_seen, set_incarnatio
 from pinecone_backup.rules.plan import make_plan
 from pinecone_backup.rules.plan_facts import Facts
 from pinecone_backup.rules.policy_warnings import KnownProject, warnings
+from pinecone_backup.rules.restore_tests import Candidate, decide_tests
+from pinecone_backup.rules.restore_time import expected_seconds, measured
+from pinecone_backup.rules.temporary import RESTORE_TAG
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
 from pinecone_backup.usecases.parallel import in_parallel
 from pinecone_backup.usecases.project_state import (
@@ -41,13 +44,14 @@ from pinecone_backup.usecases.project_state import (
     restoring,
     store_verdicts,
 )
-from pinecone_backup.usecases.requests.restore import refresh_restores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from pinecone_backup.model import RunContext
     from pinecone_backup.ports import ControlPlane, Ledger, Metrics, ObjectStore
+    from pinecone_backup.records import RestoreRecord
     from pinecone_backup.rules.findings import Changes, Observation
     from pinecone_backup.rules.inventory import Incarnation, Inventory
     from pinecone_backup.rules.plan import Plan
@@ -128,7 +132,6 @@ def audit_project(
     except UNREADABLE as error:
         _measure(metrics, reporter.unreadable(str(error)), by_project=project_metrics)
         raise
-    refresh_restores(control_plane, ledger, now=context.time.actual)
     facts, plan_facts = _facts(
         context, control_plane, ledger, state, document=document, policy_version=policy_version
     )
@@ -282,7 +285,9 @@ def _facts(
     for schedule in state.schedule_records:
         ledger.put_schedule(schedule, over=state.known_schedules.get(schedule.schedule_id))
     inventory = judged.inventory
+    restores = ledger.restores()
     indexes = [_with_backups(index, inventory) for index in indexes]
+    indexes = _with_restores(indexes, restores, project=context.project, now=now)
     project = document.project(context.project)
     quota = project.quota if project else DEFAULT_QUOTA
     holds = ledger.holds()
@@ -298,6 +303,7 @@ def _facts(
         restoring=restoring(ledger, state.restores),
         sources={record.backup_id: record.index_id for record in state.records.values()},
         active=_active(indexes),
+        unlisted=state.unlisted,
     )
     return ProjectFacts(
         name=context.project,
@@ -309,6 +315,8 @@ def _facts(
         orphans=document.orphans,
         holds=holds,
         unreadable=unreadable,
+        restores=restores,
+        temporary=state.temporary,
         warnings=warnings(
             document,
             now=now,
@@ -363,6 +371,36 @@ def _with_backups(index: IndexFacts, inventory: Inventory) -> IndexFacts:
             if incarnation.index_name == index.name and index_id != active
         ],
     )
+
+
+def _with_restores(
+    indexes: Sequence[IndexFacts],
+    restores: Sequence[RestoreRecord],
+    *,
+    project: str,
+    now: datetime,
+) -> list[IndexFacts]:
+    """The indexes with what is known of restoring them."""
+    candidates = [
+        Candidate(index.name, index.record.index_id, index.policy, good)
+        for index in indexes
+        if index.policy is not None and index.policy.restore_test is not None
+        for good in [[entry for entry in index.entries if index.protects(entry)]]
+    ]
+    decisions = decide_tests(candidates, restores, project=project, now=now)
+    tests = {decision.index: decision for decision in decisions}
+    by_id = {record.restore_id: record for record in restores}
+    known = measured(restores)
+    return [
+        replace(
+            index,
+            test=tests.get(index.name),
+            restore=by_id.get(index.index.tags.get(RESTORE_TAG, "")),
+            restore_seconds=expected_seconds(known, good.backup.size_bytes) if good else None,
+        )
+        for index in indexes
+        for good in [index.newest_good]
+    ]
 
 
 def _prunes_by(ledger: Ledger) -> PruneMode:

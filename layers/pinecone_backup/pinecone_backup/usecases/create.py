@@ -68,6 +68,7 @@ from pinecone_backup.rules.effects import (
 )
 from pinecone_backup.rules.inventory import native_marks, take_inventory
 from pinecone_backup.rules.memory import mark_seen, set_incarnation
+from pinecone_backup.rules.temporary import without_temporary
 from pinecone_backup.usecases.findings import record_findings, unexpected_problem
 from pinecone_backup.usecases.listing import (
     list_index,
@@ -257,8 +258,9 @@ class _Known:
 def _read(context: RunContext, control_plane: ControlPlane, ledger: Ledger) -> _Known:
     now = context.time.actual
     records, backups = dict(ledger.indexes()), dict(ledger.backups())
+    indexes = list_indexes(control_plane, records.values())
     known = _Known(
-        indexes=list_indexes(control_plane, records.values()),
+        indexes=without_temporary(indexes, owner=context.owner, project=context.project),
         rows=list_project(control_plane, known=backups.values()),
         records=records,
         backups=backups,

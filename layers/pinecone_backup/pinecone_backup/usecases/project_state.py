@@ -8,7 +8,9 @@ may fail where an audit reads it: that index is then unknown, and the others are
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import (
@@ -20,11 +22,12 @@ from pinecone_backup.errors import (
 )
 from pinecone_backup.model import DomainEvent, Status
 from pinecone_backup.reasons import ReasonKind
-from pinecone_backup.records import DeletionRecord, ScheduleRecord, Verdict
+from pinecone_backup.records import DeletionRecord, DeletionState, ScheduleRecord, Verdict
 from pinecone_backup.rules.containment import PROTECTING
 from pinecone_backup.rules.inventory import missing, native_marks, take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.plan_facts import Baseline, Facts, ambiguous_names
+from pinecone_backup.rules.temporary import without_temporary
 from pinecone_backup.rules.verdict import judge
 from pinecone_backup.usecases.deletion import confirm_deleted
 from pinecone_backup.usecases.findings import unexpected_problem
@@ -54,6 +57,8 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.rules.verdict import Judged
 
+LISTED_WITHIN = timedelta(hours=1)
+"""A backup that is younger may be missing from a listing that is late."""
 _LOG = logging.getLogger(__name__)
 _DONE = (Status.READY, Status.FAILED)
 
@@ -83,13 +88,16 @@ class ProjectState:
     """How a project stands.
 
     Attributes:
-        indexes: The active indexes.
+        indexes: The active indexes; not those of restore tests (rule R4).
         records: What the ledger knows, by backup id, as it was when the reading began.
         restores: Pinecone's restore jobs; None when an audit could not list them.
         deleted: The deletions that this reading confirmed (rule N2).
+        unlisted: How many backups the listing lacks that the ledger takes to exist, by index id;
+            empty where they were not described.
         doubts: Why an index's backups are not all known, by index name.
         index_states: What an audit found of each index; empty for other readings.
         schedule_records: The ledger's memory of native schedules, brought up to date.
+        temporary: The indexes of restore tests.
         known_schedules: That memory as it was read, by schedule id.
     """
 
@@ -98,9 +106,11 @@ class ProjectState:
     records: Mapping[str, BackupRecord]
     restores: Sequence[RestoreJob] | None
     deleted: Sequence[DeletionRecord] = ()
+    unlisted: Mapping[str, int] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
     index_states: Sequence[IndexState] = ()
     schedule_records: Sequence[ScheduleRecord] = ()
+    temporary: Sequence[Index] = ()
     known_schedules: Mapping[str, ScheduleRecord] = field(default_factory=dict)
 
 
@@ -134,7 +144,8 @@ def read_project_state(
         ListingIncomplete: The project's backups could not be listed.
         LedgerError: The ledger could not be read or written.
     """
-    indexes = list_indexes(control_plane, ledger.indexes().values())
+    listed = list_indexes(control_plane, ledger.indexes().values())
+    indexes = without_temporary(listed, owner=context.owner, project=context.project)
     rows = list_project(control_plane, writes=lambda: own_writes(ledger))
     restores = _restores(control_plane, tolerant=into_indexes)
     states: list[IndexState] = []
@@ -162,6 +173,7 @@ def read_project_state(
         restores,
         index_states=states,
         schedule_records=updated,
+        temporary=[index for index in listed if index not in indexes],
         known_schedules=schedules,
     )
     if enough_time is None:
@@ -171,7 +183,20 @@ def read_project_state(
         context, control_plane, ledger, absent[:describe_at_most], enough_time=enough_time
     )
     inventory = inventory_of([*rows, *overlooked]) if overlooked else state.inventory
-    return replace(state, inventory=inventory, deleted=deleted, doubts=doubts)
+    confirmed = {each.backup_id for each in deleted}
+    unlisted = Counter(
+        record.index_id
+        for record in absent
+        if record.backup_id not in confirmed and _ought_to_be_listed(record, context.time.actual)
+    )
+    return replace(state, inventory=inventory, deleted=deleted, unlisted=unlisted, doubts=doubts)
+
+
+def _ought_to_be_listed(record: BackupRecord, now: datetime) -> bool:
+    """Whether a listing lacks it for no good reason: it is not new, and nobody deleted it."""
+    deletion = record.deletion
+    kept = deletion is None or deletion.state in (DeletionState.FAILED, DeletionState.SKIPPED)
+    return kept and now - (record.created_at or record.first_seen_at) > LISTED_WITHIN
 
 
 def judge_state(
@@ -282,12 +307,13 @@ def plan_facts(
         sources={record.backup_id: record.index_id for record in state.records.values()},
         baseline=baseline,
         unreadable=unreadable,
+        unlisted=state.unlisted,
     )
     return facts, judged.records
 
 
 def restoring(ledger: Ledger, jobs: Iterable[RestoreJob] | None) -> dict[str, str] | None:
-    """Backups that an unfinished restore job reads, also by our own memory of restores (D1).
+    """Backups that a restore reads, by Pinecone's jobs and by our own memory of restores (D1).
 
     None when the jobs are not known.
     """
@@ -296,9 +322,9 @@ def restoring(ledger: Ledger, jobs: Iterable[RestoreJob] | None) -> dict[str, st
     listed = list(jobs)
     ended = {job.job_id for job in listed if not job.unfinished}
     ours = {
-        record.backup_id: record.job_id
+        record.backup_id: record.job_id or record.restore_id
         for record in ledger.restores()
-        if record.finished_at is None and record.job_id not in ended
+        if record.reads_backup and record.job_id not in ended
     }
     return ours | {job.backup_id: job.job_id for job in listed if job.unfinished}
 

@@ -104,7 +104,7 @@ class PruneOutcome:
         """Whether all is deleted that may be, and only approvals are waited for (rule D2)."""
         left = self.skipped or self.failed or self.deferred or self.skipped_indexes
         deletes = self.mode is PruneMode.ENFORCE or not self.left_to_go
-        return deletes and not left
+        return deletes and not left and self.plan.whole
 
     @property
     def left_to_go(self) -> frozenset[str]:

@@ -80,6 +80,7 @@ _ABOUT_THE_DEPLOYMENT = (
     Control.LEDGER_UNREADABLE,
 )
 
+_LEASES = {RunKind.AUDIT: "audit", RunKind.RESTORE_TEST: "restore"}
 _LOG = logging.getLogger(__name__)
 
 
@@ -253,7 +254,7 @@ def result_of(run: Run) -> dict[str, Any]:
 
 def new_run_id(kind: RunKind, now: datetime) -> str:
     """An id that begins with its time, so that ids sort by start."""
-    return f"{time_in_id(now)}-{kind}-{uuid4().hex[:6]}"
+    return f"{time_in_id(now)}-{kind.replace('_', '-')}-{uuid4().hex[:6]}"
 
 
 def time_in_id(at: datetime) -> str:
@@ -611,8 +612,8 @@ def _refuse_superseded(ledger: Ledger, tick: _Tick) -> None:
 
 @contextmanager
 def _lease(ledger: Ledger, run: Run, time: RunTime) -> Iterator[None]:
-    """Create and prune exclude each other in a project; an audit only excludes audits."""
-    name = "audit" if run.kind is RunKind.AUDIT else "write"
+    """Create and prune exclude each other in a project; other kinds only exclude themselves."""
+    name = _LEASES.get(run.kind, "write")
     holder = f"{run.run_id}/{uuid4().hex[:8]}"  # of two messages for one run, one holds it
     ledger.acquire_lease(name, holder=holder, now=time.actual, ttl=LEASE)
     try:

@@ -21,7 +21,8 @@ _PAGES = {
     "backup": ("Backup", "backups/{backup_id}"),
     "hold": ("Hold", "holds/{hold_id}"),
     "plan": ("Plan", "plans/{digest}/page"),
-    "restore": ("Restore", "restore-jobs/{job_id}"),
+    "restore": ("Restore", "restores/{restore_id}"),
+    "restore_test": ("Restore test", "restores/{restore_id}"),
     "run": ("Run", "runs/{run_id}"),
 }
 _REPORT = ("Report", "reports/latest/page")
@@ -31,12 +32,22 @@ _LOGS = {
     "backup.suspect": "audit",
     "backup.deleted": "prune",
     "plan.awaiting": "prune",
+    "restore.completed": "restore_test",
+    "restore.failed": "restore_test",
+    "restore.stalled": "restore_test",
+    "restore_test.succeeded": "restore_test",
+    "restore_test.failed": "restore_test",
+    "restore_test.timed_out": "restore_test",
     "creation-failing": "create",
     "creation-refused": "create",
     "quota-reached": "create",
     "deletion-stuck": "prune",
     "plan-waiting": "prune",
     "prune-stopped": "prune",
+    "restore-index-left": "restore_test",
+    "restore-test-failed": "restore_test",
+    "restore-test-overdue": "restore_test",
+    "never-restore-tested": "restore_test",
 }
 """Which function writes about an event type or a control; audit about other controls, and the API
 about other types."""

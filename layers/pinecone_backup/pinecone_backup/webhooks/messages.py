@@ -87,6 +87,32 @@ CATALOGUE: Mapping[str, Wording] = {
     ),
     "run.completed": Wording(("{run} run completed",)),
     "restore.started": Wording(("Restore into {index} started",)),
+    "restore.completed": Wording(
+        ("Restore into {index} completed",),
+        action="Check the index, switch the application over, then adopt the index or delete it.",
+    ),
+    "restore.failed": Wording(
+        ("Restore into {index} failed",),
+        Severity.ERROR,
+        "Restore again, from another backup if it fails again.",
+    ),
+    "restore.stalled": Wording(
+        ("Restore into {index} takes far longer than expected",),
+        Severity.WARNING,
+        "Ask Pinecone's support with the id of the restore job.",
+    ),
+    "restore.adopted": Wording(("Restored index {index} belongs to policy {policy} now",)),
+    "restore_test.succeeded": Wording(("Restore test of {source_index} succeeded",)),
+    "restore_test.failed": Wording(
+        ("Restore test of {source_index} failed",),
+        Severity.ERROR,
+        "See what differs, and restore an older backup to find one that comes back.",
+    ),
+    "restore_test.timed_out": Wording(
+        ("Restore test of {source_index} timed out",),
+        Severity.WARNING,
+        "Ask Pinecone's support why the restore does not end.",
+    ),
     "hold.placed": Wording(("Hold placed on {scope} {target}",)),
     "hold.released": Wording(("Hold released from {scope} {target}",)),
     "schedule.created": Wording(("Native schedule {name} created",)),
@@ -112,6 +138,7 @@ _SUBJECTS = {
     "orphan": "Index id",
     "other-owner": "Deployment",
     "plan-waiting": "Plan",
+    "restore-index-left": "Temporary index",
     "run-broken": "Run",
     "run-refused": "Run",
 }

@@ -113,6 +113,26 @@ class PineconeClient:
         _expect(call, name, found.name)
         return found
 
+    def delete_index(self, name: str) -> None:
+        """Ask for deletion; a try after a lost answer may raise ``NotFound``: it is done."""
+        path = f"/indexes/{_segment(name)}"
+        self._caller.send(self._delete("delete_index", f"index {name!r}", path))
+
+    def tag_index(self, name: str, tags: Mapping[str, str]) -> Index:
+        """Merge tags into those of an index; asking twice is asking once."""
+        call = Call(
+            "configure_index",
+            f"index {name!r}",
+            "PATCH",
+            f"{self._base_url}/indexes/{_segment(name)}",
+            self._api_version,
+            body={"tags": dict(tags)},
+            changes=True,
+        )
+        found = self._caller.ask(call, payloads.index)
+        _expect(call, name, found.name)
+        return found
+
     def data_plane(self, index: Index) -> PineconeDataPlane:
         """The contents of an index, on its own host.
 

@@ -1,0 +1,56 @@
+"""How long a restore takes, by what was measured."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.simulator import Behaviour
+from local.simulator.restores import duration
+from pinecone_backup.rules.restore_time import Measured, expected_seconds, measured
+from tests.support.restores import restore_record
+
+SIZES = st.integers(10**6, 10**12)
+
+
+def by_the_law(size: int) -> int:
+    return int(duration(size, Behaviour()).total_seconds())
+
+
+@given(st.lists(SIZES, min_size=3, max_size=6), SIZES)
+def test_three_restores_of_different_sizes_tell_what_any_takes(sizes: list[int], size: int) -> None:
+    """Within a fifth of the simulator's own law, up to twice what was measured.
+
+    From restores of one size alone, that size.
+    """
+    known = [Measured(each, by_the_law(each)) for each in sizes]
+    most = max(sizes) * (1 if max(sizes) < 1.1 * min(sizes) else 2)
+    size = max(min(sizes), min(size, most))
+    found = expected_seconds(known, size)
+    assert found is not None
+    assert abs(found - by_the_law(size)) <= 0.2 * by_the_law(size)
+
+
+def test_where_nothing_was_measured_nothing_is_known() -> None:
+    assert expected_seconds([], 100) is None
+    assert expected_seconds([Measured(100, 1)], None) is None
+    assert measured([restore_record(), restore_record(size_bytes=1)]) == []
+
+
+@pytest.mark.parametrize(("size", "seconds"), [(50, 300), (100, 300), (200, 600)])
+def test_from_one_size_alone_a_larger_one_is_expected_to_take_longer(
+    size: int, seconds: int
+) -> None:
+    assert expected_seconds([Measured(100, 300)] * 3, size) == seconds
+
+
+def test_what_got_slower_with_less_is_no_law() -> None:
+    assert expected_seconds([Measured(100, 400), Measured(200, 200)], 1000) == 300
+    assert expected_seconds([Measured(0, 300), Measured(0, 300)], 1000) == 300
+
+
+def test_times_that_grow_faster_than_the_size_do_not_become_negative() -> None:
+    found = expected_seconds([Measured(100, 10), Measured(200, 100)], 10)
+    assert found is not None
+    assert found >= 0
