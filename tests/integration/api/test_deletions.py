@@ -121,17 +121,10 @@ def test_the_accept_header_decides(world: World, accept: str, kind: str) -> None
 
 
 @pytest.mark.parametrize("listing", ["/deletions", "/runs", "/backups"])
-def test_a_time_that_ends_before_it_begins_is_named(world: World, listing: str) -> None:
-    answer = world.ask("GET", f"{listing}?from=2026-04-01T00:00:00Z&to=2026-03-01T00:00:00Z")
-    assert (answer.status, answer.problem) == (400, "invalid-request")
-    assert [each["pointer"] for each in answer.json["errors"]] == ["query:to"]
+def test_nothing_is_within_a_time_that_ends_before_it_begins(year: World, listing: str) -> None:
+    assert year.get(f"{listing}?from=2026-04-01T00:00:00Z&to=2026-03-01T00:00:00Z")["data"] == []
 
 
-@pytest.mark.parametrize(
-    "month",
-    ["from=2026-03-01&to=2026-04-01", "from=2026-03-01T02:00:00+02:00&to=2026-04-01T00:00:00Z"],
-)
-def test_a_month_may_be_given_by_dates_and_with_an_offset_as_it_stands(
-    year: World, month: str
-) -> None:
+def test_the_plus_of_an_offset_may_be_sent_as_it_stands(year: World) -> None:
+    month = "from=2026-03-01T02:00:00+02:00&to=2026-04-01T00:00:00Z"
     assert year.get(f"/deletions?{month}") == year.get(f"/deletions?{MARCH}")

@@ -18,7 +18,6 @@ from pinecone_backup.api.models import (
     Output,
     PageQuery,
     Pagination,
-    PeriodQuery,
     QueryTime,
     Reason,
     RuleReason,
@@ -110,7 +109,7 @@ class BackupList(Output):
     pagination: Pagination | None
 
 
-class BackupsQuery(PeriodQuery):
+class BackupsQuery(PageQuery):
     """Which backups of the project, and in which order."""
 
     from_: Annotated[QueryTime | None, Field(alias="from")] = None

@@ -12,8 +12,8 @@ from pinecone_backup.api.models import (
     NAME,
     Nothing,
     Output,
+    PageQuery,
     Pagination,
-    PeriodQuery,
     QueryTime,
     RuleReason,
 )
@@ -73,7 +73,7 @@ class DeletionList(Output):
     pagination: Pagination | None
 
 
-class DeletionsQuery(PeriodQuery):
+class DeletionsQuery(PageQuery):
     """Which deletions; without times, those of the last 30 days."""
 
     limit: Annotated[int, Field(ge=1, le=_MOST_ROWS)] = _MOST_ROWS

@@ -17,8 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationInfo,
-    field_validator,
 )
 
 from pinecone_backup.reasons import ReasonKind
@@ -65,15 +63,13 @@ def _dated(value: object) -> object:
     """Pydantic takes a number for seconds since 1970, which nobody means in a query."""
     if not isinstance(value, str):
         return value
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
-        return f"{value}T00:00:00Z"
     if not re.match(r"\d{4}-\d\d-\d\dT", value, re.ASCII):
         raise ValueError("is not an ISO 8601 time, such as 2026-03-01T00:00:00Z")
     return value.replace(" ", "+")  # what an offset's plus becomes unless it is escaped
 
 
 QueryTime = Annotated[AwareDatetime, BeforeValidator(_dated)]
-"""With an offset, or ``Z``; of a date alone its beginning in UTC."""
+"""With an offset, or ``Z``."""
 
 
 class PageQuery(Input):
@@ -87,21 +83,6 @@ class PageQuery(Input):
     def filters(self) -> str:
         """What is asked for beside a page: a cursor is good for the same filters only."""
         return self.model_dump_json(exclude={"limit", "paginationToken"})
-
-
-class PeriodQuery(PageQuery):
-    """Which part of a listing by time."""
-
-    from_: Annotated[QueryTime | None, Field(alias="from")] = None
-    to: QueryTime | None = None
-
-    @field_validator("to")
-    @classmethod
-    def _is_after(cls, to: datetime | None, info: ValidationInfo) -> datetime | None:
-        since = info.data.get("from_")
-        if to is not None and since is not None and to <= since:
-            raise ValueError("is not after from")
-        return to
 
 
 class Pagination(Output):

@@ -15,8 +15,8 @@ from pinecone_backup.api.models import (
     Input,
     Nothing,
     Output,
+    PageQuery,
     Pagination,
-    PeriodQuery,
     QueryTime,
 )
 from pinecone_backup.api.routes import Access, Call, route
@@ -70,7 +70,7 @@ class StartRun(Input):
     kind: Literal[RunKind.CREATE, RunKind.PRUNE, RunKind.AUDIT, RunKind.RESTORE_TEST]
 
 
-class RunsQuery(PeriodQuery):
+class RunsQuery(PageQuery):
     """Which runs."""
 
     from_: Annotated[QueryTime | None, Field(alias="from")] = None
