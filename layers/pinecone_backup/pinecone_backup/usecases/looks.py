@@ -27,6 +27,7 @@ from pinecone_backup.rules.fingerprint import evidence
 from pinecone_backup.rules.looks import enclosed, first_look_due, wants_looks
 from pinecone_backup.usecases.findings import unexpected_problem
 from pinecone_backup.usecases.fingerprint import first_look, look_again
+from pinecone_backup.usecases.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,10 +120,12 @@ def take_looks(
                 first.append(view)
         takings = [partial(run.second, *each) for each in second]
         takings += [partial(run.first, view) for view in first]
-        for take in takings:
-            if time_left() < max(stop_before, began - MOST_SECONDS):
-                break
-            take()
+
+        def take(taking: Callable[[], None]) -> None:
+            if time_left() >= max(stop_before, began - MOST_SECONDS):
+                taking()
+
+        in_parallel(take, takings, at_most=control_plane.concurrency)
     except LedgerError as error:
         outcome.problems["ledger"] = error.problem
     return outcome
