@@ -31,7 +31,8 @@ def main(mutants: list[str]) -> int:
         shutil.copytree(
             folder, PLACE / folder.name, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis")
         )
-    shutil.copy(ROOT / "pyproject.toml", PLACE)
+    for name in ("pyproject.toml", "template.yaml"):
+        shutil.copy(ROOT / name, PLACE)
     ran = subprocess.run([MUTMUT, "run", *mutants], cwd=PLACE, check=False)
     return score() or ran.returncode
 

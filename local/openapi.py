@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from pinecone_backup.api import app
-from pinecone_backup.api.models import Nothing
+from pinecone_backup.api.models import Nothing, PageLink
 from pinecone_backup.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX, Problem
 from pinecone_backup.api.resources import all_routes
 from pinecone_backup.api.routes import Access
@@ -225,6 +225,16 @@ def _operation(route: Route, schemas: Json) -> Json:
             },
         }
     operation["responses"] = {str(route.status): _success(route), **_refusals(route)}
+    if route.gives is PageLink:
+        operation["responses"]["303"] = {
+            "description": "Where `Accept` prefers text/html, as a browser's does.",
+            "headers": {
+                "Location": {
+                    "description": "The page itself.",
+                    "schema": {"type": "string", "format": "uri"},
+                }
+            },
+        }
     return operation
 
 

@@ -38,16 +38,26 @@ def read_document(path: Path) -> dict[str, Any]:
     """
     try:
         document = json.loads(read_policy(path), object_pairs_hook=_each_key_once)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise CliError(
+            f"{path} cannot be read: {error.strerror or error}",
+            exit=Exit.USAGE,
+            next_step="Give the path of a policy document: .json, .jsonc or .yaml.",
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise CliError(
             f"{path} cannot be read: {error}",
             exit=Exit.USAGE,
             next_step="JSON with comments is for files called .jsonc, YAML for .yaml."
             if path.suffix == ".json"
-            else "",
+            else "Mend that place; docs/policy.example.jsonc shows a whole document.",
         ) from error
     if not isinstance(document, dict):
-        raise CliError(f"{path} is no policy document: it holds no object", exit=Exit.USAGE)
+        raise CliError(
+            f"{path} is no policy document: it holds no object",
+            exit=Exit.USAGE,
+            next_step="docs/policy.example.jsonc shows a whole document.",
+        )
     return document
 
 

@@ -45,7 +45,7 @@ def runtime_of(
         @cache
         def start(function: str) -> Runtime:
             configuration = stack.aws.client("lambda").get_function_configuration(
-                FunctionName=stack.outputs[f"{function.capitalize()}FunctionName"]
+                FunctionName=stack.outputs[f"{function.title().replace('_', '')}FunctionName"]
             )
             role = stack.aws.client("sts").assume_role(
                 RoleArn=configuration["Role"], RoleSessionName="runtime"
@@ -58,7 +58,7 @@ def runtime_of(
             return cleanup.enter_context(
                 running(
                     artifacts,
-                    f"{function.capitalize()}Function",
+                    f"{function.title().replace('_', '')}Function",
                     environment,
                     folder=folder,
                     timeout=configuration["Timeout"],

@@ -1,7 +1,8 @@
 """A project's runs by the latency of their calls: what a run would wait for, were it alone.
 
 Forty indexes with 200 backups, everything due; ``FULL_SIZE=1`` makes the 200 with 1,000 that
-Pinecone allows. The bounds are seconds by a clock that only calls move, a few per cent above what was found.
+Pinecone allows. The bounds are seconds by a clock that only calls move, a few per cent above what
+was found.
 """
 
 from __future__ import annotations

@@ -427,5 +427,6 @@ def test_a_ledger_that_is_away_is_not_an_item_that_cannot_be_read(
     def away(*_: object, **__: object) -> None:
         raise LedgerError("The ledger did not answer")
 
-    monkeypatch.setattr(deployment.ledger, "backups", away)
+    for listing in ("backups", "restores"):
+        monkeypatch.setattr(deployment.ledger, listing, away)
     assert deployment.all_runs() == dict.fromkeys(TICKED, "failed")

@@ -248,7 +248,7 @@ def diff(
         )
         if changes := preview.changes:
             found[project] = changes
-            screen += [heading(project), *_changes(changes), preview.quota.detail]
+            screen += [heading(project), *_changes(changes)]
     going = sum(len(changes.goes) for changes in found.values())
     said = f"Within {plural(days, 'day')}, {plural(going, 'backup')} of today would be deleted"
     screen.append(f"\n{said} that the document in force keeps.")
@@ -281,4 +281,6 @@ def _changes(changes: PolicyDifference) -> Iterator[RenderableType]:
             Column[ChangedBackup]("Waits", lambda row: "yes" if row.waits else "no"),
             empty="None.",
         )
-    yield f"Before: {changes.quota_before.detail}"
+    yield facts(
+        ("quota before", changes.quota_before.detail), ("quota after", changes.quota_after.detail)
+    )

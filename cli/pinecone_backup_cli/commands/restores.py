@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,19 +45,24 @@ def restore_point(index: str, /, *, at: Past | None = None, session: Session) ->
     """
     found = session.api.find_restore_point(session.project, index, at=at)
     screen: list[RenderableType] = [_point(found)]
-    if found.passed_over:
+    if found.backup:
         screen.append(
+            hint(f"Restore it: pinecone-backup restore {found.backup.backup_id} NEW-NAME --wait")
+        )
+    if found.passed_over:
+        screen += [
+            "",
             table(
                 found.passed_over,
                 Column[NotTaken]("Not taken", lambda row: row.backup_id, whole=True),
                 Column[NotTaken]("Taken", lambda row: when(row.taken_at), whole=True),
                 Column[NotTaken]("Why", lambda row: row.reason),
                 empty="",
-            )
-        )
-    if found.backup:
+            ),
+        ]
+    if found.passed_over and not found.backup:
         screen.append(
-            hint(f"Restore it: pinecone-backup restore {found.backup.backup_id} NEW-NAME --wait")
+            hint("One of these all the same: pinecone-backup restore BACKUP NEW-NAME --wait")
         )
     return Answer(found, screen, Exit.FINE if found.backup else Exit.WRONG)
 
@@ -163,7 +169,10 @@ def list_tests(
         index: Only of backups of this index.
         result: Only those that ended so.
     """
-    return restores(kind=RestoreKind.TEST, index=index, result=result, limit=limit, session=session)
+    tested = restores(
+        kind=RestoreKind.TEST, index=index, result=result, limit=limit, session=session
+    )
+    return tested if tested.data else replace(tested, screen=["No restore test has run yet."])
 
 
 def show(restore: str, /, *, wait: Wait = False, session: Session) -> Answer:
@@ -252,7 +261,7 @@ def _point(found: FoundRestorePoint) -> RenderableType:
     if backup is None:
         return facts(
             ("index", found.index),
-            ("restore from", "no good backup is that old"),
+            ("restore from", f"no good backup{' is that old' if later else ''}"),
             ("the first one", after),
         )
     tested = {True: "yes", False: "it failed", None: "never"}[backup.restore_tested]

@@ -38,16 +38,16 @@ def status(*, session: Session) -> Answer:
     """Is anything wrong, and what to restore from: the last audit.
 
     Several projects are shown together, the worst first; --project shows all of one. Exit code 1
-    where something is failing or unknown.
+    where something is failing or unknown, as it is where the last audit is over a day old.
 
     Example: `pinecone-backup status`
     """
-    if session.named:
-        return _one(session, session.named)
     overview = session.api.describe_overview()
+    if session.named:
+        return _one(session, session.named, overview)
     if len(overview.projects) != 1:
         return _several(overview)
-    answer = _one(session, overview.projects[0].project)
+    answer = _one(session, overview.projects[0].project, overview)
     if not overview.findings:
         return answer
     serious = any(problem.severity in _SERIOUS for problem in overview.findings)
@@ -55,12 +55,17 @@ def status(*, session: Session) -> Answer:
     return Answer(answer.data, [*answer.screen, *screen], Exit.WRONG if serious else answer.exit)
 
 
-def _one(session: Session, project: str) -> Answer:
+def _one(session: Session, project: str, overview: Overview) -> Answer:
     report = _report(session, project)
     if report is None:
-        screen = [_verdict(project, Health.UNKNOWN), hint(_no_audit(project))]
-        return Answer(None, screen, Exit.WRONG)
-    return Answer(report, list(_overview(report)), _exit(report.health))
+        unknown = _verdict(project, Health.UNKNOWN)
+        return Answer(None, [unknown, "No audit has run yet.", _audit_now(project)], Exit.WRONG)
+    today = (each for each in overview.projects if (each.project, each.at) == (project, report.at))
+    counts = next(today, report)
+    screen: list[RenderableType] = [_verdict(project, counts.health), counts.headline]
+    if counts.health is not report.health:
+        screen.append(_audit_now(project))
+    return Answer(report, [*screen, *_details(report)], _exit(counts.health))
 
 
 def _several(overview: Overview) -> Answer:
@@ -175,17 +180,15 @@ def _report(session: Session, project: str) -> Report | None:
         raise
 
 
-def _no_audit(project: str) -> str:
-    return f"No audit has run yet: pinecone-backup runs start audit --project {project} --wait"
+def _audit_now(project: str) -> Text:
+    return hint(f"Audit it now: pinecone-backup runs start audit --project {project} --wait")
 
 
 def _verdict(project: str, health: Health) -> Text:
     return Text.assemble((f"{project}: ", "bold"), word(health))
 
 
-def _overview(report: Report) -> Iterable[RenderableType]:
-    yield _verdict(report.project, report.health)
-    yield report.headline
+def _details(report: Report) -> Iterable[RenderableType]:
     yield facts(("as of", when(report.at)), ("backups", _totals(report)), ("quota", _quota(report)))
     for gap in report.gaps:
         yield f"Unknown: {gap.subject}: {gap.reason}"

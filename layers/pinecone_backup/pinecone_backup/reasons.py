@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pinecone_backup.figures import many
+
 type Parameter = str | int | bool
 
 
@@ -38,14 +40,14 @@ class ReasonKind(StrEnum):
     FAILED_KEPT = "failed_kept", "G3", "failed within {span} ago"
     FAILED_NEEDED = "failed_needed", "G3", "failed, and no good backup is newer"
     ORPHAN_KEPT = "orphan_kept", "D7", "its index was deleted: kept for ever"
-    ORPHAN_KEPT_DAYS = "orphan_kept_days", "D7", "its index was deleted: kept for {days} days"
+    ORPHAN_KEPT_DAYS = "orphan_kept_days", "D7", "its index was deleted: kept for {days:day}"
 
     # What nothing keeps any longer.
     NOT_KEPT = "not_kept", "K6", "no rule of policy {policy} keeps it"
     SUSPECT_OLD = "suspect_old", "G2", "suspect, older than the newest {count}"
     FAILED_OLD = "failed_old", "G3", "failed over {span} ago"
     ON_DEMAND_EXPIRED = "on_demand_expired", "I2", "made on demand, and expired"
-    ORPHAN_OLD = "orphan_old", "D7", "its index was deleted over {days} days ago"
+    ORPHAN_OLD = "orphan_old", "D7", "its index was deleted over {days:day} ago"
 
     # What protects a backup all the same (rules.protection).
     FLOOR = "floor", "D1", "floor of {floor}"
@@ -109,12 +111,12 @@ class ReasonKind(StrEnum):
     LIMIT_PER_RUN = (
         "limit_per_run",
         "D2",
-        "{count} deletions in one run, where the limits allow {allowed}",
+        "{count:deletion} in one run, where the limits allow {allowed}",
     )
     LIMIT_PER_INDEX = (
         "limit_per_index",
         "D2",
-        "{count} deletions in one index, where the limits allow {allowed}",
+        "{count:deletion} in one index, where the limits allow {allowed}",
     )
     LISTING_LACKS = (
         "listing_lacks",
@@ -129,7 +131,7 @@ class ReasonKind(StrEnum):
     CHANGE_DELETES = (
         "change_deletes",
         "D3",
-        "the policy or an assignment changed: {count} backups go that would not have gone before",
+        "a changed policy or assignment deletes {count:backup} that would have stayed",
     )
     LAST_OF_DELETED = "last_of_deleted", "D7", "the last backup of a deleted index"
     APPROVAL_MODE = "approval_mode", "D4", "this deployment deletes nothing without approval"
@@ -137,7 +139,7 @@ class ReasonKind(StrEnum):
     LIMIT_BY_PEOPLE = (
         "limit_by_people",
         "D2",
-        "{count} deletions by people within 24 hours {where}, where the limits allow {allowed}",
+        "{count:deletion} by people within 24 hours {where}, where the limits allow {allowed}",
     )
 
     # How a deletion came about that no policy asked for.
@@ -192,7 +194,7 @@ class Reason:
     def text(self) -> str:
         """The reason as people read it."""
         figures = {
-            name: f"{value:,}" if name in ("records", "reference") else value
+            name: f"{value:,}" if name in ("records", "reference") else _figure(value)
             for name, value in self.parameters.items()
         }
         text = self.kind.template.format_map(figures)
@@ -201,6 +203,17 @@ class Reason:
     def __str__(self) -> str:
         """The reason as people read it."""
         return self.text
+
+
+class _Count(int):
+    """An integer that templates write with its noun: ``{count:backup}`` is ``1 backup``."""
+
+    def __format__(self, noun: str) -> str:
+        return many(int(self), noun) if noun else str(int(self))
+
+
+def _figure(value: Parameter) -> Parameter:
+    return _Count(value) if type(value) is int else value
 
 
 def sentence(reasons: Iterable[Reason]) -> str:

@@ -339,6 +339,37 @@ def test_the_latest_report_is_given_as_data_and_as_a_link_that_lives_15_minutes(
     assert link["expires_at"] == "2026-11-22T12:15:00Z"
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/reports/latest/page", "reports/main/latest.html"),
+        ("/v1/reports/latest/page", "reports/latest.html"),
+        ("/plans/{digest}/page", "plans/main/{digest}.html"),
+    ],
+)
+def test_a_browser_is_led_to_the_page_itself(world: World, path: str, page: str) -> None:
+    """Behind a portal a link of a message is opened in a browser, which shows no JSON."""
+    audit(world)
+    digest = plan_a_prune(world).digest
+    answer = world.ask("GET", path.format(digest=digest), headers={"Accept": BROWSER})
+    assert (answer.status, answer.text) == (303, "")
+    assert answer.headers["Location"] == (
+        f"https://bucket.example/{page.format(digest=digest)}?expires=900"
+    )
+    assert answer.headers["Cache-Control"] == "no-store", "the link is a secret, and soon over"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "text/html;q=0.1, application/json"])
+def test_a_program_gets_the_link_to_a_page_as_data(world: World, accept: str) -> None:
+    audit(world)
+    answer = world.ask("GET", "/reports/latest/page", headers={"Accept": accept})
+    assert (answer.status, answer.headers["Vary"]) == (200, "Accept")
+    assert answer.json["url"].startswith("https://")
+
+
 def test_the_overview_has_every_project_of_the_policy_with_its_last_audit(world: World) -> None:
     world.seed()
     audit(world)

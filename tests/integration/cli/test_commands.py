@@ -288,6 +288,8 @@ def test_a_pull_request_is_checked_for_what_its_policy_deletes(
     going = 2 if keep_last == 1 else 0
     assert f"Of what exists, only deleted because of the change: {going}" in said.lines
     assert f"{going} backups of today would be deleted" in said.lines[-1]
+    quota = [line.split("  ")[0] for line in said.lines if line.startswith("quota ")]
+    assert quota == ["quota before", "quota after"]
     changes = run("policy", "diff", file, "--days", "0", "--json").json
     assert len(changes["main"]["goes"]) == going
 
@@ -330,6 +332,22 @@ def test_the_exit_code_of_status_is_the_health_of_the_projects(
     assert run("status", "--json").json["health"] == health
 
 
+@pytest.mark.parametrize("named", [[], ["--project", "main"]])
+def test_an_audit_of_the_day_before_yesterday_says_nothing_about_today(
+    run: CommandLine, world: World, backup: str, named: list[str]
+) -> None:
+    assert backup
+    audit(world)
+    assert run("status", *named).code == Exit.FINE
+    world.simulator.clock.advance(hours=50)
+    said = run("status", *named)
+    assert said.code == Exit.WRONG
+    assert said.lines[0] == "main: unknown"
+    assert said.lines[1].startswith("Not audited for 2 days 2 hours; then: ")
+    assert "pinecone-backup runs start audit --project main --wait" in said.lines[2]
+    assert any(line.startswith("products") for line in said.lines), "what was known then"
+
+
 def test_status_of_several_projects_is_the_overview_the_worst_first(
     run: CommandLine, world: World
 ) -> None:
@@ -367,6 +385,18 @@ def test_status_names_the_backup_to_restore_from(run: CommandLine, world: World)
     put_report(world, hours=1)
     (row,) = (line for line in run("status").lines if line.startswith(NAME))
     assert row.split() == [NAME, "protected", "b-1", "1", "h"]
+
+
+def test_without_a_good_backup_a_restore_point_shows_what_else_there_is(
+    run: CommandLine, world: World
+) -> None:
+    manual = world.simulator.project.seed_backup("products", name="by-hand").backup_id
+    said = run("restore-point", "products")
+    assert said.code == Exit.WRONG
+    assert "restore from  no good backup" in said.lines
+    assert any(line.startswith(manual) for line in said.lines)
+    assert "pinecone-backup restore BACKUP NEW-NAME --wait" in said.lines[-1]
+    assert run("tests").out == "No restore test has run yet.\n"
 
 
 def test_the_link_to_the_report_is_printed_alone(run: CommandLine, world: World) -> None:

@@ -67,8 +67,12 @@ def test_what_is_no_document_is_refused_at_its_place(
     assert raised.value.exit is Exit.USAGE
     assert said in str(raised.value)
     assert str(policy) in str(raised.value)
+    assert raised.value.next_step
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CliError, match=r"nothing\.json"):
-        read_document(tmp_path / "nothing.json")
+    file = tmp_path / "nothing.json"
+    with pytest.raises(CliError) as raised:
+        read_document(file)
+    assert str(raised.value) == f"{file} cannot be read: No such file or directory"
+    assert raised.value.next_step

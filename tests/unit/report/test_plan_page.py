@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.reasons import Reason, ReasonKind
-from pinecone_backup.records import PlanRecord, PlanState
+from pinecone_backup.records import PlanApproval, PlanRecord, PlanState
 from pinecone_backup.report.html import Deployment
 from pinecone_backup.report.plan_page import PlanContext, render_plan_page
 from tests.support.backups import NOW, backup, plan_of
@@ -131,10 +131,7 @@ def test_an_approved_plan_says_by_whom_and_has_the_command_that_carries_it_out()
     record = record_of(
         plan,
         state=PlanState.APPROVED,
-        approved_by="alice",
-        approved_reason="only last year's",
-        approved_at=NOW,
-        approval_expires_at=NOW + timedelta(days=1),
+        approvals=(PlanApproval("alice", "only last year's", NOW, NOW + timedelta(days=1)),),
     )
     page = page_of(plan, record)
     (command,) = commands(page)

@@ -742,7 +742,7 @@ def test_what_waits_for_a_change_says_why_the_former_policy_kept_it() -> None:
     assert reasons(plan)["b3"] == ("no rule of policy standard keeps it",)
     assert [item.safeguards for item in plan.items][2:] == [(Safeguard.POLICY_CHANGED,), ()]
     assert texts(plan.waits_because) == (
-        "the policy or an assignment changed: 1 backups go that would not have gone before",
+        "a changed policy or assignment deletes 1 backup that would have stayed",
     )
     assert plan.indexes[0].waits == plan.waits_because[0]
 
@@ -805,7 +805,7 @@ def test_a_change_and_a_limit_are_both_said() -> None:
     assert "delete" not in by_action(plan)
     assert texts(plan.waits_because) == (
         "2 deletions in one index, where the limits allow 1",
-        "the policy or an assignment changed: 5 backups go that would not have gone before",
+        "a changed policy or assignment deletes 5 backups that would have stayed",
     )
 
 

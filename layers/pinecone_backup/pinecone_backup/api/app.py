@@ -9,14 +9,16 @@ import json
 import logging
 import re
 from base64 import b64decode
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote, urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from pydantic import ValidationError
 
+from pinecone_backup.api.accept import HTML, prefers
 from pinecone_backup.api.idempotency import REPLAYED, once
-from pinecone_backup.api.models import Nothing
+from pinecone_backup.api.models import Nothing, PageLink
 from pinecone_backup.api.problems import (
     MEDIA_TYPE,
     FieldError,
@@ -27,7 +29,7 @@ from pinecone_backup.api.problems import (
 from pinecone_backup.api.resources import all_routes, load
 from pinecone_backup.api.routes import ROUTES, Call, Route
 from pinecone_backup.api.tables import MEDIA_TYPE as CSV
-from pinecone_backup.api.tables import csv_of, wants_csv
+from pinecone_backup.api.tables import csv_of
 from pinecone_backup.errors import BackupError
 from pinecone_backup.usecases.runs import announce
 
@@ -173,7 +175,7 @@ class Api:
                 do=do,
             )
         return Response(
-            status_code=each.status,
+            status_code=answer.get("status", each.status),
             content_type=None if answer["body"] is None else answer.get("type", "application/json"),
             headers=answer["headers"],
             body=answer["body"],
@@ -183,10 +185,16 @@ class Api:
         result: BaseModel | None = each.handler(call, takes)
         if each.changes:
             announce(call.ledger(), self._container.services.bus)
+        accept = call.asked.get("accept", "")
         if each.csv is not None:
             call.headers["Vary"] = "Accept"
-            if wants_csv(call.asked.get("accept", "")):
+            if prefers(accept, CSV):
                 return _as_csv(each.csv, call, takes, cast("Listing", result))
+        if isinstance(result, PageLink):
+            call.headers |= {"Vary": "Accept", "Cache-Control": "no-store"}
+            if prefers(accept, HTML):
+                call.headers["Location"] = result.url
+                return {"headers": call.headers, "body": None, "status": HTTPStatus.SEE_OTHER}
         return {
             "headers": call.headers,
             "body": None if result is None else result.model_dump_json(),

@@ -29,24 +29,6 @@ def csv_of(kind: type[BaseModel], rows: Sequence[BaseModel]) -> str:
     return out.getvalue()
 
 
-def wants_csv(accept: str) -> bool:
-    """Whether a request's ``Accept`` prefers CSV to JSON."""
-    weights = {"application/json": 0.0, MEDIA_TYPE: 0.0}
-    for part in accept.lower().split(","):
-        kind, *parameters = (each.strip() for each in part.split(";"))
-        if kind in weights:
-            given = [each[2:] for each in parameters if each.startswith("q=")]
-            weights[kind] = _weight(given[0]) if given else 1.0
-    return weights[MEDIA_TYPE] > weights["application/json"]
-
-
-def _weight(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
-
-
 def _cell(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(_cell(each) for each in value)

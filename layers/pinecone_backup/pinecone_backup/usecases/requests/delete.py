@@ -160,7 +160,7 @@ def _refuse_unless_overruled(
     )
     found = [str(reason) for reason in reasons if set(safeguards_of([reason])) & set(standing)]
     raise RuleForbids(
-        f"Backup {entry.backup.backup_id} is kept by {', '.join(standing)}"
+        f"Backup {entry.backup.backup_id} is protected by {', '.join(standing)}"
         + (f": {'; '.join(found)}" if found else ""),
         rule=", ".join(standing),
         next_step=next_step,
