@@ -41,6 +41,7 @@ class Record:
     hash: str
     about: str
     file: str
+    deployment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Seal:
     text: bytes
     signature: bytes
     file: str
+    deployment: str
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class Verdict:
     Attributes:
         problems: Each names what is wrong, and where.
         records: How many there are.
+        deployment: Whose evidence it says to be.
         head: Where the chain ends, as ``SEQUENCE:HASH``.
         signed: Up to which record signatures stand; None without a key.
     """
@@ -76,6 +79,7 @@ class Verdict:
     records: int = 0
     segments: int = 0
     head: str = f"0:{GENESIS}"
+    deployment: str = ""
     signed: int | None = None
 
 
@@ -95,7 +99,8 @@ def verify(folder: Path, *, heads: Sequence[str] = (), key: bytes | None = None)
     verdict = Verdict()
     records: list[Record] = []
     seals: list[Seal] = []
-    for path in sorted(folder.rglob("*.jsonl"), key=lambda each: each.name):
+    paths = (path for path in folder.rglob("*.jsonl") if path.is_file())
+    for path in sorted(paths, key=lambda each: each.name):
         verdict.segments += 1
         _read(path, records, seals, verdict.problems)
     verdict.records = len(records)
@@ -107,6 +112,8 @@ def verify(folder: Path, *, heads: Sequence[str] = (), key: bytes | None = None)
     links |= {seal.sequence: seal.line_hash for seal in seals if seal.sequence in links}
     last = max(by_sequence)
     verdict.head = f"{last}:{links[last]}"
+    verdict.deployment = records[0].deployment
+    verdict.problems += _others(verdict.deployment, records, seals)
     verdict.problems += _order(records, by_sequence)
     verdict.problems += _seals(seals, by_sequence)
     verdict.problems += _changes(by_sequence, links)
@@ -114,20 +121,22 @@ def verify(folder: Path, *, heads: Sequence[str] = (), key: bytes | None = None)
     if fits is not None:
         verdict.signed, unsigned = _signatures(seals, by_sequence, fits)
         verdict.problems += unsigned
+    if not verdict.problems:
+        verdict.problems += _renamed(records)
     return verdict
 
 
 def _read(path: Path, records: list[Record], seals: list[Seal], problems: list[str]) -> None:
     seen = len(seals)
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        if not line:
-            continue
+    for number, line in enumerate(path.read_bytes().removesuffix(b"\n").split(b"\n"), 1):
         try:
             found = json.loads(line)
             if "seal" in found:
                 seals.append(_seal(found, line, path.name))
             else:
                 records.append(_record(found, line, path.name))
+                if len(seals) > seen:
+                    problems.append(f"Reordered: {_named(records[-1])} stands behind a seal")
         except (ValueError, KeyError, TypeError, RecursionError):
             problems.append(f"{path.name}, line {number}: edited, it is no record")
     if len(seals) != seen + 1:
@@ -139,15 +148,37 @@ def _record(found: dict[str, Any], line: bytes, file: str) -> Record:
     if not isinstance(sequence, int) or not isinstance(previous, str):
         raise TypeError("is no record")
     about = f"{found['type']} of {found['project']} at {found['occurred_at']}"
-    return Record(sequence, previous, sha256(line).hexdigest(), about, file)
+    line_hash = sha256(line).hexdigest()
+    return Record(sequence, previous, line_hash, about, file, str(found["deployment"]))
 
 
 def _seal(found: dict[str, Any], line: bytes, file: str) -> Seal:
     seal = found["seal"]
     text = json.dumps(seal, sort_keys=True, separators=(",", ":")).encode()
     signature = b64decode(found.get("signature", ""), validate=True)
-    last, line_hash = str(seal["hash"]), sha256(line).hexdigest()
-    return Seal(int(seal["sequence"]), last, line_hash, text, signature, file)
+    sequence, last, line_hash = seal["sequence"], str(seal["hash"]), sha256(line).hexdigest()
+    if not isinstance(sequence, int):
+        raise TypeError("is no seal")
+    return Seal(sequence, last, line_hash, text, signature, file, str(seal["deployment"]))
+
+
+def _others(deployment: str, records: Iterable[Record], seals: Iterable[Seal]) -> Iterator[str]:
+    """What says to be of another deployment than the first record."""
+    for record in records:
+        if record.deployment != deployment:
+            yield f"Forged: {_named(record)} is of deployment {record.deployment}"
+    for seal in seals:
+        if seal.deployment != deployment:
+            yield f"Forged: the seal of {seal.file} is of deployment {seal.deployment}"
+
+
+def _renamed(records: Iterable[Record]) -> Iterator[str]:
+    """The files that are not named by their first record."""
+    seen: set[str] = set()
+    for record in records:
+        if record.file not in seen and record.file != f"{record.sequence:012}.jsonl":
+            yield f"Renamed: {record.file} begins with {_named(record)}"
+        seen.add(record.file)
 
 
 def _order(records: Sequence[Record], by_sequence: dict[int, Record]) -> Iterator[str]:
@@ -260,7 +291,8 @@ def _named(record: Record) -> str:
 def report(verdict: Verdict) -> str:
     """What was found, in lines for people."""
     lines = [
-        f"{verdict.records:,} records in {verdict.segments:,} segments",
+        f"{verdict.records:,} records in {verdict.segments:,} segments"
+        + (f" of deployment {verdict.deployment}" if verdict.deployment else ""),
         f"head {verdict.head}",
     ]
     if verdict.signed is not None:
@@ -285,8 +317,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", type=Path, help="the public key, PEM or DER")
     parser.add_argument("--head", action="append", default=[], help="SEQUENCE:HASH seen outside")
     given = parser.parse_args(arguments)
-    key = given.key.read_bytes() if given.key else None
-    verdict = verify(given.folder, heads=given.head, key=key)
+    if not given.folder.is_dir():
+        parser.error(f"{given.folder} is no folder")
+    try:
+        key = given.key.read_bytes() if given.key else None
+        verdict = verify(given.folder, heads=given.head, key=key)
+    except (OSError, ValueError) as error:
+        parser.error(f"the key cannot be used: {error}")
     sys.stdout.write(report(verdict) + "\n")
     return 1 if verdict.problems else 0
 

@@ -310,6 +310,7 @@ def test_deletions_are_listed_from_a_time_up_to_before_another_newest_first(
     found = ledger.deletions(since=NOW + HOUR, until=NOW + 4 * HOUR)
     assert [deletion.backup_id for deletion in found] == ["b3", "b2", "b1"]
     assert len(ledger.deletions(since=NOW)) == 5
+    assert ledger.deletions(since=NOW + HOUR, until=NOW) == []
 
 
 def test_a_deletion_is_not_written_over_by_another_run(ledger: Ledger) -> None:

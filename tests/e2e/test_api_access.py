@@ -29,6 +29,8 @@ OPERATING = "POST /v1/projects/main/runs"
 DELETING = "DELETE /v1/projects/main/backups/none"
 APPROVING = f"POST /v1/projects/main/plans/{'0' * 64}/approve"
 CONFIGURING = "PUT /v1/policy"
+PREVIEWING = "POST /v1/projects/main/policy/preview"
+VALIDATING = "POST /v1/policy/validate"
 RELEASING = "POST /v1/projects/main/holds/none/release"
 
 
@@ -66,6 +68,9 @@ def ask(stack: Deployed) -> Ask:
     ("policy", "call"),
     [
         ("Read", LOOKING),
+        ("Read", PREVIEWING),
+        ("Read", VALIDATING),
+        ("Configure", PREVIEWING),
         ("Operate", LOOKING),
         ("Operate", OPERATING),
         ("Configure", LOOKING),

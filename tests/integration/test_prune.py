@@ -1180,6 +1180,10 @@ def test_what_somebody_else_deleted_is_reported_as_deleted_outside(
 
     assert outcome.vanished == (ids[1],)
     assert events(stack, "backup.deleted") == []
+    (record,) = [
+        each for each in stack.ledger.waiting_evidence(limit=99) if each.type == "backup.deleted"
+    ]
+    assert (record.data["backup_id"], record.data["actor"]) == (ids[1], "")
 
 
 def test_a_lost_deletion_is_found_after_a_day(stack: Stack, simulator: Simulator) -> None:

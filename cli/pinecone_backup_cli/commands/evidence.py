@@ -49,6 +49,7 @@ def verify(
         "intact": not verdict.problems,
         "records": verdict.records,
         "segments": verdict.segments,
+        "deployment": verdict.deployment,
         "head": verdict.head,
         "signed_to": verdict.signed,
         "problems": verdict.problems,

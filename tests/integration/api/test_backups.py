@@ -392,6 +392,18 @@ def test_a_deletion_is_a_run_that_can_be_described(world: World) -> None:
     assert run["summary"]["backup_id"] == ids[3]
 
 
+def test_a_deletion_that_pinecone_refuses_is_a_run_in_the_evidence_too(world: World) -> None:
+    ids = [world.seed(days_ago=day) for day in range(4)]
+    world.simulator.faults.add(Fault(kind="status", operation="delete_backup", status=403))
+    delete(world, ids[3])
+    (record,) = world.ledger.waiting_evidence(limit=9)
+    assert (record.type, record.data["kind"], record.data["actor"]) == (
+        "run.failed",
+        "delete",
+        ACTOR,
+    )
+
+
 @pytest.mark.parametrize("mode", ["dry_run", "approve"])
 def test_what_the_policy_keeps_is_not_deleted_in_any_mode(world: World, mode: str) -> None:
     """D1, D2: in a dry run nothing is deleted by anybody, and that cannot be overruled."""

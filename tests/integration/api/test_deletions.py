@@ -107,8 +107,24 @@ def test_a_table_links_to_its_next_page_until_the_last(year: World) -> None:
         ("application/json, text/csv;q=0.5", "application/json"),
         ("*/*", "application/json"),
         ("text/csv;q=0", "application/json"),
+        ("text/csv;q=0.5, */*;q=0.8", "application/json"),
+        ("text/csv;q=0.8, */*;q=0.5", "text/csv; charset=utf-8"),
+        ("text/*", "text/csv; charset=utf-8"),
+        ("text/csv, */*", "text/csv; charset=utf-8"),
+        ("text/csv, application/json", "application/json"),
+        ("", "application/json"),
     ],
 )
 def test_the_accept_header_decides(world: World, accept: str, kind: str) -> None:
     answer = world.ask("GET", "/deletions", headers={"Accept": accept})
     assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
+
+
+@pytest.mark.parametrize("listing", ["/deletions", "/runs", "/backups"])
+def test_nothing_is_within_a_time_that_ends_before_it_begins(year: World, listing: str) -> None:
+    assert year.get(f"{listing}?from=2026-04-01T00:00:00Z&to=2026-03-01T00:00:00Z")["data"] == []
+
+
+def test_the_plus_of_an_offset_may_be_sent_as_it_stands(year: World) -> None:
+    month = "from=2026-03-01T02:00:00+02:00&to=2026-04-01T00:00:00Z"
+    assert year.get(f"/deletions?{month}") == year.get(f"/deletions?{MARCH}")

@@ -193,6 +193,42 @@ def test_nobody_deletes_one_by_one_what_needs_two_people(make: Make) -> None:
     assert world.ledger.deletion(oldest) is None
 
 
+def test_nobody_overrules_a_safeguard_alone(make: Make) -> None:
+    """Else who may not execute a plan would change the policy back, and delete by hand."""
+    world = make(approver_is_another=True)
+    planned(world)
+    newest = world.get("/backups")["data"][0]["backup_id"]
+    every = "newest-good,floor,kept-by-policy,limits"
+
+    answer = world.ask("DELETE", f"/backups/{newest}?reason=mine&override={every}", actor=ADA)
+
+    assert (answer.status, answer.json["rule"]) == (409, "two-people")
+    assert "No plan names it" in answer.json["next_step"]
+    assert world.ledger.deletion(newest) is None
+
+
+@pytest.mark.parametrize(("above", "second"), [(None, 202), (2, 202), (1, 409)])
+def test_above_a_number_nobody_deletes_one_by_one(
+    make: Make, above: int | None, second: int
+) -> None:
+    world = make(two_approvers_above=above)
+    for name in ("products", "reviews", "users"):  # so many that the limits allow two deletions
+        if name != "products":
+            world.simulator.project.seed_index(name, records=1000)
+        for day in range(3):
+            world.seed(name, days_ago=day)
+    rows = [world.get(f"/indexes/{name}/backups")["data"][-1] for name in ("products", "reviews")]
+    overruled = "newest-good,floor,kept-by-policy"
+
+    first, other = (
+        world.ask("DELETE", f"/backups/{row['backup_id']}?reason=old&override={overruled}")
+        for row in rows
+    )
+
+    assert (first.status, other.status) == (202, second)
+    assert second == 202 or other.json["rule"] == "two-people"
+
+
 def test_an_event_that_uses_somebody_elses_run_is_refused(make: Make) -> None:
     """The request was for a dry run; the event under its id asks to execute a plan."""
     world = make(approver_is_another=True)

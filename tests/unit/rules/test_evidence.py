@@ -141,6 +141,32 @@ def reseal(folder: Path) -> None:
     put(path, [*lines, canonical(parsed)])
 
 
+def seal_first(folder: Path) -> None:
+    path = segments(folder)[5]
+    *lines, seal = lines_of(path)
+    put(path, [seal, *lines])
+
+
+def rename(folder: Path) -> None:
+    path = segments(folder)[5]
+    path.rename(path.with_name("000000000017.jsonl"))
+
+
+def insert_a_blank(folder: Path) -> None:
+    path = segments(folder)[5]
+    put(path, [b"", *lines_of(path)])
+
+
+def seal_without_end(folder: Path) -> None:
+    path = segments(folder)[5]
+    put(path, [line.replace(b'"sequence":18}', b'"sequence":Infinity}') for line in lines_of(path)])
+
+
+def swap_with_another_deployment(folder: Path) -> None:
+    path = segments(folder)[5]
+    put(path, [line.replace(b'"stack-a"', b'"stack-b"') for line in lines_of(path)])
+
+
 @pytest.fixture(scope="module")
 def year(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], str]:
     folder = tmp_path_factory.mktemp("year")
@@ -174,6 +200,11 @@ def test_what_nobody_changed_is_intact(folder: Path, year: tuple[dict[str, bytes
         (swap_segments, "Reordered: record 13 "),
         (spoil, "line 1: edited, it is no record"),
         (unseal, "ends without its seal"),
+        (seal_first, "Reordered: record 16 "),
+        (rename, "Renamed: 000000000017.jsonl begins with record 16 "),
+        (insert_a_blank, "000000000016.jsonl, line 1: edited"),
+        (seal_without_end, "000000000016.jsonl, line 4: edited"),
+        (swap_with_another_deployment, "is of deployment stack-b"),
     ],
 )
 def test_a_change_is_found_and_named_from_the_files_alone(
@@ -246,6 +277,18 @@ def test_the_verifier_works_on_its_own(
     edit(folder)
     assert main([str(folder)]) == 1
     assert "NOT intact" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", ["-----BEGIN PUBLIC KEY-----", "nonsense", None])
+def test_a_key_that_is_none_is_named(
+    folder: Path, tmp_path: Path, key: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "key"
+    if key is not None:
+        path.write_text(key)
+    with pytest.raises(SystemExit, match="2"):
+        main([str(folder), "--key", str(path)])
+    assert "the key cannot be used" in capsys.readouterr().err
 
 
 def test_a_year_is_verified_in_seconds(folder: Path) -> None:

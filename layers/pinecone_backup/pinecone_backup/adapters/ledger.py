@@ -381,6 +381,8 @@ class DynamoLedger:
         self, *, since: datetime, until: datetime | None = None
     ) -> Sequence[DeletionRecord]:
         """The deletions decided from ``since`` up to before ``until``, the newest first."""
+        if until is not None and until <= since:
+            return []  # DynamoDB refuses such a range
         first = f"{ItemKind.DELETION}#{text_of(since)}"
         last = f"{ItemKind.DELETION}#" + (text_of(until) if until else "~")
         found = self._partition.items_between(first, last)

@@ -61,9 +61,11 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 
 def _dated(value: object) -> object:
     """Pydantic takes a number for seconds since 1970, which nobody means in a query."""
-    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\dT", value, re.ASCII):
+    if not isinstance(value, str):
+        return value
+    if not re.match(r"\d{4}-\d\d-\d\dT", value, re.ASCII):
         raise ValueError("is not an ISO 8601 time, such as 2026-03-01T00:00:00Z")
-    return value
+    return value.replace(" ", "+")  # what an offset's plus becomes unless it is escaped
 
 
 QueryTime = Annotated[AwareDatetime, BeforeValidator(_dated)]

@@ -204,7 +204,7 @@ def describe_policy(call: Call, _: Nothing) -> CurrentPolicy:
 @route(
     "POST",
     "/v1/policy/validate",
-    access=Access.OPERATE,
+    access=Access.READ,
     tag=_TAG,
     takes=ValidatePolicy,
     gives=PolicyValidity,
@@ -226,7 +226,7 @@ def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
 @route(
     "POST",
     "/v1/projects/{project}/policy/preview",
-    access=Access.OPERATE,
+    access=Access.READ,
     tag=_TAG,
     takes=PreviewPolicy,
     gives=PolicyPreview,

@@ -33,6 +33,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(_cell(each) for each in value)
     if isinstance(value, dict):
-        return str(value.get("text", value))
+        return _cell(value.get("text", str(value)))
     text = "" if value is None else str(value)
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text

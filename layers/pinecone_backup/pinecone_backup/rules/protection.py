@@ -343,6 +343,20 @@ def relied_on(entry: Entry) -> bool:
     return entry.good_and_ours and not doubtful
 
 
+def asked_by_people(
+    now: datetime, recent: Sequence[DeletionRecord], *, besides: str
+) -> Sequence[DeletionRecord]:
+    """The deletions, of other backups, that people asked for within 24 hours (rules D2 and D9)."""
+    return [
+        deletion
+        for deletion in recent
+        if deletion.by_person
+        and deletion.backup_id != besides
+        and deletion.state not in (DeletionState.FAILED, DeletionState.SKIPPED)
+        and now - deletion.at < PEOPLE_COUNT_FOR
+    ]
+
+
 def of_request(
     facts: Facts, entry: Entry, *, mode: PruneMode, recent: Sequence[DeletionRecord]
 ) -> Iterator[Reason]:
@@ -356,14 +370,7 @@ def of_request(
     """
     if mode is PruneMode.DRY_RUN:
         yield Reason.of(ReasonKind.DRY_RUN)
-    by_people = [
-        deletion
-        for deletion in recent
-        if deletion.by_person
-        and deletion.backup_id != entry.backup.backup_id
-        and deletion.state not in (DeletionState.FAILED, DeletionState.SKIPPED)
-        and facts.time.actual - deletion.at < PEOPLE_COUNT_FOR
-    ]
+    by_people = asked_by_people(facts.time.actual, recent, besides=entry.backup.backup_id)
     in_index = [deletion for deletion in by_people if deletion.index_id == entry.backup.index_id]
     limits = facts.document.limits
     ready = facts.inventory.incarnations

@@ -228,6 +228,8 @@ def confirm_deleted(context: RunContext, ledger: Ledger, record: BackupRecord) -
         known = deletion if deletion is not None and ours else outside
         closed = replace(known, state=DeletionState.DELETED, confirmed_at=now, error="")
         event = deleted_event(context.project, known) if ours else None
+        if event is None:  # nobody needs to hear of it
+            ledger.record_evidence(deleted_event(context.project, closed))
         with suppress(LedgerConflict):
             ledger.put_deletion(stored or record, closed, over=stored, event=event)
             return closed

@@ -626,21 +626,7 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
     """Record how a run ended and leave the event of it; a dead ledger cannot stop the return."""
     at = tick.time.actual if tick.services.local_clock else tick.services.clock()
     run = replace(run, finished_at=at)
-    event = DomainEvent.of(
-        "run.failed" if run.state in (RunState.FAILED, RunState.LOST) else "run.completed",
-        run.run_id,
-        project=ledger.project,
-        at=at,
-        run_id=run.run_id,
-        kind=str(run.kind),
-        state=str(run.state),
-        actor=run.actor,
-        trigger=str(run.trigger),
-        time=run.time.isoformat(),
-        policy_version=run.policy_version,
-        error=run.error,
-        summary=dict(run.summary),
-    )
+    event = ended_event(ledger.project, run, at)
     try:
         if run.state is RunState.REFUSED:  # nobody needs to hear of it
             ledger.record_evidence(event)
@@ -652,6 +638,25 @@ def _ended(tick: _Tick, ledger: Ledger, run: Run) -> Run:
         problem = str(error) if isinstance(error, BackupError) else unexpected_problem(error)
         return replace(run, state=RunState.FAILED, error=run.error or problem)
     return run
+
+
+def ended_event(project: str, run: Run, at: datetime) -> DomainEvent:
+    """The event of a run that has ended."""
+    return DomainEvent.of(
+        "run.failed" if run.state in (RunState.FAILED, RunState.LOST) else "run.completed",
+        run.run_id,
+        project=project,
+        at=at,
+        run_id=run.run_id,
+        kind=str(run.kind),
+        state=str(run.state),
+        actor=run.actor,
+        trigger=str(run.trigger),
+        time=run.time.isoformat(),
+        policy_version=run.policy_version,
+        error=run.error,
+        summary=dict(run.summary),
+    )
 
 
 def _observed(control: Control, subject: str, title: str, error: BackupError) -> Observation:

@@ -20,12 +20,14 @@ from pinecone_backup.rules.plan import Action, make_plan
 from pinecone_backup.rules.protection import (
     PEOPLE_COUNT_FOR,
     Safeguard,
+    asked_by_people,
     in_order,
     of_request,
     safeguards_of,
 )
 from pinecone_backup.usecases.approvals import ONE_PERSON
 from pinecone_backup.usecases.deletion import anchor_problem, carry_out, intended
+from pinecone_backup.usecases.runs import ended_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -99,7 +101,9 @@ def delete_backup(
     ]
     in_the_way = in_order({*item.safeguards, *safeguards_of(reasons)})
     _refuse_unless_overruled(entry, in_the_way, override, reasons)
-    _refuse_alone(rule, plan, item, in_the_way, mode)
+    if item.action is not Action.DELETE or mode is not PruneMode.ENFORCE or in_the_way:
+        people = 1 + len(asked_by_people(facts.time.actual, recent, besides=backup_id))
+        _refuse_alone(rule, plan, item, in_the_way, people)
     _refuse_without_anchor(control_plane, plan, entry)
     asked_for = [Reason.of(ReasonKind.ASKED_FOR, actor=context.actor, reason=reason.strip())]
     if in_the_way:
@@ -172,19 +176,27 @@ def _refuse_alone(
     plan: Plan,
     item: PlanItem,
     in_the_way: Sequence[Safeguard],
-    mode: PruneMode,
+    people: int,
 ) -> None:
-    """Rule D9: nobody deletes one by one, alone, what as a plan would need two people."""
-    two = rule.by_another or rule.needed(len(plan.to_go)) > 1
-    waits = item.action is Action.WAIT or (
-        item.action is Action.DELETE and mode is PruneMode.APPROVE
-    )
-    if (two and waits) or (rule.demands_two and Safeguard.LIMITS in in_the_way):
+    """Rule D9: nobody deletes one by one, alone, what would else need two people.
+
+    ``people`` is how many deletions people have asked for lately, with this one.
+    """
+    planned = item.action in (Action.WAIT, Action.DELETE)
+    if (
+        rule.by_another
+        or rule.needed(len(plan.to_go) if planned else 0) > 1
+        or rule.needed(people) > 1
+        or (rule.demands_two and Safeguard.LIMITS in in_the_way)
+    ):
         raise RuleForbids(
-            f"Backup {item.backup_id} needs two people: this deployment demands them where a plan "
-            "would wait for an approval",
+            f"Backup {item.backup_id} needs two people: this deployment demands them for what no "
+            "prune deletes without an approval",
             rule="two-people",
-            next_step="Approve the plan that names it, and let somebody else execute it.",
+            next_step="Approve the plan that names it, and let somebody else execute it."
+            if planned
+            else "No plan names it: let the policy keep it no longer, and approve that plan; what "
+            "no policy is for can be deleted in the Pinecone console.",
         )
 
 
@@ -226,7 +238,9 @@ def _run(
     ledger.put_run(run)
     outcome, error = carry_out(context, control_plane, ledger, record, deletion)
     ended = RunState.SUCCEEDED if outcome.final else RunState.FAILED
-    ledger.put_run(replace(run, state=ended, finished_at=context.time.actual, error=outcome.error))
+    run = replace(run, state=ended, finished_at=context.time.actual, error=outcome.error)
+    ledger.record_evidence(ended_event(ledger.project, run, context.time.actual))
+    ledger.put_run(run)
     if error is not None:
         raise error
     return outcome
