@@ -15,7 +15,8 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from pinecone_backup.api import app
 from pinecone_backup.api.models import Nothing, PageLink
 from pinecone_backup.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX, Problem
-from pinecone_backup.api.routes import ROUTES, Access
+from pinecone_backup.api.resources import all_routes
+from pinecone_backup.api.routes import Access
 from pinecone_backup.api.tables import MEDIA_TYPE as CSV
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ def document() -> Json:
     schemas = _schemas()
     paths: dict[str, Json] = {}
     order = {tag: place for place, tag in enumerate(TAGS)}
-    for route in sorted(ROUTES, key=lambda each: order[each.tag]):
+    for route in sorted(all_routes(), key=lambda each: order[each.tag]):
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
-    queries = {(route.query if route.in_body else route.takes).__name__ for route in ROUTES}
+    queries = {(route.query if route.in_body else route.takes).__name__ for route in all_routes()}
     for query in queries:
         schemas.pop(query, None)
     return {
@@ -188,7 +189,7 @@ def with_problems(page: str) -> str:
 
 def _schemas() -> Json:
     wanted: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
-    for route in ROUTES:
+    for route in all_routes():
         wanted[route.takes] = wanted[route.query] = "validation"
         if route.gives is not None:
             wanted[route.gives] = "serialization"

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from local.build import ROOT
 from local.openapi import EXAMPLES
-from pinecone_backup.api.routes import ROUTES, Route
+from pinecone_backup.api.resources import all_routes
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import new_record
 from tests.support.api import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.simulator import Simulator
+    from pinecone_backup.api.routes import Route
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
 OPERATIONS = {
@@ -108,7 +109,7 @@ def test_the_document_is_valid_openapi() -> None:
 
 def test_every_route_is_in_the_document() -> None:
     routed = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
-    assert routed == {(route.method, route.path) for route in ROUTES}
+    assert routed == {(route.method, route.path) for route in all_routes()}
 
 
 @pytest.mark.parametrize(("name", "theirs"), PINECONE.items())
@@ -197,7 +198,7 @@ def conforms(name: str, status: int, body: object) -> None:
     Draft202012Validator({**media["schema"], "components": DOCUMENT["components"]}).validate(body)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
+@pytest.mark.parametrize("route", all_routes(), ids=lambda route: route.operation)
 def test_every_example_of_the_document_is_answered_as_it_says(
     simulator: Simulator, simulator_url: str, route: Route
 ) -> None:

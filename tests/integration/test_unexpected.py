@@ -28,6 +28,8 @@ class Faulty:
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._inner, name)
+        if not callable(attribute):
+            return attribute
 
         def call(*arguments: Any, **named: Any) -> Any:
             if name in self.calls and arguments[:1] == ("docs",):

@@ -36,7 +36,7 @@ HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 class Settings(BaseModel):
     """What every function needs."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     stack_name: str
     owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]

@@ -43,7 +43,7 @@ class RunRequest(BaseModel):
         queued: Whether a tick put it into the queue for one project.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     trigger: TriggerKind
     actor: str
@@ -64,7 +64,7 @@ def _unsubstituted(value: object) -> object:
 class _Request(BaseModel):
     """What people, programs and schedules may ask for."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     project: Annotated[str, Field(min_length=1, max_length=40)] | None = None
     dry_run: bool = False
@@ -93,7 +93,7 @@ class _Rule(BaseModel):
 class _Queued(RunRequest):
     """The body of a message: it names its project and its run."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     project: str
     run_id: str

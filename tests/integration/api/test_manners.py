@@ -20,7 +20,7 @@ from local.simulator.faults import Fault
 from pinecone_backup import errors
 from pinecone_backup.adapters.aws import client
 from pinecone_backup.api.problems import PROBLEMS, Kind, ProblemError, details, problem_of
-from pinecone_backup.api.routes import ROUTES, Route
+from pinecone_backup.api.resources import all_routes
 from pinecone_backup.errors import (
     LedgerUnavailable,
     PolicyInvalid,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.simulator import Simulator
+    from pinecone_backup.api.routes import Route
 
 BACKUPS = "/indexes/products/backups"
 
@@ -161,7 +162,9 @@ def test_a_request_without_the_gateways_parameter_goes_by_its_path(world: World)
 
 
 @pytest.mark.parametrize(
-    "route", [each for each in ROUTES if "{project}" in each.path], ids=lambda each: each.operation
+    "route",
+    [each for each in all_routes() if "{project}" in each.path],
+    ids=lambda each: each.operation,
 )
 def test_every_path_of_a_project_that_nobody_knows_is_answered_alike(
     world: World, route: Route
@@ -175,7 +178,7 @@ def test_every_path_of_a_project_that_nobody_knows_is_answered_alike(
 
 @pytest.mark.parametrize(
     "route",
-    [each for each in ROUTES if len(re.findall(r"\{\w+\}", each.path)) > 1],
+    [each for each in all_routes() if len(re.findall(r"\{\w+\}", each.path)) > 1],
     ids=lambda each: each.operation,
 )
 def test_whatever_a_path_names_in_vain_the_answer_has_a_next_step(

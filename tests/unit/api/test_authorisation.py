@@ -10,7 +10,8 @@ import pytest
 from local.build import ROOT
 from local.deploy import load_template
 from pinecone_backup.api import app
-from pinecone_backup.api.routes import ROUTES, Access, Route
+from pinecone_backup.api.resources import all_routes
+from pinecone_backup.api.routes import Access, Route
 
 POLICIES = {
     Access.READ: "ReadPolicy",
@@ -26,7 +27,7 @@ INCLUDED = {
 }
 LAST_WORDS = sorted(
     word
-    for word in {each.path.rpartition("/")[2] for each in ROUTES}
+    for word in {each.path.rpartition("/")[2] for each in all_routes()}
     if re.fullmatch(app.PATH_VALUE, word)
 )
 """How paths of the API end, as far as a parameter can take that value."""
@@ -52,7 +53,7 @@ def called(route: Route, value: str = "some-1") -> str:
     return _VALUE.sub(value, route.path)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
+@pytest.mark.parametrize("route", all_routes(), ids=lambda route: route.operation)
 @pytest.mark.parametrize("policy", Access)
 def test_each_policy_allows_its_routes_and_those_of_the_lesser_ones(
     policy: Access, route: Route
@@ -62,7 +63,9 @@ def test_each_policy_allows_its_routes_and_those_of_the_lesser_ones(
 
 
 @pytest.mark.parametrize(
-    "route", [each for each in ROUTES if each.access is not Access.READ], ids=lambda r: r.operation
+    "route",
+    [each for each in all_routes() if each.access is not Access.READ],
+    ids=lambda r: r.operation,
 )
 @pytest.mark.parametrize("word", LAST_WORDS)
 def test_no_parameter_makes_a_path_look_like_one_that_needs_less(route: Route, word: str) -> None:
@@ -72,16 +75,16 @@ def test_no_parameter_makes_a_path_look_like_one_that_needs_less(route: Route, w
 
 
 def test_whoever_only_reads_changes_nothing() -> None:
-    assert not any(route.changes for route in ROUTES if route.access is Access.READ)
+    assert not any(route.changes for route in all_routes() if route.access is Access.READ)
     assert not allowed(Access.READ, "POST", "/v1/projects/main/runs")
 
 
 def test_deleting_always_needs_the_permission_to_destroy() -> None:
-    deletes = [route for route in ROUTES if route.method == "DELETE"]
+    deletes = [route for route in all_routes() if route.method == "DELETE"]
     assert deletes
     assert {route.access for route in deletes} == {Access.DESTROY}
 
 
 def test_operation_names_are_unique() -> None:
-    names = [route.operation for route in ROUTES]
+    names = [route.operation for route in all_routes()]
     assert len(names) == len(set(names))

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from local.build import ROOT
+from pinecone_backup.api.resources import all_routes, modules_of
+
+if TYPE_CHECKING:
+    from pinecone_backup.api.routes import Route
 
 PACKAGES = {
     "annotated_types",
@@ -54,8 +59,11 @@ NEVER = (
     "aws_lambda_powertools.utilities.validation",
     "aws_xray_sdk",
     "jinja2",
-    "pinecone_backup.report.build",
-    "pinecone_backup.report.page",
+    "pinecone_backup.adapters.pinecone.data_plane",
+    "pinecone_backup.api.backups",
+    "pinecone_backup.api.policy",
+    "pinecone_backup.api.restores",
+    "pinecone_backup.report",
     "pinecone_backup.usecases.audit",
     "pinecone_backup.usecases.notify",
     "pinecone_backup.rules.preview",
@@ -101,3 +109,9 @@ def test_of_the_powertools_it_loads_only_what_the_resolver_and_the_logger_need(
 @pytest.mark.parametrize("module", NEVER)
 def test_what_only_some_requests_need_waits_for_them(loaded: set[str], module: str) -> None:
     assert not [name for name in loaded if name == module or name.startswith(f"{module}.")]
+
+
+@pytest.mark.parametrize("route", all_routes(), ids=lambda route: route.operation)
+def test_the_path_of_a_route_leads_to_the_module_that_has_it(route: Route) -> None:
+    path = route.path.replace("{", "x-").replace("}", "")
+    assert route.handler.__module__.rpartition(".")[2] in modules_of(path)

@@ -445,6 +445,17 @@ def test_a_page_of_a_thousand_backups_stays_small() -> None:
 # At any size
 
 
+def test_every_column_of_the_restore_points_has_its_width_and_on_a_phone_its_label() -> None:
+    page = page_of(report_many(3))
+    table = page.partition('<table class="restore">')[2].partition("</thead>")[0]
+    columns = range(1, table.count("<th ") + 1)
+    widths = [re.search(rf"\.restore th:nth-child\({n}\) {{ width: (\d+)%", page) for n in columns]
+    assert sum(int(width[1]) for width in widths if width) == 100
+    assert all(widths)
+    for n in columns[3:]:
+        assert f".restore td:nth-child({n})::before" in page
+
+
 @pytest.mark.parametrize("late", [0, 12, 150])
 def test_a_page_of_three_hundred_indexes_stays_small(late: int) -> None:
     runs = [deleted(f"g-{run}-{n}", run_id=f"prune-{run}") for run in range(7) for n in range(300)]

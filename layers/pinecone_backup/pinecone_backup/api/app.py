@@ -16,21 +16,6 @@ from urllib.parse import quote, urlencode
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from pydantic import ValidationError
 
-from pinecone_backup.api import (  # noqa: F401 - they add their routes
-    backups,
-    findings,
-    health,
-    holds,
-    plans,
-    policy,
-    policy_versions,
-    projects,
-    reports,
-    restores,
-    runs,
-    schedules,
-    suspects,
-)
 from pinecone_backup.api.accept import HTML, prefers
 from pinecone_backup.api.idempotency import REPLAYED, once
 from pinecone_backup.api.models import Nothing, PageLink
@@ -41,6 +26,7 @@ from pinecone_backup.api.problems import (
     details,
     problem_of,
 )
+from pinecone_backup.api.resources import all_routes, load
 from pinecone_backup.api.routes import ROUTES, Call, Route
 from pinecone_backup.api.tables import MEDIA_TYPE as CSV
 from pinecone_backup.api.tables import csv_of
@@ -101,8 +87,7 @@ class Api:
             else None
         )
         self._resolver = APIGatewayRestResolver(cors=cors, debug=False)
-        for each in ROUTES:
-            self._add(each)
+        self._added = 0
         self._resolver.not_found(self._no_route)
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -110,7 +95,12 @@ class Api:
 
         Its path is what lies below the stage, or below the base path of a custom domain.
         """
-        return self._resolver.resolve({**event, "path": _path(event)}, context)
+        path = _path(event)
+        load(path)
+        for each in ROUTES[self._added :]:
+            self._add(each)
+        self._added = len(ROUTES)
+        return self._resolver.resolve({**event, "path": path}, context)
 
     def _add(self, each: Route) -> None:
         def answer(**path: str) -> Response[str]:
@@ -213,7 +203,7 @@ class Api:
     def _no_route(self, _: NotFoundError) -> Response[str]:
         event = self._resolver.current_event
         path = event.path.rstrip("/")
-        allowed = sorted({each.method for each in ROUTES if _pattern(each).fullmatch(path)})
+        allowed = sorted({each.method for each in all_routes() if _pattern(each).fullmatch(path)})
         if allowed:
             problem = ProblemError(
                 "method-not-allowed",
@@ -352,7 +342,7 @@ def _actor(event: APIGatewayProxyEvent) -> str:
 
 def _listing_hint(path: str) -> str:
     """The nearest listing that would have what a path names."""
-    listings = [each for each in ROUTES if each.lists]
+    listings = [each for each in all_routes() if each.lists]
     above = path.rstrip("/").rpartition("/")[0]
     while above:
         if any(_pattern(each).fullmatch(above) for each in listings):

@@ -136,7 +136,13 @@ def audit_project(
         context, control_plane, ledger, state, document=document, policy_version=policy_version
     )
     facts, observations, broken = _observed(facts)
-    changes = record_findings(ledger, observations, looked_at(facts, broken=broken), facts.now)
+    changes = record_findings(
+        ledger,
+        observations,
+        looked_at(facts, broken=broken),
+        facts.now,
+        at_a_time=control_plane.concurrency,
+    )
     plan = make_plan(replace(plan_facts, active=_active(facts.indexes)))
     report = reporter.seen(facts, plan, state)
     _measure(metrics, report, by_project=project_metrics)
@@ -282,8 +288,11 @@ def _facts(
         indexes,
         at_most=at_a_time,
     )
-    for schedule in state.schedule_records:
-        ledger.put_schedule(schedule, over=state.known_schedules.get(schedule.schedule_id))
+    in_parallel(
+        lambda each: ledger.put_schedule(each, over=state.known_schedules.get(each.schedule_id)),
+        state.schedule_records,
+        at_most=at_a_time,
+    )
     inventory = judged.inventory
     restores = ledger.restores()
     indexes = [_with_backups(index, inventory) for index in indexes]

@@ -9,6 +9,7 @@ from pinecone_backup.errors import RuleForbids, SubjectUnknown
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import Evidence, reconcile
+from pinecone_backup.usecases.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.ports import Ledger
     from pinecone_backup.records import Finding
-    from pinecone_backup.rules.findings import Changes, Observation
+    from pinecone_backup.rules.findings import Change, Changes, Observation
 
 
 def record_findings(
@@ -24,6 +25,8 @@ def record_findings(
     observations: Iterable[Observation],
     evidence: Evidence,
     at: datetime,
+    *,
+    at_a_time: int = 1,
 ) -> Changes:
     """Open, repeat and resolve findings in the ledger, each with its event where it has one.
 
@@ -32,6 +35,7 @@ def record_findings(
         observations: What is wrong now.
         evidence: Where the run's evidence is complete (rule U1).
         at: The time of the observations, UTC.
+        at_a_time: So many findings are written at a time.
 
     Raises:
         LedgerError: The ledger could not be read or written; what was written stands.
@@ -39,9 +43,12 @@ def record_findings(
     changes = reconcile(
         ledger.findings(), observations, project=ledger.project, evidence=evidence, at=at
     )
-    for change in changes.all:
+
+    def write(change: Change) -> None:
         event = change.event(ledger.project) if change.announced else None
         ledger.put_finding(change.finding, over=change.previous, event=event)
+
+    in_parallel(write, changes.all, at_most=at_a_time)
     return changes
 
 

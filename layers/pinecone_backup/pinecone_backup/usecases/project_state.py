@@ -11,7 +11,8 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from pinecone_backup.errors import (
     BackupError,
@@ -146,14 +147,21 @@ def read_project_state(
     """
     listed = list_indexes(control_plane, ledger.indexes().values())
     indexes = without_temporary(listed, owner=context.owner, project=context.project)
-    rows = list_project(control_plane, writes=lambda: own_writes(ledger))
+    reading = _IndexReading(control_plane, enough_time or (lambda: True))
+    in_order = _longest_unread_first(indexes, ledger.indexes()) if into_indexes else ()
+    # The walk is one call after the other; what needs no row of it is asked for meanwhile.
+    asks: list[Callable[[], Sequence[Backup] | IndexState | None]] = [
+        lambda: list_project(control_plane, writes=lambda: own_writes(ledger)),
+        *(partial(reading.schedules, index) for index in in_order),
+    ]
+    asked = in_parallel(lambda ask: ask(), asks, at_most=control_plane.concurrency)
+    rows = cast("Sequence[Backup]", asked[0])
     restores = _restores(control_plane, tolerant=into_indexes)
     states: list[IndexState] = []
     if into_indexes:
-        may_ask = enough_time or (lambda: True)
         found = in_parallel(
-            lambda index: _index_guarded(control_plane, index, rows, may_ask),
-            _longest_unread_first(indexes, ledger.indexes()),
+            lambda state: reading.backups(state, rows),
+            [state for state in asked[1:] if isinstance(state, IndexState)],
             at_most=control_plane.concurrency,
         )
         read = {state.index.name: state for state in found if state is not None}
@@ -438,59 +446,70 @@ def _longest_unread_first(
     return sorted(indexes, key=lambda index: -unread.get(index.name, 0))
 
 
-def _index_guarded(
-    control_plane: ControlPlane,
-    index: Index,
-    rows: Sequence[Backup],
-    enough_time: Callable[[], bool],
-) -> IndexState | None:
-    """One index; a fault at it must not stop the others."""
-    try:
-        return _index_state(control_plane, index, rows, enough_time)
-    except BackupError:
-        raise
-    except Exception as error:
-        _LOG.exception("unexpected error", extra={"index": index.name})
-        problem = unexpected_problem(error)
-        return IndexState(index, problem=problem, schedules_problem=problem, unexpected=problem)
+@dataclass(frozen=True, slots=True)
+class _IndexReading:
+    """Reads single indexes; a fault at one must not stop the others."""
 
+    control_plane: ControlPlane
+    enough_time: Callable[[], bool]
 
-def _index_state(
-    control_plane: ControlPlane,
-    index: Index,
-    rows: Sequence[Backup],
-    enough_time: Callable[[], bool],
-) -> IndexState | None:
-    """One index; None when it was deleted meanwhile."""
-    if not enough_time():
-        late = "the audit ran out of time before it came to this index"
-        return IndexState(index, problem=late, schedules_problem=late)
-    try:
-        state = IndexState(index, active_incarnation(control_plane, index.name))
-    except NotFound:
-        return None
-    except (PineconeError, ListingIncomplete) as error:
-        state = IndexState(index, problem=error.problem)
-    return _with_schedules(control_plane, state, rows)
+    def schedules(self, index: Index) -> IndexState | None:
+        """An index's native schedules; nothing else of it is known yet."""
+        return self._guarded(IndexState(index), self._schedules)
 
+    def backups(self, state: IndexState, rows: Sequence[Backup]) -> IndexState | None:
+        """An index with its incarnation and histories; None when it was deleted meanwhile."""
+        if state.problem:
+            return state
+        return self._guarded(state, lambda state: self._incarnation(state, rows))
 
-def _with_schedules(
-    control_plane: ControlPlane, state: IndexState, rows: Sequence[Backup]
-) -> IndexState:
-    """Its native schedules, and their histories where something of them is unfinished (N1)."""
-    try:
-        schedules = list(control_plane.native_schedules(state.index.name))
-        runs = (
-            {
-                schedule.schedule_id: list(control_plane.native_history(schedule.schedule_id))
-                for schedule in schedules
+    def _guarded(
+        self, state: IndexState, read: Callable[[IndexState], IndexState | None]
+    ) -> IndexState | None:
+        if not self.enough_time():
+            late = "the audit ran out of time before it came to this index"
+            return replace(state, problem=late, schedules=None, schedules_problem=late)
+        try:
+            return read(state)
+        except BackupError:
+            raise
+        except Exception as error:
+            _LOG.exception("unexpected error", extra={"index": state.index.name})
+            problem = unexpected_problem(error)
+            return IndexState(
+                state.index, problem=problem, schedules_problem=problem, unexpected=problem
+            )
+
+    def _schedules(self, state: IndexState) -> IndexState:
+        try:
+            return replace(
+                state, schedules=list(self.control_plane.native_schedules(state.index.name))
+            )
+        except (PineconeError, ListingIncomplete) as error:
+            return replace(state, schedules_problem=error.problem)
+
+    def _incarnation(self, state: IndexState, rows: Sequence[Backup]) -> IndexState | None:
+        try:
+            active = active_incarnation(self.control_plane, state.index.name)
+            state = replace(state, active_id=active)
+        except NotFound:
+            return None
+        except (PineconeError, ListingIncomplete) as error:
+            state = replace(state, problem=error.problem)
+        return self._with_histories(state, rows)
+
+    def _with_histories(self, state: IndexState, rows: Sequence[Backup]) -> IndexState:
+        """With its schedules' histories where something of them is unfinished (rule N1)."""
+        if not any(_unfinished(row, state) for row in rows):
+            return state
+        try:
+            runs = {
+                schedule.schedule_id: list(self.control_plane.native_history(schedule.schedule_id))
+                for schedule in state.schedules or ()
             }
-            if any(_unfinished(row, state) for row in rows)
-            else {}
-        )
-    except (PineconeError, ListingIncomplete) as error:
-        return replace(state, schedules_problem=error.problem)
-    return replace(state, schedules=schedules, runs=runs)
+        except (PineconeError, ListingIncomplete) as error:
+            return replace(state, schedules=None, schedules_problem=error.problem)
+        return replace(state, runs=runs)
 
 
 def _unfinished(row: Backup, state: IndexState) -> bool:

@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone import payloads
-from pinecone_backup.adapters.pinecone.data_plane import PineconeDataPlane
 from pinecone_backup.adapters.pinecone.transport import Call, Caller, KeySource
 from pinecone_backup.errors import (
     AnswerMalformed,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from pinecone_backup.adapters.pinecone.data_plane import PineconeDataPlane
     from pinecone_backup.model import Backup, Index, NativeRun, NativeSchedule, RestoreJob
     from pinecone_backup.ports import Page
 
@@ -147,6 +147,10 @@ class PineconeClient:
                 next_step="See the index's host in the Pinecone console.",
                 operation="data_plane",
             )
+        from pinecone_backup.adapters.pinecone.data_plane import (  # noqa: PLC0415 - rarely needed
+            PineconeDataPlane,
+        )
+
         return PineconeDataPlane(self._caller, base, index.name, self._api_version)
 
     def index_record_count(self, index: Index) -> int | None:
