@@ -68,9 +68,12 @@ _EVERYWHERE = Group("Everywhere", sort_key=9)
 
 
 def _group(name: str, place: Group, text: str, **commands: Callable[..., Answer]) -> None:
-    """Commands about one thing; ``default`` is what the bare name does."""
-    about = App(name=name, help=text, group=place)
-    if default := commands.pop("default", None):
+    """Commands about one thing; ``default`` is what the bare name does, and its help goes along."""
+    default = commands.pop("default", None)
+    more = inspect.cleandoc(default.__doc__ or "").partition("\n")[2] if default else ""
+    help_text = f"{text}\n{more.partition('Args:')[0]}".rstrip()
+    about = App(name=name, help=help_text, group=place)
+    if default:
         about.default(default)
     for each, command in commands.items():
         about.command(command, name=each)
@@ -149,7 +152,7 @@ _group(
 _group(
     "policy",
     _ACT,
-    "What is protected, and how.",
+    "What is protected, and how.\n\nExample: `pinecone-backup policy diff policy.yaml`",
     show=policy.show,
     validate=policy.validate,
     preview=policy.preview,
@@ -157,7 +160,12 @@ _group(
     history=policy.history,
     diff=policy.diff,
 )
-_group("evidence", _LOOK, "Was anything changed?", verify=evidence.verify)
+_group(
+    "evidence",
+    _LOOK,
+    "Was anything changed?\n\nExample: `pinecone-backup evidence verify FOLDER`",
+    verify=evidence.verify,
+)
 app.meta.register_install_completion_command()
 
 

@@ -63,6 +63,12 @@ def test_help_needs_no_deployment_and_no_more_than_80_columns(
     assert max(map(len, said.lines)) <= 80
 
 
+@pytest.mark.parametrize("command", sorted({*COMMANDS, *(name for name in app if name[0] != "-")}))
+def test_every_help_has_an_example(run: CommandLine, command: str) -> None:
+    said = run(*command.split(), "--help")
+    assert "Example: pinecone-backup " in said.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
