@@ -173,9 +173,9 @@ def _restore_tests(stack: Stack, day: Day) -> dict[timedelta, tuple[str, Callabl
         _run(stack, day, RunKind.RESTORE_TEST)
 
     def begin() -> None:
-        """Two backups are restored; what comes back of the second one lacks records."""
+        """Two backups are restored; what comes back of invoices, the first, lacks records."""
         damaged = Outcome(damages=(Harm(Damage.RECORDS_LOST, share=0.2),))
-        stack.simulator.project.restore_outcomes += [Outcome(), damaged]
+        stack.simulator.project.restore_outcomes += [damaged, Outcome()]
         move()
 
     return {

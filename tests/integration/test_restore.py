@@ -129,6 +129,7 @@ def test_without_tags_those_of_the_backup_are_taken_but_no_policy(world: Deploym
         ({"name": "docs"}, "index-exists"),
         ({"name": "restore-test-1"}, "name-reserved"),
         ({"tags": {"backup-policy": "hourly"}}, "adopt-later"),
+        ({"tags": {f"tag-{number}": "x" for number in range(18)}}, "too-many-tags"),
     ],
 )
 def test_what_is_not_allowed_is_refused_before_anything_is_done(
@@ -238,6 +239,35 @@ def test_a_restore_that_never_ends_is_said_once_and_is_not_called_failed(
     assert event["job_id"] == record.job_id
 
 
+def test_an_index_that_never_comes_up_is_a_finding_once_its_restore_has_stalled(
+    world: Deployment,
+) -> None:
+    world.simulator.project.restore_outcomes.append(Outcome(Result.STICK))
+    start(world)
+    world.run(RunKind.AUDIT)
+    tick(world, hours=5)
+    world.run(RunKind.AUDIT)
+    assert ("index-not-ready", "docs-2") not in world.open_findings()
+
+    tick(world, hours=1)
+    world.run(RunKind.AUDIT)
+
+    assert ("index-not-ready", "docs-2") in world.open_findings()
+
+
+def test_an_index_that_failed_to_come_up_is_a_finding_that_names_its_backup(
+    world: Deployment,
+) -> None:
+    world.simulator.project.restore_outcomes.append(Outcome(damages=(Harm(Damage.INDEX_FAILED),)))
+    start(world)
+    tick(world, minutes=6)
+    world.run(RunKind.AUDIT)
+
+    (found,) = [each for each in world.ledger.findings() if each.control == "index-not-ready"]
+    assert "InitializationFailed" in found.title
+    assert the_backup(world) in found.action
+
+
 def test_a_job_that_pinecone_does_not_know_is_no_failure(world: Deployment) -> None:
     """R3: the index says how it went."""
     world.simulator.project.restore_outcomes.append(Outcome(damages=(Harm(Damage.JOB_UNKNOWN),)))
@@ -270,6 +300,21 @@ def test_only_a_restore_that_still_reads_its_backup_protects_it(world: Deploymen
 
 
 # Adopting
+
+
+def test_a_restored_index_that_nobody_adopts_is_a_finding_after_a_day(world: Deployment) -> None:
+    """R5."""
+    restored(world)
+    world.run(RunKind.AUDIT)
+    assert ("restored-not-adopted", "docs-2") not in world.open_findings()
+    world.later(days=1, minutes=1)
+    world.run(RunKind.AUDIT)
+    assert ("restored-not-adopted", "docs-2") in world.open_findings()
+
+    adopting(world)
+    world.run(RunKind.AUDIT)
+
+    assert ("restored-not-adopted", "docs-2") not in world.open_findings()
 
 
 def restored(world: Deployment) -> None:

@@ -259,6 +259,44 @@ def test_an_index_that_somebody_made_theirs_stays(world: Deployment) -> None:
     assert name in indexes(world)
 
 
+@pytest.mark.parametrize("tag", ["backup-restore", "backup-owner"])
+def test_an_index_of_a_test_that_lost_a_tag_stays_and_is_noticed(
+    world: Deployment, tag: str
+) -> None:
+    """R4: never one left behind unnoticed."""
+    tick(world)
+    name = the_test(world).target_index_name
+    del world.simulator.project.describe_index(name).tags[tag]
+    for _ in range(3):
+        tick(world)
+    world.run(RunKind.AUDIT)
+    world.later(days=1, hours=1)
+    world.run(RunKind.AUDIT)
+
+    assert (the_test(world).clean_up, name in indexes(world)) == ("left", True)
+    assert ("restored-not-adopted", name) in world.open_findings()
+
+
+def test_an_index_that_differs_and_then_cannot_be_read_any_more_times_out(
+    world: Deployment,
+) -> None:
+    """R3: no test stays open, and keeps its place, for ever."""
+    damaged(world, Harm(Damage.RECORDS_LOST, share=0.2))
+    tick(world)
+    tick(world)
+    assert the_test(world).differs_since is not None
+    world.simulator.faults.add(
+        Fault(kind="status", status=500, operation="describe_index_stats", times=None)
+    )
+    for _ in range(3):
+        tick(world, hours=12)
+
+    record = the_test(world)
+    assert (record.result, record.clean_up) == (RestoreResult.TIMED_OUT, CleanUp.SUCCEEDED)
+    assert "500" in record.reason
+    assert world.ledger.backups()[record.backup_id].restore_tested is None
+
+
 def test_an_index_is_kept_for_as_long_as_the_policy_says(world: Deployment) -> None:
     world.document = with_restore_tests({"keep_index_for": "2h"})
     for _ in range(3):

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def candidate(index: str = "docs", *ages: float, **restore_test: Any) -> Candidate:
+def candidate(
+    index: str = "docs", *ages: float, since_days: float = 30, **restore_test: Any
+) -> Candidate:
     """An index whose good backups are so many days old, one day unless told otherwise."""
     rows = [
         replace(backup(f"{index}-{age:g}", days_ago=age, index=index), size_bytes=100)
@@ -33,7 +35,7 @@ def candidate(index: str = "docs", *ages: float, **restore_test: Any) -> Candida
     ]
     entries = inventory_of(rows).incarnations[f"id-of-{index}"].entries
     policy = with_restore_tests(restore_test).policies[0]
-    return Candidate(index, f"id-of-{index}", policy, entries)
+    return Candidate(index, f"id-of-{index}", policy, entries, NOW - since_days * DAY)
 
 
 def a_test(days_ago: float, **properties: Any) -> RestoreRecord:
@@ -78,6 +80,25 @@ def test_a_cron_is_read_in_the_policys_zone(hours_ago: float, state: TestState) 
     """A slot at 06:00 with its jitter lies between the last test and noon, or does not."""
     known = [a_test(hours_ago / 24)]
     assert decide(candidate(every="0 6 * * *"), records=known)[0].state is state
+
+
+def test_a_slot_stays_due_when_the_retention_deleted_the_backups_that_were_there_then() -> None:
+    """R2: an index that waits for its first test is not forgotten until the next slot."""
+    (decision,) = decide(candidate("docs", 0.1, every="0 6 * * *"))
+    assert (decision.state, decision.due_at) == (TestState.BEGIN, NOW - 0.1 * DAY)
+
+
+def test_an_index_that_was_first_seen_after_the_slot_waits_for_the_next_one() -> None:
+    (decision,) = decide(candidate("docs", 1, since_days=0.1, every="0 6 * * *"))
+    assert decision.state is TestState.NOT_DUE
+    assert decision.due_at is not None
+    assert decision.due_at > NOW
+
+
+def test_a_test_is_not_due_for_longer_than_the_index_is_known() -> None:
+    """A stack that has just been deployed finds old backups."""
+    (decision,) = decide(candidate("docs", 9, since_days=0.1))
+    assert (decision.state, decision.due_at) == (TestState.BEGIN, NOW - 0.1 * DAY)
 
 
 @pytest.mark.parametrize("result", [RestoreResult.FAILED, RestoreResult.TIMED_OUT])

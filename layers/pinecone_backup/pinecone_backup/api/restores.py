@@ -274,10 +274,11 @@ def restore_index(call: Call, request: RestoreIndex) -> FollowedRestore:
                 next_step=f"Name a backup of {name!r}, or ask that index to be restored.",
             )
         return _started(call, request, backup.backup_id)
-    point = _point(call, request.at or call.now)
+    at = request.at or call.now
+    point = _point(call, at)
     if point.entry is None:
         raise RuleForbids(
-            f"No good backup of index {name!r} was taken at or before {request.at:%F %T} UTC",
+            f"No good backup of index {name!r} was taken at or before {at:%F %T %Z}",
             rule="no-restore-point",
             next_step="The restore point of a later moment, or of now, says what there is.",
         )

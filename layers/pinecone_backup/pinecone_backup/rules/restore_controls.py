@@ -15,7 +15,7 @@ from pinecone_backup.rules.audit_facts import NOT_READY
 from pinecone_backup.rules.findings import Control, Observation
 from pinecone_backup.rules.policy import POLICY_TAG, AssignedBy
 from pinecone_backup.rules.restore_tests import TestState
-from pinecone_backup.rules.temporary import RESTORE_TAG
+from pinecone_backup.rules.temporary import PREFIX, RESTORE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,8 +103,8 @@ def index_not_ready(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     followed = index.restore is not None and index.restore.step is not RestoreStep.DONE
     if index.index.ready or state not in NOT_READY or (not failed and known < BEGINS_WITHIN):
         return
-    if followed and not failed:
-        return  # its restore says itself when it takes too long
+    if followed and not failed and index.restore and index.restore.stalled_at is None:
+        return  # it takes no longer than expected so far
     source = index.index.source_backup_id
     again = f"restore backup {source} again" if source else "create it again"
     yield Observation.of(
@@ -122,8 +122,12 @@ def index_not_ready(index: IndexFacts, now: datetime) -> Iterator[Observation]:
 
 
 def restored_not_adopted(index: IndexFacts, now: datetime) -> Iterator[Observation]:
-    """A restored index that nobody gave to a policy, and nobody deleted (rule R5)."""
-    if RESTORE_TAG not in index.index.tags or index.assigned.by is not AssignedBy.OPT_OUT:
+    """A restored index that nobody gave to a policy, and nobody deleted (rule R5).
+
+    A test's index that lost one of its tags is one as well: nothing else would speak of it (R4).
+    """
+    restored = RESTORE_TAG in index.index.tags or index.name.startswith(PREFIX)
+    if not restored or index.assigned.by is not AssignedBy.OPT_OUT:
         return
     record = index.restore
     if record is not None and record.step is not RestoreStep.DONE:

@@ -195,7 +195,8 @@ def looked(record: RestoreRecord, compared: Compared, now: datetime) -> RestoreR
         return _ended(sound, now)
     both = confirmed(Comparison(record.differences, record.depth_reached), found)
     if record.differs_since is None or both.sound:
-        return replace(seen, differs_since=now)
+        unsettled = record.differs_since is not None and _too_late(record, now)
+        return _timed_out(seen, now) if unsettled else replace(seen, differs_since=now)
     failed = replace(seen, differences=both.differences)
     return _ended(replace(failed, result=RestoreResult.FAILED, result_at=now), now)
 
@@ -206,6 +207,8 @@ def not_looked(record: RestoreRecord, reason: str, now: datetime) -> RestoreReco
     What somebody asked for is theirs to use, and ends after a while without a comparison.
     """
     record = replace(record, reason=reason)
+    if _too_late(record, now):
+        return _timed_out(record, now)
     if record.test or now - (record.restored_at or now) < COMPARE_WITHIN:
         return record
     return looked(record, Compared(Comparison((), None), reason), now)
@@ -281,6 +284,8 @@ def _too_late(record: RestoreRecord, now: datetime) -> bool:
 
 def _timed_out(record: RestoreRecord, now: datetime) -> RestoreRecord:
     reason = f"it was not over within {span(now - record.started_at)}"
+    if record.reason:
+        reason += f": {record.reason}"
     ended = replace(record, result=RestoreResult.TIMED_OUT, result_at=now, reason=reason)
     return _ended(ended, now)
 

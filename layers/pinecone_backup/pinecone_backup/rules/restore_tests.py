@@ -38,12 +38,14 @@ class Candidate:
     Attributes:
         index_id: Its active incarnation; None when that is not known.
         backups: Its good backups that protect it, the newest first.
+        since: When that incarnation was first seen, UTC.
     """
 
     index: str
     index_id: str | None
     policy: Policy
     backups: Sequence[Entry]
+    since: datetime
 
 
 class TestState(StrEnum):
@@ -223,15 +225,19 @@ def _due_at(
     key: str,
     now: datetime,
 ) -> datetime | None:
-    """When the next test is due: after the last one, or as soon as there is a backup."""
-    oldest = candidate.backups[-1].at or now
+    """When the next test is due: after the last one, or as soon as there is a backup.
+
+    A slot stays due until a test has begun, also when the retention has deleted, meanwhile, every
+    backup that was there at the slot.
+    """
+    since = last.started_at if last else candidate.since
+    possible_since = max(since, candidate.backups[-1].at or now)
     if isinstance(test.every, timedelta):
-        return last.started_at + test.every if last else oldest
+        return last.started_at + test.every if last else possible_since
     zone = candidate.policy.zone
     slot = latest_slot(test.every, zone, key, now)
-    since = last.started_at if last else oldest
     if slot is not None and slot > since:
-        return slot
+        return slot if last else max(slot, possible_since)
     return next_slot(test.every, zone, key, now)
 
 

@@ -23,6 +23,8 @@ RESTORE_TAG = "backup-restore"
 """The tag that names the restore that made an index."""
 OWNER_TAG = "backup-owner"
 """The tag that names the deployment."""
+MOST_TAGS = 20
+"""Tags that an index may have."""
 _LONGEST_VALUE = 120
 """Characters that the value of a tag may have."""
 

@@ -391,7 +391,7 @@ def _with_restores(
 ) -> list[IndexFacts]:
     """The indexes with what is known of restoring them."""
     candidates = [
-        Candidate(index.name, index.record.index_id, index.policy, good)
+        Candidate(index.name, index.record.index_id, index.policy, good, index.record.first_seen_at)
         for index in indexes
         if index.policy is not None and index.policy.restore_test is not None
         for good in [[entry for entry in index.entries if index.protects(entry)]]

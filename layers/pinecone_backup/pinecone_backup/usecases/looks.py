@@ -27,6 +27,7 @@ from pinecone_backup.rules.fingerprint import evidence
 from pinecone_backup.rules.looks import enclosed, first_look_due, wants_looks
 from pinecone_backup.usecases.findings import unexpected_problem
 from pinecone_backup.usecases.fingerprint import first_look, look_again
+from pinecone_backup.usecases.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -63,6 +64,14 @@ class LooksOutcome:
     problems: dict[str, str] = field(default_factory=dict)
     calls: int = 0
     read_units: int = 0
+
+    def add(self, other: LooksOutcome) -> None:
+        """Count what other looks of the run came to."""
+        self.first += other.first
+        self.fingerprints += other.fingerprints
+        self.problems |= other.problems
+        self.calls += other.calls
+        self.read_units += other.read_units
 
     @property
     def summary(self) -> Mapping[str, Any]:
@@ -105,7 +114,11 @@ def take_looks(
     def clock() -> datetime:
         return context.time.actual + timedelta(seconds=began - time_left())
 
-    run = _Run(control_plane, ledger, clock, outcome)
+    denied: list[str] = []
+
+    def run() -> _Taking:
+        return _Taking(control_plane, ledger, clock, denied)
+
     try:
         known = ledger.looks()
         second: list[tuple[View, LookRecord, Sequence[Backup]]] = []
@@ -117,32 +130,35 @@ def take_looks(
                 second.append((view, pending, backups))
             elif first_look_due(view, decision, pending, context.time):
                 first.append(view)
-        takings = [partial(run.second, *each) for each in second]
-        takings += [partial(run.first, view) for view in first]
-        for take in takings:
-            if time_left() < max(stop_before, began - MOST_SECONDS):
-                break
-            take()
+        takings = [partial(run().second, *each) for each in second]
+        takings += [partial(run().first, view) for view in first]
+
+        def take(taking: Callable[[], LooksOutcome]) -> LooksOutcome:
+            enough = time_left() >= max(stop_before, began - MOST_SECONDS)
+            return taking() if enough else LooksOutcome()
+
+        for taken in in_parallel(take, takings, at_most=control_plane.concurrency):
+            outcome.add(taken)
     except LedgerError as error:
         outcome.problems["ledger"] = error.problem
     return outcome
 
 
 @dataclass(slots=True)
-class _Run:
-    """The looks of one run.
+class _Taking:
+    """One look at one index, beside those that others take at the same time.
 
     Attributes:
-        denied: Why the project's key may not read records, once that is known.
+        denied: Why the project's key may not read records, once that is known to any of them.
     """
 
     control_plane: ControlPlane
     ledger: Ledger
     clock: Callable[[], datetime]
-    outcome: LooksOutcome
-    denied: str = ""
+    denied: list[str]
+    outcome: LooksOutcome = field(default_factory=LooksOutcome)
 
-    def first(self, view: View) -> None:
+    def first(self, view: View) -> LooksOutcome:
         """Take an index's first look, and remember it or why there is none."""
         policy = view.assigned.policy
         depth = policy.restore_test.depth if policy and policy.restore_test else Depth.SAMPLE
@@ -154,8 +170,9 @@ class _Run:
             known = view.record.index_id
             self.ledger.put_look(LookRecord(view.name, known, self.clock(), taken, problem))
             self.outcome.first += taken is not None
+        return self.outcome
 
-    def second(self, view: View, pending: LookRecord, backups: Sequence[Backup]) -> None:
+    def second(self, view: View, pending: LookRecord, backups: Sequence[Backup]) -> LooksOutcome:
         """Take the second look, and write down what is sure of the backups between the two."""
         problem, sure = pending.problem, None
         if (before := pending.look) is not None:
@@ -164,7 +181,7 @@ class _Run:
                 lambda plane: look_again(plane, before, depth=before.depth, clock=self.clock),
             )
             if taken is None and not problem:
-                return
+                return self.outcome
             sure = evidence(before, taken) if taken is not None else None
         now = self.clock()
         records = [
@@ -173,13 +190,14 @@ class _Run:
         ]
         self.ledger.put_fingerprints(view.name, records)
         self.outcome.fingerprints += len(records) if sure is not None else 0
+        return self.outcome
 
     def _look(self, view: View, take: Callable[[DataPlane], Look]) -> tuple[Look | None, str]:
         """A look or, where no later tick will get one, why not; neither when one may."""
         plane: DataPlane | None = None
         try:
             if self.denied:
-                return None, self.denied
+                return None, self.denied[0]
             plane = self.control_plane.data_plane(view.index)
             return take(plane), ""
         except _PASSING as error:
@@ -188,7 +206,8 @@ class _Run:
         except PineconeError as error:
             problem = error.problem
             if isinstance(error, _DENIED):
-                problem = self.denied = f"the API key may not read records ({problem})"
+                problem = f"the API key may not read records ({problem})"
+                self.denied.append(problem)
         except LedgerError:
             raise
         except Exception as error:

@@ -37,6 +37,7 @@ from pinecone_backup.usecases.restores import LookAt, Mover, mark_tested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from pinecone_backup.model import RunContext
     from pinecone_backup.ports import ControlPlane, Ledger
@@ -124,7 +125,7 @@ def run_restores(
 
 
 def candidates_of(
-    state: ProjectState, document: PolicyDocument, ledger: Ledger
+    state: ProjectState, document: PolicyDocument, ledger: Ledger, *, now: datetime
 ) -> Sequence[Candidate]:
     """The indexes whose policy has restore tests, with the backups that protect them."""
     known = ledger.indexes()
@@ -144,7 +145,10 @@ def candidates_of(
             active = next(iter(living))
         entries = living[active].entries if active in living else ()
         good = [entry for entry in entries if protects(entry, policy)]
-        found.append(Candidate(index.name, active if active in living else None, policy, good))
+        since = record.first_seen_at if record else now
+        found.append(
+            Candidate(index.name, active if active in living else None, policy, good, since)
+        )
     return found
 
 
@@ -186,7 +190,7 @@ class _Tick:
         records = self.ledger.restores()
         self._repeat_marks(records, state)
         decisions = decide_tests(
-            candidates_of(state, document, self.ledger),
+            candidates_of(state, document, self.ledger, now=self.context.time.actual),
             records,
             project=self.context.project,
             now=self.context.time.actual,

@@ -14,7 +14,7 @@ from pinecone_backup.model import Depth, DomainEvent
 from pinecone_backup.records import RestoreKind, RestoreRecord, RestoreResult, RestoreStep
 from pinecone_backup.rules.policy import OPT_OUT, POLICY_TAG
 from pinecone_backup.rules.restore_time import expected_seconds, measured
-from pinecone_backup.rules.temporary import PREFIX, RESTORE_TAG, restored_tags
+from pinecone_backup.rules.temporary import MOST_TAGS, PREFIX, RESTORE_TAG, restored_tags
 from pinecone_backup.usecases.restores import Mover, comparison
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def restore(
         not answer: the ticks find out, and ask again where nothing happened.
 
     Raises:
-        RuleForbids: An index of that name exists, or the tags name a policy; nothing was done.
+        RuleForbids: An index of that name exists, the tags name a policy or are too many; nothing
+            was done.
         PineconeError: Pinecone refused, or could not be asked; nothing was restored.
         LedgerError: It could not be written down; nothing was restored. Or, after that, the
             restore may have begun: the ticks find it.
@@ -84,7 +85,15 @@ def restore(
         )
     backup = control_plane.describe_backup(backup_id)
     restore_id = f"restore-{context.run_id}"
-    given = backup.tags if tags is None else tags
+    given = (backup.tags if tags is None else tags) or {}
+    wanted = {**given, **restored_tags(context.owner, restore_id)}
+    if len(wanted) > MOST_TAGS:
+        raise RuleForbids(
+            f"The new index would have {len(wanted)} tags, with those that say whose it is, and "
+            f"Pinecone allows {MOST_TAGS}",
+            rule="too-many-tags",
+            next_step="Name the tags that the new index should have, some fewer.",
+        )
     mover = Mover(
         context,
         control_plane,
@@ -107,7 +116,7 @@ def restore(
             size_bytes=backup.size_bytes,
             record_count=backup.record_count,
             depth=depth,
-            tags={**(given or {}), **restored_tags(context.owner, restore_id)},
+            tags=wanted,
             deletion_protection=deletion_protection,
             read_capacity=read_capacity or {},
             expected_seconds=expected_seconds(measured(known), backup.size_bytes),
