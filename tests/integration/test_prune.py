@@ -29,6 +29,7 @@ from pinecone_backup.records import (
 )
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control
 from pinecone_backup.rules.plan import Action, Plan
+from pinecone_backup.usecases.deletion import PlanDeletions
 from pinecone_backup.usecases.prune import DELETION_TAKES_AT_MOST, DESCRIBED_AT_MOST, plan_key
 from tests.support.backups import record, text, texts
 from tests.support.pruning import Stack, document
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from pinecone_backup.model import Backup, DomainEvent
     from pinecone_backup.ports import ControlPlane
     from pinecone_backup.records import BackupRecord, DeletionRecord, PlanRecord
+    from pinecone_backup.rules.plan import PlannedIndex
     from pinecone_backup.rules.policy import PolicyDocument
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -1235,6 +1237,28 @@ def test_a_run_without_time_left_stops_cleanly_and_the_next_one_goes_on(
     assert outcome.state is RunState.PARTIAL
     stack.run()
     assert stack.listed() == set(ids[:3])
+
+
+def test_each_run_whose_time_runs_out_begins_with_another_index(
+    stack: Stack, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {f"index-{number}" for number in range(4)}
+    for name in names:
+        stack.seed_days(name, 8)
+    stack.settle()
+    first: list[str] = []
+
+    def doubt(_: PlanDeletions, index: PlannedIndex) -> str:
+        first.append(index.index_name)
+        stack.time_left = 0.0
+        return "nothing is deleted here"
+
+    monkeypatch.setattr(PlanDeletions, "_doubt", doubt)
+    for _ in range(24):
+        stack.time_left = 900.0
+        stack.run()
+        simulator.clock.advance(minutes=5)
+    assert set(first) == names
 
 
 def test_a_run_that_has_no_time_from_the_start_only_plans(stack: Stack) -> None:

@@ -94,6 +94,28 @@ def test_a_retention_is_shortened_for_a_reason_that_is_recorded(world: World) ->
     assert event.data["was"]["expire_after_days"] == 14
 
 
+def test_the_same_change_twice_is_one_event_and_another_one_a_second(world: World) -> None:
+    path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
+    for enabled in (False, False, True, True, False):
+        world.simulator.clock.advance(minutes=1)
+        world.ask("PATCH", path, {"enabled": enabled})
+    events = [each for each in world.ledger.events if each.type == "schedule.updated"]
+    assert [each.data["enabled"] for each in events] == [False, True, False]
+    assert len({each.event_id for each in events}) == 3
+
+
+def test_a_change_whose_answer_was_lost_is_announced_by_the_next_request(world: World) -> None:
+    path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
+    world.simulator.faults.add(Fault(kind="drop", method="PATCH", after_effect=True, times=None))
+    lost = world.ask("PATCH", path, {"enabled": False})
+    world.simulator.faults.clear()
+    again = world.ask("PATCH", path, {"enabled": False})
+
+    assert (lost.status >= 500, again.status) == (True, 200)
+    (event,) = [each for each in world.ledger.events if each.type == "schedule.updated"]
+    assert (event.data["was"]["enabled"], event.data["enabled"]) == (True, False)
+
+
 def test_a_deleted_schedule_is_not_listed_and_its_backups_stay(world: World) -> None:
     path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
     world.simulator.clock.advance(days=3)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinecone_backup.usecases.parallel import in_parallel
+from pinecone_backup.usecases.parallel import in_parallel, rotated
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @settings(max_examples=30, deadline=None)
@@ -67,3 +70,16 @@ def test_of_several_errors_the_first_items_is_raised_and_what_was_begun_ends() -
     with pytest.raises(ValueError, match="0"):
         in_parallel(work, range(2), at_most=2)
     assert sorted(ended) == [0, 1]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(), max_size=9, unique=True), st.integers(0, 10**6))
+def test_rotating_keeps_the_order_and_every_item(items: list[int], minutes: int) -> None:
+    found = rotated(items, AT + timedelta(minutes=minutes))
+    start = found.index(items[0]) if items else 0
+    assert [*found[start:], *found[:start]] == items
+
+
+def test_every_item_comes_first_at_some_time() -> None:
+    firsts = {rotated(range(5), AT + timedelta(minutes=15 * tick))[0] for tick in range(96)}
+    assert firsts == set(range(5))

@@ -38,7 +38,7 @@ from pinecone_backup.rules.protection import relied_on
 from pinecone_backup.usecases.approvals import ONE_PERSON
 from pinecone_backup.usecases.findings import unexpected_problem
 from pinecone_backup.usecases.listing import active_incarnation
-from pinecone_backup.usecases.parallel import in_parallel
+from pinecone_backup.usecases.parallel import in_parallel, rotated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -332,7 +332,10 @@ class PlanDeletions:
         return bool(to_go) and to_go == set(self.deleted)
 
     def carry_out(self) -> None:
-        """Delete; the first error of the ledger stops everything and is raised."""
+        """Delete; the first error of the ledger stops everything and is raised.
+
+        Each run begins with another index: where time runs out, it is not always the same one's.
+        """
         work: dict[str, list[PlanItem]] = {}
         for item in self.plan.to_go:
             if item.backup_id in self.chosen:
@@ -340,7 +343,7 @@ class PlanDeletions:
         indexes = {index.index_id: index for index in self.plan.indexes}
         in_parallel(
             lambda each: self._index(indexes[each[0]], each[1]),
-            work.items(),
+            rotated(list(work.items()), self.context.time.scheduled_at),
             at_most=self.services.control_plane.concurrency,
         )
 

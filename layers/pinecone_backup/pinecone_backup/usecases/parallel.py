@@ -1,4 +1,4 @@
-"""Several calls at a time: the one place where a run uses threads.
+"""Several calls at a time, and in which order: the one place where a run uses threads.
 
 How many is the control plane's ``concurrency``. What needs an order asks for it itself: a piece of
 work is done from its first call to its last by one thread.
@@ -8,10 +8,22 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+
+def rotated[T](items: Sequence[T], at: datetime) -> list[T]:
+    """The items in their order, begun elsewhere at each time, so that none is always the last.
+
+    The same time begins at the same place.
+    """
+    digest = sha256(at.isoformat().encode()).digest()
+    start = int.from_bytes(digest[:4]) % max(len(items), 1)
+    return [*items[start:], *items[:start]]
 
 
 def in_parallel[T, R](work: Callable[[T], R], items: Iterable[T], *, at_most: int) -> list[R]:

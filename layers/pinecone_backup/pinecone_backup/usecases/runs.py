@@ -43,6 +43,7 @@ from pinecone_backup.usecases.findings import (
     record_unreadable,
     unexpected_problem,
 )
+from pinecone_backup.usecases.parallel import rotated
 from pinecone_backup.usecases.policy_changes import notice_changes
 
 if TYPE_CHECKING:
@@ -216,10 +217,8 @@ def _queue(tick: _Tick, queue: RunQueue, names: Sequence[str]) -> dict[str, Any]
 
     A tick that comes twice asks for the same runs, and each of them takes place once.
     """
-    at = tick.time.scheduled_at
-    start = int.from_bytes(sha256(at.isoformat().encode()).digest()[:4]) % len(names)
-    rotated = [*names[start:], *names[:start]]
-    ids = {name: _tick_run_id(tick, name) for name in rotated}
+    in_turn = rotated(names, tick.time.scheduled_at)
+    ids = {name: _tick_run_id(tick, name) for name in in_turn}
     lost: list[StoreUnavailable] = []
     for name, run_id in ids.items():
         try:
@@ -229,8 +228,8 @@ def _queue(tick: _Tick, queue: RunQueue, names: Sequence[str]) -> dict[str, Any]
     if lost:
         problem = "; ".join(each.problem for each in lost)
         raise StoreUnavailable(problem, next_step=lost[0].next_step)
-    _LOG.info("runs queued", extra={"kind": str(tick.kind), "projects": len(rotated)})
-    return {"kind": str(tick.kind), "queued": rotated}
+    _LOG.info("runs queued", extra={"kind": str(tick.kind), "projects": len(in_turn)})
+    return {"kind": str(tick.kind), "queued": in_turn}
 
 
 def _tick_run_id(tick: _Tick, project: str) -> str:

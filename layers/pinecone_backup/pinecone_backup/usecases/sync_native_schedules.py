@@ -25,7 +25,7 @@ from pinecone_backup.records import ScheduleRecord
 from pinecone_backup.rules.creation import Kind
 from pinecone_backup.rules.findings import Control, Evidence, Observation
 from pinecone_backup.usecases.findings import unexpected_problem
-from pinecone_backup.usecases.parallel import in_parallel
+from pinecone_backup.usecases.parallel import in_parallel, rotated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -94,7 +94,8 @@ def keep_native_schedules(
         if time_left() >= STOP_BEFORE:
             keeper.attend(decision)
 
-    in_parallel(attend, concerned, at_most=control_plane.concurrency)
+    in_turn = rotated(concerned, context.time.scheduled_at)
+    in_parallel(attend, in_turn, at_most=control_plane.concurrency)
     evidence = Evidence.of([Control.NATIVE_DRIFT], only=sorted(keeper.seen))
     return NativeOutcome(
         keeper.changes,
