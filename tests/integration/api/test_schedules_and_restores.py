@@ -223,6 +223,22 @@ def test_a_deleted_index_is_restored_under_its_own_name(world: World) -> None:
     assert (started.status, started.json["backup_id"]) == (202, backup_id)
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_that_utc_has_not_is_an_invalid_request(world: World, at: str) -> None:
+    world.seed()
+    asked = world.ask("GET", f"/indexes/products/restore-point?at={quote(at)}")
+    wanted = world.ask("POST", "/indexes/products/restore", {"name": "copy", "at": at})
+    assert (asked.problem, wanted.problem) == ("invalid-request", "invalid-request")
+
+
+def test_a_moment_in_another_zone_is_named_in_utc(world: World) -> None:
+    world.seed(days_ago=0.25)
+    audit(world)
+    early = {"name": "copy", "at": "2020-01-01T01:00:00+02:00"}
+    refused = world.ask("POST", "/indexes/products/restore", early)
+    assert "2019-12-31 23:00:00 UTC" in refused.json["detail"]
+
+
 def test_what_cannot_be_restored_as_asked_is_refused(world: World) -> None:
     backup_id = world.seed(days_ago=2 / 24)
     audit(world)
