@@ -104,6 +104,7 @@ ALLOWED = {
         _put("reports/p/1.json"),
         _announce("{BusName}"),
     ],
+    "RestoreTest": [API_KEY, _query(), _get(POLICY), _put("evidence/1"), _announce("{BusName}")],
     "Notify": [TARGETS, _send("{DeliveryQueueUrl}"), _receive("{EventsQueueUrl}")],
     "Api": [
         API_KEY,
@@ -130,6 +131,13 @@ FORBIDDEN = {
         _put(POLICY),
         _put("plans/p/1.json"),
         _delete("reports/p/1.json"),
+    ],
+    "RestoreTest": [
+        TARGETS,
+        ELSEWHERE,
+        _put(POLICY),
+        _put("plans/p/1.json"),
+        _put("reports/p/1.json"),
     ],
     "Notify": [
         _put(POLICY),
@@ -238,7 +246,7 @@ def test_every_partition_that_the_functions_write_is_open_to_their_roles(
 ) -> None:
     """The emulator does not know ``dynamodb:LeadingKeys``, which real roles are held to."""
     name, _ = project
-    for function in ("create", "audit", "prune"):
+    for function in ("create", "audit", "prune", "restore_test"):
         stack.invoke(function, {"project": name})
     table = stack.aws.client("dynamodb")
     written = {
