@@ -329,7 +329,7 @@ def _show_created(day: Day, console: Console) -> None:
 
 def _show_pruned(day: Day, console: Console) -> None:
     plan = day.last_plan()
-    table = _table("Pruned", "Index", "Gone", "Kept", "Freed", "Why a backup was kept")
+    table = _table("Pruned", "Index", "Deleted", "Kept", "Freed", "Why a backup was kept")
     for index in dict.fromkeys(item.index_name for item in plan.items):
         mine = [item for item in plan.items if item.index_name == index]
         deleted = [item for item in mine if item.action is Action.DELETE]
@@ -438,7 +438,7 @@ def _headline(body: Any) -> str:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_style="bold", title_justify="left", expand=False)
     for name in columns:
-        numeric = name in {"Backups", "Gone", "Kept", "Freed", "Messages", "Asked to wait"}
+        numeric = name in {"Backups", "Deleted", "Kept", "Freed", "Messages", "Asked to wait"}
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     return table
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.simulator import Damage, Fault, Harm, Outcome, Result
+from local.simulator.restores import duration
 from pinecone_backup.model import RunKind
 from pinecone_backup.records import CleanUp, RestoreResult, RestoreStep
+from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.rules.temporary import temporary_name
 from tests.support.deployment import OWNER, Deployment, document
 from tests.support.restores import with_restore_tests
@@ -373,6 +375,35 @@ def test_no_more_tests_run_at_a_time_than_allowed(world: Deployment) -> None:
     assert begun == {"docs", "more-0", "more-1", "more-2"}
 
 
+def test_an_index_of_the_same_name_that_somebody_else_made_is_never_touched(
+    world: Deployment,
+) -> None:
+    """R1, R4: the attempt ends, and says why."""
+    world.simulator.faults.add(Fault(kind="drop", operation=POST))
+    tick(world)
+    name = the_test(world).target_index_name
+    world.simulator.project.seed_index(name, records=3)
+    for _ in range(3):
+        tick(world)
+
+    assert (the_test(world).result, the_test(world).step) == ("abandoned", "done")
+    assert name in the_test(world).reason
+    assert indexes(world) == {"docs", name}
+
+
+def test_a_lost_answer_at_a_full_quota_is_found_out_and_no_second_restore(
+    world: Deployment,
+) -> None:
+    """R1: the index that fills the quota is the test's own."""
+    world.simulator.project.index_quota = 2
+    world.simulator.faults.add(Fault(kind="drop", operation=POST, after_effect=True))
+    for _ in range(3):
+        tick(world)
+
+    assert the_test(world).result is RestoreResult.SUCCEEDED
+    assert (world.simulator.requests.counts()[POST], indexes(world)) == (1, {"docs"})
+
+
 def test_the_monthly_budget_is_never_exceeded(world: Deployment) -> None:
     """R2."""
     size = world.simulator.project.backups[0].size_bytes
@@ -434,6 +465,29 @@ def test_what_one_restore_suffers_the_others_do_not(world: Deployment) -> None:
     results = {record.restore_id: record.result for record in world.ledger.restores()}
     assert results.pop(first.restore_id) is None
     assert list(results.values()) == [RestoreResult.SUCCEEDED]
+
+
+@pytest.mark.parametrize("size_bytes", [10**7, 10**9, 10**11])
+def test_after_three_tests_it_is_known_how_long_a_restore_takes(
+    world: Deployment, size_bytes: int
+) -> None:
+    """Within 20 % of the simulator's own law, for smaller and larger ones than those."""
+    project = world.simulator.project
+    sizes = {"docs": 10**8, "more": 2 * 10**9, "most": 2 * 10**10}
+    for name in ("more", "most"):
+        project.seed_index(name, records=10)
+        world.seed(name, hours_ago=2)
+    for backup in project.backups:
+        backup.size_bytes = sizes[backup.index_name]
+    world.document = with_restore_tests({"at_once": 3})
+    world.run(RunKind.AUDIT)
+    for _ in range(3):
+        tick(world, hours=1)
+
+    found = expected_seconds(measured(world.ledger.restores()), size_bytes)
+
+    law = duration(size_bytes, world.simulator.behaviour).total_seconds()
+    assert found == pytest.approx(law, rel=0.2)
 
 
 def test_an_idle_tick_costs_one_call_without_restore_tests(world: Deployment) -> None:

@@ -692,6 +692,8 @@ class ScheduleRecord:
     backup_ids: tuple[str, ...] = ()
     deletion_asked_by: str = ""
     """Who asked us to delete it; written before Pinecone is asked."""
+    change_asked: str = ""
+    """The last change that we were asked for, as JSON; written before Pinecone is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,28 @@ def test_a_retention_is_shortened_for_a_reason_that_is_recorded(world: World) ->
     assert event.data["was"]["expire_after_days"] == 14
 
 
+def test_the_same_change_twice_is_one_event_and_another_one_a_second(world: World) -> None:
+    path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
+    for enabled in (False, False, True, True, False):
+        world.simulator.clock.advance(minutes=1)
+        world.ask("PATCH", path, {"enabled": enabled})
+    events = [each for each in world.ledger.events if each.type == "schedule.updated"]
+    assert [each.data["enabled"] for each in events] == [False, True, False]
+    assert len({each.event_id for each in events}) == 3
+
+
+def test_a_change_whose_answer_was_lost_is_announced_by_the_next_request(world: World) -> None:
+    path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
+    world.simulator.faults.add(Fault(kind="drop", method="PATCH", after_effect=True, times=None))
+    lost = world.ask("PATCH", path, {"enabled": False})
+    world.simulator.faults.clear()
+    again = world.ask("PATCH", path, {"enabled": False})
+
+    assert (lost.status >= 500, again.status) == (True, 200)
+    (event,) = [each for each in world.ledger.events if each.type == "schedule.updated"]
+    assert (event.data["was"]["enabled"], event.data["enabled"]) == (True, False)
+
+
 def test_a_deleted_schedule_is_not_listed_and_its_backups_stay(world: World) -> None:
     path = f"/backup-schedules/{schedule(world).json['schedule_id']}"
     world.simulator.clock.advance(days=3)
@@ -199,6 +221,22 @@ def test_a_deleted_index_is_restored_under_its_own_name(world: World) -> None:
     now = world.simulator.clock.now().isoformat()
     started = world.ask("POST", "/indexes/products/restore", {"name": "products", "at": now})
     assert (started.status, started.json["backup_id"]) == (202, backup_id)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_that_utc_has_not_is_an_invalid_request(world: World, at: str) -> None:
+    world.seed()
+    asked = world.ask("GET", f"/indexes/products/restore-point?at={quote(at)}")
+    wanted = world.ask("POST", "/indexes/products/restore", {"name": "copy", "at": at})
+    assert (asked.problem, wanted.problem) == ("invalid-request", "invalid-request")
+
+
+def test_a_moment_in_another_zone_is_named_in_utc(world: World) -> None:
+    world.seed(days_ago=0.25)
+    audit(world)
+    early = {"name": "copy", "at": "2020-01-01T01:00:00+02:00"}
+    refused = world.ask("POST", "/indexes/products/restore", early)
+    assert "2019-12-31 23:00:00 UTC" in refused.json["detail"]
 
 
 def test_what_cannot_be_restored_as_asked_is_refused(world: World) -> None:

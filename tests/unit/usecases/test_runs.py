@@ -543,11 +543,19 @@ def test_refusals_show_until_a_run_of_their_kind_ends() -> None:
     """As a finding, and by the heartbeat that is missing."""
     world = World()
     world.run(time=NOW - timedelta(hours=2))
+    world.run(time=NOW - timedelta(hours=2) + MINUTE)
     refused = (world.open_findings(), list(world.metrics.gauges))
 
     world.run(time=NOW)
 
     assert refused == (["run-refused"], [])
+    assert world.open_findings() == []
+
+
+def test_the_first_refusal_is_no_finding() -> None:
+    """Not even where no run of the kind has ended, as on the first day."""
+    world = World()
+    world.run(time=NOW - timedelta(hours=2))
     assert world.open_findings() == []
 
 

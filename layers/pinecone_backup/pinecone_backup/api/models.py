@@ -7,10 +7,11 @@ no request fills the ledger. What belongs to one resource stands beside its rout
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -68,8 +69,18 @@ def _dated(value: object) -> object:
     return value.replace(" ", "+")  # what an offset's plus becomes unless it is escaped
 
 
-QueryTime = Annotated[AwareDatetime, BeforeValidator(_dated)]
-"""With an offset, or ``Z``."""
+def _in_utc(value: datetime) -> datetime:
+    """The first and the last day of the calendar do not exist in every zone."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from None
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""With an offset, or ``Z``; UTC from then on."""
+QueryTime = Annotated[UtcTime, BeforeValidator(_dated)]
+"""The same in a query."""
 
 
 class PageQuery(Input):

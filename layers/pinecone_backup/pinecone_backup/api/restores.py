@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from pinecone_backup.api.cursors import page_of, pagination, read_cursor, write_cursor
 from pinecone_backup.api.models import (
@@ -17,6 +17,7 @@ from pinecone_backup.api.models import (
     PageQuery,
     Pagination,
     QueryTime,
+    UtcTime,
 )
 from pinecone_backup.api.problems import FieldError, ProblemError
 from pinecone_backup.api.projects import Index, index_of
@@ -62,7 +63,7 @@ class Restore(Input):
 class RestoreIndex(Restore):
     """The index to restore: as it was at a moment, or from a backup of it."""
 
-    at: AwareDatetime | None = None
+    at: UtcTime | None = None
     """The newest good backup taken at or before this moment is restored."""
     backup_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     """Instead of a moment."""
@@ -300,7 +301,7 @@ def find_restore_point(call: Call, query: RestorePointQuery) -> FoundRestorePoin
     Backups of earlier incarnations and of a deleted index count as well. A backup holds what was
     written until about 15 minutes before it was taken.
     """
-    at = (query.at or call.now).astimezone(UTC)
+    at = query.at or call.now
     found = _point(call, at)
     entry, later = found.entry, found.next
     known = measured(call.ledger().restores())

@@ -538,13 +538,21 @@ def _broken_off(ledger: Ledger, run: Run, error: Exception) -> Run:
 
 
 def _record_refusal(tick: _Tick, ledger: Ledger, run: Run) -> None:
-    """A schedule's run that is refused is a finding, unless one of its kind has just ended."""
+    """A schedule's run that is refused is a finding where it is the second in a row.
+
+    One alone happens on any day, by a prune that is at work; and so it does for an hour after a run
+    of its kind ended.
+    """
     now = tick.time.actual
     if run.trigger is not TriggerKind.SCHEDULE:
         return  # whoever asked sees it at the run
     try:
         last = ledger.last_completed(run.kind)
         if last is not None and now - TOO_OLD < (last.started_at or last.time) <= now:
+            return
+        newest = ledger.runs(kind=run.kind, limit=2)
+        before = next((each for each in newest if each.run_id != run.run_id), None)
+        if before is None or before.state is not RunState.REFUSED:
             return
         refused = Observation.of(
             Control.RUN_REFUSED,

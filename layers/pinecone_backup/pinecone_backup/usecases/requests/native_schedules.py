@@ -6,6 +6,7 @@ caller may shorten.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from pinecone_backup.model import DomainEvent
 from pinecone_backup.records import ScheduleRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from pinecone_backup.model import NativeSchedule
@@ -83,6 +85,9 @@ def update_schedule(
 ) -> NativeSchedule:
     """Change what is given; what is None stays.
 
+    A change is announced once, by whichever request of the same caller finds it made: one that
+    changes nothing is no event, unless the answer to an earlier one was lost.
+
     Raises:
         RuleForbids: The retention would become shorter, and ``may_shorten`` is not set.
         PineconeError: Pinecone refused, or may have changed it (``OutcomeUnknown``).
@@ -97,21 +102,61 @@ def update_schedule(
             rule="shorter-retention",
             next_step="POST to shorten-retention with a reason, if that is intended.",
         )
+    given = {
+        "frequency": frequency,
+        "expire_after_days": expire_after_days,
+        "enabled": enabled,
+    }
+    wanted = _settings(before) | {name: value for name, value in given.items() if value is not None}
+    asked = _asked(ledger, before, wanted, who=who, now=now)
     changed = control_plane.update_native_schedule(
         schedule_id, frequency=frequency, expire_after_days=expire_after_days, enabled=enabled
     )
-    _announce(
-        ledger,
-        "schedule.updated",
-        schedule_id,
-        key=f"{schedule_id}|{now.isoformat()}",
-        now=now,
-        who=who,
-        reason=reason,
-        was=_settings(before),
-        **_settings(changed),
-    )
+    if asked:
+        _announce(
+            ledger,
+            "schedule.updated",
+            schedule_id,
+            key=asked,
+            now=now,
+            who=who,
+            reason=reason,
+            was=json.loads(asked)["was"],
+            **_settings(changed),
+        )
     return changed
+
+
+def _asked(
+    ledger: Ledger,
+    before: NativeSchedule,
+    wanted: Mapping[str, Any],
+    *,
+    who: str,
+    now: datetime,
+) -> str:
+    """The change that a request makes, or made before its answer was lost; else empty."""
+    found = (each for each in ledger.schedules() if each.schedule_id == before.schedule_id)
+    known = next(found, None)
+    was = _settings(before)
+    if wanted == was:
+        if known is None or not known.change_asked:
+            return ""
+        last = json.loads(known.change_asked)
+        return known.change_asked if (last["who"], last["wanted"]) == (who, wanted) else ""
+    asked = json.dumps(
+        {
+            "schedule_id": before.schedule_id,
+            "who": who,
+            "at": now.isoformat(),
+            "was": was,
+            "wanted": wanted,
+        },
+        sort_keys=True,
+    )
+    if known is not None:
+        ledger.put_schedule(replace(known, change_asked=asked), over=known)
+    return asked
 
 
 def delete_schedule(
