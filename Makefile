@@ -46,7 +46,7 @@ preview: .venv/ready ## What a policy would keep and delete (POLICY=file, ARGS="
 
 test: .venv/ready .venv-emulator/ready .venv-sam/ready ## All tests, with branch coverage of our layer
 	@.venv/bin/python -m local.build
-	@.venv/bin/python -m pytest -n 2 -q --cov --cov-report=term $(ARGS)
+	@.venv/bin/python -m pytest -n 3 -q --cov --cov-report=term $(ARGS)
 
 test-faults: .venv/ready ## Every fault at every call, and a year of faulty ticks (minutes)
 	@FAULTS=all .venv/bin/python -m pytest -q -n 2 --dist loadgroup --no-cov tests/integration/test_faults.py tests/integration/test_a_year.py $(ARGS)
