@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import threading
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -327,6 +328,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--secret", action="append", default=[], help="whsec_..., repeatable")
     given = parser.parse_args()
+    # What a script starts in the background ignores an interrupt, unless it says otherwise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     receiver = Receiver(secrets=given.secret, port=given.port)
     with receiver:
         try:
