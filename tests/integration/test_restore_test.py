@@ -14,6 +14,7 @@ from pinecone_backup.records import CleanUp, RestoreResult, RestoreStep
 from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.rules.temporary import temporary_name
 from tests.support.deployment import OWNER, Deployment, document
+from tests.support.official_client import official_client
 from tests.support.restores import with_restore_tests
 
 if TYPE_CHECKING:
@@ -77,6 +78,31 @@ def test_a_backup_is_restored_compared_and_its_index_deleted(world: Deployment) 
     assert [event["index"] for event in events(world, "restore_test.succeeded")] == [
         record.target_index_name
     ]
+
+
+def test_the_official_client_sees_what_the_ledger_says(
+    world: Deployment, simulator_url: str
+) -> None:
+    """The job, the index and its records, from begin to end."""
+    tick(world)
+    with official_client(simulator_url) as pinecone:
+        record = the_test(world)
+        job = pinecone.restore_jobs.describe(job_id=record.job_id)
+        assert (job.backup_id, job.target_index_name, job.target_index_id) == (
+            record.backup_id,
+            record.target_index_name,
+            record.target_index_id,
+        )
+        world.later(minutes=15)
+        assert pinecone.restore_jobs.describe(job_id=record.job_id).status == "Completed"
+        with pinecone.index(name=record.target_index_name) as restored:
+            assert restored.describe_index_stats().total_vector_count == 1_000
+
+        for _ in range(2):
+            world.run(RunKind.RESTORE_TEST)
+            world.later(minutes=15)
+        assert the_test(world).step is RestoreStep.DONE
+        assert [index.name for index in pinecone.indexes.list()] == ["docs"]
 
 
 def test_the_index_of_a_test_says_whose_it_is(world: Deployment) -> None:
