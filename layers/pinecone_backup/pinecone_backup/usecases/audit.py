@@ -36,7 +36,7 @@ from pinecone_backup.rules.policy_warnings import KnownProject, warnings
 from pinecone_backup.rules.restore_tests import Candidate, decide_tests
 from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.rules.temporary import RESTORE_TAG
-from pinecone_backup.usecases.findings import record_findings, unexpected_problem
+from pinecone_backup.usecases.findings import log_unexpected, record_findings
 from pinecone_backup.usecases.parallel import in_parallel
 from pinecone_backup.usecases.project_state import (
     judge_state,
@@ -165,8 +165,7 @@ def _observed(
             found += evaluate_index(index, facts.now)
             indexes.append(index)
         except Exception as error:
-            _LOG.exception("unexpected error", extra={"index": index.name})
-            broken[index.name] = unexpected_problem(error)
+            broken[index.name] = log_unexpected(_LOG, error, index=index.name)
             indexes.append(replace(index, problem=broken[index.name]))
     return replace(facts, indexes=indexes), found, broken
 

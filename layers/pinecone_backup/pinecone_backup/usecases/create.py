@@ -69,7 +69,7 @@ from pinecone_backup.rules.effects import (
 from pinecone_backup.rules.inventory import native_marks, take_inventory
 from pinecone_backup.rules.memory import mark_seen, set_incarnation
 from pinecone_backup.rules.temporary import without_temporary
-from pinecone_backup.usecases.findings import record_findings, unexpected_problem
+from pinecone_backup.usecases.findings import log_unexpected, record_findings
 from pinecone_backup.usecases.listing import (
     list_index,
     list_indexes,
@@ -418,8 +418,7 @@ class _Tick:
         except BackupError:
             raise
         except Exception as error:
-            _LOG.exception("unexpected error", extra={"index": name})
-            problem = self.unexpected[name] = unexpected_problem(error)
+            problem = self.unexpected[name] = log_unexpected(_LOG, error, index=name)
         if problem:
             self.problems[name] = problem
             self.decisions[name] = Decision(name, Kind.UNCLEAR, problem)

@@ -36,7 +36,7 @@ from pinecone_backup.records import DeletionRecord, DeletionState
 from pinecone_backup.rules.containment import protects
 from pinecone_backup.rules.protection import relied_on
 from pinecone_backup.usecases.approvals import ONE_PERSON
-from pinecone_backup.usecases.findings import unexpected_problem
+from pinecone_backup.usecases.findings import log_unexpected
 from pinecone_backup.usecases.listing import active_incarnation
 from pinecone_backup.usecases.parallel import in_parallel, rotated
 
@@ -361,9 +361,8 @@ class PlanDeletions:
             self._broken.set()
             raise
         except Exception as error:  # a fault at one index must not stop the others
-            _LOG.exception("unexpected error", extra={"index": index.index_name})
-            self.unexpected[index.index_name] = unexpected_problem(error)
-            self.skipped_indexes[index.index_name] = unexpected_problem(error)
+            problem = log_unexpected(_LOG, error, index=index.index_name)
+            self.unexpected[index.index_name] = self.skipped_indexes[index.index_name] = problem
         except BaseException:
             self._broken.set()
             raise

@@ -14,6 +14,7 @@ from pinecone_backup.usecases.parallel import in_parallel
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+    from logging import Logger
 
     from pinecone_backup.ports import Ledger
     from pinecone_backup.records import Finding
@@ -68,6 +69,12 @@ def record_unreadable(ledger: Ledger, at: datetime) -> None:
 def unexpected_problem(error: Exception) -> str:
     """What people are shown of an error that nobody expected: no text of it, no secret."""
     return f"Unexpected {type(error).__name__}; the function's log has the traceback"
+
+
+def log_unexpected(log: Logger, error: Exception, **where: str) -> str:
+    """Log an error that nobody expected, with its traceback; returns what people are shown."""
+    log.error("unexpected error", exc_info=error, extra=where)
+    return unexpected_problem(error)
 
 
 def acknowledge_finding(

@@ -25,7 +25,7 @@ from pinecone_backup.model import Depth
 from pinecone_backup.records import FingerprintRecord, LookRecord
 from pinecone_backup.rules.fingerprint import evidence
 from pinecone_backup.rules.looks import enclosed, first_look_due, wants_looks
-from pinecone_backup.usecases.findings import unexpected_problem
+from pinecone_backup.usecases.findings import log_unexpected
 from pinecone_backup.usecases.fingerprint import first_look, look_again
 from pinecone_backup.usecases.parallel import in_parallel
 
@@ -211,8 +211,7 @@ class _Taking:
         except LedgerError:
             raise
         except Exception as error:
-            _LOG.exception("unexpected error", extra={"index": view.name})
-            problem = unexpected_problem(error)
+            problem = log_unexpected(_LOG, error, index=view.name)
         finally:
             if plane is not None:
                 self.outcome.calls += plane.usage.calls

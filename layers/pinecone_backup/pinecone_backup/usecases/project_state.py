@@ -31,7 +31,7 @@ from pinecone_backup.rules.plan_facts import Baseline, Facts, ambiguous_names
 from pinecone_backup.rules.temporary import without_temporary
 from pinecone_backup.rules.verdict import judge
 from pinecone_backup.usecases.deletion import confirm_deleted
-from pinecone_backup.usecases.findings import unexpected_problem
+from pinecone_backup.usecases.findings import log_unexpected
 from pinecone_backup.usecases.listing import (
     active_incarnation,
     list_indexes,
@@ -474,8 +474,7 @@ class _IndexReading:
         except BackupError:
             raise
         except Exception as error:
-            _LOG.exception("unexpected error", extra={"index": state.index.name})
-            problem = unexpected_problem(error)
+            problem = log_unexpected(_LOG, error, index=state.index.name)
             return IndexState(
                 state.index, problem=problem, schedules_problem=problem, unexpected=problem
             )

@@ -30,7 +30,7 @@ from pinecone_backup.rules.restore_tests import (
 )
 from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.rules.temporary import restored_tags, temporary_name
-from pinecone_backup.usecases.findings import unexpected_problem
+from pinecone_backup.usecases.findings import log_unexpected
 from pinecone_backup.usecases.listing import list_indexes
 from pinecone_backup.usecases.project_state import read_project_state
 from pinecone_backup.usecases.restores import LookAt, Mover, mark_tested
@@ -231,8 +231,8 @@ class _Tick:
         except BackupError:
             raise
         except Exception as error:
-            _LOG.exception("unexpected error", extra={"restore": name})
-            self.problems[name] = self.unexpected[name] = unexpected_problem(error)
+            self.unexpected[name] = log_unexpected(_LOG, error, restore=name)
+            self.problems[name] = self.unexpected[name]
 
     def outcome(self) -> RestoreOutcome:
         return RestoreOutcome(

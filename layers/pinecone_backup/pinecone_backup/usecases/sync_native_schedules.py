@@ -24,7 +24,7 @@ from pinecone_backup.errors import (
 from pinecone_backup.records import ScheduleRecord
 from pinecone_backup.rules.creation import Kind
 from pinecone_backup.rules.findings import Control, Evidence, Observation
-from pinecone_backup.usecases.findings import unexpected_problem
+from pinecone_backup.usecases.findings import log_unexpected
 from pinecone_backup.usecases.parallel import in_parallel, rotated
 
 if TYPE_CHECKING:
@@ -147,8 +147,7 @@ class _Keeper:
         except BackupError:
             raise
         except Exception as error:
-            _LOG.exception("unexpected error", extra={"index": decision.index})
-            self.unexpected[decision.index] = unexpected_problem(error)
+            self.unexpected[decision.index] = log_unexpected(_LOG, error, index=decision.index)
 
     def keep(self, index: str, policy: Policy, request: NativeScheduleRequest) -> None:
         """Make the schedule of one index what its policy says."""
