@@ -366,7 +366,7 @@ def _show_left_alone(day: Day, console: Console) -> None:
     )
     for (name, reason), count in sorted((counted + frozen).items()):
         table.add_row(name, str(count), reason)
-    _print(console, table, "Not ours, another deployment's, or of an index that is gone.")
+    _print(console, table, "Not ours, another deployment's, or of an index that was deleted.")
 
 
 def _show_findings(day: Day, console: Console) -> None:
@@ -412,7 +412,7 @@ def _show_restores(stack: Stack, console: Console) -> None:
 
 
 def _show_webhooks(stack: Stack, console: Console) -> None:
-    table = _table("Told", "Target", "Messages", "Verified", "Asked to wait", "The last one")
+    table = _table("Notified", "Target", "Messages", "Verified", "Asked to wait", "The last one")
     received = stack.receiver.received
     for path in sorted({got.path for got in received}):
         mine = [got for got in received if got.path == path]

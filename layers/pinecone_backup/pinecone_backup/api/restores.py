@@ -201,7 +201,7 @@ class RestoreJob(Output):
     target_index_name: str
     target_index_id: str
     status: str
-    """``Pending``, ``Completed``, ``Failed``, ``Cancelled``; ``Gone`` when Pinecone forgot it."""
+    """``Pending``, ``Completed``, ``Failed`` or ``Cancelled``."""
     created_at: datetime | None
     completed_at: datetime | None
     percent_complete: int | None

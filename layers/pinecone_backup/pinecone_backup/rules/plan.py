@@ -155,7 +155,7 @@ class Plan:
 
     @property
     def quota_afterwards(self) -> int:
-        """How many backups the project holds when everything that is to go is gone."""
+        """How many backups the project holds when everything that is to go has been deleted."""
         return sum(item.action in (Action.KEEP, Action.LEAVE_ALONE) for item in self.items)
 
     def to_json(self) -> bytes:

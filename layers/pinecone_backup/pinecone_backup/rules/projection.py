@@ -341,16 +341,16 @@ class _Projection:
         plan = make_plan(facts)
         dry, self._dry = self._dry, False
         deleted = [item for item in plan.to_go if not dry and assumed.goes(item.action)]
-        gone = {item.backup_id for item in deleted}
+        deleted_ids = {item.backup_id for item in deleted}
         self.facts = replace(
             facts,
-            inventory=without_entries(facts.inventory, gone),
+            inventory=without_entries(facts.inventory, deleted_ids),
             baseline=_next_baseline(
                 facts,
                 plan,
-                gone,
+                deleted_ids,
                 in_full=not dry
-                and (assumed.mode is PruneMode.ENFORCE or len(gone) == len(plan.to_go)),
+                and (assumed.mode is PruneMode.ENFORCE or len(deleted_ids) == len(plan.to_go)),
                 approved=assumed.approved,
             ),
         )
@@ -361,7 +361,7 @@ class _Projection:
             refused=moved.refused,
             plan=plan,
             deleted=tuple(deleted),
-            waiting=tuple(item for item in plan.to_go if item.backup_id not in gone),
+            waiting=tuple(item for item in plan.to_go if item.backup_id not in deleted_ids),
             left=counted_by(self.facts.inventory) + moved.counted,
         )
 
@@ -566,7 +566,7 @@ def _event_order(event: _Event) -> tuple[datetime, bool, str]:
 
 
 def _next_baseline(
-    facts: Facts, plan: Plan, gone: set[str], *, in_full: bool, approved: bool
+    facts: Facts, plan: Plan, deleted_ids: set[str], *, in_full: bool, approved: bool
 ) -> Baseline:
     """What the next prune is measured by, as a prune remembers it (rules D2 and D3)."""
     before = facts.baseline or Baseline(None, "", {}, _beginning(facts))
@@ -575,9 +575,9 @@ def _next_baseline(
         since, deleted = before.carried_out_at or since, Counter(before.deleted)
         for item in plan.to_go:
             older = item.created_at is None or item.created_at <= since
-            if item.backup_id in gone and older and not approved:
+            if item.backup_id in deleted_ids and older and not approved:
                 deleted[item.index_id] += 1
-    if facts.baseline is not None and plan.of_change - gone:
+    if facts.baseline is not None and plan.of_change - deleted_ids:
         return replace(before, carried_out_at=since, deleted=deleted)
     return Baseline(facts.document, facts.policy_version, plan.assignments, since, deleted)
 

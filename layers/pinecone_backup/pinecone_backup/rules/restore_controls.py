@@ -74,7 +74,9 @@ def restore_test_failed(index: IndexFacts, now: datetime) -> Iterator[Observatio
     if last is None or last.result is RestoreResult.SUCCEEDED or last.result_at is None:
         return
     passed = index.test.passed if index.test else None
-    proven = f"{span(now - passed.started_at)} ago" if passed else "never"
+    proven = "None of this index has succeeded yet."
+    if passed:
+        proven = f"The last one that succeeded began {span(now - passed.started_at)} ago."
     if last.result is RestoreResult.TIMED_OUT:
         saw, severity = f"timed out: {last.reason}", Severity.WARNING
     else:
@@ -85,7 +87,7 @@ def restore_test_failed(index: IndexFacts, now: datetime) -> Iterator[Observatio
         severity=severity,
         title=f"{index.name}: its last restore test did not succeed",
         diagnosis=f"The test of backup {last.backup_id}, {span(now - last.result_at)} ago, {saw}. "
-        f"The last one that succeeded began {proven}.",
+        f"{proven}",
         action="Restore an older backup to find one that comes back, and give the ids of both to "
         "Pinecone's support."
         if severity is None
