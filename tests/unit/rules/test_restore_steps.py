@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from pinecone_backup.records import RestoreResult, RestoreStep
-from pinecone_backup.rules.fingerprint import APART
-from pinecone_backup.rules.restore_steps import Do, Seen, next_step, stalled_at
+from pinecone_backup.records import RestoreKind, RestoreResult, RestoreStep
+from pinecone_backup.rules.fingerprint import APART, Comparison
+from pinecone_backup.rules.restore_steps import Compared, Do, Seen, looked, next_step, stalled_at
 from tests.support.backups import NOW, OWNER, index
 from tests.support.restores import restore_record
 
@@ -49,3 +49,14 @@ def test_a_restore_has_stalled(expected: int | None, after: timedelta) -> None:
 def test_the_time_of_a_restore_runs_from_when_pinecone_accepted_it() -> None:
     record = restore_record(accepted_at=NOW + HOUR, expected_seconds=600)
     assert stalled_at(record) == NOW + 2 * HOUR + 10 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [(RestoreKind.REQUEST, RestoreStep.DONE), (RestoreKind.TEST, RestoreStep.CLEANING)],
+)
+def test_only_the_index_of_a_test_is_cleaned_up(kind: RestoreKind, step: RestoreStep) -> None:
+    """R1: what somebody asked for is theirs."""
+    record = restore_record(kind=kind, step=RestoreStep.VALIDATING)
+    ended = looked(record, Compared(Comparison((), None)), NOW)
+    assert (ended.result, ended.step) == (RestoreResult.SUCCEEDED, step)

@@ -82,6 +82,14 @@ def test_a_cron_is_read_in_the_policys_zone(hours_ago: float, state: TestState) 
     assert decide(candidate(every="0 6 * * *"), records=known)[0].state is state
 
 
+def test_a_test_that_began_at_its_slot_is_not_due_again() -> None:
+    index = candidate(every="0 6 * * *")
+    (due,) = decide(index, records=[a_test(2)])
+    assert due.due_at is not None
+    begun = a_test((NOW - due.due_at) / DAY)
+    assert decide(index, records=[begun])[0].state is TestState.NOT_DUE
+
+
 def test_a_slot_stays_due_when_the_retention_deleted_the_backups_that_were_there_then() -> None:
     """R2: an index that waits for its first test is not forgotten until the next slot."""
     (decision,) = decide(candidate("docs", 0.1, every="0 6 * * *"))
