@@ -30,11 +30,11 @@ from pinecone_backup.rules.protection import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pinecone_backup.rules.inventory import Entry
     from pinecone_backup.rules.plan_facts import Baseline, Facts
-    from pinecone_backup.rules.policy import Limit
+    from pinecone_backup.rules.policy import Limit, PolicyDocument
     from pinecone_backup.rules.protection import Guarded
 
 
@@ -169,6 +169,39 @@ class Plan:
 
 
 _PLAN = TypeAdapter(Plan)
+
+
+def next_baseline(
+    baseline: Baseline,
+    plan: Plan,
+    document: PolicyDocument,
+    *,
+    left: Collection[str],
+    in_full: bool,
+    now: datetime,
+) -> Baseline:
+    """What the next prune is measured by.
+
+    A changed policy is the new measure when nothing waits because of the change (rule D3), and a
+    prune that was carried out in full that of churn (rule D2).
+
+    Args:
+        baseline: What this prune was measured by.
+        plan: Its plan.
+        document: The policy document that it went by.
+        left: The ids of what was to go and was not deleted, for whatever reason.
+        in_full: Whether all was deleted that may be, and only approvals are waited for.
+        now: When this prune began, UTC.
+    """
+    after = replace(baseline, carried_out_at=now, deleted={}) if in_full else baseline
+    if not plan.of_change.isdisjoint(left):
+        return after
+    return replace(
+        after,
+        document=document,
+        policy_version=plan.policy_version,
+        assignments=plan.assignments,
+    )
 
 
 def make_plan(facts: Facts) -> Plan:

@@ -27,7 +27,7 @@ from pinecone_backup.rules.inventory import (
 )
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.pauses import last_pause_end, paused_until
-from pinecone_backup.rules.plan import Action, make_plan
+from pinecone_backup.rules.plan import Action, make_plan, next_baseline
 from pinecone_backup.rules.plan_facts import Baseline
 from pinecone_backup.rules.policy import KeepRetention
 from pinecone_backup.rules.retention import keep
@@ -568,18 +568,25 @@ def _event_order(event: _Event) -> tuple[datetime, bool, str]:
 def _next_baseline(
     facts: Facts, plan: Plan, deleted_ids: set[str], *, in_full: bool, approved: bool
 ) -> Baseline:
-    """What the next prune is measured by, as a prune remembers it (rules D2 and D3)."""
+    """What the next prune is measured by, and what this one deleted of it (rule D2)."""
     before = facts.baseline or Baseline(None, "", {}, _beginning(facts))
-    since, deleted = facts.time.actual, Counter[str]()
-    if not in_full:
-        since, deleted = before.carried_out_at or since, Counter(before.deleted)
-        for item in plan.to_go:
-            older = item.created_at is None or item.created_at <= since
-            if item.backup_id in deleted_ids and older and not approved:
-                deleted[item.index_id] += 1
-    if facts.baseline is not None and plan.of_change - deleted_ids:
-        return replace(before, carried_out_at=since, deleted=deleted)
-    return Baseline(facts.document, facts.policy_version, plan.assignments, since, deleted)
+    after = next_baseline(
+        before,
+        plan,
+        facts.document,
+        left={item.backup_id for item in plan.to_go} - deleted_ids,
+        in_full=in_full,
+        now=facts.time.actual,
+    )
+    since = before.carried_out_at
+    if in_full or approved or since is None:
+        return after
+    deleted = Counter(
+        item.index_id
+        for item in plan.to_go
+        if item.backup_id in deleted_ids and not (item.created_at and item.created_at > since)
+    )
+    return replace(after, deleted=Counter(before.deleted) + deleted)
 
 
 def _beginning(facts: Facts) -> datetime:

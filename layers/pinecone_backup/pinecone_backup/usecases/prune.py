@@ -29,7 +29,7 @@ from pinecone_backup.records import (
 )
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.rules.inventory import Worth
-from pinecone_backup.rules.plan import Action, Plan, make_plan
+from pinecone_backup.rules.plan import Action, Plan, make_plan, next_baseline
 from pinecone_backup.rules.plan_facts import Baseline
 from pinecone_backup.rules.protection import safeguards_of
 from pinecone_backup.usecases.approvals import approval_in_force, approved_plan
@@ -230,7 +230,17 @@ def prune(
     _close_plans(services, plan, approval, act)
     if outcome.state in (RunState.SUCCEEDED, RunState.PARTIAL):
         measure = baseline or Baseline(None, "", {}, _beginning(services.ledger, context))
-        services.ledger.put_baseline(_next_baseline(outcome, measure, context.time.actual))
+        after = next_baseline(
+            measure,
+            plan,
+            document,
+            left=outcome.left_to_go,
+            in_full=outcome.in_full,
+            now=context.time.actual,
+        )
+        services.ledger.put_baseline(
+            BaselineRecord(after.policy_version, after.assignments, after.carried_out_at)
+        )
     _record(context, services, outcome, facts, act)
     return outcome
 
@@ -287,19 +297,6 @@ def _beginning(ledger: Ledger, context: RunContext) -> datetime:
     """When this ledger first saw an index: churn is measured from there (rule D2)."""
     seen = [record.first_seen_at for record in ledger.indexes().values()]
     return min([*seen, context.time.actual])
-
-
-def _next_baseline(outcome: PruneOutcome, baseline: Baseline, now: datetime) -> BaselineRecord:
-    """What the next prune is measured by.
-
-    A changed policy is the new measure when nothing waits because of the change (rule D3), and a
-    prune that was carried out in full that of churn (rule D2).
-    """
-    plan = outcome.plan
-    carried_out_at = now if outcome.in_full else baseline.carried_out_at
-    if plan.of_change & outcome.left_to_go:
-        return BaselineRecord(baseline.policy_version, baseline.assignments, carried_out_at)
-    return BaselineRecord(plan.policy_version, plan.assignments, carried_out_at)
 
 
 def _chosen(plan: Plan, mode: PruneMode, approval: Approval | None) -> frozenset[str]:
