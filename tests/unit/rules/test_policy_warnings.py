@@ -406,13 +406,45 @@ def test_what_one_prune_deletes_beyond_what_was_made_must_pass_the_limits(
 ) -> None:
     """D2: on Mondays the first slot pushes out what a window of three days still held."""
     policy = {"cron": "0 * * * MON-FRI", "retention": {"keep_within": "3d"}, "max_age": "3d"}
-    any_run = {"count": 100, "percent": 30}
+    any_run = {"count": 100, "percent": 100}
     read = document(policy, limits={"per_run": any_run, "per_index": limit})
     said = found(WarningCode.BEYOND_LIMITS, read)
     assert [(each.path, each.parameters["allowed"]) for each in said] == (
         [] if allowed is None else [("policies.0.retention", allowed)]
     )
     assert all(each.parameters["excess"] == 48 for each in said)
+
+
+@pytest.mark.parametrize(("percent", "allowed"), [(65, 47), (66, None), (30, 21)])
+def test_a_project_of_indexes_that_each_delete_as_much_must_pass_the_limit_of_a_run(
+    percent: int, allowed: int | None
+) -> None:
+    """D2: of 73 backups 48 go at once, in each of the indexes."""
+    policy = {"cron": "0 * * * MON-FRI", "retention": {"keep_within": "3d"}, "max_age": "3d"}
+    any_index = {"count": 100, "percent": 100}
+    limits = {"per_run": {"count": 100, "percent": percent}, "per_index": any_index}
+    said = found(WarningCode.BEYOND_LIMITS, document(policy, limits=limits))
+    assert [(each.parameters["setting"], each.parameters["allowed"]) for each in said] == (
+        [] if allowed is None else [("limits.per_run", allowed)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("cron", "settings"),
+    [
+        ("0 8-18 * * MON-FRI", ["limits.per_run", "limits.per_index"]),
+        ("0 * * * *", []),
+        ("0 8 * * *", []),
+    ],
+    ids=["working hours", "every hour", "every day"],
+)
+def test_what_expires_while_nothing_is_made_must_pass_the_limits(
+    cron: str, settings: list[str]
+) -> None:
+    """D2: on Saturdays expires what was made on Thursdays."""
+    policy = {"cron": cron, "retention": {"expire_after_days": 2}, "max_age": "4d"}
+    said = found(WarningCode.BEYOND_LIMITS, document(policy))
+    assert [each.parameters["setting"] for each in said] == settings
 
 
 def test_tiers_that_thin_out_evenly_pass_the_limits() -> None:

@@ -18,6 +18,7 @@ from pinecone_backup.figures import span
 from pinecone_backup.model import Depth
 from pinecone_backup.rules.pauses import begins
 from pinecone_backup.rules.policy import OPT_OUT, POLICY_TAG, ExpiryRetention
+from pinecone_backup.rules.protection import allowance
 from pinecone_backup.rules.slots import longest_gap, shortest_interval, skipped_day
 from pinecone_backup.rules.steady import INTERVALS, PRUNE_EVERY, excesses, steady_count
 
@@ -323,23 +324,30 @@ def _of_long_run(
             "Keep fewer, or make backups less often.",
         )
         return
-    limit = document.limits.per_index
-    played = [
-        (excess, max(1, min(limit.count, ready * limit.percent // 100)))
-        for excess, ready in excesses(policy, now, every=PRUNE_EVERY)
-    ]
-    worst = max((each for each in played if each[0] > each[1]), default=None)
-    if worst is not None:
-        excess, allowed = worst
-        yield PolicyWarning(
-            WarningCode.BEYOND_LIMITS,
-            f"{path}.retention",
-            {"policy": policy.name, "excess": excess, "allowed": allowed},
-            f"In the long run a prune comes to delete {excess} backups of an index more than were "
-            f"made since the one before, where limits.per_index allows {allowed}: it waits for an "
-            "approval each time.",
-            "Raise limits.per_index, or let the retention thin out more evenly.",
-        )
+    played = list(excesses(policy, now, every=PRUNE_EVERY))
+    whose = {"per_index": "", "per_run": ", in a project whose indexes all follow this policy"}
+    for setting, limit in document.limits:
+        beyond = [
+            (excess, allowed)
+            for excess, ready in played
+            if excess > (allowed := max(1, allowance(limit, ready)))
+        ]
+        if beyond:
+            excess, allowed = max(beyond)
+            yield PolicyWarning(
+                WarningCode.BEYOND_LIMITS,
+                f"{path}.retention",
+                {
+                    "policy": policy.name,
+                    "excess": excess,
+                    "allowed": allowed,
+                    "setting": f"limits.{setting}",
+                },
+                f"In the long run a prune comes to delete {excess} backups of an index more than "
+                f"were made since the one before, where limits.{setting} allows {allowed}"
+                f"{whose[setting]}: it waits for an approval each time.",
+                f"Raise limits.{setting}, or let the retention thin out more evenly.",
+            )
 
 
 def _grows_slowly(policy: Policy, now: datetime) -> bool:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.policy import ExpiryRetention, Frequency
 from pinecone_backup.rules.retention import KEEP_ALL, keep
-from pinecone_backup.rules.slots import last_of_each_day, slots_before, slots_between
+from pinecone_backup.rules.slots import (
+    last_of_each_day,
+    longest_gap,
+    slots_before,
+    slots_between,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,8 +78,11 @@ def excesses(policy: Policy, now: datetime, *, every: timedelta) -> Iterator[tup
     Yields:
         So many backups beyond, and how many there were before that prune.
     """
-    if policy.cron is None or isinstance(policy.retention, ExpiryRetention):
-        return  # expiring goes day by day, as creating does
+    if policy.cron is None:
+        return
+    by_age = isinstance(policy.retention, ExpiryRetention)
+    if by_age and longest_gap(policy.cron, policy.zone, now.year) <= every:
+        return  # expiring goes prune by prune, as creating does
     past = _distinguishable_past(policy.cron, policy, now)
     if past is None or len(past) > MOST_PLAYED:
         return
@@ -82,7 +90,7 @@ def excesses(policy: Policy, now: datetime, *, every: timedelta) -> Iterator[tup
     for number in range(PLAYED // every):
         at = now + number * every
         new = list(slots_between(policy.cron, policy.zone, at - every, at)) if number else []
-        if number and not new:
+        if number and not new and not by_age:
             continue  # windows end at the newest backup: without a new one nothing goes
         before = [*held, *new]
         rows = [(slot.isoformat(), slot) for slot in reversed(before)]
