@@ -6,8 +6,10 @@ become backups, and what a plan means to delete at once is deleted.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from pinecone_backup.rules.plan import Action, Plan, make_plan
 from pinecone_backup.rules.plan_facts import Baseline
-from pinecone_backup.rules.policy import validate_policy
+from pinecone_backup.rules.policy import Assignment, validate_policy
 from pinecone_backup.rules.policy_warnings import WarningCode, warnings
 from pinecone_backup.rules.preview import PastBackup, imagined
 from pinecone_backup.rules.retention import keep
@@ -24,8 +26,9 @@ from pinecone_backup.rules.slots import last_of_each_day, slots_between
 from tests.support.laws import simulations
 
 if TYPE_CHECKING:
-    from pinecone_backup.rules.policy import PolicyDocument
+    from pinecone_backup.rules.policy import Policy, PolicyDocument
 
+DOCS = Path(__file__).parents[2] / "docs"
 PRUNES = 120
 EVERY = timedelta(hours=6)
 BEGINNING = datetime(2026, 3, 1, 0, 10, tzinfo=UTC)
@@ -86,7 +89,8 @@ class Life:
             indexes={name: {} for name in self.names},
             now=self.now,
         )
-        measure = Baseline(facts.document, "", dict.fromkeys(self.names, "standard"), self.last)
+        [policy] = self.document.policies
+        measure = Baseline(facts.document, "", dict.fromkeys(self.names, policy.name), self.last)
         return make_plan(replace(facts, baseline=measure))
 
     def prune(self, plan: Plan) -> None:
@@ -151,6 +155,24 @@ def test_ordinary_churn_trips_no_limit(retention: dict[str, Any], cron: str, ind
 
     assert waiting(plans) == []
     assert sum(len(plan.to_go) for plan in plans) > 0
+
+
+EXAMPLE = validate_policy(json.loads((DOCS / "policy.example.json").read_text()))
+
+
+@pytest.mark.parametrize("indexes", [1, 17])
+@pytest.mark.parametrize(
+    "policy", [each for each in EXAMPLE.policies if each.cron], ids=lambda policy: policy.name
+)
+def test_no_plan_of_the_example_waits(policy: Policy, indexes: int) -> None:
+    """D2: neither from the first backup on, nor in the steady state."""
+    alone = EXAMPLE.model_copy(
+        update={"policies": [policy], "assignments": [Assignment(policy=policy.name)]}
+    )
+    young, settled = Life(alone, indexes), Life(alone, indexes)
+    settled.settle()
+
+    assert waiting(young.live()) == waiting(settled.live()) == []
 
 
 CRONS = st.one_of(
