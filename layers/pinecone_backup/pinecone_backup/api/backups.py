@@ -197,7 +197,7 @@ class DeleteBackupQuery(Input):
     takes=CreateBackup,
     gives=Backup,
     status=201,
-    problems=("not-found", "rule-forbids", "conflict", *PINECONE_WRITES),
+    problems=("rule-forbids", "conflict", *PINECONE_WRITES),
 )
 def create_backup(call: Call, request: CreateBackup) -> Backup:
     """Start a backup of an index now.
@@ -227,7 +227,6 @@ def create_backup(call: Call, request: CreateBackup) -> Backup:
     tag=_TAG,
     takes=IndexBackupsQuery,
     gives=BackupList,
-    problems=("not-found",),
 )
 def list_index_backups(call: Call, query: IndexBackupsQuery) -> BackupList:
     """List an index's backups.
@@ -252,7 +251,6 @@ def list_index_backups(call: Call, query: IndexBackupsQuery) -> BackupList:
     tag=_TAG,
     takes=BackupsQuery,
     gives=BackupList,
-    problems=("not-found",),
 )
 def list_project_backups(call: Call, query: BackupsQuery) -> BackupList:
     """List the project's backups, those of deleted indexes included.
@@ -274,7 +272,6 @@ def list_project_backups(call: Call, query: BackupsQuery) -> BackupList:
     access=Access.READ,
     tag=_TAG,
     gives=BackupDetails,
-    problems=("not-found",),
 )
 def describe_backup(call: Call, _: Nothing) -> BackupDetails:
     """Describe a backup: Pinecone's view, our verdict, its holds and its deletion."""
@@ -361,7 +358,7 @@ def _until(facts: Facts, backup_id: str) -> datetime | None:
     takes=DeleteBackupQuery,
     gives=Deletion,
     status=202,
-    problems=("not-found", "rule-forbids", "busy", "not-ready", *PINECONE_WRITES),
+    problems=("rule-forbids", "busy", "not-ready", *PINECONE_WRITES),
 )
 def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
     """Delete a backup, within the safeguards of prune.

@@ -93,7 +93,6 @@ class DeletionsQuery(PageQuery):
     tag=_TAG,
     takes=DeletionsQuery,
     gives=DeletionList,
-    problems=("not-found",),
     csv=Deletion,
 )
 def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
@@ -125,7 +124,6 @@ def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
     access=Access.READ,
     tag=_TAG,
     gives=Deletion,
-    problems=("not-found",),
 )
 def describe_deletion(call: Call, _: Nothing) -> Deletion:
     """Describe the deletion of a backup, also of one that Pinecone forgot long ago."""

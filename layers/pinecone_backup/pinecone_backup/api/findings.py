@@ -67,7 +67,6 @@ class FindingsQuery(PageQuery):
     tag=_TAG,
     takes=FindingsQuery,
     gives=FindingList,
-    problems=("not-found",),
 )
 def list_findings(call: Call, query: FindingsQuery) -> FindingList:
     """List a project's findings, the worst first."""
@@ -80,7 +79,6 @@ def list_findings(call: Call, query: FindingsQuery) -> FindingList:
     access=Access.READ,
     tag=_TAG,
     gives=Finding,
-    problems=("not-found",),
 )
 def describe_finding(call: Call, _: Nothing) -> Finding:
     """Describe a finding of a project."""
@@ -94,7 +92,7 @@ def describe_finding(call: Call, _: Nothing) -> Finding:
     tag=_TAG,
     takes=WithReason,
     gives=Finding,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def acknowledge_finding(call: Call, request: WithReason) -> Finding:
     """Record that somebody knows of a finding, and the reason why it stays for now."""
@@ -121,7 +119,7 @@ def list_deployment_findings(call: Call, query: FindingsQuery) -> FindingList:
     tag=_TAG,
     takes=WithReason,
     gives=Finding,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def acknowledge_deployment_finding(call: Call, request: WithReason) -> Finding:
     """Record that somebody knows of a finding about the deployment."""

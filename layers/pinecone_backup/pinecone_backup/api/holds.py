@@ -76,7 +76,7 @@ class HoldList(Output):
     takes=PlaceHold,
     gives=Hold,
     status=201,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def place_hold(call: Call, request: PlaceHold) -> Hold:
     """Hold a backup, or every backup of an index: nothing deletes it until the hold ends."""
@@ -101,7 +101,6 @@ def place_hold(call: Call, request: PlaceHold) -> Hold:
     tag=_TAG,
     takes=HoldsQuery,
     gives=HoldList,
-    problems=("not-found",),
 )
 def list_holds(call: Call, query: HoldsQuery) -> HoldList:
     """List holds, the newest first; those that ended too, unless ``active``."""
@@ -123,7 +122,6 @@ def list_holds(call: Call, query: HoldsQuery) -> HoldList:
     access=Access.READ,
     tag=_TAG,
     gives=Hold,
-    problems=("not-found",),
 )
 def describe_hold(call: Call, _: Nothing) -> Hold:
     """Describe a hold."""
@@ -140,7 +138,7 @@ def describe_hold(call: Call, _: Nothing) -> Hold:
     tag=_TAG,
     takes=WithReason,
     gives=Hold,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def release_hold(call: Call, request: WithReason) -> Hold:
     """Release a hold: what it protected may be deleted again."""

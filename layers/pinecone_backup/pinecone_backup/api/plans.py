@@ -147,7 +147,6 @@ class ApprovePlan(Input):
     tag=_TAG,
     takes=PageQuery,
     gives=PlanList,
-    problems=("not-found",),
 )
 def list_plans(call: Call, query: PageQuery) -> PlanList:
     """List the prune plans of the last 90 days, the newest first."""
@@ -169,7 +168,6 @@ def list_plans(call: Call, query: PageQuery) -> PlanList:
     access=Access.READ,
     tag=_TAG,
     gives=PlanDetails,
-    problems=("not-found",),
 )
 def describe_plan(call: Call, _: Nothing) -> PlanDetails:
     """Describe a plan: every backup, its fate and the reasons."""
@@ -185,7 +183,6 @@ def describe_plan(call: Call, _: Nothing) -> PlanDetails:
     access=Access.READ,
     tag=_TAG,
     gives=PageLink,
-    problems=("not-found",),
 )
 def link_plan_page(call: Call, _: Nothing) -> PageLink:
     """Give a link to a plan as an HTML page to approve on.
@@ -222,7 +219,7 @@ def link_plan_page(call: Call, _: Nothing) -> PageLink:
     tag=_TAG,
     takes=ApprovePlan,
     gives=PlanSummary,
-    problems=("not-found", "approval-refused", "rule-forbids"),
+    problems=("approval-refused", "rule-forbids"),
 )
 def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
     """Approve a plan: what it names may be deleted.
@@ -258,7 +255,7 @@ def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
     tag=_TAG,
     gives=Run,
     status=202,
-    problems=("not-found", "approval-refused"),
+    problems=("approval-refused",),
 )
 def execute_plan(call: Call, _: Nothing) -> Run:
     """Start a prune run that carries out an approved plan now.

@@ -231,7 +231,6 @@ def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
     takes=PreviewPolicy,
     gives=PolicyPreview,
     changes=False,
-    problems=("not-found",),
 )
 def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
     """Preview what a policy document would keep and delete of the project, day by day.

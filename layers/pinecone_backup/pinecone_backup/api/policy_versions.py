@@ -196,7 +196,6 @@ def list_policy_versions(call: Call, query: PageQuery) -> PolicyVersionList:
     access=Access.READ,
     tag=_TAG,
     gives=PolicyVersionDetails,
-    problems=("not-found",),
 )
 def describe_policy_version(call: Call, _: Nothing) -> PolicyVersionDetails:
     """Describe one version of the policy document: who put it, when, why, and what it says."""

@@ -231,7 +231,7 @@ class RestoreJobsQuery(PageQuery):
     takes=Restore,
     gives=FollowedRestore,
     status=202,
-    problems=("not-found", "rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
+    problems=("rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
 )
 def create_index_from_backup(call: Call, request: Restore) -> FollowedRestore:
     """Create an index from a backup.
@@ -250,7 +250,7 @@ def create_index_from_backup(call: Call, request: Restore) -> FollowedRestore:
     takes=RestoreIndex,
     gives=FollowedRestore,
     status=202,
-    problems=("not-found", "rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
+    problems=("rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
 )
 def restore_index(call: Call, request: RestoreIndex) -> FollowedRestore:
     """Restore an index as it was at a moment, or from one of its backups, into a new index.
@@ -293,7 +293,6 @@ def restore_index(call: Call, request: RestoreIndex) -> FollowedRestore:
     tag=_TAG,
     takes=RestorePointQuery,
     gives=FoundRestorePoint,
-    problems=("not-found",),
 )
 def find_restore_point(call: Call, query: RestorePointQuery) -> FoundRestorePoint:
     """Find what to restore an index from, to have it as it was at a moment.
@@ -329,7 +328,7 @@ def find_restore_point(call: Call, query: RestorePointQuery) -> FoundRestorePoin
     tag=_TAG,
     takes=AdoptIndex,
     gives=Index,
-    problems=("not-found", "rule-forbids", *PINECONE_WRITES),
+    problems=("rule-forbids", *PINECONE_WRITES),
 )
 def adopt_index(call: Call, request: AdoptIndex) -> Index:
     """Adopt a restored index: from now on the policy backs it up."""
@@ -353,7 +352,6 @@ def adopt_index(call: Call, request: AdoptIndex) -> Index:
     tag=_TAG,
     takes=FollowedRestoresQuery,
     gives=FollowedRestoreList,
-    problems=("not-found",),
 )
 def list_restores(call: Call, query: FollowedRestoresQuery) -> FollowedRestoreList:
     """List restores, tests and those that people asked for, the newest first."""
@@ -381,7 +379,6 @@ def list_restores(call: Call, query: FollowedRestoresQuery) -> FollowedRestoreLi
     access=Access.READ,
     tag=_TAG,
     gives=FollowedRestore,
-    problems=("not-found",),
 )
 def describe_restore(call: Call, _: Nothing) -> FollowedRestore:
     """Describe a restore; while Pinecone restores, with its progress as it is now."""
@@ -405,7 +402,6 @@ def describe_restore(call: Call, _: Nothing) -> FollowedRestore:
     tag=_TAG,
     takes=RestoreJobsQuery,
     gives=RestoreJobList,
-    problems=("not-found",),
 )
 def list_restore_jobs(call: Call, query: RestoreJobsQuery) -> RestoreJobList:
     """List restore jobs: as Pinecone lists them, or those that were started through us."""
@@ -432,7 +428,6 @@ def list_restore_jobs(call: Call, query: RestoreJobsQuery) -> RestoreJobList:
     access=Access.READ,
     tag=_TAG,
     gives=RestoreJob,
-    problems=("not-found",),
 )
 def describe_restore_job(call: Call, _: Nothing) -> RestoreJob:
     """Describe a restore job; one of ours also when Pinecone does not know it any more."""

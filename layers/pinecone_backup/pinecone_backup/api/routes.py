@@ -212,7 +212,8 @@ class Route:
         takes_headers: The names of request headers that the handler reads, each with its meaning.
         gives: The answer's body, or None when it has none.
         status: Of success.
-        problems: Slugs that it may answer beyond those that every route may.
+        problems: Slugs that it may answer beyond those that every route may; ``not-found`` is
+            understood where the path has parameters.
         changes: Whether it may record events, which are announced before the answer.
     """
 

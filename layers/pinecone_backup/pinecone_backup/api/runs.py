@@ -91,7 +91,6 @@ class RunsQuery(PageQuery):
     takes=StartRun,
     gives=Run,
     status=202,
-    problems=("not-found",),
 )
 def start_run(call: Call, request: StartRun) -> Run:
     """Ask for a create, prune, audit or restore test run.
@@ -111,7 +110,6 @@ def start_run(call: Call, request: StartRun) -> Run:
     tag=_TAG,
     takes=RunsQuery,
     gives=RunList,
-    problems=("not-found",),
 )
 def list_runs(call: Call, query: RunsQuery) -> RunList:
     """List runs, the newest first.
@@ -137,7 +135,6 @@ def list_runs(call: Call, query: RunsQuery) -> RunList:
     access=Access.READ,
     tag=_TAG,
     gives=Run,
-    problems=("not-found",),
 )
 def describe_run(call: Call, _: Nothing) -> Run:
     """Describe a run: how it stands, and what it did."""

@@ -106,7 +106,7 @@ class ScheduleHistory(Output):
     takes=CreateSchedule,
     gives=Schedule,
     status=201,
-    problems=("not-found", "conflict", *PINECONE_WRITES),
+    problems=("conflict", *PINECONE_WRITES),
 )
 def create_backup_schedule(call: Call, request: CreateSchedule) -> Schedule:
     """Create a native schedule on an index; an index can have one that is enabled."""
@@ -131,7 +131,7 @@ def create_backup_schedule(call: Call, request: CreateSchedule) -> Schedule:
     tag=_TAG,
     takes=PageQuery,
     gives=ScheduleList,
-    problems=("not-found", "pinecone-plan"),
+    problems=("pinecone-plan",),
 )
 def list_backup_schedules(call: Call, query: PageQuery) -> ScheduleList:
     """List an index's native schedules, the paused ones included."""
@@ -149,7 +149,7 @@ def list_backup_schedules(call: Call, query: PageQuery) -> ScheduleList:
     access=Access.READ,
     tag=_TAG,
     gives=Schedule,
-    problems=("not-found", "pinecone-plan"),
+    problems=("pinecone-plan",),
 )
 def describe_backup_schedule(call: Call, _: Nothing) -> Schedule:
     """Describe a native schedule."""
@@ -163,7 +163,7 @@ def describe_backup_schedule(call: Call, _: Nothing) -> Schedule:
     tag=_TAG,
     takes=UpdateSchedule,
     gives=Schedule,
-    problems=("not-found", "conflict", "rule-forbids", *PINECONE_WRITES),
+    problems=("conflict", "rule-forbids", *PINECONE_WRITES),
 )
 def update_backup_schedule(call: Call, request: UpdateSchedule) -> Schedule:
     """Pause or resume a native schedule, or change its frequency or retention.
@@ -191,7 +191,7 @@ def update_backup_schedule(call: Call, request: UpdateSchedule) -> Schedule:
     tag=_TAG,
     takes=ShortenRetention,
     gives=Schedule,
-    problems=("not-found", "conflict", *PINECONE_WRITES),
+    problems=("conflict", *PINECONE_WRITES),
 )
 def shorten_retention(call: Call, request: ShortenRetention) -> Schedule:
     """Shorten a native schedule's retention: Pinecone expires its older backups."""
@@ -215,7 +215,7 @@ def shorten_retention(call: Call, request: ShortenRetention) -> Schedule:
     tag=_TAG,
     gives=None,
     status=204,
-    problems=("not-found", *PINECONE_WRITES),
+    problems=PINECONE_WRITES,
 )
 def delete_backup_schedule(call: Call, _: Nothing) -> None:
     """Delete a native schedule; the backups that it made stay, and still expire."""
@@ -231,7 +231,7 @@ def delete_backup_schedule(call: Call, _: Nothing) -> None:
     tag=_TAG,
     takes=PageQuery,
     gives=ScheduleHistory,
-    problems=("not-found", "pinecone-plan"),
+    problems=("pinecone-plan",),
 )
 def list_backup_schedule_history(call: Call, query: PageQuery) -> ScheduleHistory:
     """List the backups that a native schedule made, and the one that it plans."""

@@ -63,7 +63,6 @@ class AcceptedSuspect(Suspect):
     tag=_TAG,
     takes=PageQuery,
     gives=SuspectList,
-    problems=("not-found",),
 )
 def list_suspects(call: Call, query: PageQuery) -> SuspectList:
     """List the suspect backups, the newest first."""
@@ -86,7 +85,7 @@ def list_suspects(call: Call, query: PageQuery) -> SuspectList:
     tag=_TAG,
     takes=Acceptance,
     gives=AcceptedSuspect,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def accept_suspect(call: Call, request: Acceptance) -> AcceptedSuspect:
     """Accept a suspect, or it and the newer ones: they are good, and what later ones meet.
