@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from pinecone_backup.api.cursors import page_of, pagination, read_cursor, write_cursor
+from pinecone_backup.api.cursors import as_listing, cursor_at, page_of, read_cursor
 from pinecone_backup.api.deletions import Deletion, deletion_view
 from pinecone_backup.api.holds import Hold, hold_view
 from pinecone_backup.api.models import (
     NAME,
     Input,
+    Listing,
     Nothing,
     Output,
     PageQuery,
-    Pagination,
     QueryTime,
     Reason,
+    ReasonText,
     RuleReason,
 )
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
@@ -82,10 +83,10 @@ class Backup(Output):
     """A backup as Pinecone lists it, and whose it is."""
 
     backup_id: str
-    source_index_name: str
-    source_index_id: str
-    source_index_deleted_at: datetime | None
-    status: str
+    source_index_name: Annotated[str, Field(validation_alias="index_name")]
+    source_index_id: Annotated[str, Field(validation_alias="index_id")]
+    source_index_deleted_at: Annotated[datetime | None, Field(validation_alias="index_deleted_at")]
+    status: Annotated[str, Field(validation_alias="status_text")]
     name: str | None
     description: str | None
     record_count: int | None
@@ -102,11 +103,8 @@ class Backup(Output):
     """From when on a backup on demand may be deleted; null: never, or by its policy."""
 
 
-class BackupList(Output):
+class BackupList(Listing[Backup]):
     """A page of backups."""
-
-    data: list[Backup]
-    pagination: Pagination | None
 
 
 class BackupsQuery(PageQuery):
@@ -162,7 +160,7 @@ class BackupDetails(Backup):
     """What it counts for."""
     verdict: Verdict | None
     """Null until an audit saw it Ready."""
-    verdict_reason: str
+    verdict_reason: ReasonText
     """What the verdict goes by."""
     verdict_at: datetime | None
     accepted_by: str
@@ -286,14 +284,14 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
     ).entries[backup.backup_id]
     held = {backup.backup_id, backup.index_name}
     deletion = ledger.deletion(backup.backup_id) if record and record.deletion else None
-    return BackupDetails(
-        **_fields(backup),
+    return BackupDetails.of(
+        backup,
         origin=entry.origin,
         policy=entry.marker.policy if entry.marker else None,
         expires_at=entry.expires_at,
         worth=entry.worth,
         verdict=record.verdict if record else None,
-        verdict_reason=str(record.verdict_reason or "") if record else "",
+        verdict_reason=record.verdict_reason if record else None,
         verdict_at=record.verdict_at if record else None,
         accepted_by=record.accepted_by if record else "",
         accepted_reason=record.accepted_reason if record else "",
@@ -318,12 +316,7 @@ def _kept(call: Call, backup_id: str) -> Kept | None:
     item = next(items, None)
     if item is None:
         return None
-    return Kept(
-        action=item.action,
-        reasons=[RuleReason.model_validate(reason) for reason in item.reasons],
-        safeguards=list(item.safeguards),
-        until=_until(facts, backup_id),
-    )
+    return Kept.of(item, until=_until(facts, backup_id))
 
 
 def _until(facts: Facts, backup_id: str) -> datetime | None:
@@ -439,7 +432,7 @@ def _chosen(call: Call, listing: str, query: BackupsQuery) -> BackupList:
     entries, cursor = page_of(
         chosen, listing=listing, limit=query.limit, cursor=query.paginationToken
     )
-    return BackupList(data=[_row(entry) for entry in entries], pagination=pagination(cursor))
+    return as_listing(BackupList, map(_row, entries), cursor)
 
 
 def _matches(entry: Entry, query: BackupsQuery) -> bool:
@@ -454,8 +447,7 @@ def _matches(entry: Entry, query: BackupsQuery) -> bool:
 
 
 def _page(call: Call, listing: str, page: Page[model.Backup]) -> BackupList:
-    cursor = write_cursor(listing, page.next_token) if page.next_token else None
-    return BackupList(data=_rows(call, page.items), pagination=pagination(cursor))
+    return as_listing(BackupList, _rows(call, page.items), cursor_at(listing, page.next_token))
 
 
 def _rows(call: Call, rows: Sequence[model.Backup]) -> list[Backup]:
@@ -468,29 +460,4 @@ def _rows(call: Call, rows: Sequence[model.Backup]) -> list[Backup]:
 
 def _row(entry: Entry) -> Backup:
     policy = entry.marker.policy if entry.marker else None
-    return Backup(
-        **_fields(entry.backup),
-        origin=entry.origin,
-        policy=policy,
-        expires_at=entry.expires_at,
-    )
-
-
-def _fields(row: model.Backup) -> dict[str, object]:
-    """What Pinecone says of a backup, by Pinecone's names."""
-    return {
-        "backup_id": row.backup_id,
-        "source_index_name": row.index_name,
-        "source_index_id": row.index_id,
-        "source_index_deleted_at": row.index_deleted_at,
-        "status": row.status_text,
-        "name": row.name,
-        "description": row.description,
-        "record_count": row.record_count,
-        "namespace_count": row.namespace_count,
-        "size_bytes": row.size_bytes,
-        "cloud": row.cloud,
-        "region": row.region,
-        "tags": dict(row.tags) if row.tags is not None else None,
-        "created_at": row.created_at,
-    }
+    return Backup.of(entry.backup, origin=entry.origin, policy=policy, expires_at=entry.expires_at)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from pinecone_backup.api.cursors import page_of_views, pagination
+from pinecone_backup.api.cursors import as_listing, page_of_views
 from pinecone_backup.api.models import (
     NAME,
+    Listing,
     Nothing,
     Output,
     PageQuery,
-    Pagination,
     QueryTime,
     RuleReason,
 )
@@ -66,11 +66,8 @@ class Deletion(Output):
     """When the backup was neither listed nor described any more."""
 
 
-class DeletionList(Output):
+class DeletionList(Listing[Deletion]):
     """A page of deletions, the newest first."""
-
-    data: list[Deletion]
-    pagination: Pagination | None
 
 
 class DeletionsQuery(PageQuery):
@@ -115,7 +112,7 @@ def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
         cursor=query.paginationToken,
         most_bytes=_MOST_BYTES,
     )
-    return DeletionList(data=page, pagination=pagination(cursor))
+    return as_listing(DeletionList, page, cursor)
 
 
 @route(

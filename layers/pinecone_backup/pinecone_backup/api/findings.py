@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from pinecone_backup.api.cursors import page_of, pagination
-from pinecone_backup.api.models import Nothing, Output, PageQuery, Pagination, WithReason
+from pinecone_backup.api.cursors import page_for
+from pinecone_backup.api.models import Listing, Nothing, Output, PageQuery, WithReason
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import SubjectUnknown
 from pinecone_backup.records import Severity
@@ -42,11 +42,8 @@ class Finding(Output):
     data: dict[str, Any]
 
 
-class FindingList(Output):
+class FindingList(Listing[Finding]):
     """A page of findings, the worst first."""
-
-    data: list[Finding]
-    pagination: Pagination | None
 
 
 class FindingsQuery(PageQuery):
@@ -129,13 +126,7 @@ def acknowledge_deployment_finding(call: Call, request: WithReason) -> Finding:
 def _list(call: Call, query: FindingsQuery) -> FindingList:
     chosen = [finding for finding in call.ledger().findings() if _matches(finding, query)]
     chosen.sort(key=lambda each: (each.severity.rank, -each.opened_at.timestamp(), each.finding_id))
-    rows, cursor = page_of(
-        chosen,
-        listing=f"{call.listing}?{query.filters()}",
-        limit=query.limit,
-        cursor=query.paginationToken,
-    )
-    return FindingList(data=[_finding(finding) for finding in rows], pagination=pagination(cursor))
+    return page_for(query, FindingList, chosen, f"{call.listing}?{query.filters()}")
 
 
 def _matches(finding: records.Finding, query: FindingsQuery) -> bool:
@@ -152,22 +143,16 @@ def _describe(call: Call) -> Finding:
     wanted = call.path["finding_id"]
     for finding in call.ledger().findings():
         if finding.finding_id == wanted:
-            return _finding(finding)
+            return Finding.model_validate(finding)
     raise SubjectUnknown(f"There is no finding {wanted!r} here")
 
 
 def _acknowledge(call: Call, request: WithReason) -> Finding:
-    return _finding(
-        acknowledge(
-            call.ledger(),
-            call.path["finding_id"],
-            who=call.actor,
-            reason=request.reason,
-            now=call.now,
-        )
+    finding = acknowledge(
+        call.ledger(),
+        call.path["finding_id"],
+        who=call.actor,
+        reason=request.reason,
+        now=call.now,
     )
-
-
-def _finding(finding: records.Finding) -> Finding:
-    fields = {name: getattr(finding, name) for name in Finding.model_fields}
-    return Finding(**{**fields, "data": dict(finding.data)})
+    return Finding.model_validate(finding)

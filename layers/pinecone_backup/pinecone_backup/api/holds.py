@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AwareDatetime, Field
 
-from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.cursors import page_for
 from pinecone_backup.api.models import (
     Input,
+    Listing,
     Nothing,
     Output,
     PageQuery,
-    Pagination,
     Reason,
     WithReason,
 )
@@ -61,11 +61,8 @@ class HoldsQuery(PageQuery):
     """Only those in force."""
 
 
-class HoldList(Output):
+class HoldList(Listing[Hold]):
     """A page of holds, the newest first."""
-
-    data: list[Hold]
-    pagination: Pagination | None
 
 
 @route(
@@ -104,16 +101,9 @@ def place_hold(call: Call, request: PlaceHold) -> Hold:
 )
 def list_holds(call: Call, query: HoldsQuery) -> HoldList:
     """List holds, the newest first; those that ended too, unless ``active``."""
-    rows, cursor = page_of(
-        holds.list_holds(call.ledger(), now=call.now, active_only=query.active),
-        listing=f"{call.listing}?active={query.active}",
-        limit=query.limit,
-        cursor=query.paginationToken,
-    )
-    return HoldList(
-        data=[hold_view(hold, call.now) for hold in rows],
-        pagination=pagination(cursor),
-    )
+    found = holds.list_holds(call.ledger(), now=call.now, active_only=query.active)
+    rows = [hold_view(hold, call.now) for hold in found]
+    return page_for(query, HoldList, rows, f"{call.listing}?active={query.active}")
 
 
 @route(
@@ -150,16 +140,4 @@ def release_hold(call: Call, request: WithReason) -> Hold:
 
 def hold_view(hold: records.Hold, now: datetime) -> Hold:
     """A hold, and whether it protects now."""
-    return Hold(
-        hold_id=hold.hold_id,
-        scope=hold.scope,
-        target=hold.target,
-        reason=hold.reason,
-        placed_by=hold.placed_by,
-        created_at=hold.created_at,
-        expires_at=hold.expires_at,
-        released_at=hold.released_at,
-        released_by=hold.released_by,
-        release_reason=hold.release_reason,
-        active=hold.active(now),
-    )
+    return Hold.of(hold, active=hold.active(now))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 
-from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.cursors import page_for
 from pinecone_backup.api.models import (
     Input,
+    Listing,
     Nothing,
     Output,
     PageLink,
     PageQuery,
-    Pagination,
     Reason,
     RuleReason,
 )
@@ -70,11 +70,8 @@ class PlanSummary(Output):
     """When the first approval ends."""
 
 
-class PlanList(Output):
+class PlanList(Listing[PlanSummary]):
     """A page of plans, the newest first."""
-
-    data: list[PlanSummary]
-    pagination: Pagination | None
 
 
 class PlannedBackup(Output):
@@ -150,16 +147,7 @@ class ApprovePlan(Input):
 )
 def list_plans(call: Call, query: PageQuery) -> PlanList:
     """List the prune plans of the last 90 days, the newest first."""
-    rows, cursor = page_of(
-        call.ledger().plans(limit=_REACH),
-        listing=call.listing,
-        limit=query.limit,
-        cursor=query.paginationToken,
-    )
-    return PlanList(
-        data=[PlanSummary.model_validate(record) for record in rows],
-        pagination=pagination(cursor),
-    )
+    return page_for(query, PlanList, call.ledger().plans(limit=_REACH), call.listing)
 
 
 @route(
@@ -172,9 +160,7 @@ def list_plans(call: Call, query: PageQuery) -> PlanList:
 def describe_plan(call: Call, _: Nothing) -> PlanDetails:
     """Describe a plan: every backup, its fate and the reasons."""
     record = _record(call)
-    plan = _plan(call, record)
-    summary = PlanSummary.model_validate(record)
-    return PlanDetails(**dict(summary), plan=PrunePlan.model_validate(plan))
+    return PlanDetails.of(record, plan=_plan(call, record))
 
 
 @route(

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from pinecone_backup.api.backups import read_facts
-from pinecone_backup.api.cursors import page_of, pagination
-from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination, Reason
+from pinecone_backup.api.cursors import page_for
+from pinecone_backup.api.models import Input, Listing, Nothing, Output, PageQuery, Reason
 from pinecone_backup.api.policy import (
     PROPOSED,
     PolicyDifference,
@@ -106,11 +106,8 @@ class PolicyVersion(Output):
     """Whether it was noticed that it was stored in the bucket directly."""
 
 
-class PolicyVersionList(Output):
+class PolicyVersionList(Listing[PolicyVersion]):
     """A page of versions, the newest first."""
-
-    data: list[PolicyVersion]
-    pagination: Pagination | None
 
 
 class PolicyVersionDetails(PolicyVersion):
@@ -184,10 +181,7 @@ def put_policy(call: Call, request: PutPolicy) -> PolicyPut:
 )
 def list_policy_versions(call: Call, query: PageQuery) -> PolicyVersionList:
     """List the versions of the policy document, the newest first: who, when and why."""
-    rows, cursor = page_of(
-        _versions(call), listing=call.listing, limit=query.limit, cursor=query.paginationToken
-    )
-    return PolicyVersionList(data=list(rows), pagination=pagination(cursor))
+    return page_for(query, PolicyVersionList, _versions(call), call.listing)
 
 
 @route(
@@ -279,10 +273,8 @@ def _versions(call: Call) -> Sequence[PolicyVersion]:
 
     def row(stored: StoredVersion) -> PolicyVersion:
         change = changes.get(stored.policy_version)
-        return PolicyVersion(
-            policy_version=stored.policy_version,
-            current=stored.current,
-            stored_at=stored.stored_at,
+        return PolicyVersion.of(
+            stored,
             former_version=change.former_version if change else "",
             changed_by=change.actor if change else "",
             reason=change.reason if change else "",

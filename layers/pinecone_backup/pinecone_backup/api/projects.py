@@ -112,14 +112,5 @@ def index_of(call: Call, index: model.Index) -> Index:
     """An index with the policy that decides about it."""
     document, _version = call.policy()
     assigned = document.assigned(call.path["project"], index.name, index.tags)
-    return Index(
-        name=index.name,
-        kind=index.kind,
-        state=index.state,
-        ready=index.ready,
-        tags=dict(index.tags),
-        deletion_protection=index.deletion_protection,
-        source_backup_id=index.source_backup_id,
-        policy=assigned.policy.name if assigned.policy else None,
-        assigned_by=assigned.by,
-    )
+    policy = assigned.policy.name if assigned.policy else None
+    return Index.of(index, policy=policy, assigned_by=assigned.by)

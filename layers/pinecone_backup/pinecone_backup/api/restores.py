@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from pinecone_backup.api.cursors import page_of, pagination, read_cursor, write_cursor
+from pinecone_backup.api.cursors import as_listing, cursor_at, page_for, read_cursor
 from pinecone_backup.api.models import (
     NAME,
     Input,
+    Listing,
     Nothing,
     Output,
     PageQuery,
-    Pagination,
     QueryTime,
     UtcTime,
 )
@@ -91,13 +91,13 @@ class FollowedRestore(Output):
     kind: RestoreKind
     step: RestoreStep
     backup_id: str
-    index: str
+    index: Annotated[str, Field(validation_alias="index_name")]
     """The index that the backup was taken of."""
-    incarnation: str
+    incarnation: Annotated[str, Field(validation_alias="index_id")]
     target_index_name: str
-    index_id: str
+    index_id: Annotated[str, Field(validation_alias="target_index_id")]
     """Of the new index; empty until Pinecone says it."""
-    restore_job_id: str
+    restore_job_id: Annotated[str, Field(validation_alias="job_id")]
     """Empty until it is known."""
     status: str
     """Pinecone's word for the job, or for the new index where the job is not known."""
@@ -116,7 +116,7 @@ class FollowedRestore(Output):
     depth: Depth
     depth_reached: Depth | None
     """How thoroughly it was compared; null: not yet, or the schema alone."""
-    records_compared: int
+    records_compared: Annotated[int, Field(validation_alias="compared")]
     result: RestoreResult | None
     result_at: datetime | None
     reason: str
@@ -128,11 +128,8 @@ class FollowedRestore(Output):
     finished_at: datetime | None
 
 
-class FollowedRestoreList(Output):
+class FollowedRestoreList(Listing[FollowedRestore]):
     """A page of restores, the newest first."""
-
-    data: list[FollowedRestore]
-    pagination: Pagination | None
 
 
 class FollowedRestoresQuery(PageQuery):
@@ -157,7 +154,7 @@ class PointBackup(Output):
     backup_id: str
     name: str | None
     taken_at: datetime
-    incarnation: str
+    incarnation: Annotated[str, Field(validation_alias="index_id")]
     index_deleted_at: datetime | None
     """Set when the index that it was taken of is deleted."""
     record_count: int | None
@@ -196,7 +193,7 @@ class FoundRestorePoint(Output):
 class RestoreJob(Output):
     """A restore job as Pinecone reports it, and who started it through us."""
 
-    restore_job_id: str
+    restore_job_id: Annotated[str, Field(validation_alias="job_id")]
     backup_id: str
     target_index_name: str
     target_index_id: str
@@ -209,11 +206,8 @@ class RestoreJob(Output):
     """Empty when it was not started through us."""
 
 
-class RestoreJobList(Output):
+class RestoreJobList(Listing[RestoreJob]):
     """A page of restore jobs."""
-
-    data: list[RestoreJob]
-    pagination: Pagination | None
 
 
 class RestoreJobsQuery(PageQuery):
@@ -362,14 +356,11 @@ def list_restores(call: Call, query: FollowedRestoresQuery) -> FollowedRestoreLi
         and query.index in (None, record.index_name)
         and query.result in (None, record.result)
     ]
-    rows, cursor = page_of(
-        wanted,
-        listing=f"{call.listing}?{query.filters()}",
-        limit=query.limit,
-        cursor=query.paginationToken,
-    )
-    return FollowedRestoreList(
-        data=[_followed(record) for record in rows], pagination=pagination(cursor)
+    return page_for(
+        query,
+        FollowedRestoreList,
+        [_followed(record) for record in wanted],
+        f"{call.listing}?{query.filters()}",
     )
 
 
@@ -409,17 +400,12 @@ def list_restore_jobs(call: Call, query: RestoreJobsQuery) -> RestoreJobList:
     records = {record.job_id: record for record in call.ledger().restores() if record.job_id}
     if query.source == "ledger":
         newest = sorted(records.values(), key=lambda each: each.started_at, reverse=True)
-        rows, cursor = page_of(
-            newest, listing=listing, limit=query.limit, cursor=query.paginationToken
-        )
-        shown = [_remembered(record) for record in rows]
-    else:
-        page = call.control_plane().restore_jobs_page(
-            limit=query.limit, token=read_cursor(listing, query.paginationToken)
-        )
-        cursor = write_cursor(listing, page.next_token) if page.next_token else None
-        shown = [_job(job, records.get(job.job_id)) for job in page.items]
-    return RestoreJobList(data=shown, pagination=pagination(cursor))
+        return page_for(query, RestoreJobList, [_remembered(each) for each in newest], listing)
+    page = call.control_plane().restore_jobs_page(
+        limit=query.limit, token=read_cursor(listing, query.paginationToken)
+    )
+    jobs = [_job(job, records.get(job.job_id)) for job in page.items]
+    return as_listing(RestoreJobList, jobs, cursor_at(listing, page.next_token))
 
 
 @route(
@@ -473,14 +459,9 @@ def _point(call: Call, at: datetime) -> restore_point.RestorePoint:
 
 def _point_backup(entry: Entry) -> PointBackup:
     backup, record = entry.backup, entry.record
-    return PointBackup(
-        backup_id=backup.backup_id,
-        name=backup.name,
+    return PointBackup.of(
+        backup,
         taken_at=entry.at or datetime.max.replace(tzinfo=UTC),
-        incarnation=backup.index_id,
-        index_deleted_at=backup.index_deleted_at,
-        record_count=backup.record_count,
-        size_bytes=backup.size_bytes,
         restore_tested=record.restore_tested if record else None,
         restore_tested_at=record.restore_tested_at if record else None,
     )
@@ -492,65 +473,21 @@ def _seconds(start: datetime | None, end: datetime | None) -> int | None:
 
 def _followed(record: RestoreRecord) -> FollowedRestore:
     took, size = record.took_seconds, record.size_bytes
-    return FollowedRestore(
-        restore_id=record.restore_id,
-        kind=record.kind,
-        step=record.step,
-        backup_id=record.backup_id,
-        index=record.index_name,
-        incarnation=record.index_id,
-        target_index_name=record.target_index_name,
-        index_id=record.target_index_id,
-        restore_job_id=record.job_id,
-        status=record.status,
-        percent_complete=record.percent_complete,
-        started_by=record.started_by,
-        started_at=record.started_at,
-        policy=record.policy,
-        size_bytes=size,
-        record_count=record.record_count,
-        expected_seconds=record.expected_seconds,
-        restored_at=record.restored_at,
-        took_seconds=took,
+    return FollowedRestore.of(
+        record,
         bytes_per_second=size // took if size is not None and took else None,
-        depth=record.depth,
-        depth_reached=record.depth_reached,
-        records_compared=record.compared,
-        result=record.result,
-        result_at=record.result_at,
-        reason=record.reason,
         differences=[Differing(kind=each.kind, text=str(each)) for each in record.differences],
-        clean_up=record.clean_up,
-        clean_up_error=record.clean_up_error,
-        adopted_policy=record.adopted_policy,
-        adopted_by=record.adopted_by,
-        finished_at=record.finished_at,
     )
 
 
 def _job(job: model.RestoreJob, record: RestoreRecord | None) -> RestoreJob:
-    return RestoreJob(
-        restore_job_id=job.job_id,
-        backup_id=job.backup_id,
-        target_index_name=job.target_index_name,
-        target_index_id=job.target_index_id,
-        status=job.status,
-        created_at=job.created_at,
-        completed_at=job.completed_at,
-        percent_complete=job.percent_complete,
-        started_by=record.started_by if record else "",
-    )
+    return RestoreJob.of(job, started_by=record.started_by if record else "")
 
 
 def _remembered(record: RestoreRecord) -> RestoreJob:
-    return RestoreJob(
-        restore_job_id=record.job_id,
-        backup_id=record.backup_id,
-        target_index_name=record.target_index_name,
-        target_index_id=record.target_index_id,
-        status=record.status,
+    return RestoreJob.of(
+        record,
         created_at=record.started_at,
         completed_at=record.finished_at,
         percent_complete=None,
-        started_by=record.started_by,
     )
