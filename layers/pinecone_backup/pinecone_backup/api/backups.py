@@ -50,7 +50,6 @@ from pinecone_backup.usecases.prune import former_baseline
 from pinecone_backup.usecases.requests.delete import LEASE, final_deletion
 from pinecone_backup.usecases.requests.delete import delete_backup as delete_one
 from pinecone_backup.usecases.requests.on_demand import create_on_demand
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -204,7 +203,7 @@ def create_backup(call: Call, request: CreateBackup) -> Backup:
     end. While one of ours is under way for the index, none is started. It counts like every good
     backup, satisfies no slot of a policy, and goes only after its own `expire_after`.
     """
-    context = call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.now))
+    context = call.context(RunKind.CREATE)
     backup = create_on_demand(
         context,
         call.control_plane(),
@@ -307,7 +306,7 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
 
 
 def _kept(call: Call, backup_id: str) -> Kept | None:
-    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
+    context = call.context(RunKind.AUDIT)
     try:
         facts = read_facts(call, context, *call.policy())
     except (ConfigurationError, ListingIncomplete, PineconeError):
@@ -361,11 +360,10 @@ def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
     restores, contradictions, items that cannot be read and ``PruneMode=dry_run`` cannot be
     overruled. Asking again answers with the same deletion and changes nothing.
     """
-    run_id = new_run_id(RunKind.DELETE, call.now)
-    context, ledger = call.context(RunKind.DELETE, run_id), call.ledger()
+    context, ledger = call.context(RunKind.DELETE), call.ledger()
     control_plane = call.control_plane()
     document, policy_version = call.policy()
-    ledger.acquire_lease("write", holder=run_id, now=call.now, ttl=LEASE)
+    ledger.acquire_lease("write", holder=context.run_id, now=call.now, ttl=LEASE)
     try:
         deletion = final_deletion(ledger, call.path["backup_id"])
         if deletion is None:
@@ -381,7 +379,7 @@ def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
                 rule=rule_of(call.container.settings),
             )
     finally:
-        ledger.release_lease("write", holder=run_id)
+        ledger.release_lease("write", holder=context.run_id)
     return deletion_view(deletion)
 
 

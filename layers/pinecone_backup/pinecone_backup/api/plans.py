@@ -28,7 +28,6 @@ from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.rules.protection import Safeguard
 from pinecone_backup.usecases.approvals import approve_plan as approve
 from pinecone_backup.usecases.approvals import refuse_to_execute, rule_of
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from pinecone_backup.records import PlanRecord
@@ -249,10 +248,9 @@ def execute_plan(call: Call, _: Nothing) -> Run:
     A deployment whose ``PruneMode`` is ``dry_run`` carries out none.
     """
     record = _record(call)
-    run_id = new_run_id(RunKind.PRUNE, call.now)
     mode = call.container.settings.prune_mode
     rule = rule_of(call.container.settings)
-    refuse_to_execute(call.context(RunKind.PRUNE, run_id), record, call.policy()[1], mode, rule)
+    refuse_to_execute(call.context(RunKind.PRUNE), record, call.policy()[1], mode, rule)
     return request_run(call, RunKind.PRUNE, {"digest": record.digest})
 
 

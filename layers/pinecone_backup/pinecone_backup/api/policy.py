@@ -17,7 +17,6 @@ from pinecone_backup.model import PruneMode, RunKind
 from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.rules.policy import validate_policy as validated
 from pinecone_backup.rules.policy_warnings import KnownProject, WarningCode, warnings
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -242,7 +241,7 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
 
     document, policy_version = call.policy()
     given = None if request.document is None else given_document(request.document)
-    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
+    context = call.context(RunKind.AUDIT)
     facts = read_facts(call, context, document, policy_version)
     mode = request.mode or call.container.settings.prune_mode
     assumptions = Assumptions(

@@ -30,7 +30,6 @@ from pinecone_backup.errors import (
 from pinecone_backup.model import RunKind
 from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.usecases.policy_changes import change_policy, notice_changes
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,7 +241,7 @@ def _project(
     known = former is not None and former.project(name) is not None
     goes_on = document.project(name) is not None
     by = former if former is not None and known else document
-    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now), project=name)
+    context = call.context(RunKind.AUDIT, project=name)
     facts = read_facts(call, context, by, former_version if known else "")
     assumptions = Assumptions(call.container.settings.prune_mode, first=facts.baseline is None)
     proposed = replace(facts, document=document, policy_version=PROPOSED)

@@ -30,7 +30,6 @@ from pinecone_backup.rules import restore_point
 from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.usecases.project_state import read_project_state
 from pinecone_backup.usecases.requests.restore import adopt, restore
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from pinecone_backup import model
@@ -327,9 +326,8 @@ def find_restore_point(call: Call, query: RestorePointQuery) -> FoundRestorePoin
 def adopt_index(call: Call, request: AdoptIndex) -> Index:
     """Adopt a restored index: from now on the policy backs it up."""
     document, _version = call.policy()
-    kind = RunKind.RESTORE_TEST
     adopted = adopt(
-        call.context(kind, new_run_id(kind, call.now)),
+        call.context(RunKind.RESTORE_TEST),
         call.control_plane(),
         call.ledger(),
         document,
@@ -428,9 +426,8 @@ def describe_restore_job(call: Call, _: Nothing) -> RestoreJob:
 
 
 def _started(call: Call, request: Restore, backup_id: str) -> FollowedRestore:
-    kind = RunKind.RESTORE_TEST
     record = restore(
-        call.context(kind, new_run_id(kind, call.now)),
+        call.context(RunKind.RESTORE_TEST),
         call.control_plane(),
         call.ledger(),
         backup_id=backup_id,
@@ -445,8 +442,8 @@ def _started(call: Call, request: Restore, backup_id: str) -> FollowedRestore:
 
 def _point(call: Call, at: datetime) -> restore_point.RestorePoint:
     """What the path's index can be restored from."""
-    name, kind = call.path["index_name"], RunKind.RESTORE_TEST
-    context = call.context(kind, new_run_id(kind, call.now))
+    name = call.path["index_name"]
+    context = call.context(RunKind.RESTORE_TEST)
     state = read_project_state(context, call.control_plane(), call.ledger())
     found = restore_point.restore_point(state.inventory, name, at)
     if found is None:
