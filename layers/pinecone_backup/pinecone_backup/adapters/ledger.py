@@ -542,14 +542,10 @@ class DynamoLedger:
         return sorted(found, key=lambda each: (each.started_at, each.restore_id))
 
     def put_schedule(
-        self,
-        record: ScheduleRecord,
-        *,
-        over: ScheduleRecord | None = None,
-        event: DomainEvent | None = None,
+        self, record: ScheduleRecord, *, over: ScheduleRecord | None = None
     ) -> ScheduleRecord:
         """Write a native schedule that we have seen."""
-        return self._write(record, over=over, event=event)
+        return self._write(record, over=over)
 
     def schedules(self) -> Sequence[ScheduleRecord]:
         """The native schedules that we have seen."""
