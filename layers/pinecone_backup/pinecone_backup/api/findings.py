@@ -79,7 +79,11 @@ def list_findings(call: Call, query: FindingsQuery) -> FindingList:
 )
 def describe_finding(call: Call, _: Nothing) -> Finding:
     """Describe a finding of a project."""
-    return _describe(call)
+    wanted = call.path["finding_id"]
+    for finding in call.ledger().findings():
+        if finding.finding_id == wanted:
+            return Finding.model_validate(finding)
+    raise SubjectUnknown(f"There is no finding {wanted!r} here")
 
 
 @route(
@@ -137,14 +141,6 @@ def _matches(finding: records.Finding, query: FindingsQuery) -> bool:
         and query.subject in (None, finding.subject)
         and query.acknowledged in (None, bool(finding.acknowledged_by))
     )
-
-
-def _describe(call: Call) -> Finding:
-    wanted = call.path["finding_id"]
-    for finding in call.ledger().findings():
-        if finding.finding_id == wanted:
-            return Finding.model_validate(finding)
-    raise SubjectUnknown(f"There is no finding {wanted!r} here")
 
 
 def _acknowledge(call: Call, request: WithReason) -> Finding:
