@@ -239,7 +239,8 @@ def test_every_fixed_name_begins_with_the_name_of_the_stack() -> None:
         json.dumps(resource["Properties"][key])
         for resource in RESOURCES.values()
         for key in keys
-        if key in resource["Properties"] and resource["Type"] != "AWS::Lambda::Permission"
+        if key in resource["Properties"]
+        and resource["Properties"][key] not in [{"Ref": name} for name in FUNCTIONS]
     ]
     assert fixed
     assert [name for name in fixed if "AWS::StackName" not in name] == []
@@ -382,18 +383,31 @@ def test_every_route_but_the_preflight_is_signed() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_schedule_sends_what_its_function_reads(kind: str) -> None:
     """T1: a placeholder that nothing replaced counts as absent."""
-    schedule = RESOURCES[f"{kind}Function"]["Properties"]["Events"]["OnSchedule"]["Properties"]
-    given = json.loads(schedule["Input"])
+    schedule = RESOURCES[f"{kind}OnSchedule"]["Properties"]
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": [f"{kind}Function", "Arn"]}
+    assert schedule["ScheduleExpression"] == {"Ref": f"{kind}Schedule"}
+    given = json.loads(schedule["Target"]["Input"])
     assert given["scheduled_time"] == "<aws.scheduler.scheduled-time>"
     request = read_trigger(given, KINDS[kind])
     assert (request.trigger, request.time) == (TriggerKind.SCHEDULE, None)
-    assert schedule["OmitName"] is True
     assert schedule["ScheduleExpressionTimezone"] == {"Ref": "ScheduleTimezone"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_request_on_the_bus_starts_its_function_and_no_other(kind: str) -> None:
+    rule = RESOURCES[f"{kind}OnRequest"]["Properties"]
+    assert rule["EventPattern"]["detail-type"] == [{"Fn::Sub": f"{KINDS[kind]}.requested"}]
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": [f"{kind}Function", "Arn"]}
+    permission = RESOURCES[f"{kind}OnRequestPermission"]["Properties"]
+    assert permission["FunctionName"] == {"Ref": f"{kind}Function"}
+    assert permission["SourceArn"] == {"Fn::GetAtt": [f"{kind}OnRequest", "Arn"]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_failed_run_is_not_repeated_but_kept(kind: str) -> None:
-    config = RESOURCES[f"{kind}Function"]["Properties"]["EventInvokeConfig"]
+    config = RESOURCES[f"{kind}OnFailure"]["Properties"]
+    assert config["FunctionName"] == {"Ref": f"{kind}Function"}
     assert config["MaximumRetryAttempts"] == 0
     assert config["DestinationConfig"]["OnFailure"]["Destination"] == {
         "Fn::GetAtt": ["FailuresQueue", "Arn"]
@@ -410,19 +424,21 @@ def test_projects_are_worked_off_one_message_at_a_time(kind: str) -> None:
     """Six times the timeout is AWS's advice; a run that is killed comes again within its hour."""
     function = RESOURCES[f"{kind}Function"]["Properties"]
     queue = RESOURCES[f"{kind}Queue"]["Properties"]
-    source = function["Events"]["OnQueue"]["Properties"]
-    assert source["Queue"] == {"Fn::GetAtt": [f"{kind}Queue", "Arn"]}
+    source = RESOURCES[f"{kind}OnQueue"]["Properties"]
+    assert source["FunctionName"] == {"Ref": f"{kind}Function"}
+    assert source["EventSourceArn"] == {"Fn::GetAtt": [f"{kind}Queue", "Arn"]}
     assert source["BatchSize"] == 1
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "ProjectConcurrency"}}
     assert function["Environment"]["Variables"]["RUN_QUEUE_URL"] == {"Ref": f"{kind}Queue"}
-    assert 6 * function["Timeout"] <= queue["VisibilityTimeout"] < TOO_OLD.total_seconds()
+    timeout = TEMPLATE["Globals"]["Function"]["Timeout"]
+    assert "Timeout" not in function
+    assert 6 * timeout <= queue["VisibilityTimeout"] < TOO_OLD.total_seconds()
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["FailuresQueue", "Arn"]}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_lease_outlives_its_function_and_ends_before_the_next_tick(kind: str) -> None:
-    timeout = RESOURCES[f"{kind}Function"]["Properties"]["Timeout"]
+def test_a_lease_outlives_its_function_and_ends_before_the_next_tick() -> None:
+    timeout = TEMPLATE["Globals"]["Function"]["Timeout"]
     assert timeout < LEASE.total_seconds() < 15 * 60
 
 
