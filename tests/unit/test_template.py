@@ -55,8 +55,13 @@ def _list(value: object) -> list[Any]:
 def _statements(role: str) -> Iterator[dict[str, Any]]:
     """What a role may do, by its own policies and by those that it shares."""
     properties = RESOURCES[role]["Properties"]
-    shared = [arn["Ref"] for arn in properties.get("ManagedPolicyArns", [])]
-    for policy in [*properties["Policies"], *(RESOURCES[name]["Properties"] for name in shared)]:
+    attached = [RESOURCES[arn["Ref"]]["Properties"] for arn in properties["ManagedPolicyArns"]]
+    attached += [
+        policy
+        for policy in _of_type("AWS::IAM::ManagedPolicy").values()
+        if {"Ref": role} in policy.get("Roles", [])
+    ]
+    for policy in [*properties.get("Policies", []), *attached]:
         yield from policy["PolicyDocument"]["Statement"]
 
 
@@ -302,6 +307,27 @@ def test_a_role_reaches_only_its_own_partitions_of_the_table(
     assert reached == partitions
 
 
+@pytest.mark.parametrize(
+    ("role", "objects"),
+    [
+        ("CreateRole", {"evidence/*"}),
+        ("PruneRole", {"evidence/*", "plans/*"}),
+        ("AuditRole", {"evidence/*", "reports/*"}),
+        ("RestoreTestRole", {"evidence/*"}),
+        ("NotifyRole", set()),
+        ("ApiRole", {"evidence/*", "plans/*", "policy/policy.json", "reports/latest.html"}),
+    ],
+)
+def test_a_role_writes_only_its_own_objects_of_the_bucket(role: str, objects: set[str]) -> None:
+    written = {
+        resource["Fn::Sub"].split("${Bucket}/")[1]
+        for statement in _statements(role)
+        if "s3:PutObject" in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+    }
+    assert written == objects
+
+
 def test_no_role_but_the_apis_can_write_the_policy_and_none_can_delete_an_object() -> None:
     for role in ROLES:
         for statement in _statements(role):
@@ -394,6 +420,11 @@ def test_a_schedule_sends_what_its_function_reads(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_no_schedule_starts_before_the_roles_may_reach_the_projects(kind: str) -> None:
+    assert RESOURCES[f"{kind}OnSchedule"]["DependsOn"] == "ProjectsPolicy"
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_request_on_the_bus_starts_its_function_and_no_other(kind: str) -> None:
     rule = RESOURCES[f"{kind}OnRequest"]["Properties"]
     assert rule["EventPattern"]["detail-type"] == [{"Fn::Sub": f"{KINDS[kind]}.requested"}]
@@ -470,7 +501,8 @@ def test_x_ray_traces_the_api_when_asked_and_then_its_role_may_send(
     resources = resolved_template(ApiTracing=tracing)["Resources"]
     assert resources["ApiFunction"]["Properties"]["Tracing"] == mode
     assert resources["Api"]["Properties"]["TracingEnabled"] is (mode == "Active")
-    assert ("xray:PutTraceSegments" in json.dumps(resources["ApiRole"])) is (mode == "Active")
+    permissions = json.dumps(resources["ApiPermissions"])
+    assert ("xray:PutTraceSegments" in permissions) is (mode == "Active")
 
 
 @pytest.mark.parametrize(
