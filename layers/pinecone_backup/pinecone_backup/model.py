@@ -7,18 +7,32 @@ nowhere else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 
 def words(value: StrEnum) -> str:
     """An enumeration's value as people read it: ``under_way`` is "under way"."""
     return value.replace("_", " ")
+
+
+def parse_time(value: object) -> datetime | None:
+    """An RFC 3339 text as UTC; digits beyond microseconds are cut off.
+
+    None for anything else: no text, no offset, no such date.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 class Status(StrEnum):

@@ -352,11 +352,7 @@ class Ledger(Protocol):
         ...
 
     def put_schedule(
-        self,
-        record: ScheduleRecord,
-        *,
-        over: ScheduleRecord | None = None,
-        event: DomainEvent | None = None,
+        self, record: ScheduleRecord, *, over: ScheduleRecord | None = None
     ) -> ScheduleRecord: ...
 
     def schedules(self) -> Sequence[ScheduleRecord]: ...

@@ -715,13 +715,8 @@ class OutboxRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceRecord:
+class EvidenceRecord(OutboxRecord):
     """An event that is not in the evidence yet."""
-
-    event_id: str
-    type: str
-    occurred_at: datetime
-    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinecone_backup.adapters.pinecone import payloads
-from pinecone_backup.model import IndexKind, Status
+from pinecone_backup.model import IndexKind, Status, parse_time
 from tests.support.pinecone_transport import row
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def body(value: object) -> bytes:
     ],
 )
 def test_a_time_is_utc_cut_to_microseconds(text: str, microsecond: int) -> None:
-    parsed = payloads.parse_time(text)
+    parsed = parse_time(text)
 
     assert parsed == datetime(2025, 5, 15, 0, 52, 10, microsecond, UTC)
     assert parsed.utcoffset() == timedelta(0)
@@ -61,7 +61,7 @@ def test_a_time_is_utc_cut_to_microseconds(text: str, microsecond: int) -> None:
     ],
 )
 def test_a_time_without_an_offset_or_sense_is_none(value: object) -> None:
-    assert payloads.parse_time(value) is None
+    assert parse_time(value) is None
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.integers(0, 999))
@@ -70,12 +70,12 @@ def test_every_time_survives_the_payload_whatever_its_nanoseconds(
 ) -> None:
     text = f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f".{moment.microsecond:06d}{nano:03d}Z"
 
-    assert payloads.parse_time(text) == moment
+    assert parse_time(text) == moment
 
 
 @given(st.text() | st.integers() | st.floats() | st.none() | st.lists(st.text()))
 def test_no_value_makes_the_time_reader_fail(value: object) -> None:
-    parsed = payloads.parse_time(value)
+    parsed = parse_time(value)
 
     assert parsed is None or parsed.tzinfo is UTC
 

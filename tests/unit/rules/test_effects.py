@@ -10,6 +10,7 @@ import pytest
 
 from pinecone_backup.model import (
     Backup,
+    DomainEvent,
     Index,
     IndexKind,
     RunContext,
@@ -26,6 +27,7 @@ from pinecone_backup.rules.effects import (
     PutBackup,
     RecordEvent,
     SaveClaim,
+    created,
     decide,
     slots_in_question,
 )
@@ -122,6 +124,96 @@ def test_the_event_and_the_record_say_what_the_claim_and_pinecone_say() -> None:
     assert record == PutBackup(
         BackupRecord("b-1", "docs", "id-1", CLAIM.backup_name, SLOT, first_seen_at=NOW)
     )
+
+
+def test_an_event_is_the_projects_of_the_actual_time_and_one_however_often_it_is_recorded() -> None:
+    made = decided(entry(), claim=LOST).effects[0]
+    broke = decided(entry(Worth.FAILED, recorded=True), claim=posted(CLAIM, "b-1")).effects[0]
+    assert isinstance(made, RecordEvent)
+    assert isinstance(broke, RecordEvent)
+    for event, other in ((made.event, broke.event), (broke.event, made.event)):
+        again = DomainEvent.of(event.type, "b-1", project="main", at=NOW)
+        assert (event.event_id, event.project, event.occurred_at) == (again.event_id, "main", NOW)
+        assert event.event_id != other.event_id
+
+
+def test_the_event_of_a_failed_backup_says_which_attempt_of_what_failed_and_when_it_goes_on() -> (
+    None
+):
+    after = failed(posted(CLAIM, "b-1"), "backup b-1 failed", NOW)
+    said = decided(entry(Worth.FAILED, recorded=True), claim=posted(CLAIM, "b-1")).effects[0]
+    assert isinstance(said, RecordEvent)
+    assert after.next_attempt_at is not None
+    assert said.event.data == {
+        "backup_id": "b-1",
+        "name": CLAIM.backup_name,
+        "index": "docs",
+        "policy": "daily",
+        "slot": SLOT.isoformat(),
+        "attempt": 1,
+        "reason": "backup b-1 failed",
+        "next_attempt_at": after.next_attempt_at.isoformat(),
+    }
+
+
+def on_demand(asked_by: str | None) -> Entry:
+    """A backup that somebody asked for, and the record that names whom; None: no record."""
+    known = entry(Worth.GOOD, marker=ON_DEMAND, recorded=asked_by is not None)
+    return (
+        known
+        if known.record is None
+        else replace(known, record=replace(known.record, asked_by=asked_by or ""))
+    )
+
+
+_UNNAMED = replace(MARKER, policy=None, slot=SLOT - DAY)
+ON_DEMAND = _UNNAMED.named("docs", _UNNAMED.name_for("docs"))
+ASKED = replace(claimed("docs", ON_DEMAND, previous=None, now=SLOT - DAY), actor="alice", version=1)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "claim", "asked_by"),
+    [
+        pytest.param(None, posted(ASKED, "b-1"), "alice", id="its claim knows who asked"),
+        pytest.param("", posted(ASKED, "b-1"), "alice", id="so it does when an audit came first"),
+        pytest.param(None, posted(ASKED, "b-2"), "unknown", id="the claim of another backup"),
+        pytest.param("", None, "unknown", id="the claim is lost"),
+    ],
+)
+def test_a_backup_on_demand_gets_the_name_of_who_asked(
+    recorded: str | None, claim: Claim | None, asked_by: str
+) -> None:
+    puts = [
+        effect
+        for effect in decided(on_demand(recorded), more=[claim] if claim else []).effects
+        if isinstance(effect, PutBackup)
+    ]
+    [put] = puts
+    assert put.record.asked_by == asked_by
+    assert put.over == on_demand(recorded).record
+
+
+def test_a_record_that_names_who_asked_is_not_written_again() -> None:
+    said = decided(on_demand("alice"), more=[posted(ASKED, "b-1")]).effects
+    assert not [effect for effect in said if isinstance(effect, PutBackup)]
+
+
+@pytest.mark.parametrize(("recorded", "over"), [(None, False), ("", True), ("alice", None)])
+def test_a_backup_on_demand_that_could_not_be_recorded_gains_who_asked(
+    recorded: str | None, over: bool | None
+) -> None:
+    """C3; ``over``: whether a record was there that did not say so, None: it did."""
+    known = on_demand(recorded)
+    event, *more = created(CONTEXT, ASKED, known.backup, known=known.record)
+    assert isinstance(event, RecordEvent)
+    assert event.event.data["actor"] == "alice"
+    if over is None:
+        assert more == []
+        return
+    [put] = more
+    assert isinstance(put, PutBackup)
+    assert put.record.asked_by == "alice"
+    assert put.over == (known.record if over else None)
 
 
 @pytest.mark.parametrize("worth", [Worth.UNDER_WAY, Worth.FAILED])

@@ -18,6 +18,7 @@ from pinecone_backup.errors import EvidenceBroken
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.rules.evidence import (
     Position,
+    Segment,
     canonical,
     chained,
     hash_of,
@@ -165,6 +166,69 @@ def seal_without_end(folder: Path) -> None:
 def swap_with_another_deployment(folder: Path) -> None:
     path = segments(folder)[5]
     put(path, [line.replace(b'"stack-a"', b'"stack-b"') for line in lines_of(path)])
+
+
+def stored(start: Position, numbers: range) -> tuple[Segment, bytes]:
+    """A segment of these events behind ``start``, without a signature."""
+    chain = chained("stack-a", start, [event(number) for number in numbers])
+    return sealed(chain, seal_of("stack-a", chain.end, BEGIN), "")
+
+
+def test_a_record_is_a_line_of_canonical_json_that_names_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its times are in UTC, wherever it is written."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        segment, body = stored(Position(7, "a" * 64), range(1, 2))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    record = (
+        b'{"data":{"run_id":1},"deployment":"stack-a","event_id":"%b",'
+        b'"occurred_at":"2026-01-01T00:15:00+00:00","previous":"%b","project":"main",'
+        b'"sequence":8,"type":"run.completed"}' % (event(1).event_id.encode(), b"a" * 64)
+    )
+    seal = (
+        b'{"seal":{"at":"2026-01-01T00:00:00+00:00","deployment":"stack-a","hash":"%b",'
+        b'"sequence":8}}' % hash_of(record).encode()
+    )
+    assert body == record + b"\n" + seal + b"\n"
+    assert segment == Segment((record,), (event(1).event_id,), Position(8, hash_of(seal)))
+
+
+def test_a_segment_reads_back_as_it_was_stored() -> None:
+    """Behind the beginning, and behind another one."""
+    first, body = stored(Position(), range(3))
+    second, more = stored(first.end, range(3, 5))
+    assert read_segment(body, Position()) == first
+    assert read_segment(more, first.end) == second
+    assert (first.end.sequence, second.end.sequence) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [Position(2, "b" * 64), Position(4, "b" * 64), Position(3, "c" * 64)],
+    ids=["too early", "too late", "behind another record"],
+)
+def test_a_segment_that_follows_something_else_is_broken(start: Position) -> None:
+    _, body = stored(Position(3, "b" * 64), range(2))
+    with pytest.raises(EvidenceBroken) as raised:
+        read_segment(body, start)
+    assert f"record {start.sequence} of" in str(raised.value)
+    assert raised.value.next_step == (
+        "Copy the folder evidence/ of the bucket, and verify it: see docs/evidence.md."
+    )
+
+
+def test_a_seal_of_another_chain_is_broken() -> None:
+    """The message names the last record that follows."""
+    _, body = stored(Position(), range(2))
+    _, other = stored(Position(), range(3, 5))
+    lines = [*body.splitlines()[:-1], other.splitlines()[-1]]
+    with pytest.raises(EvidenceBroken, match="record 2 of"):
+        read_segment(b"\n".join(lines), Position())
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from local.simulator import Behaviour
 from local.simulator.restores import duration
-from pinecone_backup.rules.restore_time import Measured, expected_seconds, measured
+from pinecone_backup.rules.restore_time import NEWEST, Measured, expected_seconds, measured
+from tests.support.backups import NOW
 from tests.support.restores import restore_record
 
 SIZES = st.integers(10**6, 10**12)
@@ -36,6 +39,21 @@ def test_where_nothing_was_measured_nothing_is_known() -> None:
     assert expected_seconds([], 100) is None
     assert expected_seconds([Measured(100, 1)], None) is None
     assert measured([restore_record(), restore_record(size_bytes=1)]) == []
+
+
+def test_the_newest_restores_of_known_size_and_time_are_what_was_measured() -> None:
+    """However they are listed: the oldest have the greatest number here."""
+    restores = [
+        restore_record(started_at=NOW - number * timedelta(hours=1), **known)
+        for number in range(NEWEST + 3)
+        for known in (
+            {"size_bytes": 1000 - number, "took_seconds": number},
+            {"size_bytes": None, "took_seconds": 5},
+            {"size_bytes": 5, "took_seconds": None},
+        )
+    ]
+    newest = [Measured(1000 - number, number) for number in reversed(range(NEWEST))]
+    assert measured(restores) == measured(reversed(restores)) == newest
 
 
 @pytest.mark.parametrize(("size", "seconds"), [(50, 300), (100, 300), (200, 600)])

@@ -128,8 +128,8 @@ def test_writes_that_never_end_are_refused() -> None:
 def test_the_walk_of_one_index_is_as_careful() -> None:
     walks = Walks([A, A], [A, B])
 
-    assert list_index(control_plane(walks), "docs", include_deleted=True) == [A, B]
-    assert walks.names == [("docs", True)] * 2
+    assert list_index(control_plane(walks), "docs") == [A, B]
+    assert walks.names == [("docs", False)] * 2
     with pytest.raises(ListingIncomplete, match="index docs"):
         list_index(control_plane(Walks([A, A], [A, A, B], [A, B, B], [A, A])), "docs")
 

@@ -9,17 +9,20 @@ import logging
 import os
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from botocore.exceptions import BotoCoreError
     from mypy_boto3_cloudwatch.client import CloudWatchClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sqs.client import SQSClient
-
-    from pinecone_backup.adapters.objects import Kms
 
     type Client = (
         CloudWatchClient
@@ -37,6 +40,14 @@ for _chatty in ("botocore", "urllib3"):  # at DEBUG they log answers, secrets am
     logging.getLogger(_chatty).setLevel(logging.WARNING)
 
 _LOCK = Lock()
+
+
+class Kms(Protocol):
+    """What we use of KMS; boto3's client is one."""
+
+    def sign(self, **request: str | bytes) -> Mapping[str, Any]:
+        """Sign a message."""
+        ...
 
 
 @overload
@@ -66,6 +77,13 @@ def forget_clients() -> None:
     """Build every client anew from now on (a test changed the endpoint or the credentials)."""
     with _LOCK:
         _build.cache_clear()
+
+
+def error_code(error: ClientError | BotoCoreError) -> str:
+    """What AWS calls an error; of a call without an answer, the kind of failure."""
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code", "unknown")
+    return type(error).__name__
 
 
 @cache

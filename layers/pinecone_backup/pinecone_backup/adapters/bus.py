@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pinecone_backup.adapters.aws import error_code
 from pinecone_backup.errors import StoreUnavailable
 from pinecone_backup.triggers import REQUEST_SOURCE
 
@@ -71,7 +72,7 @@ class EventBridgeBus:
         try:
             answer = self._client.put_events(Entries=[entry for _, entry in batch])
         except (ClientError, BotoCoreError) as error:
-            reason = _reason(error)
+            reason = error_code(error)
             if reason in _NOT_THIS and len(batch) > 1:
                 return [event_id for each in batch for event_id in self._put([each])]
             ids = [event_id for event_id, _ in batch]
@@ -103,7 +104,7 @@ class EventBridgeBus:
         try:
             answer = self._client.put_events(Entries=[entry])
         except (ClientError, BotoCoreError) as error:
-            raise self._unavailable(_reason(error)) from error
+            raise self._unavailable(error_code(error)) from error
         if answer["FailedEntryCount"]:
             raise self._unavailable(answer["Entries"][0].get("ErrorCode", "refused"))
 
@@ -132,12 +133,6 @@ class EventBridgeBus:
             f"The event bus {self._bus!r} did not take the request: {reason}",
             next_step="Ask again; check the function's role if it repeats.",
         )
-
-
-def _reason(error: ClientError | BotoCoreError) -> str:
-    if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code", "unknown")
-    return type(error).__name__
 
 
 def _batches(waiting: Sequence[_Waiting]) -> Iterator[Sequence[_Waiting]]:

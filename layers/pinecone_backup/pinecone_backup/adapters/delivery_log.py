@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pinecone_backup.adapters.aws import error_code
 from pinecone_backup.errors import LedgerConflict, LedgerUnavailable
 from pinecone_backup.ports import DeliveryStatus
 
@@ -75,7 +76,7 @@ class DynamoDeliveryLog:
                 ExpressionAttributeValues={":sending": {"S": "sending"}},
             )
         except (ClientError, BotoCoreError) as error:
-            if _code(error) != _CONDITION_FAILED:
+            if error_code(error) != _CONDITION_FAILED:
                 raise _unavailable(error) from error
 
     def mark_delivered(self, event_id: str, target: str, *, now: datetime) -> None:
@@ -151,7 +152,7 @@ class DynamoDeliveryLog:
         try:
             self._client.put_item(**request)
         except (ClientError, BotoCoreError) as error:
-            if _code(error) == _CONDITION_FAILED:
+            if error_code(error) == _CONDITION_FAILED:
                 raise LedgerConflict("The delivery log was written by somebody else") from None
             raise _unavailable(error) from error
 
@@ -172,14 +173,8 @@ def _whole_seconds(time: datetime) -> AttributeValueTypeDef:
     return {"N": str(int(time.timestamp()))}
 
 
-def _code(error: ClientError | BotoCoreError) -> str:
-    if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code", "unknown")
-    return type(error).__name__
-
-
 def _unavailable(error: ClientError | BotoCoreError) -> LedgerUnavailable:
     return LedgerUnavailable(
-        f"The delivery log did not answer ({_code(error)})",
+        f"The delivery log did not answer ({error_code(error)})",
         next_step="The message is tried again; check the table and the function's role.",
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pinecone_backup.adapters.aws import error_code
 from pinecone_backup.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -60,11 +61,7 @@ class SqsDeliveryQueue:
 
 
 def _unavailable(problem: str, error: ClientError | BotoCoreError) -> StoreUnavailable:
-    code = (
-        error.response.get("Error", {}).get("Code", "unknown")
-        if isinstance(error, ClientError)
-        else type(error).__name__
-    )
     return StoreUnavailable(
-        f"{problem} ({code})", next_step="It is tried again; check the function's role."
+        f"{problem} ({error_code(error)})",
+        next_step="It is tried again; check the function's role.",
     )

@@ -542,14 +542,10 @@ class DynamoLedger:
         return sorted(found, key=lambda each: (each.started_at, each.restore_id))
 
     def put_schedule(
-        self,
-        record: ScheduleRecord,
-        *,
-        over: ScheduleRecord | None = None,
-        event: DomainEvent | None = None,
+        self, record: ScheduleRecord, *, over: ScheduleRecord | None = None
     ) -> ScheduleRecord:
         """Write a native schedule that we have seen."""
-        return self._write(record, over=over, event=event)
+        return self._write(record, over=over)
 
     def schedules(self) -> Sequence[ScheduleRecord]:
         """The native schedules that we have seen."""
@@ -584,16 +580,7 @@ class DynamoLedger:
 
     def unannounced(self) -> Sequence[DomainEvent]:
         """Events not announced yet, oldest first."""
-        return [
-            DomainEvent(
-                event_id=waiting.event_id,
-                type=waiting.type,
-                project=self.project,
-                occurred_at=waiting.occurred_at,
-                data=waiting.data,
-            )
-            for waiting in self._all(OutboxRecord, ItemKind.OUTBOX)
-        ]
+        return [self._event(each) for each in self._all(OutboxRecord, ItemKind.OUTBOX)]
 
     def mark_announced(self, event_ids: Iterable[str]) -> None:
         """Take events off the outbox."""
@@ -612,10 +599,7 @@ class DynamoLedger:
     def waiting_evidence(self, *, limit: int) -> Sequence[DomainEvent]:
         """What is not in the chain yet, oldest first."""
         found = self._all(EvidenceRecord, ItemKind.EVIDENCE, page=limit)
-        return [
-            DomainEvent(each.event_id, each.type, self.project, each.occurred_at, each.data)
-            for each in islice(found, limit)
-        ]
+        return [self._event(each) for each in islice(found, limit)]
 
     def drop_evidence(self, events: Iterable[DomainEvent]) -> None:
         """Let events wait no more."""
@@ -784,19 +768,23 @@ class DynamoLedger:
                 raise
             self._partition.transact(writes)
 
+    def _event(self, waiting: OutboxRecord) -> DomainEvent:
+        return DomainEvent(
+            waiting.event_id, waiting.type, self.project, waiting.occurred_at, waiting.data
+        )
+
     def _event_writes(self, event: DomainEvent) -> list[dict[str, Any]]:
-        waiting = OutboxRecord(event.event_id, event.type, event.occurred_at, event.data)
         seen = self._partition.put_request(
             _event_key(event), {}, expires_at=event.occurred_at + timedelta(days=30)
         )
-        outbox = self._partition.put_request(
-            _key_of(ItemKind.OUTBOX, waiting), encode(waiting), expires_at=None
-        )
-        evidence = EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data)
-        kept = self._partition.put_request(
-            _key_of(ItemKind.EVIDENCE, evidence), encode(evidence), expires_at=None
-        )
-        return [{"Put": seen | _if_stored(None)}, {"Put": outbox}, {"Put": kept}]
+        writes = [{"Put": seen | _if_stored(None)}]
+        for kind in (OutboxRecord, EvidenceRecord):
+            record = kind(event.event_id, event.type, event.occurred_at, event.data)
+            key = _key_of(_KINDS[kind], record)
+            writes.append(
+                {"Put": self._partition.put_request(key, encode(record), expires_at=None)}
+            )
+        return writes
 
     def _is_recorded(self, event: DomainEvent) -> bool:
         return self._partition.get(_event_key(event)) is not None

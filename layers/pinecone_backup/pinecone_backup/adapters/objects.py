@@ -6,10 +6,11 @@ import logging
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pinecone_backup.adapters.aws import error_code
 from pinecone_backup.errors import (
     PolicyConflict,
     PolicyMissing,
@@ -20,10 +21,12 @@ from pinecone_backup.ports import PolicyVersion
 from pinecone_backup.rules.policy import PolicyDocument, parse_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from mypy_boto3_s3 import S3Client
+
+    from pinecone_backup.adapters.aws import Kms
 
 _LOG = logging.getLogger(__name__)
 _ABSENT = {"NoSuchKey", "NoSuchVersion", "404"}
@@ -35,14 +38,6 @@ _CHANGE = "change"
 class _Condition(TypedDict, total=False):
     IfMatch: str
     IfNoneMatch: str
-
-
-class Kms(Protocol):
-    """What we use of KMS; boto3's client is one."""
-
-    def sign(self, **request: str | bytes) -> Mapping[str, Any]:
-        """Sign a message."""
-        ...
 
 
 class _Lock(TypedDict, total=False):
@@ -63,12 +58,25 @@ class _Stored:
     change_id: str
 
 
-class BucketObjects:
-    """The ``ObjectStore`` over one bucket."""
+class _Bucket:
+    """The objects of one bucket."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+
+    def get(self, key: str) -> bytes:
+        """Read an object whole.
+
+        Raises:
+            SubjectUnknown: There is no such object.
+            StoreUnavailable: S3 did not answer, or refused.
+        """
+        return _read(self._client, self._bucket, key, None)[0]
+
+
+class BucketObjects(_Bucket):
+    """The ``ObjectStore`` over one bucket."""
 
     def put(self, key: str, body: bytes, *, content_type: str) -> None:
         """Write an object.
@@ -83,15 +91,6 @@ class BucketObjects:
         except (ClientError, BotoCoreError) as error:
             raise _unavailable(self._bucket, key, error) from error
 
-    def get(self, key: str) -> bytes:
-        """Read an object whole.
-
-        Raises:
-            SubjectUnknown: There is no such object.
-            StoreUnavailable: S3 did not answer, or refused.
-        """
-        return _read(self._client, self._bucket, key, None)[0]
-
     def link(self, key: str, *, expires_in: timedelta) -> str:
         """A presigned GET link."""
         return self._client.generate_presigned_url(
@@ -101,7 +100,7 @@ class BucketObjects:
         )
 
 
-class BucketEvidence:
+class BucketEvidence(_Bucket):
     """The ``EvidenceStore`` over a prefix of a bucket and, where there is one, a key that signs.
 
     Args:
@@ -120,8 +119,7 @@ class BucketEvidence:
         kms: Kms | None = None,
         key_arn: str = "",
     ) -> None:
-        self._client = client
-        self._bucket = bucket
+        super().__init__(client, bucket)
         self._lock = lock
         self._kms = kms
         self._key_arn = key_arn
@@ -146,19 +144,10 @@ class BucketEvidence:
                 **lock,
             )
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and _code(error) in _OVERTAKEN:
+            if error_code(error) in _OVERTAKEN:
                 return False
             raise _unavailable(self._bucket, key, error) from error
         return True
-
-    def get(self, key: str) -> bytes:
-        """Read an object whole.
-
-        Raises:
-            SubjectUnknown: There is no such object.
-            StoreUnavailable: S3 did not answer, or refused.
-        """
-        return _read(self._client, self._bucket, key, None)[0]
 
     def sign(self, text: bytes) -> str:
         """A signature in base64; empty without a key.
@@ -257,7 +246,7 @@ class BucketPolicyStore:
                 **condition,
             )
         except (ClientError, BotoCoreError) as error:
-            if not isinstance(error, ClientError) or _code(error) not in _OVERTAKEN:
+            if error_code(error) not in _OVERTAKEN:
                 raise _unavailable(self._bucket, self._key, error) from error
         else:
             return answer.get("VersionId", "null")
@@ -272,7 +261,7 @@ class BucketPolicyStore:
         try:
             answer = self._client.head_object(Bucket=self._bucket, Key=self._key, **which)
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and _code(error) in _ABSENT:
+            if error_code(error) in _ABSENT:
                 return _Stored("", "", "")
             raise _unavailable(self._bucket, self._key, error) from error
         change_id = answer.get("Metadata", {}).get(_CHANGE, "")
@@ -297,13 +286,11 @@ def _read(client: S3Client, bucket: str, key: str, version: str | None) -> tuple
         else:
             answer = client.get_object(Bucket=bucket, Key=key, VersionId=version)
         return answer["Body"].read(), answer.get("VersionId", "")
-    except ClientError as error:
-        if _code(error) in _ABSENT:
+    except (ClientError, BotoCoreError) as error:
+        if error_code(error) in _ABSENT:
             raise SubjectUnknown(
                 f"There is no object {key!r} in the bucket" + (f" at {version}" if version else "")
             ) from None
-        raise _unavailable(bucket, key, error) from error
-    except BotoCoreError as error:
         raise _unavailable(bucket, key, error) from error
 
 
@@ -316,15 +303,8 @@ def _overtaken(policy_version: str) -> PolicyConflict:
     )
 
 
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "unknown")
-
-
 def _unavailable(bucket: str, key: str, error: ClientError | BotoCoreError) -> StoreUnavailable:
-    reason = type(error).__name__
-    if isinstance(error, ClientError):
-        reason = _code(error)
     return StoreUnavailable(
-        f"The bucket {bucket!r} did not do what was asked with {key!r}: {reason}",
+        f"The bucket {bucket!r} did not do what was asked with {key!r}: {error_code(error)}",
         next_step="Check the bucket, the function's role and S3's service health.",
     )

@@ -10,7 +10,7 @@ import logging
 import re
 from base64 import b64decode
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
@@ -34,14 +34,14 @@ from pinecone_backup.errors import BackupError
 from pinecone_backup.usecases.runs import announce
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from aws_lambda_powertools.event_handler.exceptions import NotFoundError
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from pydantic import BaseModel
 
-    from pinecone_backup.api.models import Input, Pagination
+    from pinecone_backup.api.models import Input, Listing
     from pinecone_backup.api.routes import Container
 
 LARGEST_BODY = 512 * 1024
@@ -189,7 +189,7 @@ class Api:
         if each.csv is not None:
             call.headers["Vary"] = "Accept"
             if prefers(accept, CSV):
-                return _as_csv(each.csv, call, takes, cast("Listing", result))
+                return _as_csv(each.csv, call, takes, cast("Listing[Any]", result))
         if isinstance(result, PageLink):
             call.headers |= {"Vary": "Accept", "Cache-Control": "no-store"}
             if prefers(accept, HTML):
@@ -218,14 +218,9 @@ class Api:
         return _refusal(event, problem)
 
 
-class Listing(Protocol):
-    """The answer of a route that lists."""
-
-    data: Sequence[BaseModel]
-    pagination: Pagination | None
-
-
-def _as_csv(kind: type[BaseModel], call: Call, takes: Input, listing: Listing) -> dict[str, Any]:
+def _as_csv(
+    kind: type[BaseModel], call: Call, takes: Input, listing: Listing[Any]
+) -> dict[str, Any]:
     """A page as CSV; where there is another one, ``Link`` leads to it (RFC 8288)."""
     if listing.pagination:
         query = takes.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from pinecone_backup.api.cursors import page_of, pagination, read_cursor, write_cursor
+from pinecone_backup.api.cursors import as_listing, cursor_at, page_of, read_cursor
 from pinecone_backup.api.deletions import Deletion, deletion_view
 from pinecone_backup.api.holds import Hold, hold_view
 from pinecone_backup.api.models import (
     NAME,
     Input,
+    Listing,
     Nothing,
     Output,
     PageQuery,
-    Pagination,
     QueryTime,
     Reason,
+    ReasonText,
     RuleReason,
 )
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
@@ -49,7 +50,6 @@ from pinecone_backup.usecases.prune import former_baseline
 from pinecone_backup.usecases.requests.delete import LEASE, final_deletion
 from pinecone_backup.usecases.requests.delete import delete_backup as delete_one
 from pinecone_backup.usecases.requests.on_demand import create_on_demand
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,10 +82,10 @@ class Backup(Output):
     """A backup as Pinecone lists it, and whose it is."""
 
     backup_id: str
-    source_index_name: str
-    source_index_id: str
-    source_index_deleted_at: datetime | None
-    status: str
+    source_index_name: Annotated[str, Field(validation_alias="index_name")]
+    source_index_id: Annotated[str, Field(validation_alias="index_id")]
+    source_index_deleted_at: Annotated[datetime | None, Field(validation_alias="index_deleted_at")]
+    status: Annotated[str, Field(validation_alias="status_text")]
     name: str | None
     description: str | None
     record_count: int | None
@@ -102,11 +102,8 @@ class Backup(Output):
     """From when on a backup on demand may be deleted; null: never, or by its policy."""
 
 
-class BackupList(Output):
+class BackupList(Listing[Backup]):
     """A page of backups."""
-
-    data: list[Backup]
-    pagination: Pagination | None
 
 
 class BackupsQuery(PageQuery):
@@ -162,7 +159,7 @@ class BackupDetails(Backup):
     """What it counts for."""
     verdict: Verdict | None
     """Null until an audit saw it Ready."""
-    verdict_reason: str
+    verdict_reason: ReasonText
     """What the verdict goes by."""
     verdict_at: datetime | None
     accepted_by: str
@@ -197,7 +194,7 @@ class DeleteBackupQuery(Input):
     takes=CreateBackup,
     gives=Backup,
     status=201,
-    problems=("not-found", "rule-forbids", "conflict", *PINECONE_WRITES),
+    problems=("rule-forbids", "conflict", *PINECONE_WRITES),
 )
 def create_backup(call: Call, request: CreateBackup) -> Backup:
     """Start a backup of an index now.
@@ -206,7 +203,7 @@ def create_backup(call: Call, request: CreateBackup) -> Backup:
     end. While one of ours is under way for the index, none is started. It counts like every good
     backup, satisfies no slot of a policy, and goes only after its own `expire_after`.
     """
-    context = call.context(RunKind.CREATE, new_run_id(RunKind.CREATE, call.now))
+    context = call.context(RunKind.CREATE)
     backup = create_on_demand(
         context,
         call.control_plane(),
@@ -227,7 +224,6 @@ def create_backup(call: Call, request: CreateBackup) -> Backup:
     tag=_TAG,
     takes=IndexBackupsQuery,
     gives=BackupList,
-    problems=("not-found",),
 )
 def list_index_backups(call: Call, query: IndexBackupsQuery) -> BackupList:
     """List an index's backups.
@@ -252,7 +248,6 @@ def list_index_backups(call: Call, query: IndexBackupsQuery) -> BackupList:
     tag=_TAG,
     takes=BackupsQuery,
     gives=BackupList,
-    problems=("not-found",),
 )
 def list_project_backups(call: Call, query: BackupsQuery) -> BackupList:
     """List the project's backups, those of deleted indexes included.
@@ -274,7 +269,6 @@ def list_project_backups(call: Call, query: BackupsQuery) -> BackupList:
     access=Access.READ,
     tag=_TAG,
     gives=BackupDetails,
-    problems=("not-found",),
 )
 def describe_backup(call: Call, _: Nothing) -> BackupDetails:
     """Describe a backup: Pinecone's view, our verdict, its holds and its deletion."""
@@ -289,14 +283,14 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
     ).entries[backup.backup_id]
     held = {backup.backup_id, backup.index_name}
     deletion = ledger.deletion(backup.backup_id) if record and record.deletion else None
-    return BackupDetails(
-        **_fields(backup),
+    return BackupDetails.of(
+        backup,
         origin=entry.origin,
         policy=entry.marker.policy if entry.marker else None,
         expires_at=entry.expires_at,
         worth=entry.worth,
         verdict=record.verdict if record else None,
-        verdict_reason=str(record.verdict_reason or "") if record else "",
+        verdict_reason=record.verdict_reason if record else None,
         verdict_at=record.verdict_at if record else None,
         accepted_by=record.accepted_by if record else "",
         accepted_reason=record.accepted_reason if record else "",
@@ -312,7 +306,7 @@ def describe_backup(call: Call, _: Nothing) -> BackupDetails:
 
 
 def _kept(call: Call, backup_id: str) -> Kept | None:
-    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
+    context = call.context(RunKind.AUDIT)
     try:
         facts = read_facts(call, context, *call.policy())
     except (ConfigurationError, ListingIncomplete, PineconeError):
@@ -321,12 +315,7 @@ def _kept(call: Call, backup_id: str) -> Kept | None:
     item = next(items, None)
     if item is None:
         return None
-    return Kept(
-        action=item.action,
-        reasons=[RuleReason.model_validate(reason) for reason in item.reasons],
-        safeguards=list(item.safeguards),
-        until=_until(facts, backup_id),
-    )
+    return Kept.of(item, until=_until(facts, backup_id))
 
 
 def _until(facts: Facts, backup_id: str) -> datetime | None:
@@ -361,7 +350,7 @@ def _until(facts: Facts, backup_id: str) -> datetime | None:
     takes=DeleteBackupQuery,
     gives=Deletion,
     status=202,
-    problems=("not-found", "rule-forbids", "busy", "not-ready", *PINECONE_WRITES),
+    problems=("rule-forbids", "busy", "not-ready", *PINECONE_WRITES),
 )
 def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
     """Delete a backup, within the safeguards of prune.
@@ -371,11 +360,10 @@ def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
     restores, contradictions, items that cannot be read and ``PruneMode=dry_run`` cannot be
     overruled. Asking again answers with the same deletion and changes nothing.
     """
-    run_id = new_run_id(RunKind.DELETE, call.now)
-    context, ledger = call.context(RunKind.DELETE, run_id), call.ledger()
+    context, ledger = call.context(RunKind.DELETE), call.ledger()
     control_plane = call.control_plane()
     document, policy_version = call.policy()
-    ledger.acquire_lease("write", holder=run_id, now=call.now, ttl=LEASE)
+    ledger.acquire_lease("write", holder=context.run_id, now=call.now, ttl=LEASE)
     try:
         deletion = final_deletion(ledger, call.path["backup_id"])
         if deletion is None:
@@ -391,7 +379,7 @@ def delete_backup(call: Call, query: DeleteBackupQuery) -> Deletion:
                 rule=rule_of(call.container.settings),
             )
     finally:
-        ledger.release_lease("write", holder=run_id)
+        ledger.release_lease("write", holder=context.run_id)
     return deletion_view(deletion)
 
 
@@ -442,7 +430,7 @@ def _chosen(call: Call, listing: str, query: BackupsQuery) -> BackupList:
     entries, cursor = page_of(
         chosen, listing=listing, limit=query.limit, cursor=query.paginationToken
     )
-    return BackupList(data=[_row(entry) for entry in entries], pagination=pagination(cursor))
+    return as_listing(BackupList, map(_row, entries), cursor)
 
 
 def _matches(entry: Entry, query: BackupsQuery) -> bool:
@@ -457,8 +445,7 @@ def _matches(entry: Entry, query: BackupsQuery) -> bool:
 
 
 def _page(call: Call, listing: str, page: Page[model.Backup]) -> BackupList:
-    cursor = write_cursor(listing, page.next_token) if page.next_token else None
-    return BackupList(data=_rows(call, page.items), pagination=pagination(cursor))
+    return as_listing(BackupList, _rows(call, page.items), cursor_at(listing, page.next_token))
 
 
 def _rows(call: Call, rows: Sequence[model.Backup]) -> list[Backup]:
@@ -471,29 +458,4 @@ def _rows(call: Call, rows: Sequence[model.Backup]) -> list[Backup]:
 
 def _row(entry: Entry) -> Backup:
     policy = entry.marker.policy if entry.marker else None
-    return Backup(
-        **_fields(entry.backup),
-        origin=entry.origin,
-        policy=policy,
-        expires_at=entry.expires_at,
-    )
-
-
-def _fields(row: model.Backup) -> dict[str, object]:
-    """What Pinecone says of a backup, by Pinecone's names."""
-    return {
-        "backup_id": row.backup_id,
-        "source_index_name": row.index_name,
-        "source_index_id": row.index_id,
-        "source_index_deleted_at": row.index_deleted_at,
-        "status": row.status_text,
-        "name": row.name,
-        "description": row.description,
-        "record_count": row.record_count,
-        "namespace_count": row.namespace_count,
-        "size_bytes": row.size_bytes,
-        "cloud": row.cloud,
-        "region": row.region,
-        "tags": dict(row.tags) if row.tags is not None else None,
-        "created_at": row.created_at,
-    }
+    return Backup.of(entry.backup, origin=entry.origin, policy=policy, expires_at=entry.expires_at)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.api.models import Pagination
+from pinecone_backup.api.models import Listing, PageQuery, Pagination
 from pinecone_backup.api.problems import FieldError, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pydantic import BaseModel
 
@@ -93,9 +93,29 @@ def _start(listing: str, cursor: str | None) -> int:
     return int(position)
 
 
-def pagination(cursor: str | None) -> Pagination | None:
-    """Where a listing goes on, if it does."""
-    return Pagination(next=cursor) if cursor else None
+def as_listing[L: Listing[Any]](kind: type[L], rows: Iterable[object], cursor: str | None) -> L:
+    """One page as a listing shows it; the rows as they are shown, or what that is read from."""
+    return kind.model_validate(
+        {"data": list(rows), "pagination": Pagination(next=cursor) if cursor else None}
+    )
+
+
+def page_for[L: Listing[Any]](
+    query: PageQuery, kind: type[L], rows: Sequence[object], listing: str
+) -> L:
+    """The page that a query asks for, of rows that are all at hand.
+
+    Raises:
+        ProblemError: Its cursor does not belong here.
+    """
+    return as_listing(
+        kind, *page_of(rows, listing=listing, limit=query.limit, cursor=query.paginationToken)
+    )
+
+
+def cursor_at(listing: str, position: str | None) -> str | None:
+    """The cursor of a next page; None where there is none."""
+    return write_cursor(listing, position) if position else None
 
 
 def _check(listing: str, position: str) -> str:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from pinecone_backup.api.cursors import page_of_views, pagination
+from pinecone_backup.api.cursors import as_listing, page_of_views
 from pinecone_backup.api.models import (
     NAME,
+    Listing,
     Nothing,
     Output,
     PageQuery,
-    Pagination,
     QueryTime,
     RuleReason,
 )
@@ -66,11 +66,8 @@ class Deletion(Output):
     """When the backup was neither listed nor described any more."""
 
 
-class DeletionList(Output):
+class DeletionList(Listing[Deletion]):
     """A page of deletions, the newest first."""
-
-    data: list[Deletion]
-    pagination: Pagination | None
 
 
 class DeletionsQuery(PageQuery):
@@ -93,7 +90,6 @@ class DeletionsQuery(PageQuery):
     tag=_TAG,
     takes=DeletionsQuery,
     gives=DeletionList,
-    problems=("not-found",),
     csv=Deletion,
 )
 def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
@@ -116,7 +112,7 @@ def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
         cursor=query.paginationToken,
         most_bytes=_MOST_BYTES,
     )
-    return DeletionList(data=page, pagination=pagination(cursor))
+    return as_listing(DeletionList, page, cursor)
 
 
 @route(
@@ -125,7 +121,6 @@ def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
     access=Access.READ,
     tag=_TAG,
     gives=Deletion,
-    problems=("not-found",),
 )
 def describe_deletion(call: Call, _: Nothing) -> Deletion:
     """Describe the deletion of a backup, also of one that Pinecone forgot long ago."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from pinecone_backup.api.cursors import page_of, pagination
-from pinecone_backup.api.models import Nothing, Output, PageQuery, Pagination, WithReason
+from pinecone_backup.api.cursors import page_for
+from pinecone_backup.api.models import Listing, Nothing, Output, PageQuery, WithReason
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import SubjectUnknown
 from pinecone_backup.records import Severity
@@ -42,11 +42,8 @@ class Finding(Output):
     data: dict[str, Any]
 
 
-class FindingList(Output):
+class FindingList(Listing[Finding]):
     """A page of findings, the worst first."""
-
-    data: list[Finding]
-    pagination: Pagination | None
 
 
 class FindingsQuery(PageQuery):
@@ -67,7 +64,6 @@ class FindingsQuery(PageQuery):
     tag=_TAG,
     takes=FindingsQuery,
     gives=FindingList,
-    problems=("not-found",),
 )
 def list_findings(call: Call, query: FindingsQuery) -> FindingList:
     """List a project's findings, the worst first."""
@@ -80,11 +76,14 @@ def list_findings(call: Call, query: FindingsQuery) -> FindingList:
     access=Access.READ,
     tag=_TAG,
     gives=Finding,
-    problems=("not-found",),
 )
 def describe_finding(call: Call, _: Nothing) -> Finding:
     """Describe a finding of a project."""
-    return _describe(call)
+    wanted = call.path["finding_id"]
+    for finding in call.ledger().findings():
+        if finding.finding_id == wanted:
+            return Finding.model_validate(finding)
+    raise SubjectUnknown(f"There is no finding {wanted!r} here")
 
 
 @route(
@@ -94,7 +93,7 @@ def describe_finding(call: Call, _: Nothing) -> Finding:
     tag=_TAG,
     takes=WithReason,
     gives=Finding,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def acknowledge_finding(call: Call, request: WithReason) -> Finding:
     """Record that somebody knows of a finding, and the reason why it stays for now."""
@@ -121,7 +120,7 @@ def list_deployment_findings(call: Call, query: FindingsQuery) -> FindingList:
     tag=_TAG,
     takes=WithReason,
     gives=Finding,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def acknowledge_deployment_finding(call: Call, request: WithReason) -> Finding:
     """Record that somebody knows of a finding about the deployment."""
@@ -131,13 +130,7 @@ def acknowledge_deployment_finding(call: Call, request: WithReason) -> Finding:
 def _list(call: Call, query: FindingsQuery) -> FindingList:
     chosen = [finding for finding in call.ledger().findings() if _matches(finding, query)]
     chosen.sort(key=lambda each: (each.severity.rank, -each.opened_at.timestamp(), each.finding_id))
-    rows, cursor = page_of(
-        chosen,
-        listing=f"{call.listing}?{query.filters()}",
-        limit=query.limit,
-        cursor=query.paginationToken,
-    )
-    return FindingList(data=[_finding(finding) for finding in rows], pagination=pagination(cursor))
+    return page_for(query, FindingList, chosen, f"{call.listing}?{query.filters()}")
 
 
 def _matches(finding: records.Finding, query: FindingsQuery) -> bool:
@@ -150,26 +143,12 @@ def _matches(finding: records.Finding, query: FindingsQuery) -> bool:
     )
 
 
-def _describe(call: Call) -> Finding:
-    wanted = call.path["finding_id"]
-    for finding in call.ledger().findings():
-        if finding.finding_id == wanted:
-            return _finding(finding)
-    raise SubjectUnknown(f"There is no finding {wanted!r} here")
-
-
 def _acknowledge(call: Call, request: WithReason) -> Finding:
-    return _finding(
-        acknowledge(
-            call.ledger(),
-            call.path["finding_id"],
-            who=call.actor,
-            reason=request.reason,
-            now=call.now,
-        )
+    finding = acknowledge(
+        call.ledger(),
+        call.path["finding_id"],
+        who=call.actor,
+        reason=request.reason,
+        now=call.now,
     )
-
-
-def _finding(finding: records.Finding) -> Finding:
-    fields = {name: getattr(finding, name) for name in Finding.model_fields}
-    return Finding(**{**fields, "data": dict(finding.data)})
+    return Finding.model_validate(finding)

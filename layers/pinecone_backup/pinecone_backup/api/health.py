@@ -20,7 +20,6 @@ from pinecone_backup.records import RunState
 
 if TYPE_CHECKING:
     from pinecone_backup.ports import Ledger
-    from pinecone_backup.records import Run
     from pinecone_backup.rules.policy import Project
 
 _AT_ONCE = 8
@@ -138,15 +137,11 @@ def _ledger(
         _write(ledger, call)
         for kind in TICKED:
             run = ledger.last_completed(kind)
-            last_runs[kind] = _last(run) if run else None
+            last_runs[kind] = LastRun.model_validate(run) if run else None
     except LedgerError as error:
         problems.append(str(error))
         return "fail", last_runs
     return "pass", last_runs
-
-
-def _last(run: Run) -> LastRun:
-    return LastRun(run_id=run.run_id, state=run.state, time=run.time, finished_at=run.finished_at)
 
 
 def _write(ledger: Ledger, call: Call) -> None:

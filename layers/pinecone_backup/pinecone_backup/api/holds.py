@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AwareDatetime, Field
 
-from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.cursors import page_for
 from pinecone_backup.api.models import (
     Input,
+    Listing,
     Nothing,
     Output,
     PageQuery,
-    Pagination,
     Reason,
     WithReason,
 )
@@ -61,11 +61,8 @@ class HoldsQuery(PageQuery):
     """Only those in force."""
 
 
-class HoldList(Output):
+class HoldList(Listing[Hold]):
     """A page of holds, the newest first."""
-
-    data: list[Hold]
-    pagination: Pagination | None
 
 
 @route(
@@ -76,7 +73,7 @@ class HoldList(Output):
     takes=PlaceHold,
     gives=Hold,
     status=201,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def place_hold(call: Call, request: PlaceHold) -> Hold:
     """Hold a backup, or every backup of an index: nothing deletes it until the hold ends."""
@@ -101,20 +98,12 @@ def place_hold(call: Call, request: PlaceHold) -> Hold:
     tag=_TAG,
     takes=HoldsQuery,
     gives=HoldList,
-    problems=("not-found",),
 )
 def list_holds(call: Call, query: HoldsQuery) -> HoldList:
     """List holds, the newest first; those that ended too, unless ``active``."""
-    rows, cursor = page_of(
-        holds.list_holds(call.ledger(), now=call.now, active_only=query.active),
-        listing=f"{call.listing}?active={query.active}",
-        limit=query.limit,
-        cursor=query.paginationToken,
-    )
-    return HoldList(
-        data=[hold_view(hold, call.now) for hold in rows],
-        pagination=pagination(cursor),
-    )
+    found = holds.list_holds(call.ledger(), now=call.now, active_only=query.active)
+    rows = [hold_view(hold, call.now) for hold in found]
+    return page_for(query, HoldList, rows, f"{call.listing}?active={query.active}")
 
 
 @route(
@@ -123,7 +112,6 @@ def list_holds(call: Call, query: HoldsQuery) -> HoldList:
     access=Access.READ,
     tag=_TAG,
     gives=Hold,
-    problems=("not-found",),
 )
 def describe_hold(call: Call, _: Nothing) -> Hold:
     """Describe a hold."""
@@ -140,7 +128,7 @@ def describe_hold(call: Call, _: Nothing) -> Hold:
     tag=_TAG,
     takes=WithReason,
     gives=Hold,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def release_hold(call: Call, request: WithReason) -> Hold:
     """Release a hold: what it protected may be deleted again."""
@@ -152,16 +140,4 @@ def release_hold(call: Call, request: WithReason) -> Hold:
 
 def hold_view(hold: records.Hold, now: datetime) -> Hold:
     """A hold, and whether it protects now."""
-    return Hold(
-        hold_id=hold.hold_id,
-        scope=hold.scope,
-        target=hold.target,
-        reason=hold.reason,
-        placed_by=hold.placed_by,
-        created_at=hold.created_at,
-        expires_at=hold.expires_at,
-        released_at=hold.released_at,
-        released_by=hold.released_by,
-        release_reason=hold.release_reason,
-        active=hold.active(now),
-    )
+    return Hold.of(hold, active=hold.active(now))

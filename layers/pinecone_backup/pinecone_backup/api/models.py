@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
@@ -53,6 +53,19 @@ class Output(BaseModel):
         serialize_by_alias=True,
         json_schema_serialization_defaults_required=True,
     )
+
+    @classmethod
+    def of(cls, source: object, **beside: object) -> Self:
+        """From the attributes of ``source``, by their names there, and what is given beside it."""
+        there = {
+            name: str(each.validation_alias or name) for name, each in cls.model_fields.items()
+        }
+        return cls.model_validate(
+            {
+                attribute: beside[name] if name in beside else getattr(source, attribute)
+                for name, attribute in there.items()
+            }
+        )
 
 
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
@@ -101,6 +114,17 @@ class Pagination(Output):
 
     next: str
     """Send it as ``paginationToken``."""
+
+
+class Listing[Row](Output):
+    """A page of a listing."""
+
+    data: list[Row]
+    pagination: Pagination | None
+
+
+ReasonText = Annotated[str, BeforeValidator(lambda reason: str(reason or ""))]
+"""A rule's reason as people read it; empty without one."""
 
 
 class RuleReason(Output):

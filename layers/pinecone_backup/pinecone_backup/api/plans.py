@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 
-from pinecone_backup.api.cursors import page_of, pagination
+from pinecone_backup.api.cursors import page_for
 from pinecone_backup.api.models import (
     Input,
+    Listing,
     Nothing,
     Output,
     PageLink,
     PageQuery,
-    Pagination,
     Reason,
     RuleReason,
 )
@@ -28,7 +28,6 @@ from pinecone_backup.rules.plan import Action, Plan
 from pinecone_backup.rules.protection import Safeguard
 from pinecone_backup.usecases.approvals import approve_plan as approve
 from pinecone_backup.usecases.approvals import refuse_to_execute, rule_of
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from pinecone_backup.records import PlanRecord
@@ -70,11 +69,8 @@ class PlanSummary(Output):
     """When the first approval ends."""
 
 
-class PlanList(Output):
+class PlanList(Listing[PlanSummary]):
     """A page of plans, the newest first."""
-
-    data: list[PlanSummary]
-    pagination: Pagination | None
 
 
 class PlannedBackup(Output):
@@ -147,20 +143,10 @@ class ApprovePlan(Input):
     tag=_TAG,
     takes=PageQuery,
     gives=PlanList,
-    problems=("not-found",),
 )
 def list_plans(call: Call, query: PageQuery) -> PlanList:
     """List the prune plans of the last 90 days, the newest first."""
-    rows, cursor = page_of(
-        call.ledger().plans(limit=_REACH),
-        listing=call.listing,
-        limit=query.limit,
-        cursor=query.paginationToken,
-    )
-    return PlanList(
-        data=[PlanSummary.model_validate(record) for record in rows],
-        pagination=pagination(cursor),
-    )
+    return page_for(query, PlanList, call.ledger().plans(limit=_REACH), call.listing)
 
 
 @route(
@@ -169,14 +155,11 @@ def list_plans(call: Call, query: PageQuery) -> PlanList:
     access=Access.READ,
     tag=_TAG,
     gives=PlanDetails,
-    problems=("not-found",),
 )
 def describe_plan(call: Call, _: Nothing) -> PlanDetails:
     """Describe a plan: every backup, its fate and the reasons."""
     record = _record(call)
-    plan = _plan(call, record)
-    summary = PlanSummary.model_validate(record)
-    return PlanDetails(**dict(summary), plan=PrunePlan.model_validate(plan))
+    return PlanDetails.of(record, plan=_plan(call, record))
 
 
 @route(
@@ -185,7 +168,6 @@ def describe_plan(call: Call, _: Nothing) -> PlanDetails:
     access=Access.READ,
     tag=_TAG,
     gives=PageLink,
-    problems=("not-found",),
 )
 def link_plan_page(call: Call, _: Nothing) -> PageLink:
     """Give a link to a plan as an HTML page to approve on.
@@ -222,7 +204,7 @@ def link_plan_page(call: Call, _: Nothing) -> PageLink:
     tag=_TAG,
     takes=ApprovePlan,
     gives=PlanSummary,
-    problems=("not-found", "approval-refused", "rule-forbids"),
+    problems=("approval-refused", "rule-forbids"),
 )
 def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
     """Approve a plan: what it names may be deleted.
@@ -258,7 +240,7 @@ def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
     tag=_TAG,
     gives=Run,
     status=202,
-    problems=("not-found", "approval-refused"),
+    problems=("approval-refused",),
 )
 def execute_plan(call: Call, _: Nothing) -> Run:
     """Start a prune run that carries out an approved plan now.
@@ -266,10 +248,9 @@ def execute_plan(call: Call, _: Nothing) -> Run:
     A deployment whose ``PruneMode`` is ``dry_run`` carries out none.
     """
     record = _record(call)
-    run_id = new_run_id(RunKind.PRUNE, call.now)
     mode = call.container.settings.prune_mode
     rule = rule_of(call.container.settings)
-    refuse_to_execute(call.context(RunKind.PRUNE, run_id), record, call.policy()[1], mode, rule)
+    refuse_to_execute(call.context(RunKind.PRUNE), record, call.policy()[1], mode, rule)
     return request_run(call, RunKind.PRUNE, {"digest": record.digest})
 
 

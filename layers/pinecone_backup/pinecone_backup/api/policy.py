@@ -17,13 +17,11 @@ from pinecone_backup.model import PruneMode, RunKind
 from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.rules.policy import validate_policy as validated
 from pinecone_backup.rules.policy_warnings import KnownProject, WarningCode, warnings
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from pinecone_backup.rules.plan import PlanItem
-    from pinecone_backup.rules.preview import Changed, Difference, Preview, PreviewDay, QuotaVerdict
+    from pinecone_backup.rules.preview import Changed, Difference, QuotaVerdict
 
 _TAG = "Policy"
 PROPOSED = "preview"
@@ -55,9 +53,9 @@ class PolicyWarning(Output):
 
     code: WarningCode
     path: str
-    detail: str
+    detail: Annotated[str, Field(validation_alias="sentence")]
     """What will come of it."""
-    next_step: str
+    next_step: Annotated[str, Field(validation_alias="action")]
     parameters: dict[str, str | int]
 
 
@@ -106,7 +104,7 @@ class PreviewedDay(Output):
     """Native backups that expired."""
     refused: int
     """Slots that found the quota used up."""
-    left: int
+    left: Annotated[int, Field(validation_alias="count")]
     """Backups that there are when the last prune is done."""
     size_bytes: int
     deleted: list[PreviewedBackup]
@@ -231,7 +229,6 @@ def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
     takes=PreviewPolicy,
     gives=PolicyPreview,
     changes=False,
-    problems=("not-found",),
 )
 def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
     """Preview what a policy document would keep and delete of the project, day by day.
@@ -244,7 +241,7 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
 
     document, policy_version = call.policy()
     given = None if request.document is None else given_document(request.document)
-    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now))
+    context = call.context(RunKind.AUDIT)
     facts = read_facts(call, context, document, policy_version)
     mode = request.mode or call.container.settings.prune_mode
     assumptions = Assumptions(
@@ -264,9 +261,9 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
         mode=mode,
         prunes_per_day=request.prunes_per_day,
         approvals=request.approvals,
-        days=[_day(day) for day in seen.days],
-        kept_today=_items(seen.days[0].kept),
-        steady=_steady(seen),
+        days=[PreviewedDay.model_validate(day) for day in seen.days],
+        kept_today=[PreviewedBackup.model_validate(item) for item in seen.days[0].kept],
+        steady=[SteadyState.model_validate(each) for each in seen.steady],
         quota=_outlook(seen.quota),
         changes=changes,
         ended=seen.ended,
@@ -279,13 +276,7 @@ def policy_warnings(
 ) -> list[PolicyWarning]:
     """What is probably not meant in a valid document."""
     return [
-        PolicyWarning(
-            code=warning.code,
-            path=warning.path,
-            detail=warning.sentence,
-            next_step=warning.action,
-            parameters=dict(warning.parameters),
-        )
+        PolicyWarning.model_validate(warning)
         for warning in warnings(document, now=now, known=known)
     ]
 
@@ -305,34 +296,6 @@ def given_document(document: Mapping[str, object]) -> PolicyDocument:
         ) from None
 
 
-def _day(day: PreviewDay) -> PreviewedDay:
-    return PreviewedDay(
-        at=day.at,
-        created=day.created,
-        expired=day.expired,
-        refused=day.refused,
-        left=day.count,
-        size_bytes=day.size_bytes,
-        deleted=_items(day.deleted),
-        waiting=_items(day.waiting),
-        waits=[RuleReason.model_validate(reason) for reason in day.waits],
-    )
-
-
-def _steady(seen: Preview) -> list[SteadyState]:
-    return [
-        SteadyState(
-            index_name=each.index_name,
-            policy=each.policy,
-            native=each.native,
-            count=each.count,
-            size_bytes=each.size_bytes,
-            next_slots=list(each.next_slots),
-        )
-        for each in seen.steady
-    ]
-
-
 def difference_view(found: Difference) -> PolicyDifference:
     """What a document changes, as the API shows it."""
     return PolicyDifference(
@@ -344,37 +307,8 @@ def difference_view(found: Difference) -> PolicyDifference:
 
 
 def _outlook(verdict: QuotaVerdict) -> QuotaOutlook:
-    return QuotaOutlook(
-        quota=verdict.quota,
-        used=verdict.used,
-        needed=verdict.needed,
-        others=verdict.others,
-        needs=[
-            QuotaNeed(
-                policy=need.policy, native=need.native, indexes=need.indexes, count=need.count
-            )
-            for need in verdict.needs
-        ],
-        fits=verdict.fits,
-        reached_at=verdict.reached_at,
-        refused=verdict.refused,
-        detail=str(verdict),
-    )
+    return QuotaOutlook.of(verdict, detail=str(verdict))
 
 
 def _changed(changed: Changed) -> ChangedBackup:
-    return ChangedBackup(**dict(_item(changed.item)), at=changed.at, waits=changed.waits)
-
-
-def _items(items: Iterable[PlanItem]) -> list[PreviewedBackup]:
-    return [_item(item) for item in items]
-
-
-def _item(item: PlanItem) -> PreviewedBackup:
-    return PreviewedBackup(
-        backup_id=item.backup_id,
-        index_name=item.index_name,
-        name=item.name,
-        created_at=item.created_at,
-        reasons=[RuleReason.model_validate(reason) for reason in item.reasons],
-    )
+    return ChangedBackup.of(changed.item, at=changed.at, waits=changed.waits)

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from pinecone_backup.api.backups import read_facts
-from pinecone_backup.api.cursors import page_of, pagination
-from pinecone_backup.api.models import Input, Nothing, Output, PageQuery, Pagination, Reason
+from pinecone_backup.api.cursors import page_for
+from pinecone_backup.api.models import Input, Listing, Nothing, Output, PageQuery, Reason
 from pinecone_backup.api.policy import (
     PROPOSED,
     PolicyDifference,
@@ -30,7 +30,6 @@ from pinecone_backup.errors import (
 from pinecone_backup.model import RunKind
 from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.usecases.policy_changes import change_policy, notice_changes
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,11 +105,8 @@ class PolicyVersion(Output):
     """Whether it was noticed that it was stored in the bucket directly."""
 
 
-class PolicyVersionList(Output):
+class PolicyVersionList(Listing[PolicyVersion]):
     """A page of versions, the newest first."""
-
-    data: list[PolicyVersion]
-    pagination: Pagination | None
 
 
 class PolicyVersionDetails(PolicyVersion):
@@ -184,10 +180,7 @@ def put_policy(call: Call, request: PutPolicy) -> PolicyPut:
 )
 def list_policy_versions(call: Call, query: PageQuery) -> PolicyVersionList:
     """List the versions of the policy document, the newest first: who, when and why."""
-    rows, cursor = page_of(
-        _versions(call), listing=call.listing, limit=query.limit, cursor=query.paginationToken
-    )
-    return PolicyVersionList(data=list(rows), pagination=pagination(cursor))
+    return page_for(query, PolicyVersionList, _versions(call), call.listing)
 
 
 @route(
@@ -196,7 +189,6 @@ def list_policy_versions(call: Call, query: PageQuery) -> PolicyVersionList:
     access=Access.READ,
     tag=_TAG,
     gives=PolicyVersionDetails,
-    problems=("not-found",),
 )
 def describe_policy_version(call: Call, _: Nothing) -> PolicyVersionDetails:
     """Describe one version of the policy document: who put it, when, why, and what it says."""
@@ -249,7 +241,7 @@ def _project(
     known = former is not None and former.project(name) is not None
     goes_on = document.project(name) is not None
     by = former if former is not None and known else document
-    context = call.context(RunKind.AUDIT, new_run_id(RunKind.AUDIT, call.now), project=name)
+    context = call.context(RunKind.AUDIT, project=name)
     facts = read_facts(call, context, by, former_version if known else "")
     assumptions = Assumptions(call.container.settings.prune_mode, first=facts.baseline is None)
     proposed = replace(facts, document=document, policy_version=PROPOSED)
@@ -280,10 +272,8 @@ def _versions(call: Call) -> Sequence[PolicyVersion]:
 
     def row(stored: StoredVersion) -> PolicyVersion:
         change = changes.get(stored.policy_version)
-        return PolicyVersion(
-            policy_version=stored.policy_version,
-            current=stored.current,
-            stored_at=stored.stored_at,
+        return PolicyVersion.of(
+            stored,
             former_version=change.former_version if change else "",
             changed_by=change.actor if change else "",
             reason=change.reason if change else "",

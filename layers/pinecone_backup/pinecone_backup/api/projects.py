@@ -71,7 +71,6 @@ def list_projects(call: Call, _: Nothing) -> ProjectList:
     access=Access.READ,
     tag=_TAG,
     gives=KnownProject,
-    problems=("not-found",),
 )
 def describe_project(call: Call, _: Nothing) -> KnownProject:
     """Describe a project."""
@@ -84,7 +83,6 @@ def describe_project(call: Call, _: Nothing) -> KnownProject:
     access=Access.READ,
     tag=_TAG,
     gives=IndexList,
-    problems=("not-found",),
 )
 def list_indexes(call: Call, _: Nothing) -> IndexList:
     """List the project's active indexes, each with the policy that decides about it."""
@@ -97,7 +95,6 @@ def list_indexes(call: Call, _: Nothing) -> IndexList:
     access=Access.READ,
     tag=_TAG,
     gives=Index,
-    problems=("not-found",),
 )
 def describe_index(call: Call, _: Nothing) -> Index:
     """Describe an index, with the policy that decides about it."""
@@ -115,14 +112,5 @@ def index_of(call: Call, index: model.Index) -> Index:
     """An index with the policy that decides about it."""
     document, _version = call.policy()
     assigned = document.assigned(call.path["project"], index.name, index.tags)
-    return Index(
-        name=index.name,
-        kind=index.kind,
-        state=index.state,
-        ready=index.ready,
-        tags=dict(index.tags),
-        deletion_protection=index.deletion_protection,
-        source_backup_id=index.source_backup_id,
-        policy=assigned.policy.name if assigned.policy else None,
-        assigned_by=assigned.by,
-    )
+    policy = assigned.policy.name if assigned.policy else None
+    return Index.of(index, policy=policy, assigned_by=assigned.by)

@@ -32,7 +32,6 @@ _AT_ONCE = 16
     access=Access.READ,
     tag=_TAG,
     gives=Report,
-    problems=("not-found",),
 )
 def describe_latest_report(call: Call, _: Nothing) -> Report:
     """Give the latest audit's report."""
@@ -45,7 +44,6 @@ def describe_latest_report(call: Call, _: Nothing) -> Report:
     access=Access.READ,
     tag=_TAG,
     gives=PageLink,
-    problems=("not-found",),
 )
 def link_latest_report_page(call: Call, _: Nothing) -> PageLink:
     """Give a link to the latest report as an HTML page.

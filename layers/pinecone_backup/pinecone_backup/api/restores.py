@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from pinecone_backup.api.cursors import page_of, pagination, read_cursor, write_cursor
+from pinecone_backup.api.cursors import as_listing, cursor_at, page_for, read_cursor
 from pinecone_backup.api.models import (
     NAME,
     Input,
+    Listing,
     Nothing,
     Output,
     PageQuery,
-    Pagination,
     QueryTime,
     UtcTime,
 )
@@ -30,7 +30,6 @@ from pinecone_backup.rules import restore_point
 from pinecone_backup.rules.restore_time import expected_seconds, measured
 from pinecone_backup.usecases.project_state import read_project_state
 from pinecone_backup.usecases.requests.restore import adopt, restore
-from pinecone_backup.usecases.runs import new_run_id
 
 if TYPE_CHECKING:
     from pinecone_backup import model
@@ -91,13 +90,13 @@ class FollowedRestore(Output):
     kind: RestoreKind
     step: RestoreStep
     backup_id: str
-    index: str
+    index: Annotated[str, Field(validation_alias="index_name")]
     """The index that the backup was taken of."""
-    incarnation: str
+    incarnation: Annotated[str, Field(validation_alias="index_id")]
     target_index_name: str
-    index_id: str
+    index_id: Annotated[str, Field(validation_alias="target_index_id")]
     """Of the new index; empty until Pinecone says it."""
-    restore_job_id: str
+    restore_job_id: Annotated[str, Field(validation_alias="job_id")]
     """Empty until it is known."""
     status: str
     """Pinecone's word for the job, or for the new index where the job is not known."""
@@ -116,7 +115,7 @@ class FollowedRestore(Output):
     depth: Depth
     depth_reached: Depth | None
     """How thoroughly it was compared; null: not yet, or the schema alone."""
-    records_compared: int
+    records_compared: Annotated[int, Field(validation_alias="compared")]
     result: RestoreResult | None
     result_at: datetime | None
     reason: str
@@ -128,11 +127,8 @@ class FollowedRestore(Output):
     finished_at: datetime | None
 
 
-class FollowedRestoreList(Output):
+class FollowedRestoreList(Listing[FollowedRestore]):
     """A page of restores, the newest first."""
-
-    data: list[FollowedRestore]
-    pagination: Pagination | None
 
 
 class FollowedRestoresQuery(PageQuery):
@@ -157,7 +153,7 @@ class PointBackup(Output):
     backup_id: str
     name: str | None
     taken_at: datetime
-    incarnation: str
+    incarnation: Annotated[str, Field(validation_alias="index_id")]
     index_deleted_at: datetime | None
     """Set when the index that it was taken of is deleted."""
     record_count: int | None
@@ -196,7 +192,7 @@ class FoundRestorePoint(Output):
 class RestoreJob(Output):
     """A restore job as Pinecone reports it, and who started it through us."""
 
-    restore_job_id: str
+    restore_job_id: Annotated[str, Field(validation_alias="job_id")]
     backup_id: str
     target_index_name: str
     target_index_id: str
@@ -209,11 +205,8 @@ class RestoreJob(Output):
     """Empty when it was not started through us."""
 
 
-class RestoreJobList(Output):
+class RestoreJobList(Listing[RestoreJob]):
     """A page of restore jobs."""
-
-    data: list[RestoreJob]
-    pagination: Pagination | None
 
 
 class RestoreJobsQuery(PageQuery):
@@ -231,7 +224,7 @@ class RestoreJobsQuery(PageQuery):
     takes=Restore,
     gives=FollowedRestore,
     status=202,
-    problems=("not-found", "rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
+    problems=("rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
 )
 def create_index_from_backup(call: Call, request: Restore) -> FollowedRestore:
     """Create an index from a backup.
@@ -250,7 +243,7 @@ def create_index_from_backup(call: Call, request: Restore) -> FollowedRestore:
     takes=RestoreIndex,
     gives=FollowedRestore,
     status=202,
-    problems=("not-found", "rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
+    problems=("rule-forbids", "conflict", "not-ready", *PINECONE_WRITES),
 )
 def restore_index(call: Call, request: RestoreIndex) -> FollowedRestore:
     """Restore an index as it was at a moment, or from one of its backups, into a new index.
@@ -293,7 +286,6 @@ def restore_index(call: Call, request: RestoreIndex) -> FollowedRestore:
     tag=_TAG,
     takes=RestorePointQuery,
     gives=FoundRestorePoint,
-    problems=("not-found",),
 )
 def find_restore_point(call: Call, query: RestorePointQuery) -> FoundRestorePoint:
     """Find what to restore an index from, to have it as it was at a moment.
@@ -329,14 +321,13 @@ def find_restore_point(call: Call, query: RestorePointQuery) -> FoundRestorePoin
     tag=_TAG,
     takes=AdoptIndex,
     gives=Index,
-    problems=("not-found", "rule-forbids", *PINECONE_WRITES),
+    problems=("rule-forbids", *PINECONE_WRITES),
 )
 def adopt_index(call: Call, request: AdoptIndex) -> Index:
     """Adopt a restored index: from now on the policy backs it up."""
     document, _version = call.policy()
-    kind = RunKind.RESTORE_TEST
     adopted = adopt(
-        call.context(kind, new_run_id(kind, call.now)),
+        call.context(RunKind.RESTORE_TEST),
         call.control_plane(),
         call.ledger(),
         document,
@@ -353,7 +344,6 @@ def adopt_index(call: Call, request: AdoptIndex) -> Index:
     tag=_TAG,
     takes=FollowedRestoresQuery,
     gives=FollowedRestoreList,
-    problems=("not-found",),
 )
 def list_restores(call: Call, query: FollowedRestoresQuery) -> FollowedRestoreList:
     """List restores, tests and those that people asked for, the newest first."""
@@ -364,14 +354,11 @@ def list_restores(call: Call, query: FollowedRestoresQuery) -> FollowedRestoreLi
         and query.index in (None, record.index_name)
         and query.result in (None, record.result)
     ]
-    rows, cursor = page_of(
-        wanted,
-        listing=f"{call.listing}?{query.filters()}",
-        limit=query.limit,
-        cursor=query.paginationToken,
-    )
-    return FollowedRestoreList(
-        data=[_followed(record) for record in rows], pagination=pagination(cursor)
+    return page_for(
+        query,
+        FollowedRestoreList,
+        [_followed(record) for record in wanted],
+        f"{call.listing}?{query.filters()}",
     )
 
 
@@ -381,7 +368,6 @@ def list_restores(call: Call, query: FollowedRestoresQuery) -> FollowedRestoreLi
     access=Access.READ,
     tag=_TAG,
     gives=FollowedRestore,
-    problems=("not-found",),
 )
 def describe_restore(call: Call, _: Nothing) -> FollowedRestore:
     """Describe a restore; while Pinecone restores, with its progress as it is now."""
@@ -405,7 +391,6 @@ def describe_restore(call: Call, _: Nothing) -> FollowedRestore:
     tag=_TAG,
     takes=RestoreJobsQuery,
     gives=RestoreJobList,
-    problems=("not-found",),
 )
 def list_restore_jobs(call: Call, query: RestoreJobsQuery) -> RestoreJobList:
     """List restore jobs: as Pinecone lists them, or those that were started through us."""
@@ -413,17 +398,12 @@ def list_restore_jobs(call: Call, query: RestoreJobsQuery) -> RestoreJobList:
     records = {record.job_id: record for record in call.ledger().restores() if record.job_id}
     if query.source == "ledger":
         newest = sorted(records.values(), key=lambda each: each.started_at, reverse=True)
-        rows, cursor = page_of(
-            newest, listing=listing, limit=query.limit, cursor=query.paginationToken
-        )
-        shown = [_remembered(record) for record in rows]
-    else:
-        page = call.control_plane().restore_jobs_page(
-            limit=query.limit, token=read_cursor(listing, query.paginationToken)
-        )
-        cursor = write_cursor(listing, page.next_token) if page.next_token else None
-        shown = [_job(job, records.get(job.job_id)) for job in page.items]
-    return RestoreJobList(data=shown, pagination=pagination(cursor))
+        return page_for(query, RestoreJobList, [_remembered(each) for each in newest], listing)
+    page = call.control_plane().restore_jobs_page(
+        limit=query.limit, token=read_cursor(listing, query.paginationToken)
+    )
+    jobs = [_job(job, records.get(job.job_id)) for job in page.items]
+    return as_listing(RestoreJobList, jobs, cursor_at(listing, page.next_token))
 
 
 @route(
@@ -432,7 +412,6 @@ def list_restore_jobs(call: Call, query: RestoreJobsQuery) -> RestoreJobList:
     access=Access.READ,
     tag=_TAG,
     gives=RestoreJob,
-    problems=("not-found",),
 )
 def describe_restore_job(call: Call, _: Nothing) -> RestoreJob:
     """Describe a restore job; one of ours also when Pinecone does not know it any more."""
@@ -447,9 +426,8 @@ def describe_restore_job(call: Call, _: Nothing) -> RestoreJob:
 
 
 def _started(call: Call, request: Restore, backup_id: str) -> FollowedRestore:
-    kind = RunKind.RESTORE_TEST
     record = restore(
-        call.context(kind, new_run_id(kind, call.now)),
+        call.context(RunKind.RESTORE_TEST),
         call.control_plane(),
         call.ledger(),
         backup_id=backup_id,
@@ -464,8 +442,8 @@ def _started(call: Call, request: Restore, backup_id: str) -> FollowedRestore:
 
 def _point(call: Call, at: datetime) -> restore_point.RestorePoint:
     """What the path's index can be restored from."""
-    name, kind = call.path["index_name"], RunKind.RESTORE_TEST
-    context = call.context(kind, new_run_id(kind, call.now))
+    name = call.path["index_name"]
+    context = call.context(RunKind.RESTORE_TEST)
     state = read_project_state(context, call.control_plane(), call.ledger())
     found = restore_point.restore_point(state.inventory, name, at)
     if found is None:
@@ -478,14 +456,9 @@ def _point(call: Call, at: datetime) -> restore_point.RestorePoint:
 
 def _point_backup(entry: Entry) -> PointBackup:
     backup, record = entry.backup, entry.record
-    return PointBackup(
-        backup_id=backup.backup_id,
-        name=backup.name,
+    return PointBackup.of(
+        backup,
         taken_at=entry.at or datetime.max.replace(tzinfo=UTC),
-        incarnation=backup.index_id,
-        index_deleted_at=backup.index_deleted_at,
-        record_count=backup.record_count,
-        size_bytes=backup.size_bytes,
         restore_tested=record.restore_tested if record else None,
         restore_tested_at=record.restore_tested_at if record else None,
     )
@@ -497,65 +470,21 @@ def _seconds(start: datetime | None, end: datetime | None) -> int | None:
 
 def _followed(record: RestoreRecord) -> FollowedRestore:
     took, size = record.took_seconds, record.size_bytes
-    return FollowedRestore(
-        restore_id=record.restore_id,
-        kind=record.kind,
-        step=record.step,
-        backup_id=record.backup_id,
-        index=record.index_name,
-        incarnation=record.index_id,
-        target_index_name=record.target_index_name,
-        index_id=record.target_index_id,
-        restore_job_id=record.job_id,
-        status=record.status,
-        percent_complete=record.percent_complete,
-        started_by=record.started_by,
-        started_at=record.started_at,
-        policy=record.policy,
-        size_bytes=size,
-        record_count=record.record_count,
-        expected_seconds=record.expected_seconds,
-        restored_at=record.restored_at,
-        took_seconds=took,
+    return FollowedRestore.of(
+        record,
         bytes_per_second=size // took if size is not None and took else None,
-        depth=record.depth,
-        depth_reached=record.depth_reached,
-        records_compared=record.compared,
-        result=record.result,
-        result_at=record.result_at,
-        reason=record.reason,
         differences=[Differing(kind=each.kind, text=str(each)) for each in record.differences],
-        clean_up=record.clean_up,
-        clean_up_error=record.clean_up_error,
-        adopted_policy=record.adopted_policy,
-        adopted_by=record.adopted_by,
-        finished_at=record.finished_at,
     )
 
 
 def _job(job: model.RestoreJob, record: RestoreRecord | None) -> RestoreJob:
-    return RestoreJob(
-        restore_job_id=job.job_id,
-        backup_id=job.backup_id,
-        target_index_name=job.target_index_name,
-        target_index_id=job.target_index_id,
-        status=job.status,
-        created_at=job.created_at,
-        completed_at=job.completed_at,
-        percent_complete=job.percent_complete,
-        started_by=record.started_by if record else "",
-    )
+    return RestoreJob.of(job, started_by=record.started_by if record else "")
 
 
 def _remembered(record: RestoreRecord) -> RestoreJob:
-    return RestoreJob(
-        restore_job_id=record.job_id,
-        backup_id=record.backup_id,
-        target_index_name=record.target_index_name,
-        target_index_id=record.target_index_id,
-        status=record.status,
+    return RestoreJob.of(
+        record,
         created_at=record.started_at,
         completed_at=record.finished_at,
         percent_complete=None,
-        started_by=record.started_by,
     )

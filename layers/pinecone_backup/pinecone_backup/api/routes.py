@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pinecone_backup.api.models import LINK_LIVES, Input, Nothing, PageLink
 from pinecone_backup.errors import PolicyInvalid, SubjectUnknown
 from pinecone_backup.model import RunContext, RunTime, TriggerKind
-from pinecone_backup.usecases.runs import DEPLOYMENT
+from pinecone_backup.usecases.runs import DEPLOYMENT, new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -187,10 +187,10 @@ class Call:
         link = objects.link(key, expires_in=LINK_LIVES)
         return PageLink(url=link, expires_at=self.now + LINK_LIVES)
 
-    def context(self, kind: RunKind, run_id: str, *, project: str = "") -> RunContext:
+    def context(self, kind: RunKind, *, project: str = "") -> RunContext:
         """For a use case that acts for the caller: on the path's project, or the one named."""
         return RunContext(
-            run_id=run_id,
+            run_id=new_run_id(kind, self.now),
             kind=kind,
             project=project or self.project().name,
             owner=self.container.services.owner,
@@ -212,7 +212,8 @@ class Route:
         takes_headers: The names of request headers that the handler reads, each with its meaning.
         gives: The answer's body, or None when it has none.
         status: Of success.
-        problems: Slugs that it may answer beyond those that every route may.
+        problems: Slugs that it may answer beyond those that every route may; ``not-found`` is
+            understood where the path has parameters.
         changes: Whether it may record events, which are announced before the answer.
     """
 

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from pinecone_backup import records
-from pinecone_backup.api.cursors import pagination, read_cursor, write_cursor
-from pinecone_backup.api.models import (
-    NAME,
-    Input,
-    Nothing,
-    Output,
-    PageQuery,
-    Pagination,
-    QueryTime,
-)
+from pinecone_backup.api.cursors import as_listing, cursor_at, read_cursor
+from pinecone_backup.api.models import NAME, Input, Listing, Nothing, Output, PageQuery, QueryTime
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.errors import StoreUnavailable, SubjectUnknown
 from pinecone_backup.model import RunKind, TriggerKind
@@ -57,11 +49,8 @@ class Run(Output):
     error: str
 
 
-class RunList(Output):
+class RunList(Listing[Run]):
     """A page of runs, the newest first."""
-
-    data: list[Run]
-    pagination: Pagination | None
 
 
 class StartRun(Input):
@@ -91,7 +80,6 @@ class RunsQuery(PageQuery):
     takes=StartRun,
     gives=Run,
     status=202,
-    problems=("not-found",),
 )
 def start_run(call: Call, request: StartRun) -> Run:
     """Ask for a create, prune, audit or restore test run.
@@ -111,7 +99,6 @@ def start_run(call: Call, request: StartRun) -> Run:
     tag=_TAG,
     takes=RunsQuery,
     gives=RunList,
-    problems=("not-found",),
 )
 def list_runs(call: Call, query: RunsQuery) -> RunList:
     """List runs, the newest first.
@@ -127,8 +114,7 @@ def list_runs(call: Call, query: RunsQuery) -> RunList:
         down_to=time_in_id(query.from_) if query.from_ else "",
     )
     rows, position = _page(runs, query)
-    cursor = write_cursor(listing, position) if position else None
-    return RunList(data=[_run(run) for run in rows], pagination=pagination(cursor))
+    return as_listing(RunList, rows, cursor_at(listing, position))
 
 
 @route(
@@ -137,14 +123,13 @@ def list_runs(call: Call, query: RunsQuery) -> RunList:
     access=Access.READ,
     tag=_TAG,
     gives=Run,
-    problems=("not-found",),
 )
 def describe_run(call: Call, _: Nothing) -> Run:
     """Describe a run: how it stands, and what it did."""
     run = call.ledger().run(call.path["run_id"])
     if run is None:
         raise SubjectUnknown(f"Project {call.path['project']} has no run {call.path['run_id']!r}")
-    return _run(run)
+    return Run.model_validate(run)
 
 
 def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run:
@@ -174,7 +159,7 @@ def request_run(call: Call, kind: RunKind, request: Mapping[str, object]) -> Run
         ledger.put_run(replace(run, state=RunState.FAILED, error=str(error)))
         raise
     call.locate("runs", run.run_id)
-    return _run(run)
+    return Run.model_validate(run)
 
 
 def _page(runs: Iterable[records.Run], query: RunsQuery) -> tuple[list[records.Run], str | None]:
@@ -211,19 +196,3 @@ def _waiting(
         if run.state is RunState.REQUESTED and (run.actor, run.summary) == (actor, request):
             return run
     return None
-
-
-def _run(run: records.Run) -> Run:
-    return Run(
-        run_id=run.run_id,
-        kind=run.kind,
-        trigger=run.trigger,
-        actor=run.actor,
-        state=run.state,
-        time=run.time,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        policy_version=run.policy_version,
-        summary=dict(run.summary),
-        error=run.error,
-    )

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pinecone_backup.api.cursors import pagination, read_cursor, write_cursor
-from pinecone_backup.api.models import NAME, Input, Nothing, Output, PageQuery, Pagination, Reason
+from pinecone_backup.api.cursors import as_listing, cursor_at, read_cursor
+from pinecone_backup.api.models import NAME, Input, Listing, Nothing, Output, PageQuery, Reason
 from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
 from pinecone_backup.rules.policy import Frequency
 from pinecone_backup.usecases.requests import native_schedules
-
-if TYPE_CHECKING:
-    from pinecone_backup.model import NativeRun, NativeSchedule
-    from pinecone_backup.ports import Page
 
 _TAG = "Native schedules"
 _ONE = "/v1/projects/{project}/backup-schedules/{schedule_id}"
@@ -30,17 +26,14 @@ class Schedule(Output):
     index_id: str
     schedule_type: Literal["time-based"] = "time-based"
     frequency: str
-    retention_expire_after_days: int
+    retention_expire_after_days: Annotated[int, Field(validation_alias="expire_after_days")]
     enabled: bool
-    next_scheduled_run: datetime | None
+    next_scheduled_run: Annotated[datetime | None, Field(validation_alias="next_run_at")]
     created_at: datetime | None
 
 
-class ScheduleList(Output):
+class ScheduleList(Listing[Schedule]):
     """A page of native schedules."""
-
-    data: list[Schedule]
-    pagination: Pagination | None
 
 
 class ScheduleTiming(Input):
@@ -85,17 +78,14 @@ class ScheduleRun(Output):
 
     backup_id: str
     name: str | None
-    source_index_id: str
-    status: str
+    source_index_id: Annotated[str, Field(validation_alias="index_id")]
+    status: Annotated[str, Field(validation_alias="status_text")]
     created_at: datetime | None
-    scheduled_execution_at: datetime | None
+    scheduled_execution_at: Annotated[datetime | None, Field(validation_alias="scheduled_at")]
 
 
-class ScheduleHistory(Output):
+class ScheduleHistory(Listing[ScheduleRun]):
     """A page of a native schedule's history."""
-
-    data: list[ScheduleRun]
-    pagination: Pagination | None
 
 
 @route(
@@ -106,7 +96,7 @@ class ScheduleHistory(Output):
     takes=CreateSchedule,
     gives=Schedule,
     status=201,
-    problems=("not-found", "conflict", *PINECONE_WRITES),
+    problems=("conflict", *PINECONE_WRITES),
 )
 def create_backup_schedule(call: Call, request: CreateSchedule) -> Schedule:
     """Create a native schedule on an index; an index can have one that is enabled."""
@@ -121,7 +111,7 @@ def create_backup_schedule(call: Call, request: CreateSchedule) -> Schedule:
         now=call.now,
     )
     call.locate("backup-schedules", made.schedule_id)
-    return _schedule(made)
+    return Schedule.model_validate(made)
 
 
 @route(
@@ -131,7 +121,7 @@ def create_backup_schedule(call: Call, request: CreateSchedule) -> Schedule:
     tag=_TAG,
     takes=PageQuery,
     gives=ScheduleList,
-    problems=("not-found", "pinecone-plan"),
+    problems=("pinecone-plan",),
 )
 def list_backup_schedules(call: Call, query: PageQuery) -> ScheduleList:
     """List an index's native schedules, the paused ones included."""
@@ -140,7 +130,7 @@ def list_backup_schedules(call: Call, query: PageQuery) -> ScheduleList:
         limit=query.limit,
         token=read_cursor(call.listing, query.paginationToken),
     )
-    return ScheduleList(data=[_schedule(each) for each in page.items], pagination=_next(call, page))
+    return as_listing(ScheduleList, page.items, cursor_at(call.listing, page.next_token))
 
 
 @route(
@@ -149,11 +139,12 @@ def list_backup_schedules(call: Call, query: PageQuery) -> ScheduleList:
     access=Access.READ,
     tag=_TAG,
     gives=Schedule,
-    problems=("not-found", "pinecone-plan"),
+    problems=("pinecone-plan",),
 )
 def describe_backup_schedule(call: Call, _: Nothing) -> Schedule:
     """Describe a native schedule."""
-    return _schedule(call.control_plane().describe_native_schedule(call.path["schedule_id"]))
+    found = call.control_plane().describe_native_schedule(call.path["schedule_id"])
+    return Schedule.model_validate(found)
 
 
 @route(
@@ -163,7 +154,7 @@ def describe_backup_schedule(call: Call, _: Nothing) -> Schedule:
     tag=_TAG,
     takes=UpdateSchedule,
     gives=Schedule,
-    problems=("not-found", "conflict", "rule-forbids", *PINECONE_WRITES),
+    problems=("conflict", "rule-forbids", *PINECONE_WRITES),
 )
 def update_backup_schedule(call: Call, request: UpdateSchedule) -> Schedule:
     """Pause or resume a native schedule, or change its frequency or retention.
@@ -181,7 +172,7 @@ def update_backup_schedule(call: Call, request: UpdateSchedule) -> Schedule:
         who=call.actor,
         now=call.now,
     )
-    return _schedule(changed)
+    return Schedule.model_validate(changed)
 
 
 @route(
@@ -191,7 +182,7 @@ def update_backup_schedule(call: Call, request: UpdateSchedule) -> Schedule:
     tag=_TAG,
     takes=ShortenRetention,
     gives=Schedule,
-    problems=("not-found", "conflict", *PINECONE_WRITES),
+    problems=("conflict", *PINECONE_WRITES),
 )
 def shorten_retention(call: Call, request: ShortenRetention) -> Schedule:
     """Shorten a native schedule's retention: Pinecone expires its older backups."""
@@ -205,7 +196,7 @@ def shorten_retention(call: Call, request: ShortenRetention) -> Schedule:
         who=call.actor,
         now=call.now,
     )
-    return _schedule(changed)
+    return Schedule.model_validate(changed)
 
 
 @route(
@@ -215,7 +206,7 @@ def shorten_retention(call: Call, request: ShortenRetention) -> Schedule:
     tag=_TAG,
     gives=None,
     status=204,
-    problems=("not-found", *PINECONE_WRITES),
+    problems=PINECONE_WRITES,
 )
 def delete_backup_schedule(call: Call, _: Nothing) -> None:
     """Delete a native schedule; the backups that it made stay, and still expire."""
@@ -231,7 +222,7 @@ def delete_backup_schedule(call: Call, _: Nothing) -> None:
     tag=_TAG,
     takes=PageQuery,
     gives=ScheduleHistory,
-    problems=("not-found", "pinecone-plan"),
+    problems=("pinecone-plan",),
 )
 def list_backup_schedule_history(call: Call, query: PageQuery) -> ScheduleHistory:
     """List the backups that a native schedule made, and the one that it plans."""
@@ -240,33 +231,4 @@ def list_backup_schedule_history(call: Call, query: PageQuery) -> ScheduleHistor
         limit=query.limit,
         token=read_cursor(call.listing, query.paginationToken),
     )
-    runs = [
-        ScheduleRun(
-            backup_id=run.backup_id,
-            name=run.name,
-            source_index_id=run.index_id,
-            status=run.status_text,
-            created_at=run.created_at,
-            scheduled_execution_at=run.scheduled_at,
-        )
-        for run in page.items
-    ]
-    return ScheduleHistory(data=runs, pagination=_next(call, page))
-
-
-def _next(call: Call, page: Page[NativeSchedule] | Page[NativeRun]) -> Pagination | None:
-    token = page.next_token
-    return pagination(write_cursor(call.listing, token) if token else None)
-
-
-def _schedule(schedule: NativeSchedule) -> Schedule:
-    return Schedule(
-        schedule_id=schedule.schedule_id,
-        name=schedule.name,
-        index_id=schedule.index_id,
-        frequency=schedule.frequency,
-        retention_expire_after_days=schedule.expire_after_days,
-        enabled=schedule.enabled,
-        next_scheduled_run=schedule.next_run_at,
-        created_at=schedule.created_at,
-    )
+    return as_listing(ScheduleHistory, page.items, cursor_at(call.listing, page.next_token))

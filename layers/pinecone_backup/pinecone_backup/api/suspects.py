@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from pinecone_backup.api.cursors import page_of, pagination
-from pinecone_backup.api.models import Output, PageQuery, Pagination, WithReason
+from pinecone_backup.api.cursors import page_for
+from pinecone_backup.api.models import Listing, Output, PageQuery, ReasonText, WithReason
 from pinecone_backup.api.routes import Access, Call, route
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import counts_as_good
 from pinecone_backup.usecases.requests.suspects import Accepts, accept_suspects
-
-if TYPE_CHECKING:
-    from pinecone_backup.records import BackupRecord
 
 _TAG = "Suspects"
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -28,18 +24,15 @@ class Suspect(Output):
     created_at: datetime | None
     record_count: int | None
     verdict: Verdict | None
-    verdict_reason: str
+    verdict_reason: ReasonText
     verdict_at: datetime | None
     accepted_by: str
     accepted_reason: str
     accepted_at: datetime | None
 
 
-class SuspectList(Output):
+class SuspectList(Listing[Suspect]):
     """A page of suspects, the newest first."""
-
-    data: list[Suspect]
-    pagination: Pagination | None
 
 
 class Acceptance(WithReason):
@@ -63,7 +56,6 @@ class AcceptedSuspect(Suspect):
     tag=_TAG,
     takes=PageQuery,
     gives=SuspectList,
-    problems=("not-found",),
 )
 def list_suspects(call: Call, query: PageQuery) -> SuspectList:
     """List the suspect backups, the newest first."""
@@ -73,10 +65,7 @@ def list_suspects(call: Call, query: PageQuery) -> SuspectList:
         if record.verdict is not None and not counts_as_good(record)
     ]
     found.sort(key=lambda record: (record.created_at or _NEVER, record.backup_id), reverse=True)
-    rows, cursor = page_of(
-        found, listing=call.listing, limit=query.limit, cursor=query.paginationToken
-    )
-    return SuspectList(data=[_suspect(record) for record in rows], pagination=pagination(cursor))
+    return page_for(query, SuspectList, found, call.listing)
 
 
 @route(
@@ -86,7 +75,7 @@ def list_suspects(call: Call, query: PageQuery) -> SuspectList:
     tag=_TAG,
     takes=Acceptance,
     gives=AcceptedSuspect,
-    problems=("not-found", "rule-forbids"),
+    problems=("rule-forbids",),
 )
 def accept_suspect(call: Call, request: Acceptance) -> AcceptedSuspect:
     """Accept a suspect, or it and the newer ones: they are good, and what later ones meet.
@@ -102,21 +91,5 @@ def accept_suspect(call: Call, request: Acceptance) -> AcceptedSuspect:
         now=call.now,
     )
     return AcceptedSuspect(
-        **_suspect(first).model_dump(), newer=[record.backup_id for record in newer]
-    )
-
-
-def _suspect(record: BackupRecord) -> Suspect:
-    return Suspect(
-        backup_id=record.backup_id,
-        index_name=record.index_name,
-        name=record.name,
-        created_at=record.created_at,
-        record_count=record.record_count,
-        verdict=record.verdict,
-        verdict_reason=str(record.verdict_reason or ""),
-        verdict_at=record.verdict_at,
-        accepted_by=record.accepted_by,
-        accepted_reason=record.accepted_reason,
-        accepted_at=record.accepted_at,
+        **dict(Suspect.model_validate(first)), newer=[record.backup_id for record in newer]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.figures import many, span
 from pinecone_backup.reasons import PERIODS
@@ -108,8 +108,16 @@ def build_report(facts: ProjectFacts, plan: Plan, material: Material) -> Report:
         orphans=tuple(_orphans(facts)),
         schedules=tuple(_schedules(facts)),
         deletions=_deletions(material),
-        holds=tuple(_hold(hold, facts.now) for hold in facts.holds if not hold.released_at),
-        restores=tuple(_restore(job) for job in material.restores if job.unfinished),
+        holds=tuple(
+            HoldLine.of(hold, active=hold.active(facts.now))
+            for hold in facts.holds
+            if not hold.released_at
+        ),
+        restores=tuple(
+            RestoreLine.of(job, target_index=job.target_index_name)
+            for job in material.restores
+            if job.unfinished
+        ),
         runs=tuple(_run(run) for run in material.runs),
     )
 
@@ -157,33 +165,21 @@ def _last_known(previous: Report | None) -> tuple[LastKnown, ...]:
     )
 
 
-class _Header(TypedDict):
-    project: str
-    stack: str
-    owner: str
-    run_id: str
-    actor: str
-    policy_version: str
-    at: datetime
-    time: datetime
-    previous_run_id: str | None
-    previous_at: datetime | None
-
-
-def _header(material: Material) -> _Header:
+def _header(material: Material) -> dict[str, Any]:
+    """What every report says of its run, whatever that could read."""
     context, previous = material.context, material.previous
-    return _Header(
-        project=context.project,
-        stack=material.stack,
-        owner=context.owner,
-        run_id=context.run_id,
-        actor=context.actor,
-        policy_version=material.policy_version,
-        at=context.time.actual,
-        time=context.time.scheduled_at,
-        previous_run_id=previous.run_id if previous else None,
-        previous_at=previous.at if previous else None,
-    )
+    return {
+        "project": context.project,
+        "stack": material.stack,
+        "owner": context.owner,
+        "run_id": context.run_id,
+        "actor": context.actor,
+        "policy_version": material.policy_version,
+        "at": context.time.actual,
+        "time": context.time.scheduled_at,
+        "previous_run_id": previous.run_id if previous else None,
+        "previous_at": previous.at if previous else None,
+    }
 
 
 def _health(findings: Sequence[FindingLine], *, unknown: bool) -> Health:
@@ -324,15 +320,12 @@ def _last_proven(index: IndexFacts, restores: Sequence[RestoreRecord]) -> Proven
 
 def _restore_point(entry: Entry, now: datetime) -> RestorePoint:
     at = entry.at or now  # a good backup is always dated (rule G1)
-    return RestorePoint(
-        backup_id=entry.backup.backup_id,
-        name=entry.backup.name,
+    return RestorePoint.of(
+        entry.backup,
         origin=entry.origin,
         by_hand=entry.on_demand,
         at=at,
         age_seconds=int((now - at).total_seconds()),
-        record_count=entry.backup.record_count,
-        size_bytes=entry.backup.size_bytes,
         verified=entry.backup.record_count is not None,
     )
 
@@ -340,9 +333,8 @@ def _restore_point(entry: Entry, now: datetime) -> RestorePoint:
 def _point(entry: Entry, item: PlanItem | None, held: _Held) -> BackupPoint:
     reasons = item.reasons if item else ()
     goes = item is not None and item.action in (Action.DELETE, Action.WAIT)
-    return BackupPoint(
-        backup_id=entry.backup.backup_id,
-        name=entry.backup.name,
+    return BackupPoint.of(
+        entry.backup,
         at=entry.at,
         worth=entry.worth,
         origin=entry.origin,
@@ -351,8 +343,6 @@ def _point(entry: Entry, item: PlanItem | None, held: _Held) -> BackupPoint:
         tier="" if goes else tier_of(reasons),
         goes=goes,
         held=entry in held,
-        record_count=entry.backup.record_count,
-        size_bytes=entry.backup.size_bytes,
         reasons=tuple(map(str, reasons)),
     )
 
@@ -416,7 +406,10 @@ def _findings(material: Material) -> tuple[tuple[FindingLine, ...], tuple[Findin
     """The open ones, worst first, and those that resolved since the last report."""
     since = material.previous.at if material.previous else None
     edge = since or material.context.time.actual - LATELY
-    lines = [FindingLine.of(finding, since=since) for finding in material.findings]
+    lines = [
+        FindingLine.of(finding, new=since is not None and finding.opened_at > since)
+        for finding in material.findings
+    ]
     lines.sort(key=lambda line: (line.severity.rank, line.opened_at, line.finding_id))
     return (
         tuple(line for line in lines if line.resolved_at is None),
@@ -445,70 +438,18 @@ def _orphan(incarnation: Incarnation, deleted_at: datetime) -> OrphanLine:
 def _schedules(facts: ProjectFacts) -> Iterator[ScheduleLine]:
     for index in facts.indexes:
         for schedule in index.schedules or ():
-            yield ScheduleLine(
-                schedule_id=schedule.schedule_id,
-                index=index.name,
-                name=schedule.name,
-                frequency=schedule.frequency,
-                expire_after_days=schedule.expire_after_days,
-                enabled=schedule.enabled,
-                next_run_at=schedule.next_run_at,
-            )
+            yield ScheduleLine.of(schedule, index=index.name)
 
 
 def _deletions(material: Material) -> tuple[DeletionLine, ...]:
     """What was deleted lately, newest first."""
     return tuple(
-        DeletionLine(
-            backup_id=deletion.backup_id,
-            index=deletion.index_name,
-            state=deletion.state,
-            at=deletion.at,
-            actor=deletion.actor,
-            run_id=deletion.run_id,
-            approved_by=deletion.approved_by,
-            reasons=tuple(map(str, deletion.reasons)),
-            created_at=deletion.created_at,
-            size_bytes=deletion.size_bytes,
-            good_left=deletion.good_left,
-            good_left_at=deletion.good_left_at,
-            error=deletion.error,
-            confirmed_at=deletion.confirmed_at,
+        DeletionLine.of(
+            deletion, index=deletion.index_name, reasons=tuple(map(str, deletion.reasons))
         )
         for deletion in material.deletions
     )
 
 
-def _hold(hold: Hold, now: datetime) -> HoldLine:
-    return HoldLine(
-        hold_id=hold.hold_id,
-        scope=hold.scope,
-        target=hold.target,
-        reason=hold.reason,
-        placed_by=hold.placed_by,
-        created_at=hold.created_at,
-        expires_at=hold.expires_at,
-        active=hold.active(now),
-    )
-
-
-def _restore(job: RestoreJob) -> RestoreLine:
-    return RestoreLine(
-        job_id=job.job_id,
-        backup_id=job.backup_id,
-        target_index=job.target_index_name,
-        status=job.status,
-        percent_complete=job.percent_complete,
-        created_at=job.created_at,
-    )
-
-
 def _run(run: Run) -> RunLine:
-    return RunLine(
-        run_id=run.run_id,
-        kind=run.kind,
-        state=run.state,
-        at=run.started_at or run.time,
-        actor=run.actor,
-        error=run.error,
-    )
+    return RunLine.of(run, at=run.started_at or run.time)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
@@ -14,9 +14,6 @@ from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.inventory import Origin, Worth
 from pinecone_backup.rules.policy import AssignedBy
-
-if TYPE_CHECKING:
-    from pinecone_backup.records import Finding
 
 ControlId = Annotated[str, WithJsonSchema({"type": "string", "enum": list(Control)})]
 """A finding of a control that another release watched is still shown: none is refused."""
@@ -37,6 +34,12 @@ class Part(BaseModel):
     """A part of a report."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @classmethod
+    def of(cls, source: object, **beside: object) -> Self:
+        """From the attributes of ``source``, and what is given beside them."""
+        read = {name: getattr(source, name) for name in cls.model_fields if name not in beside}
+        return cls.model_validate(read | beside)
 
 
 class RestorePoint(Part):
@@ -148,26 +151,6 @@ class FindingLine(Part):
     resolved_at: datetime | None
     acknowledged_by: str
     acknowledged_reason: str
-
-    @classmethod
-    def of(cls, finding: Finding, *, since: datetime | None = None) -> FindingLine:
-        """A finding as reports show it; ``since`` is the time of the report before."""
-        return cls(
-            finding_id=finding.finding_id,
-            control=finding.control,
-            severity=finding.severity,
-            subject=finding.subject,
-            title=finding.title,
-            diagnosis=finding.diagnosis,
-            action=finding.action,
-            opened_at=finding.opened_at,
-            last_seen_at=finding.last_seen_at,
-            count=finding.count,
-            new=since is not None and finding.opened_at > since,
-            resolved_at=finding.resolved_at,
-            acknowledged_by=finding.acknowledged_by,
-            acknowledged_reason=finding.acknowledged_reason,
-        )
 
 
 class QuotaPoint(Part):

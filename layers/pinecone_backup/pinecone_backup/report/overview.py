@@ -101,13 +101,8 @@ def summary_of(report: Report) -> ProjectSummary:
     serious = [line for line in report.findings if line.severity is not Severity.INFO]
     unwell = [index for index in report.indexes if index.protection not in _CALM]
     quota = report.quota
-    return ProjectSummary(
-        project=report.project,
-        at=report.at,
-        health=report.health,
-        headline=report.headline,
-        complete=report.complete,
-        totals=report.totals,
+    return ProjectSummary.of(
+        report,
         quota_used=quota.used if quota else None,
         quota_limit=quota.limit if quota else None,
         quota_reached_at=quota.reached_at if quota else None,
@@ -115,10 +110,8 @@ def summary_of(report: Report) -> ProjectSummary:
         findings=_kinds(serious, report.indexes),
         unwell=len(unwell),
         indexes=tuple(
-            IndexLine(
-                name=index.name,
-                protection=index.protection,
-                reason=index.reason,
+            IndexLine.of(
+                index,
                 restore_from=index.restore_from.backup_id if index.restore_from else None,
                 restore_from_at=index.restore_from.at if index.restore_from else None,
             )
@@ -161,7 +154,7 @@ def build_overview(
     projects = [_today(name, found, now) for name, found in summaries.items()]
     projects.sort(key=lambda each: (_WORST_FIRST.index(each.health), -each.serious, each.project))
     lines = sorted(
-        (FindingLine.of(finding) for finding in findings if finding.open),
+        (FindingLine.of(finding, new=False) for finding in findings if finding.open),
         key=lambda line: (line.severity.rank, line.opened_at),
     )
     healths = [each.health for each in projects]

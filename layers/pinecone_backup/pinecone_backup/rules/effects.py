@@ -8,7 +8,7 @@ was, and the next tick does the same again under the same event id (rule C3).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pinecone_backup.model import DomainEvent
 from pinecone_backup.records import BackupRecord, Claim, ClaimState, IndexRecord
@@ -147,15 +147,20 @@ def created(
         backup: The backup as Pinecone answered or listed it.
         known: Its record, where another run has written one: it stays, and gains who asked.
     """
-    event = _created_event(
-        context,
-        backup,
+    event = DomainEvent.of(  # recorded repeatedly, it is one event
+        "backup.created",
+        backup.backup_id,
+        project=context.project,
+        at=context.time.actual,
+        backup_id=backup.backup_id,
         name=claim.backup_name,
+        index=backup.index_name,
+        index_id=backup.index_id,
+        run_id=claim.run_id,
+        actor=claim.actor or context.actor,
         policy=claim.policy or None,
         slot=claim.slot.isoformat(),
         attempt=claim.attempt,
-        run_id=claim.run_id,
-        actor=claim.actor or context.actor,
     )
     if known is not None:
         named = replace(known, asked_by=claim.actor)
@@ -178,25 +183,6 @@ def ended(context: RunContext, claim: Claim) -> list[Effect]:
     if claim.backup_id is None or claim.state not in (ClaimState.FAILED, ClaimState.GIVEN_UP):
         return [save]
     return [RecordEvent(_failed_event(context, claim, claim.backup_id)), save]
-
-
-def _created_event(
-    context: RunContext, backup: Backup, *, name: str, run_id: str, actor: str, **more: Any
-) -> DomainEvent:
-    """The event of a backup that was started; recorded repeatedly, it is one event."""
-    return DomainEvent.of(
-        "backup.created",
-        backup.backup_id,
-        project=context.project,
-        at=context.time.actual,
-        backup_id=backup.backup_id,
-        name=name,
-        index=backup.index_name,
-        index_id=backup.index_id,
-        run_id=run_id,
-        actor=actor,
-        **more,
-    )
 
 
 def _failed_event(context: RunContext, claim: Claim, backup_id: str) -> DomainEvent:

@@ -16,6 +16,7 @@ is not deleted.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pinecone_backup.errors import ListingIncomplete
@@ -81,24 +82,15 @@ def list_project(
     return _trusted(control_plane.project_backups, "The project's backups", writes, expected)
 
 
-def list_index(
-    control_plane: ControlPlane,
-    name: str,
-    *,
-    include_deleted: bool = False,
-    writes: Callable[[], Set[_Written]] | None = None,
-) -> Sequence[Backup]:
-    """Every backup of the index of that name; like ``list_project``.
+def list_index(control_plane: ControlPlane, name: str) -> Sequence[Backup]:
+    """Every backup of the active index of that name; like ``list_project``.
 
     Raises:
         ListingIncomplete: The walk broke off, or no walk could be trusted.
         NotFound: There is no (active) index of that name.
     """
-    return _trusted(
-        lambda: control_plane.index_backups(name, include_deleted=include_deleted),
-        f"The backups of index {name}",
-        writes,
-    )
+    walk = partial(control_plane.index_backups, name)
+    return _trusted(walk, f"The backups of index {name}")
 
 
 def active_incarnation(control_plane: ControlPlane, name: str) -> str | None:
@@ -142,7 +134,7 @@ def own_writes(ledger: Ledger) -> Set[_Written]:
 def _trusted(
     walk: Callable[[], Iterator[Backup]],
     what: str,
-    writes: Callable[[], Set[_Written]] | None,
+    writes: Callable[[], Set[_Written]] | None = None,
     expected: Set[str] = frozenset(),
 ) -> Sequence[Backup]:
     previous: Counter[tuple[str, str, str]] | None = None

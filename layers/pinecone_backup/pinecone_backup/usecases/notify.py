@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import math
 import traceback
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -56,10 +57,11 @@ NEEDED_SECONDS = 30.0
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notifier:
     """Handles batches of records, one record at a time.
 
-    Args:
+    Attributes:
         secret_name: The targets secret's name.
         secrets: Reads it, and keeps it for a while.
         courier: Delivers.
@@ -71,28 +73,15 @@ class Notifier:
         pages: Where the links of messages lead.
     """
 
-    def __init__(
-        self,
-        *,
-        secret_name: str,
-        secrets: TargetsSecret,
-        courier: Courier,
-        log: DeliveryLog,
-        queue: DeliveryQueue,
-        metrics: Metrics,
-        clock: Callable[[], datetime],
-        jitter: Callable[[], float],
-        pages: Pages,
-    ) -> None:
-        self._secret_name = secret_name
-        self._secrets = secrets
-        self._courier = courier
-        self._log = log
-        self._queue = queue
-        self._metrics = metrics
-        self._clock = clock
-        self._jitter = jitter
-        self._pages = pages
+    secret_name: str
+    secrets: TargetsSecret
+    courier: Courier
+    log: DeliveryLog
+    queue: DeliveryQueue
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    jitter: Callable[[], float]
+    pages: Pages
 
     def handle(
         self, records: Sequence[Record], *, seconds_left: Callable[[], float] = lambda: math.inf
@@ -134,24 +123,24 @@ class Notifier:
     def _fan_out(self, announced: Announcement) -> None:
         targets = self._targets()
         if not targets.valid and not targets.invalid:
-            self._metrics.gauge("EventsWithoutTarget", 1)
+            self.metrics.gauge("EventsWithoutTarget", 1)
             _LOG.warning("no targets configured", extra=_fields(announced))
             return
         message = self._message(announced)
         wanting = [name for name, target in targets.valid.items() if target.wants(message)]
         # A target with a mistake gets its deliveries, too: they wait until it is mended.
         for name in (*wanting, *targets.invalid):
-            self._queue.send(Delivery(target=name, event=announced).model_dump_json())
+            self.queue.send(Delivery(target=name, event=announced).model_dump_json())
         _LOG.info("event fanned out", extra=_fields(announced) | {"targets": wanting})
 
     def _message(self, announced: Announcement) -> Message:
         return build_message(
-            announced.event, owner=announced.owner, pages=self._pages, now=self._clock()
+            announced.event, owner=announced.owner, pages=self.pages, now=self.clock()
         )
 
     def _targets(self, *, fresh: bool = False) -> Targets:
         try:
-            targets = read_targets(self._secrets.read_json(self._secret_name, fresh=fresh))
+            targets = read_targets(self.secrets.read_json(self.secret_name, fresh=fresh))
         except SecretNotSet:
             return Targets()
         if targets.invalid or targets.nameless:
@@ -179,12 +168,12 @@ class Notifier:
         if not target.wants(message) or self._overtaken(target, message):
             _LOG.info("the target does not want the event (any more)", extra=fields)
             return
-        if self._log.is_disabled(target.name, target.fingerprint):
+        if self.log.is_disabled(target.name, target.fingerprint):
             raise TargetGone(
                 f"Target {target.name!r} answered 410 before and is not tried again",
                 next_step="Remove it from the targets secret, or give it its new URL.",
             )
-        status = self._log.begin(message.event_id, target.name, now=self._clock())
+        status = self.log.begin(message.event_id, target.name, now=self.clock())
         if status is DeliveryStatus.DELIVERED:
             _LOG.info("delivered before", extra=fields)
         elif status is DeliveryStatus.IN_FLIGHT:
@@ -196,18 +185,18 @@ class Notifier:
     def _send(self, target: Target, message: Message) -> None:
         event, name = message.event_id, target.name
         try:
-            self._courier.deliver(target, message)
+            self.courier.deliver(target, message)
         except DeliveryError as error:
             if isinstance(error, TargetGone):
                 self._disable(target, error)
-            self._try_to(lambda: self._log.release(event, name))
+            self._try_to(lambda: self.log.release(event, name))
             raise
-        self._try_to(lambda: self._log.mark_delivered(event, name, now=self._clock()))
+        self._try_to(lambda: self.log.mark_delivered(event, name, now=self.clock()))
 
     def _disable(self, target: Target, error: TargetGone) -> None:
         _LOG.error("target disabled", extra={"target": target.name, "reason": str(error)})
         self._try_to(
-            lambda: self._log.mark_disabled(target.name, target.fingerprint, now=self._clock())
+            lambda: self.log.mark_disabled(target.name, target.fingerprint, now=self.clock())
         )
 
     def _target(self, name: str) -> Target:
@@ -230,23 +219,23 @@ class Notifier:
         if not isinstance(target, PagerDutyTarget) or message.topic is None:
             return False
         if message.resolved:
-            self._log.mark_resolved(
-                message.topic, target.name, at=message.occurred_at, now=self._clock()
+            self.log.mark_resolved(
+                message.topic, target.name, at=message.occurred_at, now=self.clock()
             )
             return False
-        ended = self._log.resolved_at(message.topic, target.name)
+        ended = self.log.resolved_at(message.topic, target.name)
         return ended is not None and message.occurred_at < ended
 
     # What cannot be settled now, or ever
 
     def _defer(self, record: Record, error: BackupError) -> bool:
-        age = self._clock() - record.sent_at
+        age = self.clock() - record.sent_at
         if age >= GIVE_UP_AFTER:
             return self._dead_letter(record, f"Given up after {age}: {error.problem}")
         asked = error.retry_after if isinstance(error, DeliveryDeferred) else None
-        seconds = delay(record.received, asked, self._jitter())
+        seconds = delay(record.received, asked, self.jitter())
         try:
-            self._queue.postpone(record.receipt, seconds=seconds)
+            self.queue.postpone(record.receipt, seconds=seconds)
         except StoreUnavailable as unavailable:
             # It comes back when the queue's own visibility timeout ends.
             _LOG.warning("the record was not postponed", extra={"reason": str(unavailable)})
@@ -254,7 +243,7 @@ class Notifier:
 
     def _dead_letter(self, record: Record, reason: str) -> bool:
         try:
-            self._queue.dead_letter(record.body, reason=reason)
+            self.queue.dead_letter(record.body, reason=reason)
         except StoreUnavailable as unavailable:
             _LOG.warning("the record is no dead letter yet", extra={"reason": str(unavailable)})
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from functools import partial
@@ -82,6 +83,18 @@ def fit[T](
         if fits(best):
             return _longest(partial(build, count), fits, best)
     return build(details[-1], SHORTEST)
+
+
+def fit_json(
+    payload: Callable[[int, int], object], *, most_bytes: int, details: Sequence[int]
+) -> bytes:
+    """The fullest message of JSON that has so many bytes at most."""
+
+    def build(count: int, length: int) -> bytes:
+        whole = payload(count, length)
+        return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
+
+    return fit(build, lambda body: len(body) <= most_bytes, details=details)
 
 
 def _longest[T](build: Callable[[int], T], fits: Callable[[T], bool], best: T) -> T:

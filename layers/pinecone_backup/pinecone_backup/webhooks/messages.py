@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.figures import size, span
+from pinecone_backup.model import parse_time
 from pinecone_backup.records import Severity
 from pinecone_backup.webhooks.fitting import clean
 
@@ -336,7 +337,7 @@ def _topic(kind: str, shown: Mapping[str, str], owner: str) -> str | None:
 def _since(
     happened: datetime, data: Mapping[str, Any], now: datetime, *, finding: bool, over: bool
 ) -> tuple[str, str]:
-    opened = _time(data.get("opened_at")) if finding else None
+    opened = parse_time(data.get("opened_at")) if finding else None
     if opened is not None and over:
         return "Was open", f"{span(happened - opened)}, since {_written(opened)}"
     return ("Since" if finding else "When"), _moment(opened or happened, now)
@@ -369,7 +370,7 @@ def _shown(key: str, value: object, now: datetime) -> str:
             return size(value)
         case int() | float() if key.endswith("_seconds") and 0 <= value < _MOST_SECONDS:
             return span(timedelta(seconds=value))
-        case str() if _TIMES.fullmatch(key) and (time := _time(value)):
+        case str() if _TIMES.fullmatch(key) and (time := parse_time(value)):
             return _moment(time, now)
         case _:
             return _words(value)
@@ -398,17 +399,6 @@ def _words(value: object) -> str:
 def _nested(value: object) -> str:
     words = _words(value)
     return f"({words})" if words and isinstance(value, dict | list) else words
-
-
-def _time(value: object) -> datetime | None:
-    """An aware time from ISO 8601, in UTC; None for anything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _moment(at: datetime, now: datetime) -> str:

@@ -8,13 +8,13 @@ incident of its own.
 from __future__ import annotations
 
 import hashlib
-import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import DeliveryRefused
 from pinecone_backup.webhooks.addresses import Endpoint
 from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
-from pinecone_backup.webhooks.fitting import cut, fit, units
+from pinecone_backup.webhooks.fitting import cut, fit_json, units
 
 if TYPE_CHECKING:
     from pinecone_backup.webhooks.messages import Message
@@ -33,13 +33,7 @@ _ACTIONS = {"finding.acknowledged": "acknowledge", "finding.resolved": "resolve"
 
 def compose(target: PagerDutyTarget, message: Message) -> Outgoing:
     """The request that triggers, acknowledges or resolves."""
-    body = fit(
-        lambda details, length: json.dumps(
-            _payload(target, message, details, length), ensure_ascii=False, separators=(",", ":")
-        ).encode(),
-        lambda body: len(body) <= MOST_BYTES,
-        details=_DETAILS,
-    )
+    body = fit_json(partial(_payload, target, message), most_bytes=MOST_BYTES, details=_DETAILS)
     return Outgoing(endpoint=Endpoint.parse(target.url.get_secret_value()), body=body)
 
 

@@ -7,6 +7,7 @@ it refuses messages whose blocks have more than about 13,200 characters together
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import DeliveryRefused
@@ -41,7 +42,7 @@ type Block = dict[str, Any]
 def compose(target: SlackTarget, message: Message) -> Outgoing:
     """The request for a channel."""
     payload = fit(
-        lambda details, length: _payload(message, details, length),
+        partial(_payload, message),
         lambda payload: _characters(payload) <= MOST_CHARACTERS,
         details=_DETAILS,
     )

@@ -9,13 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.webhooks.addresses import Endpoint
 from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
-from pinecone_backup.webhooks.fitting import cut, fit
+from pinecone_backup.webhooks.fitting import cut, fit_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +72,7 @@ def sign(keys: Iterable[bytes], identifier: str, timestamp: int, body: bytes) ->
 
 
 def _body(message: Message) -> bytes:
-    def build(details: int, length: int) -> bytes:
+    def payload(details: int, length: int) -> dict[str, Any]:
         trimmed = _trimmed(message.data, details, length)
         data = {
             "id": cut(message.event_id, length),
@@ -86,14 +85,13 @@ def _body(message: Message) -> bytes:
         }
         if trimmed != message.data:
             data["truncated"] = True
-        whole = {
+        return {
             "type": cut(re.sub(r"[^A-Za-z0-9_.]", "_", message.type), length).rstrip("…"),
             "timestamp": message.occurred_at.isoformat().replace("+00:00", "Z"),
             "data": data,
         }
-        return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
 
-    return fit(build, lambda body: len(body) <= MOST_BYTES, details=_DETAILS)
+    return fit_json(payload, most_bytes=MOST_BYTES, details=_DETAILS)
 
 
 def _trimmed(value: Any, most: int, length: int) -> Any:  # JSON has no narrower type

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.records import Severity
 from pinecone_backup.webhooks.addresses import Endpoint
 from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
-from pinecone_backup.webhooks.fitting import cut, fit, without_links
+from pinecone_backup.webhooks.fitting import cut, fit_json, without_links
 
 if TYPE_CHECKING:
     from pinecone_backup.webhooks.messages import Message
@@ -29,13 +29,7 @@ _HIDDEN_STATUS = re.compile(rb"HTTP error (\d{3})")
 
 def compose(target: TeamsTarget, message: Message) -> Outgoing:
     """The request for a channel's or a chat's workflow."""
-    body = fit(
-        lambda details, length: json.dumps(
-            _payload(message, details, length), ensure_ascii=False, separators=(",", ":")
-        ).encode(),
-        lambda body: len(body) <= MOST_BYTES,
-        details=_DETAILS,
-    )
+    body = fit_json(partial(_payload, message), most_bytes=MOST_BYTES, details=_DETAILS)
     return Outgoing(endpoint=Endpoint.parse(target.url.get_secret_value()), body=body)
 
 

@@ -104,11 +104,11 @@ class PineconeClient:
 
     def list_indexes(self) -> Sequence[Index]:
         """Every index of the project; this listing has no pages."""
-        return self._caller.ask(self._read("list_indexes", "", "/indexes"), payloads.indexes)
+        return self._caller.ask(self._call("list_indexes", "", "GET", "/indexes"), payloads.indexes)
 
     def describe_index(self, name: str) -> Index:
         """One index."""
-        call = self._read("describe_index", f"index {name!r}", f"/indexes/{_segment(name)}")
+        call = self._call("describe_index", f"index {name!r}", "GET", f"/indexes/{_segment(name)}")
         found = self._caller.ask(call, payloads.index)
         _expect(call, name, found.name)
         return found
@@ -116,19 +116,12 @@ class PineconeClient:
     def delete_index(self, name: str) -> None:
         """Ask for deletion; a try after a lost answer may raise ``NotFound``: it is done."""
         path = f"/indexes/{_segment(name)}"
-        self._caller.send(self._delete("delete_index", f"index {name!r}", path))
+        self._caller.send(self._call("delete_index", f"index {name!r}", "DELETE", path))
 
     def tag_index(self, name: str, tags: Mapping[str, str]) -> Index:
         """Merge tags into those of an index; asking twice is asking once."""
-        call = Call(
-            "configure_index",
-            f"index {name!r}",
-            "PATCH",
-            f"{self._base_url}/indexes/{_segment(name)}",
-            self._api_version,
-            body={"tags": dict(tags)},
-            changes=True,
-        )
+        path, body = f"/indexes/{_segment(name)}", {"tags": dict(tags)}
+        call = self._call("configure_index", f"index {name!r}", "PATCH", path, body=body)
         found = self._caller.ask(call, payloads.index)
         _expect(call, name, found.name)
         return found
@@ -169,7 +162,9 @@ class PineconeClient:
 
     def project_backups_page(self, *, limit: int, token: str | None) -> Page[Backup]:
         """One page; the token carries its own limit, so ``limit`` counts on the first page."""
-        call = self._read("list_project_backups", "", "/backups", _paging(limit, token))
+        call = self._call(
+            "list_project_backups", "", "GET", "/backups", query=_paging(limit, token)
+        )
         return self._caller.ask(call, payloads.backups)
 
     def index_backups(self, name: str, *, include_deleted: bool = False) -> Iterator[Backup]:
@@ -185,7 +180,7 @@ class PineconeClient:
         if include_deleted:
             query["include_deleted"] = "true"
         path = f"/indexes/{_segment(name)}/backups"
-        call = self._read("list_index_backups", f"index {name!r}", path, query)
+        call = self._call("list_index_backups", f"index {name!r}", "GET", path, query=query)
         page = self._caller.ask(call, payloads.backups)
         for backup in page.items:
             _expect(call, name, backup.index_name)
@@ -194,18 +189,19 @@ class PineconeClient:
     def describe_backup(self, backup_id: str) -> Backup:
         """One backup."""
         path = f"/backups/{_segment(backup_id)}"
-        call = self._read("describe_backup", f"backup {backup_id!r}", path)
+        call = self._call("describe_backup", f"backup {backup_id!r}", "GET", path)
         found = self._caller.ask(call, payloads.backup)
         _expect(call, backup_id, found.backup_id)
         return found
 
     def create_backup(self, index_name: str, *, name: str, description: str) -> Backup:
         """POST once, never blindly again; ``OutcomeUnknown`` when it may have happened (C3)."""
-        call = self._post(
+        call = self._call(
             "create_backup",
             f"index {index_name!r}",
+            "POST",
             f"/indexes/{_segment(index_name)}/backups",
-            {"name": name, "description": description},
+            body={"name": name, "description": description},
         )
         created = self._caller.ask(call, payloads.backup)
         if created.index_name != index_name:
@@ -219,7 +215,7 @@ class PineconeClient:
     def delete_backup(self, backup_id: str) -> None:
         """Ask for deletion; a try after a lost answer may raise ``NotFound``: it is done."""
         path = f"/backups/{_segment(backup_id)}"
-        self._caller.send(self._delete("delete_backup", f"backup {backup_id!r}", path))
+        self._caller.send(self._call("delete_backup", f"backup {backup_id!r}", "DELETE", path))
 
     # Restores
 
@@ -241,8 +237,8 @@ class PineconeClient:
             body["tags"] = dict(tags)
         if read_capacity is not None:
             body["read_capacity"] = dict(read_capacity)
-        path = f"/backups/{_segment(backup_id)}/create-index"
-        call = self._post("create_index_from_backup", f"backup {backup_id!r}", path, body)
+        path, subject = f"/backups/{_segment(backup_id)}/create-index", f"backup {backup_id!r}"
+        call = self._call("create_index_from_backup", subject, "POST", path, body=body)
         return self._caller.ask(
             call, partial(payloads.restore_started, backup_id=backup_id, name=name)
         )
@@ -253,13 +249,15 @@ class PineconeClient:
 
     def restore_jobs_page(self, *, limit: int, token: str | None) -> Page[RestoreJob]:
         """One page; see ``project_backups_page`` about ``limit``."""
-        call = self._read("list_restore_jobs", "", "/restore-jobs", _paging(limit, token))
+        call = self._call(
+            "list_restore_jobs", "", "GET", "/restore-jobs", query=_paging(limit, token)
+        )
         return self._caller.ask(call, payloads.restore_jobs)
 
     def describe_restore_job(self, job_id: str) -> RestoreJob:
         """One restore job; Pinecone may answer 404 when its index is deleted, or in passing."""
         path = f"/restore-jobs/{_segment(job_id)}"
-        call = self._read("describe_restore_job", f"restore job {job_id!r}", path)
+        call = self._call("describe_restore_job", f"restore job {job_id!r}", "GET", path)
         found = self._caller.ask(call, payloads.restore_job)
         _expect(call, job_id, found.job_id)
         return found
@@ -275,12 +273,13 @@ class PineconeClient:
         self, index_name: str, *, limit: int, token: str | None
     ) -> Page[NativeSchedule]:
         """One page; see ``project_backups_page`` about ``limit``."""
-        call = self._scheduling(
+        call = self._call(
             "list_backup_schedules",
             f"index {index_name!r}",
             "GET",
             f"/indexes/{_segment(index_name)}/backup-schedules",
             query=_paging(limit, token),
+            version=self._schedules_version,
         )
         return self._caller.ask(call, payloads.schedules)
 
@@ -288,7 +287,7 @@ class PineconeClient:
         self, index_name: str, *, name: str, frequency: str, expire_after_days: int
     ) -> NativeSchedule:
         """Create an enabled schedule: POST once, as ``create_backup`` does."""
-        call = self._scheduling(
+        call = self._call(
             "create_backup_schedule",
             f"index {index_name!r}",
             "POST",
@@ -298,6 +297,7 @@ class PineconeClient:
                 "schedule": {"type": "time-based", "frequency": frequency},
                 "retention": {"expire_after_days": expire_after_days},
             },
+            version=self._schedules_version,
         )
         return self._caller.ask(call, payloads.schedule)
 
@@ -340,46 +340,19 @@ class PineconeClient:
         self, schedule_id: str, *, limit: int, token: str | None
     ) -> Page[NativeRun]:
         """One page; see ``project_backups_page`` about ``limit``."""
-        call = self._scheduling(
+        call = self._call(
             "list_backup_schedule_history",
             f"schedule {schedule_id!r}",
             "GET",
             f"/backup-schedules/{_segment(schedule_id)}/history",
             query=_paging(limit, token),
+            version=self._schedules_version,
         )
         return self._caller.ask(call, payloads.history)
 
     # Calls, by what may be repeated
 
-    def _read(
-        self, operation: str, subject: str, path: str, query: Mapping[str, str] | None = None
-    ) -> Call:
-        url = self._base_url + path
-        return Call(operation, subject, "GET", url, self._api_version, query or {})
-
-    def _post(self, operation: str, subject: str, path: str, body: Mapping[str, Any]) -> Call:
-        return Call(
-            operation,
-            subject,
-            "POST",
-            self._base_url + path,
-            self._api_version,
-            body=body,
-            changes=True,
-            repeatable=False,
-        )
-
-    def _delete(self, operation: str, subject: str, path: str) -> Call:
-        url = self._base_url + path
-        return Call(operation, subject, "DELETE", url, self._api_version, changes=True)
-
-    def _schedule_call(
-        self, operation: str, method: str, schedule_id: str, body: Mapping[str, Any] | None = None
-    ) -> Call:
-        path = f"/backup-schedules/{_segment(schedule_id)}"
-        return self._scheduling(operation, f"schedule {schedule_id!r}", method, path, body=body)
-
-    def _scheduling(
+    def _call(
         self,
         operation: str,
         subject: str,
@@ -388,18 +361,27 @@ class PineconeClient:
         *,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        version: str = "",
     ) -> Call:
+        """A call; of those that change something all but a POST may be repeated."""
         return Call(
             operation,
             subject,
             method,
             self._base_url + path,
-            self._schedules_version,
+            version or self._api_version,
             query or {},
             body,
             changes=method != "GET",
             repeatable=method != "POST",
         )
+
+    def _schedule_call(
+        self, operation: str, method: str, schedule_id: str, body: Mapping[str, Any] | None = None
+    ) -> Call:
+        path = f"/backup-schedules/{_segment(schedule_id)}"
+        subject, version = f"schedule {schedule_id!r}", self._schedules_version
+        return self._call(operation, subject, method, path, body=body, version=version)
 
     def _data_host(self, host: str) -> str | None:
         """The URL of an index that may have the key: at Pinecone, or below a local base URL."""

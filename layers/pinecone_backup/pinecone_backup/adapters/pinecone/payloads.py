@@ -7,7 +7,7 @@ refused: a backup that cannot be read must not silently drop out of a listing.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import (
@@ -31,6 +31,7 @@ from pinecone_backup.model import (
     Statistics,
     Status,
     Vector,
+    parse_time,
 )
 from pinecone_backup.ports import Page
 
@@ -57,20 +58,6 @@ _SHOWN_PROBLEMS = 3
 
 class Malformed(ValueError):
     """The body is not what the API promises; the text names rows and fields, never values."""
-
-
-def parse_time(value: object) -> datetime | None:
-    """An RFC 3339 text as UTC; digits beyond microseconds are cut off.
-
-    None for anything else: no text, no offset, no such date.
-    """
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.astimezone(UTC) if moment.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def status_of(text: str) -> Status:
