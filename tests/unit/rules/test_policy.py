@@ -12,6 +12,7 @@ from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.policy import (
     Assigned,
     AssignedBy,
+    Assignment,
     BackupChoice,
     ExpiryRetention,
     Frequency,
@@ -186,6 +187,28 @@ def test_an_assignment_without_conditions_is_for_all() -> None:
     """I3"""
     read = document(assignments=[{"policy": "bronze"}])
     assert read.assigned("search", "anything", {}).policy == read.policy("bronze")
+
+
+def test_each_document_assigns_by_itself_whatever_was_asked_before() -> None:
+    """I3: neither another document nor another index's tags are remembered."""
+    read = document(assignments=[{"policy": "bronze"}])
+    again = read.model_copy(update={"assignments": [Assignment(policy="gold")]})
+    assert [each.assigned("main", "a", {}).policy for each in (read, again, read)] == [
+        read.policy("bronze"),
+        read.policy("gold"),
+        read.policy("bronze"),
+    ]
+    assert read.assigned("main", "a", {"backup-policy": "gold"}).policy == read.policy("gold")
+
+
+def test_the_assignments_are_searched_once_for_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preview asks hundreds of times, and there may be a thousand of them."""
+    read = document(assignments=[{"policy": "gold", "index": f"a{n}"} for n in range(9)])
+    asked: list[str] = []
+    monkeypatch.setattr(Assignment, "matches", lambda self, *_: asked.append(self.index))
+    for _ in range(3):
+        assert read.assigned("main", "b", {"env": "prod"}).policy is None
+    assert len(asked) == 9
 
 
 # What is refused
@@ -528,7 +551,7 @@ def test_time_spans_go_from_a_minute_to_a_century(field: str) -> None:
             "limits.per_run.count",
             "must be at most 10,000",
         ),
-        ({"policies": [policy()] * 1001}, "policies", "must have at most 1,000 entries"),
+        ({"policies": [policy()] * 101}, "policies", "must have at most 100 entries"),
         ({"projects": [{"name": "main"}] * 1001}, "projects", "must have at most 1,000 entries"),
         ({"assignments": [{"policy": "none"}] * 1001}, "assignments", "must have at most 1,000"),
         (
@@ -548,13 +571,13 @@ def test_what_stands_at_the_bounds_of_the_document_is_taken() -> None:
     read = validate_policy(
         {
             "projects": [{"name": f"p{n}", "quota": 10_000} for n in range(1000)],
-            "policies": [policy(name=f"p{n}") for n in range(1000)],
+            "policies": [policy(name=f"p{n}") for n in range(100)],
             "assignments": [{"policy": "none", "tags": {f"t{n}": "*" for n in range(20)}}] * 1000,
             "orphans": {"after": 36_525},
             "limits": {"per_run": {"count": 10_000, "percent": 100}},
         }
     )
-    assert (len(read.projects), len(read.policies), len(read.assignments)) == (1000, 1000, 1000)
+    assert (len(read.projects), len(read.policies), len(read.assignments)) == (1000, 100, 1000)
 
 
 def test_as_many_as_min_count_may_be_the_maximum() -> None:

@@ -16,7 +16,7 @@ from pinecone_backup.rules.policy_warnings import (
     WarningCode,
     warnings,
 )
-from pinecone_backup.rules.steady import PRUNE_EVERY
+from pinecone_backup.rules.steady import PRUNE_EVERY, steady_count
 from tests.support.template import resolved_template
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -453,3 +453,16 @@ def test_tiers_that_thin_out_evenly_pass_the_limits() -> None:
     limits = {"per_run": {"count": 1, "percent": 1}, "per_index": {"count": 1, "percent": 1}}
     read = document({"cron": "*/15 * * * *", "retention": tiers}, limits=limits)
     assert found(WarningCode.BEYOND_LIMITS, read) == []
+
+
+def test_prunes_are_played_for_the_first_policies_that_hold_ten_thousand_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """D2: so that no document takes long."""
+    policy = {"cron": "0 * * * MON-FRI", "retention": {"keep_within": "3d"}, "max_age": "3d"}
+    limits = {"per_run": {"count": 1, "percent": 1}, "per_index": {"count": 1, "percent": 1}}
+    read = document(*(policy | {"name": name} for name in ("gold", "p1", "p2")), limits=limits)
+    two = 2 * (steady_count(read.policies[0], NOW) or 0)
+    monkeypatch.setattr("pinecone_backup.rules.policy_warnings.MOST_PLAYED_TOGETHER", two)
+    said = found(WarningCode.BEYOND_LIMITS, read)
+    assert {each.path for each in said} == {"policies.0.retention", "policies.1.retention"}

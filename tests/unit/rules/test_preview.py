@@ -420,6 +420,21 @@ def test_a_hold_keeps_its_backup_until_it_expires() -> None:
     assert "11-20" in deleted(found, 2)
 
 
+def test_the_long_run_of_a_policy_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many indexes have it."""
+    asked: list[str] = []
+
+    def counted(policy: Policy, now: datetime) -> int | None:
+        asked.append(policy.name)
+        return steady_count(policy, now)
+
+    monkeypatch.setattr("pinecone_backup.rules.preview.steady_count", counted)
+    indexes: Mapping[str, Mapping[str, str]] = {f"docs-{number}": {} for number in range(5)}
+    found = preview(facts([], indexes=indexes), days=0)
+    assert [each.count for each in found.steady] == [3] * 5
+    assert asked == ["gold"]
+
+
 def test_the_same_preview_is_given_in_whatever_order_the_history_comes() -> None:
     assert preview(facts(daily(9)), days=5) == preview(facts(daily(9)[::-1]), days=5)
 

@@ -28,7 +28,7 @@ STEP = timedelta(days=7)
 HORIZON = 26
 """Steps that are played forward: half a year."""
 
-MOST_WORK = 60_000
+MOST_WORK = 80_000
 """So many backups are planned about; a forecast that comes to more ends with an earlier week."""
 
 

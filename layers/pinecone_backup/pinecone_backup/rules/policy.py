@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -50,7 +50,9 @@ CENTURY = timedelta(days=36_525)
 MOST = 10_000
 """The most that may be counted of anything: twenty times the quota of a Standard project."""
 MOST_PARTS = 1_000
-"""The most projects, policies or assignments that one document may have."""
+"""The most projects or assignments that one document may have."""
+MOST_POLICIES = 100
+"""The most policies that one document may have; each is worked out by itself."""
 MOST_BYTES = 10**15
 """The most bytes that may be named: a petabyte."""
 
@@ -541,7 +543,7 @@ class PolicyDocument(_Part):
 
     version: Literal[1] = 1
     projects: Annotated[list[Project], Field(min_length=1, max_length=MOST_PARTS)]
-    policies: Annotated[list[Policy], Field(max_length=MOST_PARTS)] = []
+    policies: Annotated[list[Policy], Field(max_length=MOST_POLICIES)] = []
     assignments: Annotated[list[Assignment], Field(max_length=MOST_PARTS)] = []
     """The first match wins; the index tag ``backup-policy`` wins over all of them."""
     orphans: Orphans = Orphans()
@@ -580,19 +582,7 @@ class PolicyDocument(_Part):
 
     def assigned(self, project: str, index: str, tags: Mapping[str, str]) -> Assigned:
         """Which policy the index has, and by what (rule I3)."""
-        tag = tags.get(POLICY_TAG)
-        if tag is not None:
-            if tag == OPT_OUT:
-                return Assigned(None, AssignedBy.OPT_OUT)
-            policy = self.policy(tag)
-            return Assigned(policy, AssignedBy.TAG if policy else AssignedBy.UNKNOWN_TAG)
-        for assignment in self.assignments:
-            if assignment.matches(project, index, tags):
-                if assignment.policy == OPT_OUT:
-                    return Assigned(None, AssignedBy.OPT_OUT)
-                policy = self.policy(assignment.policy)
-                return Assigned(policy, AssignedBy.ASSIGNMENT, assignment.paused_until)
-        return Assigned(None, AssignedBy.NOTHING)
+        return _assigned(_This(self), project, index, frozenset(tags.items()))
 
 
 class AssignedBy(StrEnum):
@@ -616,6 +606,41 @@ class Assigned:
     policy: Policy | None
     by: AssignedBy
     paused_until: date | None = None
+
+
+class _This:
+    """A document as a key: itself, and not an equal one, since what it consists of has no hash."""
+
+    def __init__(self, document: PolicyDocument) -> None:
+        """Stand for the document."""
+        self.document = document
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _This) and self.document is other.document
+
+    def __hash__(self) -> int:
+        return id(self.document)
+
+
+@lru_cache(maxsize=4096)
+def _assigned(
+    this: _This, project: str, index: str, tagged: frozenset[tuple[str, str]]
+) -> Assigned:
+    """Worked out once: a preview asks hundreds of times, of up to a thousand assignments."""
+    document, tags = this.document, dict(tagged)
+    tag = tags.get(POLICY_TAG)
+    if tag is not None:
+        if tag == OPT_OUT:
+            return Assigned(None, AssignedBy.OPT_OUT)
+        policy = document.policy(tag)
+        return Assigned(policy, AssignedBy.TAG if policy else AssignedBy.UNKNOWN_TAG)
+    for assignment in document.assignments:
+        if assignment.matches(project, index, tags):
+            if assignment.policy == OPT_OUT:
+                return Assigned(None, AssignedBy.OPT_OUT)
+            policy = document.policy(assignment.policy)
+            return Assigned(policy, AssignedBy.ASSIGNMENT, assignment.paused_until)
+    return Assigned(None, AssignedBy.NOTHING)
 
 
 def parse_policy(document: str | bytes, *, policy_version: str = "") -> PolicyDocument:

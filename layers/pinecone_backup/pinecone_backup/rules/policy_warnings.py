@@ -34,6 +34,9 @@ CREATE_TICK = timedelta(minutes=15)
 QUICKEST = timedelta(hours=1)
 """Large backups take minutes; one that is called stuck sooner than this may be well."""
 
+MOST_PLAYED_TOGETHER = 10_000
+"""Prunes are played forward for the first policies of a document that hold so many in all."""
+
 _COUNTS = ("keep_weekly", "keep_monthly", "keep_yearly")
 _WINDOWS = ("keep_within_weekly", "keep_within_monthly", "keep_within_yearly")
 _BRACKETS = re.compile(r"\[!?\]?[^\]]*\]")
@@ -94,11 +97,16 @@ def warnings(
     """
     shadows = _shadows(document.assignments)
     found = [*_shadowed(document, shadows), *_unreachable(document, shadows, known)]
-    counts = {policy.name: steady_count(policy, now) for policy in document.policies}
+    counts: dict[str, int | None] = {}
+    together = 0
     for number, policy in enumerate(document.policies):
         path = f"policies.{number}"
         found += _of_schedule(policy, path, now)
-        found += _of_long_run(document, policy, counts[policy.name], path, now)
+        count = counts[policy.name] = steady_count(policy, now)
+        together += count or 0
+        found += _of_long_run(
+            document, policy, count, path, now, play=together <= MOST_PLAYED_TOGETHER
+        )
         found += _of_pause(policy.paused_until, policy, path, now)
         found += _of_restore_test(policy, f"{path}.restore_test")
     for number, assignment in enumerate(document.assignments):
@@ -308,7 +316,13 @@ def _of_restore_test(policy: Policy, path: str) -> Iterator[PolicyWarning]:
 
 
 def _of_long_run(
-    document: PolicyDocument, policy: Policy, count: int | None, path: str, now: datetime
+    document: PolicyDocument,
+    policy: Policy,
+    count: int | None,
+    path: str,
+    now: datetime,
+    *,
+    play: bool,
 ) -> Iterator[PolicyWarning]:
     quota = max(project.quota for project in document.projects)
     if count is None and _grows_slowly(policy, now):
@@ -324,7 +338,7 @@ def _of_long_run(
             "Keep fewer, or make backups less often.",
         )
         return
-    played = list(excesses(policy, now, every=PRUNE_EVERY))
+    played = list(excesses(policy, now, every=PRUNE_EVERY)) if play else []
     whose = {"per_index": "", "per_run": ", in a project whose indexes all follow this policy"}
     for setting, limit in document.limits:
         beyond = [

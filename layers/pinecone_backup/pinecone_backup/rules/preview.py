@@ -257,11 +257,12 @@ def preview(facts: Facts, *, days: int, assumptions: Assumptions = _USUAL) -> Pr
     per_day = max(1, round(_DAY / assumptions.every))
     played = list(islice(steps, 1 + days * per_day))
     shown = tuple(_days(played, per_day))
-    steady = tuple(
-        _steady(facts, index, policy)
-        for index in facts.indexes
-        if (policy := policy_of(facts, index))
-    )
+    governed = [(index, policy) for index in facts.indexes if (policy := policy_of(facts, index))]
+    counts = {
+        policy.name: steady_count(policy, facts.time.scheduled_at)
+        for policy in {policy.name: policy for _, policy in governed}.values()
+    }
+    steady = tuple(_steady(facts, index, policy, counts[policy.name]) for index, policy in governed)
     ended = ""
     if len(shown) <= days:
         ended = (
@@ -362,9 +363,8 @@ def _facts(
     return Facts(project, inventory, active, document, "", RunTime(now, now))
 
 
-def _steady(facts: Facts, index: Index, policy: Policy) -> Steady:
+def _steady(facts: Facts, index: Index, policy: Policy, count: int | None) -> Steady:
     now = facts.time.scheduled_at
-    count = steady_count(policy, now)
     size = newest_size(facts.inventory, index.name)
     slots: tuple[datetime, ...] = ()
     if policy.cron is not None:

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 
 OWNER = "projection"
 """Whose the backups are that a projection makes."""
+WORK_OF_INDEX = 5
+"""To plan about an index is as much work as to plan about so many backups, those that it has aside.
+"""
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -218,8 +221,9 @@ def projected(facts: Facts, assumptions: Assumptions, *, most: int | None = None
     Args:
         facts: The project, as a prune of that time would see it.
         assumptions: What the deployment is taken to do.
-        most: So many backups are planned about, all prunes after the first together; where the
-            next one would come to more, it ends. None: it goes on without end.
+        most: So many backups are planned about, all prunes after the first together, an index
+            counting as ``WORK_OF_INDEX`` more; where the next one would come to more, it ends.
+            None: it goes on without end.
     """
     projection = _Projection(facts, assumptions)
     moved = _Moved()
@@ -228,7 +232,9 @@ def projected(facts: Facts, assumptions: Assumptions, *, most: int | None = None
         yield projection.prune(moved)
         coming = projection.coming(left)
         if left is not None:
-            left -= len(projection.facts.inventory.entries) + projection.at_most(len(coming))
+            inventory = projection.facts.inventory
+            left -= len(inventory.entries) + projection.at_most(len(coming))
+            left -= WORK_OF_INDEX * len(inventory.incarnations)
             if left < 0:
                 return
         moved = projection.advance(coming)

@@ -1,7 +1,7 @@
 """When a backup is due: the slots of a policy's cron in its time zone (rule C1).
 
-cronsim says which wall-clock times an expression names. What those mean on the two days of the
-year on which clocks change is said here, once:
+cronsim says which days and times of day an expression names. What those mean on the two days of
+the year on which clocks change is said here, once:
 
 - A fixed time (the hour field names hours) that the clock skips runs right after the gap; one
   that the clock shows twice runs the first time only.
@@ -11,7 +11,7 @@ year on which clocks change is said here, once:
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 MOST_JITTER = timedelta(minutes=30)
 """However rare the slots are, a backup starts within this of the time that was asked for."""
+
+MOST_YEARS = 50
+"""An expression that names no time for so long is taken to name none any more."""
 
 _DAY = timedelta(days=1)
 _A_YEAR = 396 * _DAY
@@ -137,10 +140,11 @@ def skipped_day(cron: str, zone: ZoneInfo, now: datetime) -> date | None:
     return None
 
 
-def _times_of_day(cron: str) -> list[int]:
+@lru_cache(maxsize=256)
+def _times_of_day(cron: str) -> tuple[int, ...]:
     """The minutes of a day, by the clock on the wall, at which it has slots."""
     sim = CronSim(cron, datetime.min)  # noqa: DTZ901 - only its fields are read
-    return sorted(60 * hour + minute for hour in sim.hours for minute in sim.minutes)
+    return tuple(sorted(60 * hour + minute for hour in sim.hours for minute in sim.minutes))
 
 
 def _one_a_day(cron: str, time_of_day: int) -> str:
@@ -175,7 +179,7 @@ def _slots(cron: str, zone: ZoneInfo, edge: datetime, *, back: bool = False) -> 
     repeats = cron.split()[1].startswith("*")
     last: datetime | None = None
     twice: list[datetime] = []
-    for wall in CronSim(cron, _first_wall(edge, zone, back=back), reverse=back):
+    for wall in _walls(cron, _first_wall(edge, zone, back=back), back=back):
         instants = _instants(wall, zone, repeats=repeats)
         twice += instants
         if len(instants) > 1:
@@ -185,6 +189,23 @@ def _slots(cron: str, zone: ZoneInfo, edge: datetime, *, back: bool = False) -> 
                 yield slot
             last = slot
         twice.clear()
+
+
+def _walls(cron: str, start: datetime, *, back: bool) -> Iterator[datetime]:
+    """The times that a clock on the wall shows beyond ``start``, day by day, in order."""
+    sim = CronSim(cron, start)
+    times = [time(*divmod(minute, 60)) for minute in sorted(_times_of_day(cron), reverse=back)]
+    day, last_year = start.date(), start.year
+    while abs(day.year - last_year) <= MOST_YEARS:
+        if day.month not in sim.months:
+            first = day.replace(day=1)
+            day = first - _DAY if back else (first + 31 * _DAY).replace(day=1)
+            continue
+        if sim.match_day(day):
+            last_year = day.year
+            walls = (datetime.combine(day, each) for each in times)
+            yield from (wall for wall in walls if (wall < start if back else wall > start))
+        day += -_DAY if back else _DAY
 
 
 def _first_wall(edge: datetime, zone: ZoneInfo, *, back: bool) -> datetime:

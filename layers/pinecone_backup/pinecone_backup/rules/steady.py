@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pinecone_backup.rules.duration import Duration
@@ -16,7 +17,7 @@ from pinecone_backup.rules.slots import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Set
     from datetime import datetime
 
     from pinecone_backup.rules.policy import KeepRetention, Policy
@@ -59,7 +60,7 @@ def steady_count(policy: Policy, now: datetime) -> int | None:
     past = _distinguishable_past(policy.cron, policy, now)
     if past is None:
         return None
-    rows = [(slot.isoformat(), slot) for slot in sorted(past, reverse=True)]
+    rows = _rows(past)
     floor = {key for key, _ in rows[: policy.floor]}
     return len(keep(rows, policy.retention, policy.zone, now).keys() | floor)
 
@@ -86,22 +87,27 @@ def excesses(policy: Policy, now: datetime, *, every: timedelta) -> Iterator[tup
     past = _distinguishable_past(policy.cron, policy, now)
     if past is None or len(past) > MOST_PLAYED:
         return
-    held = sorted(past)
+    held = _rows(past)
     for number in range(PLAYED // every):
         at = now + number * every
-        new = list(slots_between(policy.cron, policy.zone, at - every, at)) if number else []
+        new = _rows(slots_between(policy.cron, policy.zone, at - every, at)) if number else []
         if number and not new and not by_age:
             continue  # windows end at the newest backup: without a new one nothing goes
-        before = [*held, *new]
-        rows = [(slot.isoformat(), slot) for slot in reversed(before)]
+        rows = [*new, *held]
         floor = {key for key, _ in rows[: policy.floor]}
         kept = keep(rows, policy.retention, policy.zone, at).keys() | floor
-        held = [slot for slot in before if slot.isoformat() in kept]
+        held = [row for row in rows if row[0] in kept]
         if number:
-            yield len(before) - len(held) - len(new), len(before)
+            yield len(rows) - len(held) - len(new), len(rows)
 
 
-def _distinguishable_past(cron: str, policy: Policy, now: datetime) -> set[datetime] | None:
+def _rows(slots: Iterable[datetime]) -> list[tuple[str, datetime]]:
+    """Slots with their keys, newest first."""
+    return [(slot.isoformat(), slot) for slot in sorted(slots, reverse=True)]
+
+
+@lru_cache(maxsize=1)
+def _distinguishable_past(cron: str, policy: Policy, now: datetime) -> Set[datetime] | None:
     """The slots before which nothing can make a difference to a retention; None: all can."""
     retention = policy.retention
     start = now - SETTLES_WITHIN
