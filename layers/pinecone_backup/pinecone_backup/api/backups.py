@@ -405,6 +405,7 @@ def read_facts(
             services.policies.load_version,
             document,
             policy_version,
+            now=call.now,
         ),
     )
     return facts
