@@ -19,7 +19,7 @@ from pinecone_backup.api.policy import (
     policy_warnings,
 )
 from pinecone_backup.api.problems import ProblemError
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import (
     BackupError,
     PolicyConflict,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.ports import PolicyVersion as StoredVersion
 
-_TAG = "Policy"
+route = Routes("Policy")
 _ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"|([^\s",]+)')
 _ANY = "*"
 _COMPARED_DAYS = 7
@@ -120,7 +120,6 @@ class PolicyVersionDetails(PolicyVersion):
     "PUT",
     "/v1/policy",
     access=Access.CONFIGURE,
-    tag=_TAG,
     takes=PutPolicy,
     gives=PolicyPut,
     query=PutPolicyQuery,
@@ -174,7 +173,6 @@ def put_policy(call: Call, request: PutPolicy) -> PolicyPut:
     "GET",
     "/v1/policy/versions",
     access=Access.READ,
-    tag=_TAG,
     takes=PageQuery,
     gives=PolicyVersionList,
 )
@@ -187,7 +185,6 @@ def list_policy_versions(call: Call, query: PageQuery) -> PolicyVersionList:
     "GET",
     "/v1/policy/versions/{policy_version}",
     access=Access.READ,
-    tag=_TAG,
     gives=PolicyVersionDetails,
 )
 def describe_policy_version(call: Call, _: Nothing) -> PolicyVersionDetails:
