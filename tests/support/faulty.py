@@ -40,6 +40,7 @@ from pinecone_backup.model import (
     TriggerKind,
 )
 from pinecone_backup.ports import Page
+from pinecone_backup.rules.inventory import CLOCK_SKEW
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.triggers import RunRequest
 from pinecone_backup.usecases.audit import audit_project
@@ -620,11 +621,13 @@ class Deployment:
         }
 
     def slots(self) -> list[tuple[str, str]]:
-        """Index and slot of each backup that a policy ever made."""
+        """Index and slot of each backup that a policy ever made, if it is to be believed (C2)."""
         found = []
         for row in self.pinecone.ever.values():
             marker = Marker.parse(row.description)
-            if marker is not None and marker.policy is not None:
+            if marker is None or marker.policy is None or row.created_at is None:
+                continue
+            if marker.slot - row.created_at <= CLOCK_SKEW:
                 found.append((row.index_name, marker.slot.isoformat()))
         return found
 
