@@ -148,7 +148,7 @@ def monthly(projects: int) -> dict[str, float]:
     seconds["Notify"] = events * _NOTIFY_SECONDS
     gigabytes = {kind: _memory(template, f"{kind}Function") / 1024 for kind in seconds}
     invocations = all_ticks * (1 + queued) + events
-    queues = sum(
+    queues = types.count("AWS::Lambda::EventSourceMapping") + sum(
         event["Type"] == "SQS"
         for resource in template["Resources"].values()
         if isinstance(resource, dict)

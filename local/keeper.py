@@ -41,7 +41,6 @@ PARAMETERS = {
     "AuditSchedule": "rate(5 minutes)",
     "PruneSchedule": "rate(10 minutes)",
     "RestoreTestSchedule": "rate(1 minute)",
-    "FlexibleWindowMinutes": "0",
 }
 POLICY: dict[str, Any] = {
     "version": 1,

@@ -174,6 +174,18 @@ def test_an_expired_lease_goes_to_the_next_holder(ledger: Ledger) -> None:
         ledger.acquire_lease("write", holder="a", now=NOW + HOUR, ttl=HOUR)
 
 
+def test_a_lease_of_a_clock_that_ran_ahead_excludes_nobody(ledger: Ledger) -> None:
+    """T1: its holder was killed, and nobody waits a day for its end."""
+    ledger.acquire_lease("write", holder="a", now=NOW + 24 * HOUR, ttl=HOUR)
+    ledger.acquire_lease("write", holder="b", now=NOW, ttl=HOUR)
+
+
+def test_a_longer_lease_is_no_reason_to_doubt_its_clock(ledger: Ledger) -> None:
+    ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
+    with pytest.raises(LeaseHeld):
+        ledger.acquire_lease("write", holder="b", now=NOW, ttl=HOUR / 60)
+
+
 def test_leases_of_different_names_do_not_meet(ledger: Ledger) -> None:
     ledger.acquire_lease("write", holder="a", now=NOW, ttl=HOUR)
     ledger.acquire_lease("audit", holder="b", now=NOW, ttl=HOUR)

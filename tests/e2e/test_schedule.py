@@ -31,7 +31,6 @@ def test_a_schedule_fires_by_itself_and_creates_a_backup(
         "PruneSchedule": "rate(30 days)",
         "AuditSchedule": "rate(30 days)",
         "RestoreTestSchedule": "rate(30 days)",
-        "FlexibleWindowMinutes": "0",
     }
     outputs = deploy(stack.emulator, "ticking", parameters)
     ticking = Deployed(stack.emulator, "ticking", outputs, expose)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pinecone_backup.model import PruneMode, RunKind
+from pinecone_backup.model import PruneMode, RunKind, TriggerKind
 from pinecone_backup.records import HoldScope
 from pinecone_backup.usecases.approvals import approve_plan
 from pinecone_backup.usecases.findings import acknowledge_finding
@@ -181,6 +182,39 @@ def _differences(found: dict[str, Any], expected: dict[str, Any]) -> dict[str, A
     return {
         name: (value, expected[name]) for name, value in found.items() if value != expected[name]
     }
+
+
+# A clock that ran ahead
+
+PERSON = {"trigger": TriggerKind.API, "actor": "alice", "time": None}
+"""Who asks for a run gives it no time, so that nothing refuses a wrong one (rule T1)."""
+UNTIL_TOMORROWS_SLOT_IS_PAST = 7
+
+
+@pytest.mark.parametrize("kind", [RunKind.CREATE, RunKind.PRUNE, RunKind.AUDIT])
+def test_a_clock_that_ran_ahead_leaves_no_trace(kind: RunKind) -> None:
+    """It was a day ahead in one run, which ended or was killed; all goes on as without it."""
+    expected = ran_ahead(kind, Line(dead=True))
+    line = Line()
+    found = {"ended": ran_ahead(kind, line)}
+    for at, call in enumerate(line.calls):
+        case = f"{kind}-{at}-{call}-killed_after"
+        if _number(case) % (SHARE // 3 + 1) == 0:
+            found[case] = ran_ahead(kind, Line(at, "killed after"))
+
+    differs = {case: _differences(traces, expected) for case, traces in found.items()}
+    assert {case: difference for case, difference in differs.items() if difference} == {}
+
+
+def ran_ahead(kind: RunKind, line: Line) -> dict[str, Any]:
+    """What is left, but for who asked, and for alarms that the wrong time was right to raise."""
+    deployment = due().copy()
+    deployment.ahead = timedelta(days=1)
+    deployment.run(kind, line, **PERSON)
+    deployment.ahead = timedelta(0)
+    deployment.rounds(UNTIL_TOMORROWS_SLOT_IS_PAST)
+    traces = deployment.traces()
+    return {name: traces[name] for name in traces if name not in ("people", "alarms")}
 
 
 # Two functions at a time

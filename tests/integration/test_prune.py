@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.policy import PolicyDocument
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+STRICT = {"count": 1, "percent": 100}
 TIGHT = {"per_run": {"count": 100, "percent": 100}, "per_index": {"count": 2, "percent": 50}}
 
 
@@ -116,7 +117,7 @@ def test_every_deletion_is_recorded_with_its_reason_and_announced_once(stack: St
     deletion = deletion_of(stack, ids[3])
     assert deletion.state is DeletionState.ACCEPTED
     assert texts(deletion.reasons) == ("no rule of policy standard keeps it",)
-    assert (deletion.run_id, deletion.actor) == ("run-0002", "schedule")
+    assert (deletion.run_id, deletion.actor) == (stack.ledger.runs()[0].run_id, "schedule")
     [event] = events(stack, "backup.deleted")
     assert event.data["backup_id"] == ids[3]
     assert event.data["reasons"] == ["no rule of policy standard keeps it"]
@@ -1060,6 +1061,26 @@ def test_half_a_listing_waits_in_every_index_that_it_lacks_backups_of(stack: Sta
     assert reason.parameters == {"count": 4}
     assert stack.ledger.baseline() is not None
     assert set(stack.run().deleted) == set(ids[3:])
+
+
+def test_a_prune_by_a_clock_that_ran_ahead_is_no_measure_of_churn(
+    stack: Stack, simulator: Simulator
+) -> None:
+    """D2, T1: what became Ready since the one before it is churn, and trips no limit."""
+    stack.document = document(limits={"per_run": STRICT, "per_index": STRICT})
+    stack.seed_days("docs", 3)
+    stack.settle()
+    stack.run(now=simulator.clock.now(), actual=simulator.clock.now() + timedelta(days=9))
+    simulator.clock.advance(days=2)
+    newer = [stack.seed("docs", days_ago=days) for days in (0, 1)]
+
+    outcome = stack.run()
+
+    assert (len(outcome.deleted), outcome.awaiting) == (2, False)
+    assert stack.listed() >= set(newer)
+    known = stack.ledger.baseline()
+    assert known is not None
+    assert known.carried_out_at == simulator.clock.now()
 
 
 def test_what_was_just_made_may_be_missing_from_a_listing(stack: Stack) -> None:

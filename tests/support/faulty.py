@@ -11,9 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
+from pinecone_backup.adapters.pinecone import payloads
+from pinecone_backup.adapters.pinecone.transport import Call, Caller
 from pinecone_backup.errors import (
     AnswerMalformed,
     BackupError,
@@ -44,16 +47,30 @@ from pinecone_backup.usecases.create import create_backups
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import prune
 from pinecone_backup.usecases.runs import Job, RunServices, run_projects
-from tests.support.container import MemoryBus, MemoryMetrics, MemoryObjects, MemoryPolicies
+from tests.support.container import (
+    MemoryBus,
+    MemoryEvidence,
+    MemoryMetrics,
+    MemoryObjects,
+    MemoryPolicies,
+)
 from tests.support.fuse import Killed
+from tests.support.pinecone_transport import BASE_URL, Key, Time
 from tests.support.table import MemoryTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from random import Random
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from pinecone_backup.ports import ControlPlane, EventBus, ObjectStore, PolicyStore
+    from pinecone_backup.ports import (
+        ControlPlane,
+        EventBus,
+        EvidenceStore,
+        ObjectStore,
+        PolicyStore,
+    )
     from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.usecases.runs import Result
 
@@ -142,20 +159,48 @@ class MemoryPinecone:
 type Effect = Callable[[], Any]
 
 
+@dataclass(frozen=True)
+class Chances:
+    """How often calls go wrong by themselves.
+
+    Attributes:
+        failing: The share of requests that fail on the wire, where the clients try again.
+        wrong: The share of Pinecone's answers that are not true.
+        killing: The share of calls at which the process is killed.
+    """
+
+    random: Random
+    failing: float
+    wrong: float
+    killing: float
+
+    def killed(self) -> str:
+        return self._one_of(self.killing, _KILLED)
+
+    def failure(self, system: str, name: str) -> str:
+        return self._one_of(self.failing, _failures(system, name))
+
+    def untruth(self, system: str, name: str) -> str:
+        return self._one_of(self.wrong, _untruths(system, name))
+
+    def _one_of(self, share: float, kinds: Sequence[str]) -> str:
+        return self.random.choice(kinds) if kinds and self.random.random() < share else ""
+
+
 @dataclass
 class Line:
     """Every call that leaves the process; the one with the number ``at`` goes wrong.
 
     Attributes:
         fault: How, as a key of the faults of the system that is called.
-        chance: Asked before every call, instead of ``at``: the fault, or empty.
+        chances: How often calls go wrong by themselves, instead of the one at ``at``.
         dead: Whether the process was killed: nothing is called any more.
         meanwhile: What somebody else does right before the call with the number ``at``.
     """
 
     at: int | None = None
     fault: str = ""
-    chance: Callable[[str], str] | None = None
+    chances: Chances | None = None
     calls: list[str] = field(default_factory=list)
     dead: bool = False
     meanwhile: Callable[[], object] | None = None
@@ -168,8 +213,10 @@ class Line:
         fault = self.fault if number == self.at else ""
         if number == self.at and self.meanwhile is not None:
             self.meanwhile()
-        if self.chance is not None:
-            fault = self.chance(f"{system}.{name}")
+        if self.chances is not None:
+            fault = self.chances.killed()
+        if not fault and self.chances is not None:
+            return _tried(self.chances, system, name, effect)
         if not fault:
             return effect()
         if fault.startswith("killed"):
@@ -201,25 +248,103 @@ _WRITES = frozenset({"create_backup", "delete_backup"})
 _LISTS = frozenset({"list_indexes", "project_backups", "index_backups"})
 
 
+_KILLED = ("killed before", "killed after")
+
+
 def faults_of(call: str) -> tuple[str, ...]:
-    """How a call can go wrong."""
+    """How a call can go wrong, for whoever made it."""
     system, _, name = call.partition(".")
-    killed = ("killed before", "killed after")
+    special: tuple[str, ...] = ()
+    if system == "pinecone" and name in _LISTS:
+        special = ("half a page",)
+    if system == "dynamodb" and name in ("put_item", "transact_write_items", "delete_item"):
+        special = ("collides", "repeated")
+    return (*_failures(system, name), *special, *_untruths(system, name), *_KILLED)
+
+
+def _failures(system: str, name: str) -> tuple[str, ...]:
+    """How a request can fail on the wire."""
+    if system == "pinecone" and name in _WRITES:
+        return ("unavailable", "throttled", "lost before", "lost after")
     if system == "pinecone":
-        special: tuple[str, ...] = ("unavailable", "throttled", "malformed")
-        if name in _WRITES:
-            special = ("unavailable", "throttled", "lost before", "lost after")
-        if name == "delete_backup":
-            special += ("lying 404",)
-        if name in _LISTS:
-            special += ("half a page", "short", "empty")
-        return special + killed
+        return ("unavailable", "throttled", "malformed")
     if system == "dynamodb":
-        special = ("refused", "lost after", "throttled")
-        if name in ("put_item", "transact_write_items", "delete_item"):
-            special += ("collides", "repeated")
-        return special + killed
-    return ("refused", "lost after", *killed)
+        return ("refused", "lost after", "throttled")
+    return ("refused", "lost after")
+
+
+def _untruths(system: str, name: str) -> tuple[str, ...]:
+    """How an answer of 200 or 404 can be wrong."""
+    if system == "pinecone" and name == "delete_backup":
+        return ("lying 404",)
+    return ("short", "empty") if system == "pinecone" and name in _LISTS else ()
+
+
+def _tried(chances: Chances, system: str, name: str, effect: Effect) -> Any:
+    """A call as the client of a system makes it: with its own repetitions."""
+    fault = chances.untruth(system, name)
+    if fault:
+        return _FAULTS[system](fault, name, effect)
+    if system == "pinecone":
+        return _PineconeClient(chances, name, effect).ask()
+    for tries_left in reversed(range(SDK_TRIES)):
+        fault = chances.failure(system, name)
+        if not fault:
+            break
+        try:
+            answer = _FAULTS[system](fault, name, effect)
+        except (ClientError, ReadTimeoutError, StoreUnavailable):
+            if not tries_left:
+                raise
+        else:  # the bus, which answers what it took
+            if not tries_left:
+                return answer
+    return effect()
+
+
+@dataclass
+class _PineconeClient:
+    """One call through the product's own code for calls, over a wire that fails."""
+
+    chances: Chances
+    name: str
+    effect: Effect
+    answers: list[Any] = field(default_factory=list)
+
+    def ask(self) -> Any:
+        time = Time()
+        caller = Caller(
+            Key(),
+            httpx.Client(transport=httpx.MockTransport(self._answer)),
+            clock=time.clock,
+            sleep=time.sleep,
+        )
+        changes, repeatable = self.name in _WRITES, self.name != "create_backup"
+        call = Call(
+            self.name, "", "GET", BASE_URL, "2026-07", changes=changes, repeatable=repeatable
+        )
+        return caller.ask(call, self._understood)
+
+    def _answer(self, _: httpx.Request) -> httpx.Response:
+        match self.chances.failure("pinecone", self.name):
+            case "unavailable":
+                return httpx.Response(503)
+            case "throttled":
+                return httpx.Response(429)
+            case "lost before":
+                raise httpx.ReadError("The connection was lost")
+            case "malformed":
+                return httpx.Response(200, text="<html>")
+            case "lost after":
+                self.effect()
+                raise httpx.ReadTimeout("The connection was lost")
+        self.answers.append(self.effect())
+        return httpx.Response(200)
+
+    def _understood(self, body: bytes) -> Any:
+        if body:
+            raise payloads.Malformed
+        return self.answers[-1]
 
 
 def _pinecone(fault: str, name: str, effect: Effect) -> Any:
@@ -273,6 +398,8 @@ def _dynamodb(fault: str, name: str, effect: Effect) -> Any:
 
 
 def _store(fault: str, name: str, effect: Effect) -> Any:
+    if name == "sign":  # the record goes unsigned then
+        return ""
     if fault == "lost after":
         effect()
     raise StoreUnavailable(f"S3 does not answer {name}")
@@ -285,6 +412,8 @@ def _bus(fault: str, name: str, effect: Effect) -> Any:
     return []
 
 
+SDK_TRIES = 4
+"""Of boto3's clients, as ``adapters.aws`` builds them."""
 _FAULTS: Mapping[str, Callable[[str, str, Effect], Any]] = {
     "pinecone": _pinecone,
     "dynamodb": _dynamodb,
@@ -294,7 +423,12 @@ _FAULTS: Mapping[str, Callable[[str, str, Effect], Any]] = {
 
 
 class Deployment:
-    """One deployment of ours with one project, and its three kinds of runs."""
+    """One deployment of ours with one project, and its three kinds of runs.
+
+    Attributes:
+        now: The time, by which Pinecone goes.
+        ahead: How much later it is by our own clock.
+    """
 
     def __init__(
         self,
@@ -304,24 +438,30 @@ class Deployment:
         quota: int = 500,
         now: datetime = START,
     ) -> None:
-        self.document = document
+        self.documents = {"v1": document}
         self.mode = mode
         self.now = now
+        self.ahead = timedelta(0)
         self.tables: dict[str, MemoryTable] = {}
         self.pinecone = MemoryPinecone(lambda: self.now, quota=quota)
         self.objects = MemoryObjects()
+        self.evidence = MemoryEvidence()
         self.bus = MemoryBus()
         self.metrics = MemoryMetrics()
         self.line = Line()
 
     def copy(self) -> Deployment:
         """The same deployment, to go on differently."""
-        other = Deployment(self.document, mode=self.mode, quota=self.pinecone.quota, now=self.now)
+        other = Deployment(
+            self.documents["v1"], mode=self.mode, quota=self.pinecone.quota, now=self.now
+        )
+        other.documents = dict(self.documents)
         other.tables = {name: table.copy() for name, table in self.tables.items()}
         other.pinecone.indexes = dict(self.pinecone.indexes)
         other.pinecone.rows = dict(self.pinecone.rows)
         other.pinecone.ever = dict(self.pinecone.ever)
         other.objects.objects = dict(self.objects.objects)
+        other.evidence.objects = dict(self.evidence.objects)
         other.bus.published = list(self.bus.published)
         return other
 
@@ -362,17 +502,20 @@ class Deployment:
             self.line = before
 
     def _run(self, kind: RunKind, **request: Any) -> None:
-        policies = MemoryPolicies(lambda: (self.document, "v1"), {"v1": self.document})
+        version, document = list(self.documents.items())[-1]
+        policies = MemoryPolicies(lambda: (document, version), self.documents)
         services = RunServices(
             owner=OWNER,
-            clock=lambda: self.now,
+            clock=lambda: self.now + self.ahead,
             ledger_of=self.ledger,
             projects=DynamoProjects(self._table("PROJECTS"), "ledger"),
             policies=cast("PolicyStore", policies),
             bus=cast("EventBus", Through("bus", self.bus, lambda: self.line)),
             metrics=self.metrics,
+            evidence=cast("EvidenceStore", Through("s3", self.evidence, lambda: self.line)),
         )
-        asked = RunRequest(trigger=TriggerKind.SCHEDULE, actor="schedule", time=self.now, **request)
+        given: dict[str, Any] = {"trigger": TriggerKind.SCHEDULE, "actor": "schedule"}
+        asked = RunRequest.model_validate(given | {"time": self.now} | request)
         self.metrics.gauges.clear()
         run_projects(services, kind, asked, self._work(kind))
 
@@ -406,7 +549,7 @@ class Deployment:
                 control_plane=self.control_plane,
                 ledger=job.ledger,
                 store=self.store,
-                policy_version=lambda _: self.document,
+                policy_version=self.documents.__getitem__,
                 time_left=time_left,
             )
             return prune(
@@ -418,6 +561,10 @@ class Deployment:
             )
 
         return work
+
+    def change(self, document: PolicyDocument) -> None:
+        """Put another policy document in force."""
+        self.documents[f"v{len(self.documents) + 1}"] = document
 
     def pass_(self, *, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
@@ -461,6 +608,7 @@ class Deployment:
             ),
             "unexplained": self.unexplained(),
             "findings": sorted(self.open_findings()),
+            "evidence": self.evidence_wrong(),
             "leftovers": self.leftovers(),
             "alarms": self.alarms(),
             "people": self.people(),
@@ -509,15 +657,35 @@ class Deployment:
             if not deletion.actor or not deletion.reasons
         ]
 
+    def evidence_wrong(self) -> dict[str, list[str]]:
+        """Events that the chain does not record once; walking it verifies it.
+
+        The last run announces something after it has appended, which waits for the next one.
+        """
+        recorded = self.evidence.event_ids()
+        waiting = self.ledger("*").waiting_evidence(limit=10)
+        announced = {event.event_id for event in self.bus.published}
+        announced -= {event.event_id for event in waiting}
+        return {
+            "twice": sorted({each for each in recorded if recorded.count(each) > 1}),
+            "missing": sorted(announced - set(recorded)),
+        }
+
     def leftovers(self) -> dict[str, int]:
         """How many items are left of kinds that come and go."""
         keys = self.tables["main"].items
-        kinds = ("LEASE#", "OUTBOX#", "BACKUP#", "HOLD#", "INDEX#")
+        kinds = ("LEASE#", "OUTBOX#", "EVIDENCE#", "BACKUP#", "HOLD#", "INDEX#")
         return {kind: sum(key.startswith(kind) for key in keys) for kind in kinds}
 
     def alarms(self) -> list[tuple[str, str]]:
         """What was announced as wrong or as right again, but for the fault itself."""
-        itself = ("project-unknown", "run-broken", "prune-stopped", "run-refused")
+        itself = (
+            "project-unknown",
+            "run-broken",
+            "prune-stopped",
+            "run-refused",
+            "evidence-waiting",
+        )
         found = {
             (event.type, str(event.data.get("control", "")))
             for event in self.bus.published

@@ -13,6 +13,7 @@ from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
+from pinecone_backup.usecases.runs import time_in_id
 from tests.support.backups import signed
 from tests.support.container import MemoryObjects
 from tests.support.ledger import MemoryLedger
@@ -138,7 +139,7 @@ class Stack:
         real = actual or self.simulator.clock.now()
         time = RunTime(scheduled_at=now or real, actual=real)
         run = Run(
-            run_id=f"run-{self.runs:04}",
+            run_id=f"{time_in_id(real)}-{self.runs:04}",
             kind=RunKind.PRUNE,
             trigger=TriggerKind.SCHEDULE,
             actor="schedule",

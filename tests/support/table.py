@@ -1,12 +1,14 @@
 """A DynamoDB table in memory, as far as the ledger uses one, for tests that read and write a lot.
 
 It keeps items as DynamoDB's API spells them, so whatever goes through it goes through the real
-codec. The ledger's contract is checked on it and on an emulated DynamoDB alike.
+codec. The ledger's contract is checked on it and on an emulated DynamoDB alike. As there, each call
+is one step: what several threads do comes one after the other.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -48,6 +50,7 @@ class MemoryTable:
         self.lost = 0
         self._tokens: set[str] = set()
         self._sorted: list[str] = []
+        self._one_at_a_time = RLock()
 
     def copy(self) -> MemoryTable:
         """Another table with the same items; items are replaced, never changed."""
@@ -57,9 +60,10 @@ class MemoryTable:
 
     def put_item(self, *, Item: Item, **request: Any) -> dict[str, Any]:  # noqa: N803
         key = Item["sk"]["S"]
-        self._check(key, "PutItem", **request)
-        self._put(Item)
-        return self._answer()
+        with self._one_at_a_time:
+            self._check(key, "PutItem", **request)
+            self._put(Item)
+            return self._answer()
 
     def get_item(self, *, Key: Item, **_: Any) -> dict[str, Any]:  # noqa: N803
         item = self.items.get(Key["sk"]["S"])
@@ -69,12 +73,14 @@ class MemoryTable:
         ((name, request),) = RequestItems.items()
         assert 0 < len(request["Keys"]) <= 100
         keys = [key["sk"]["S"] for key in request["Keys"]]
-        return {"Responses": {name: [self.items[key] for key in keys if key in self.items]}}
+        with self._one_at_a_time:
+            return {"Responses": {name: [self.items[key] for key in keys if key in self.items]}}
 
     def delete_item(self, *, Key: Item, **request: Any) -> dict[str, Any]:  # noqa: N803
-        self._check(Key["sk"]["S"], "DeleteItem", **request)
-        self._delete(Key["sk"]["S"])
-        return {}
+        with self._one_at_a_time:
+            self._check(Key["sk"]["S"], "DeleteItem", **request)
+            self._delete(Key["sk"]["S"])
+            return {}
 
     def query(self, **request: Any) -> dict[str, Any]:
         values = request["ExpressionAttributeValues"]
@@ -82,12 +88,12 @@ class MemoryTable:
         first, last = (values.get(name, {"S": ""})["S"] for name in (":first", ":last"))
         if not last:
             first, last = prefix, f"{prefix}\U0010ffff"
-        if len(self._sorted) != len(self.items):
-            self._sorted = sorted(self.items)
-        keys = self._sorted[bisect_left(self._sorted, first) : bisect_right(self._sorted, last)]
-        if not request["ScanIndexForward"]:
-            keys.reverse()
-        return {"Items": [self.items[key] for key in keys]}
+        with self._one_at_a_time:
+            if len(self._sorted) != len(self.items):
+                self._sorted = sorted(self.items)
+            begin, end = bisect_left(self._sorted, first), bisect_right(self._sorted, last)
+            found = [self.items[key] for key in self._sorted[begin:end]]
+        return {"Items": found if request["ScanIndexForward"] else found[::-1]}
 
     def transact_write_items(
         self,
@@ -95,19 +101,20 @@ class MemoryTable:
         TransactItems: list[Any],  # noqa: N803
         ClientRequestToken: str,  # noqa: N803
     ) -> dict[str, Any]:
-        if ClientRequestToken in self._tokens:  # the same request, sent twice
-            return {}
-        requests = [request for each in TransactItems for request in each.values()]
-        for request in requests:
-            key = request.get("Item") or request["Key"]
-            self._check(key["sk"]["S"], "TransactWriteItems", **request)
-        self._tokens.add(ClientRequestToken)
-        for each in TransactItems:
-            if "Put" in each:
-                self._put(each["Put"]["Item"])
-            else:
-                self._delete(each["Delete"]["Key"]["sk"]["S"])
-        return self._answer()
+        with self._one_at_a_time:
+            if ClientRequestToken in self._tokens:  # the same request, sent twice
+                return {}
+            requests = [request for each in TransactItems for request in each.values()]
+            for request in requests:
+                key = request.get("Item") or request["Key"]
+                self._check(key["sk"]["S"], "TransactWriteItems", **request)
+            self._tokens.add(ClientRequestToken)
+            for each in TransactItems:
+                if "Put" in each:
+                    self._put(each["Put"]["Item"])
+                else:
+                    self._delete(each["Delete"]["Key"]["sk"]["S"])
+            return self._answer()
 
     def _put(self, item: Item) -> None:
         key = item["sk"]["S"]

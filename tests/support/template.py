@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from local.build import ROOT
@@ -13,6 +14,15 @@ _NO_VALUE = {"Ref": "AWS::NoValue"}
 type Json = Any  # a template is free-form JSON
 
 
+def unrolled_template() -> dict[str, Json]:
+    """The template with its loops unrolled, and nothing else of it resolved."""
+    template = load_template(ROOT / "template.yaml")
+    resources: dict[str, Json] = {}
+    for name, resource in template["Resources"].items():
+        resources |= _unrolled(name, resource)
+    return template | {"Resources": resources}
+
+
 def resolved_template(**parameters: str) -> dict[str, Json]:
     """The template with its loops unrolled and its conditions decided.
 
@@ -21,14 +31,11 @@ def resolved_template(**parameters: str) -> dict[str, Json]:
     Args:
         parameters: Where they differ from the defaults.
     """
-    template = load_template(ROOT / "template.yaml")
+    template = unrolled_template()
     resolver = _Resolver(template, parameters)
-    resources: dict[str, Json] = {}
-    for name, resource in template["Resources"].items():
-        resources |= _turns(resource) if name.startswith("Fn::ForEach::") else {name: resource}
     chosen = {
         name: resolver.value(resource)
-        for name, resource in resources.items()
+        for name, resource in template["Resources"].items()
         if "Condition" not in resource or resolver.holds(resource["Condition"])
     }
     return template | {
@@ -38,12 +45,17 @@ def resolved_template(**parameters: str) -> dict[str, Json]:
     }
 
 
-def _turns(loop: list[Json]) -> dict[str, Json]:
-    """What an ``Fn::ForEach`` makes: its members, once for each value."""
-    variable, values, members = loop
+def _unrolled(name: str, member: Json) -> dict[str, Json]:
+    """A resource as it is; of an ``Fn::ForEach`` its members, once for each value."""
+    if not name.startswith("Fn::ForEach::"):
+        return {name: member}
+    variable, values, members = member
     made: dict[str, Json] = {}
     for value in values:
-        made |= json.loads(json.dumps(members).replace(f"${{{variable}}}", value))
+        text = json.dumps(members).replace(f"${{{variable}}}", value)
+        turn = json.loads(text.replace(json.dumps({"Ref": variable}), json.dumps(value)))
+        for inner_name, inner in turn.items():
+            made |= _unrolled(inner_name, inner)
     return made
 
 
@@ -81,7 +93,7 @@ class _Resolver:
                 result = {"Ref": name}
             case {"Fn::GetAtt": [{"Fn::Sub": name}, attribute]}:
                 result = {"Fn::GetAtt": [name, attribute]}
-            case {"Fn::FindInMap": [mapping, {"Fn::Sub": key}, column]}:
+            case {"Fn::FindInMap": [mapping, key, column]}:
                 result = self._mappings[mapping][key][column]
             case {"Fn::Split": [separator, source]}:
                 result = self._text(source).split(separator)
@@ -107,3 +119,7 @@ class _Resolver:
                 f"${{{name}}}", f"${{{value['Ref']}}}" if isinstance(value, dict) else value
             )
         return text
+
+
+if __name__ == "__main__":  # for `make check-template`: checkov passes over loops
+    sys.stdout.write(json.dumps(unrolled_template(), indent=1))

@@ -55,8 +55,13 @@ def _list(value: object) -> list[Any]:
 def _statements(role: str) -> Iterator[dict[str, Any]]:
     """What a role may do, by its own policies and by those that it shares."""
     properties = RESOURCES[role]["Properties"]
-    shared = [arn["Ref"] for arn in properties.get("ManagedPolicyArns", [])]
-    for policy in [*properties["Policies"], *(RESOURCES[name]["Properties"] for name in shared)]:
+    attached = [RESOURCES[arn["Ref"]]["Properties"] for arn in properties["ManagedPolicyArns"]]
+    attached += [
+        policy
+        for policy in _of_type("AWS::IAM::ManagedPolicy").values()
+        if {"Ref": role} in policy.get("Roles", [])
+    ]
+    for policy in [*properties.get("Policies", []), *attached]:
         yield from policy["PolicyDocument"]["Statement"]
 
 
@@ -239,7 +244,8 @@ def test_every_fixed_name_begins_with_the_name_of_the_stack() -> None:
         json.dumps(resource["Properties"][key])
         for resource in RESOURCES.values()
         for key in keys
-        if key in resource["Properties"] and resource["Type"] != "AWS::Lambda::Permission"
+        if key in resource["Properties"]
+        and resource["Properties"][key] not in [{"Ref": name} for name in FUNCTIONS]
     ]
     assert fixed
     assert [name for name in fixed if "AWS::StackName" not in name] == []
@@ -299,6 +305,27 @@ def test_a_role_reaches_only_its_own_partitions_of_the_table(
             (condition,) = statement["Condition"].values()
             reached |= set(condition["dynamodb:LeadingKeys"])
     assert reached == partitions
+
+
+@pytest.mark.parametrize(
+    ("role", "objects"),
+    [
+        ("CreateRole", {"evidence/*"}),
+        ("PruneRole", {"evidence/*", "plans/*"}),
+        ("AuditRole", {"evidence/*", "reports/*"}),
+        ("RestoreTestRole", {"evidence/*"}),
+        ("NotifyRole", set()),
+        ("ApiRole", {"evidence/*", "plans/*", "policy/policy.json", "reports/latest.html"}),
+    ],
+)
+def test_a_role_writes_only_its_own_objects_of_the_bucket(role: str, objects: set[str]) -> None:
+    written = {
+        resource["Fn::Sub"].split("${Bucket}/")[1]
+        for statement in _statements(role)
+        if "s3:PutObject" in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+    }
+    assert written == objects
 
 
 def test_no_role_but_the_apis_can_write_the_policy_and_none_can_delete_an_object() -> None:
@@ -382,18 +409,36 @@ def test_every_route_but_the_preflight_is_signed() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_schedule_sends_what_its_function_reads(kind: str) -> None:
     """T1: a placeholder that nothing replaced counts as absent."""
-    schedule = RESOURCES[f"{kind}Function"]["Properties"]["Events"]["OnSchedule"]["Properties"]
-    given = json.loads(schedule["Input"])
+    schedule = RESOURCES[f"{kind}OnSchedule"]["Properties"]
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": [f"{kind}Function", "Arn"]}
+    assert schedule["ScheduleExpression"] == {"Ref": f"{kind}Schedule"}
+    given = json.loads(schedule["Target"]["Input"])
     assert given["scheduled_time"] == "<aws.scheduler.scheduled-time>"
     request = read_trigger(given, KINDS[kind])
     assert (request.trigger, request.time) == (TriggerKind.SCHEDULE, None)
-    assert schedule["OmitName"] is True
     assert schedule["ScheduleExpressionTimezone"] == {"Ref": "ScheduleTimezone"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_no_schedule_starts_before_the_roles_may_reach_the_projects(kind: str) -> None:
+    assert RESOURCES[f"{kind}OnSchedule"]["DependsOn"] == "ProjectsPolicy"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_request_on_the_bus_starts_its_function_and_no_other(kind: str) -> None:
+    rule = RESOURCES[f"{kind}OnRequest"]["Properties"]
+    assert rule["EventPattern"]["detail-type"] == [{"Fn::Sub": f"{KINDS[kind]}.requested"}]
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": [f"{kind}Function", "Arn"]}
+    permission = RESOURCES[f"{kind}OnRequestPermission"]["Properties"]
+    assert permission["FunctionName"] == {"Ref": f"{kind}Function"}
+    assert permission["SourceArn"] == {"Fn::GetAtt": [f"{kind}OnRequest", "Arn"]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_failed_run_is_not_repeated_but_kept(kind: str) -> None:
-    config = RESOURCES[f"{kind}Function"]["Properties"]["EventInvokeConfig"]
+    config = RESOURCES[f"{kind}OnFailure"]["Properties"]
+    assert config["FunctionName"] == {"Ref": f"{kind}Function"}
     assert config["MaximumRetryAttempts"] == 0
     assert config["DestinationConfig"]["OnFailure"]["Destination"] == {
         "Fn::GetAtt": ["FailuresQueue", "Arn"]
@@ -410,19 +455,21 @@ def test_projects_are_worked_off_one_message_at_a_time(kind: str) -> None:
     """Six times the timeout is AWS's advice; a run that is killed comes again within its hour."""
     function = RESOURCES[f"{kind}Function"]["Properties"]
     queue = RESOURCES[f"{kind}Queue"]["Properties"]
-    source = function["Events"]["OnQueue"]["Properties"]
-    assert source["Queue"] == {"Fn::GetAtt": [f"{kind}Queue", "Arn"]}
+    source = RESOURCES[f"{kind}OnQueue"]["Properties"]
+    assert source["FunctionName"] == {"Ref": f"{kind}Function"}
+    assert source["EventSourceArn"] == {"Fn::GetAtt": [f"{kind}Queue", "Arn"]}
     assert source["BatchSize"] == 1
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "ProjectConcurrency"}}
     assert function["Environment"]["Variables"]["RUN_QUEUE_URL"] == {"Ref": f"{kind}Queue"}
-    assert 6 * function["Timeout"] <= queue["VisibilityTimeout"] < TOO_OLD.total_seconds()
+    timeout = TEMPLATE["Globals"]["Function"]["Timeout"]
+    assert "Timeout" not in function
+    assert 6 * timeout <= queue["VisibilityTimeout"] < TOO_OLD.total_seconds()
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["FailuresQueue", "Arn"]}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_lease_outlives_its_function_and_ends_before_the_next_tick(kind: str) -> None:
-    timeout = RESOURCES[f"{kind}Function"]["Properties"]["Timeout"]
+def test_a_lease_outlives_its_function_and_ends_before_the_next_tick() -> None:
+    timeout = TEMPLATE["Globals"]["Function"]["Timeout"]
     assert timeout < LEASE.total_seconds() < 15 * 60
 
 
@@ -454,7 +501,8 @@ def test_x_ray_traces_the_api_when_asked_and_then_its_role_may_send(
     resources = resolved_template(ApiTracing=tracing)["Resources"]
     assert resources["ApiFunction"]["Properties"]["Tracing"] == mode
     assert resources["Api"]["Properties"]["TracingEnabled"] is (mode == "Active")
-    assert ("xray:PutTraceSegments" in json.dumps(resources["ApiRole"])) is (mode == "Active")
+    permissions = json.dumps(resources["ApiPermissions"])
+    assert ("xray:PutTraceSegments" in permissions) is (mode == "Active")
 
 
 @pytest.mark.parametrize(

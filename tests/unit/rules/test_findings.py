@@ -258,6 +258,14 @@ def test_an_announcement_is_json_ready() -> None:
     assert json.loads(json.dumps(data)) == data
 
 
+def test_the_announcement_of_a_plan_that_waits_names_it() -> None:
+    """Whoever approves needs the digest, and finds it in the message."""
+    (change,) = changes([], replace(seen(), data={"digest": "d" * 64, "other": 1})).all
+    data = change.event("main").data
+    assert data["digest"] == "d" * 64
+    assert "other" not in data
+
+
 def test_a_resolution_is_announced_at_the_time_it_happened() -> None:
     (change,) = changes(opened(seen()), at=LATER).all
     assert (change.event("main").type, change.event("main").occurred_at) == (

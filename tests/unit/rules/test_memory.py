@@ -25,6 +25,11 @@ def test_a_new_index_is_first_seen_now() -> None:
     assert record == IndexRecord("docs", NOW, NOW, policy="standard", schedule="0 3 * * * UTC")
 
 
+def test_an_index_that_is_listed_again_is_not_missing() -> None:
+    away = replace(KNOWN, missing_since=ago(hours=1))
+    assert mark_seen(away, "docs", policy=None, now=NOW).missing_since is None
+
+
 def test_a_known_index_keeps_its_memory() -> None:
     record = mark_seen(KNOWN, "docs", policy=None, now=NOW)
     assert record == replace(KNOWN, last_seen_at=NOW, policy=None)
@@ -51,6 +56,7 @@ def test_a_changed_schedule_remembers_the_former_ones_latest_slot(policy: Policy
     """C2: whatever has changed in it."""
     record = mark_seen(SCHEDULED, "docs", policy=policy, now=NOW)
     assert (record.schedule_since, record.former_slot) == (NOW, TODAY)
+    assert record.schedule == (f"{policy.cron} {policy.timezone}" if policy.cron else "")
 
 
 def test_the_former_slot_is_one_of_the_former_zone() -> None:

@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 
-from pinecone_backup.records import BackupRecord, Finding, Hold, IndexRecord, PlanRecord
+from pinecone_backup.records import (
+    BackupRecord,
+    Finding,
+    Hold,
+    IndexRecord,
+    PlanRecord,
+    Verdict,
+)
 from pinecone_backup.rules.merging import merged
+from tests.support.restores import restore_record
 
 TOGETHER = [
     (BackupRecord, "verdict verdict_reason verdict_at accepted_by accepted_reason accepted_at"),
@@ -75,3 +83,22 @@ def test_of_two_that_were_made_of_nothing_one_gains_what_only_the_other_has() ->
     mine = replace(BASE, asked_by="alice", index_name="other")
     theirs = replace(BASE, restore_tested=True)
     assert merged(None, mine, theirs) == replace(theirs, asked_by="alice")
+
+
+def test_all_that_one_of_them_changed_is_written() -> None:
+    """A group, and what stands for itself."""
+    mine = replace(BASE, asked_by="alice", record_count=5, restore_tested=True)
+    theirs = replace(BASE, verdict=Verdict.GOOD)
+    assert merged(BASE, mine, theirs) == replace(mine, verdict=Verdict.GOOD)
+
+
+def test_each_field_of_a_record_without_groups_stands_for_itself() -> None:
+    base = restore_record()
+    mine, theirs = replace(base, reason="ours"), replace(base, result_at=base.started_at)
+    assert merged(base, mine, theirs) == replace(theirs, reason="ours")
+
+
+def test_an_empty_mapping_of_nothing_is_no_change() -> None:
+    mine, theirs = restore_record(tags={}), restore_record(tags={"env": "prod"})
+    assert merged(None, mine, theirs) == theirs
+    assert merged(None, theirs, mine) == theirs

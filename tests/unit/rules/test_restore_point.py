@@ -28,6 +28,19 @@ def test_it_is_the_newest_good_one_at_or_before_the_moment() -> None:
     assert found.passed_over == []
 
 
+def test_of_backups_of_one_moment_the_one_with_the_greater_id_is_taken() -> None:
+    """Whatever their order in the listing; a failed one between them is named with its reason."""
+    rows = [backup(name, days_ago=1) for name in ("b1", "b3", "b2")]
+    rows.append(backup("f", days_ago=0.5, status=Status.FAILED))
+    for listed in (rows, rows[::-1]):
+        found = restore_point(inventory_of(listed), "docs", NOW)
+        assert found is not None
+        assert found.entry is not None
+        assert found.entry.backup.backup_id == "b3"
+        [over] = found.passed_over
+        assert (over.entry.backup.backup_id, over.reason) == ("f", "failed")
+
+
 def test_backups_of_earlier_incarnations_and_of_deleted_indexes_count() -> None:
     rows = [
         backup("now", days_ago=1, index_id="new"),

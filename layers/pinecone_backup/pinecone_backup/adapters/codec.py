@@ -14,12 +14,12 @@ such a change removes the checksum; an item without one is read as it stands.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
@@ -58,8 +58,9 @@ def decode[T: DataclassInstance](kind: type[T], attributes: Mapping[str, Any]) -
         raise Unreadable("it has no attribute 'record' that is a map")
     checksum = attributes.get("checksum")
     changed = checksum is not None and checksum != _checksum(stored)
+    parse = _parser(kind)
     try:
-        record: T = _adapter(kind).validate_python(_parsed(kind, stored))
+        record: T = _adapter(kind).validate_python(parse(stored) if parse else stored)
     except ValidationError as error:
         raise Unreadable("; ".join(_reasons(error))) from None
     except (TypeError, ValueError):
@@ -124,23 +125,31 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
 
 
 @cache
-def _hints(kind: Hashable) -> Mapping[str, Any]:
-    """The types of a record's fields by name; working them out takes longer than reading one."""
-    return get_type_hints(kind)
+def _parser(hint: Hashable) -> Callable[[Any], Any] | None:
+    """What reads the JSON text in a stored value of a type; None where there is none in it.
+
+    It is worked out once per type: that takes longer than reading a value.
+    """
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Mapping:
+        return json.loads
+    if origin is tuple and (part := _parser(inner[0])):
+        return lambda value: [*map(part, value)] if isinstance(value, list) else value
+    if isinstance(hint, UnionType):
+        present = _parser(next(each for each in inner if each is not type(None)))
+        return present and (lambda value: None if value is None else present(value))
+    if isinstance(hint, type) and is_dataclass(hint):
+        parsers = {name: _parser(each) for name, each in get_type_hints(hint).items()}
+        within = {name: parser for name, parser in parsers.items() if parser}
+        return partial(_with_parsed, within) if within else None
+    return None
 
 
-def _parsed(hint: Any, value: Any) -> Any:
-    """A stored value with its mappings, which are written as JSON text, read."""
-    if get_origin(hint) is Mapping:
-        return json.loads(value)
-    if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, Mapping):
-        hints = _hints(hint)
-        return {name: _parsed(hints.get(name), part) for name, part in value.items()}
-    if get_origin(hint) is tuple and isinstance(value, list):
-        return [_parsed(get_args(hint)[0], part) for part in value]
-    if isinstance(hint, UnionType) and value is not None:
-        return _parsed(next(each for each in get_args(hint) if each is not type(None)), value)
-    return value
+def _with_parsed(parsers: Mapping[str, Callable[[Any], Any]], value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    parsed = {name: parser(value[name]) for name, parser in parsers.items() if name in value}
+    return {**value, **parsed}
 
 
 def _reasons(error: ValidationError) -> list[str]:

@@ -123,6 +123,8 @@ _COLLISIONS = 6
 _FIRST_PAUSE = 0.05
 """Seconds, at most, before a write that collided is tried again; then twice that, and so on."""
 _COLLIDED = frozenset({"None", "TransactionConflict", "ThrottlingError"})
+_LEASES_LAST = timedelta(hours=1)
+"""Every lease ends within this time by far."""
 _RUNS_SEARCHED = 2_000
 """So many of the newest runs are searched for the last completed one, where its mark is lost."""
 _BATCH, _BATCH_TRIES, _BATCH_WAIT = 100, 6, 0.05
@@ -197,7 +199,8 @@ class DynamoLedger:
     def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl: timedelta) -> None:
         """Take or renew the lease ``name``.
 
-        Its end is written twice, so that it still ends when one of the two is damaged.
+        Its end is written twice, so that it still ends when one of the two is damaged. One
+        that ends over an hour later than this one was taken by a wrong clock, and excludes nobody.
         """
         until = now + ttl
         key = f"{ItemKind.LEASE}#{name}"
@@ -207,7 +210,8 @@ class DynamoLedger:
                 encode(LeaseRecord(holder, until)),
                 expires_at=until,
                 condition="attribute_not_exists(pk) OR #record.#holder = :holder "
-                "OR #record.#until BETWEEN :zero AND :now OR #expires_at <= :seconds",
+                "OR #record.#until BETWEEN :zero AND :now OR #expires_at <= :seconds "
+                "OR #record.#until BETWEEN :beyond AND :ever",
                 names={
                     "#record": "record",
                     "#holder": "holder",
@@ -219,6 +223,8 @@ class DynamoLedger:
                     ":zero": "0",
                     ":now": text_of(now),
                     ":seconds": int(now.timestamp()),
+                    ":beyond": text_of(until + _LEASES_LAST),
+                    ":ever": "9",
                 },
             )
         except LedgerConflict:

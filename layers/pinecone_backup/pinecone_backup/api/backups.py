@@ -23,7 +23,7 @@ from pinecone_backup.api.models import (
     ReasonText,
     RuleReason,
 )
-from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
+from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, Routes
 from pinecone_backup.errors import (
     ConfigurationError,
     ListingIncomplete,
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.plan_facts import Facts
     from pinecone_backup.rules.policy import PolicyDocument
 
-_TAG = "Backups"
+route = Routes("Backups")
 _SAFEGUARDS = "|".join(safeguard for safeguard in Safeguard if safeguard.overrulable)
 _FORESEEN_DAYS = 90
 _MINUTE, _CENTURY = timedelta(minutes=1), timedelta(days=36_525)
@@ -190,7 +190,6 @@ class DeleteBackupQuery(Input):
     "POST",
     "/v1/projects/{project}/indexes/{index_name}/backups",
     access=Access.OPERATE,
-    tag=_TAG,
     takes=CreateBackup,
     gives=Backup,
     status=201,
@@ -221,7 +220,6 @@ def create_backup(call: Call, request: CreateBackup) -> Backup:
     "GET",
     "/v1/projects/{project}/indexes/{index_name}/backups",
     access=Access.READ,
-    tag=_TAG,
     takes=IndexBackupsQuery,
     gives=BackupList,
 )
@@ -245,7 +243,6 @@ def list_index_backups(call: Call, query: IndexBackupsQuery) -> BackupList:
     "GET",
     "/v1/projects/{project}/backups",
     access=Access.READ,
-    tag=_TAG,
     takes=BackupsQuery,
     gives=BackupList,
 )
@@ -267,7 +264,6 @@ def list_project_backups(call: Call, query: BackupsQuery) -> BackupList:
     "GET",
     "/v1/projects/{project}/backups/{backup_id}",
     access=Access.READ,
-    tag=_TAG,
     gives=BackupDetails,
 )
 def describe_backup(call: Call, _: Nothing) -> BackupDetails:
@@ -346,7 +342,6 @@ def _until(facts: Facts, backup_id: str) -> datetime | None:
     "DELETE",
     "/v1/projects/{project}/backups/{backup_id}",
     access=Access.DESTROY,
-    tag=_TAG,
     takes=DeleteBackupQuery,
     gives=Deletion,
     status=202,
@@ -410,6 +405,7 @@ def read_facts(
             services.policies.load_version,
             document,
             policy_version,
+            now=call.now,
         ),
     )
     return facts

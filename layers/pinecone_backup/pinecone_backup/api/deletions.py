@@ -17,7 +17,7 @@ from pinecone_backup.api.models import (
     QueryTime,
     RuleReason,
 )
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import SubjectUnknown
 from pinecone_backup.records import DeletionState
 from pinecone_backup.rules.protection import Safeguard
@@ -25,7 +25,7 @@ from pinecone_backup.rules.protection import Safeguard
 if TYPE_CHECKING:
     from pinecone_backup.records import DeletionRecord
 
-_TAG = "Deletions"
+route = Routes("Deletions")
 _LATELY = timedelta(days=30)
 _MOST_ROWS = 2_500
 _MOST_BYTES = 4_000_000
@@ -87,7 +87,6 @@ class DeletionsQuery(PageQuery):
     "GET",
     "/v1/projects/{project}/deletions",
     access=Access.READ,
-    tag=_TAG,
     takes=DeletionsQuery,
     gives=DeletionList,
     csv=Deletion,
@@ -119,7 +118,6 @@ def list_deletions(call: Call, query: DeletionsQuery) -> DeletionList:
     "GET",
     "/v1/projects/{project}/deletions/{backup_id}",
     access=Access.READ,
-    tag=_TAG,
     gives=Deletion,
 )
 def describe_deletion(call: Call, _: Nothing) -> Deletion:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pinecone_backup.api.cursors import page_for
 from pinecone_backup.api.models import Listing, Nothing, Output, PageQuery, WithReason
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import SubjectUnknown
 from pinecone_backup.records import Severity
 from pinecone_backup.report.model import ControlId
@@ -19,7 +19,7 @@ from pinecone_backup.usecases.findings import acknowledge_finding as acknowledge
 if TYPE_CHECKING:
     from pinecone_backup import records
 
-_TAG = "Findings"
+route = Routes("Findings")
 
 
 class Finding(Output):
@@ -61,7 +61,6 @@ class FindingsQuery(PageQuery):
     "GET",
     "/v1/projects/{project}/findings",
     access=Access.READ,
-    tag=_TAG,
     takes=FindingsQuery,
     gives=FindingList,
 )
@@ -74,7 +73,6 @@ def list_findings(call: Call, query: FindingsQuery) -> FindingList:
     "GET",
     "/v1/projects/{project}/findings/{finding_id}",
     access=Access.READ,
-    tag=_TAG,
     gives=Finding,
 )
 def describe_finding(call: Call, _: Nothing) -> Finding:
@@ -90,7 +88,6 @@ def describe_finding(call: Call, _: Nothing) -> Finding:
     "POST",
     "/v1/projects/{project}/findings/{finding_id}/acknowledge",
     access=Access.OPERATE,
-    tag=_TAG,
     takes=WithReason,
     gives=Finding,
     problems=("rule-forbids",),
@@ -104,7 +101,6 @@ def acknowledge_finding(call: Call, request: WithReason) -> Finding:
     "GET",
     "/v1/findings",
     access=Access.READ,
-    tag=_TAG,
     takes=FindingsQuery,
     gives=FindingList,
 )
@@ -117,7 +113,6 @@ def list_deployment_findings(call: Call, query: FindingsQuery) -> FindingList:
     "POST",
     "/v1/findings/{finding_id}/acknowledge",
     access=Access.OPERATE,
-    tag=_TAG,
     takes=WithReason,
     gives=Finding,
     problems=("rule-forbids",),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pinecone_backup.api.models import Nothing, Output
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import (
     BackupError,
     ConfigurationError,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pinecone_backup.ports import Ledger
     from pinecone_backup.rules.policy import Project
 
+route = Routes("Health")
 _AT_ONCE = 8
 _LEASE = timedelta(seconds=5)
 
@@ -66,7 +67,7 @@ class DeploymentHealth(Output):
     projects: list[ProjectHealth]
 
 
-@route("GET", "/v1/health", access=Access.READ, tag="Health", gives=DeploymentHealth)
+@route("GET", "/v1/health", access=Access.READ, gives=DeploymentHealth)
 def health(call: Call, _: Nothing) -> DeploymentHealth:
     """Report whether everything can be reached.
 

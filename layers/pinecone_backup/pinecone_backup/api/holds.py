@@ -17,7 +17,7 @@ from pinecone_backup.api.models import (
     Reason,
     WithReason,
 )
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import SubjectUnknown
 from pinecone_backup.records import HoldScope
 from pinecone_backup.usecases.requests import holds
@@ -25,7 +25,7 @@ from pinecone_backup.usecases.requests import holds
 if TYPE_CHECKING:
     from pinecone_backup import records
 
-_TAG = "Holds"
+route = Routes("Holds")
 
 
 class Hold(Output):
@@ -69,7 +69,6 @@ class HoldList(Listing[Hold]):
     "POST",
     "/v1/projects/{project}/holds",
     access=Access.OPERATE,
-    tag=_TAG,
     takes=PlaceHold,
     gives=Hold,
     status=201,
@@ -95,7 +94,6 @@ def place_hold(call: Call, request: PlaceHold) -> Hold:
     "GET",
     "/v1/projects/{project}/holds",
     access=Access.READ,
-    tag=_TAG,
     takes=HoldsQuery,
     gives=HoldList,
 )
@@ -110,7 +108,6 @@ def list_holds(call: Call, query: HoldsQuery) -> HoldList:
     "GET",
     "/v1/projects/{project}/holds/{hold_id}",
     access=Access.READ,
-    tag=_TAG,
     gives=Hold,
 )
 def describe_hold(call: Call, _: Nothing) -> Hold:
@@ -125,7 +122,6 @@ def describe_hold(call: Call, _: Nothing) -> Hold:
     "POST",
     "/v1/projects/{project}/holds/{hold_id}/release",
     access=Access.DESTROY,
-    tag=_TAG,
     takes=WithReason,
     gives=Hold,
     problems=("rule-forbids",),

@@ -19,7 +19,7 @@ from pinecone_backup.api.models import (
     Reason,
     RuleReason,
 )
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.api.runs import Run, request_run
 from pinecone_backup.errors import RuleForbids, SubjectUnknown
 from pinecone_backup.model import RunKind
@@ -32,7 +32,7 @@ from pinecone_backup.usecases.approvals import refuse_to_execute, rule_of
 if TYPE_CHECKING:
     from pinecone_backup.records import PlanRecord
 
-_TAG = "Plans"
+route = Routes("Plans")
 _REACH = 1_000
 APPROVAL_LASTS = timedelta(days=1)
 LONGEST_APPROVAL = timedelta(days=30)
@@ -140,7 +140,6 @@ class ApprovePlan(Input):
     "GET",
     "/v1/projects/{project}/plans",
     access=Access.READ,
-    tag=_TAG,
     takes=PageQuery,
     gives=PlanList,
 )
@@ -153,7 +152,6 @@ def list_plans(call: Call, query: PageQuery) -> PlanList:
     "GET",
     "/v1/projects/{project}/plans/{digest}",
     access=Access.READ,
-    tag=_TAG,
     gives=PlanDetails,
 )
 def describe_plan(call: Call, _: Nothing) -> PlanDetails:
@@ -166,7 +164,6 @@ def describe_plan(call: Call, _: Nothing) -> PlanDetails:
     "GET",
     "/v1/projects/{project}/plans/{digest}/page",
     access=Access.READ,
-    tag=_TAG,
     gives=PageLink,
 )
 def link_plan_page(call: Call, _: Nothing) -> PageLink:
@@ -201,7 +198,6 @@ def link_plan_page(call: Call, _: Nothing) -> PageLink:
     "POST",
     "/v1/projects/{project}/plans/{digest}/approve",
     access=Access.DESTROY,
-    tag=_TAG,
     takes=ApprovePlan,
     gives=PlanSummary,
     problems=("approval-refused", "rule-forbids"),
@@ -237,7 +233,6 @@ def approve_plan(call: Call, request: ApprovePlan) -> PlanSummary:
     "POST",
     "/v1/projects/{project}/plans/{digest}/execute",
     access=Access.DESTROY,
-    tag=_TAG,
     gives=Run,
     status=202,
     problems=("approval-refused",),

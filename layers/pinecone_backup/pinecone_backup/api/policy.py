@@ -11,7 +11,7 @@ from pydantic import Field
 from pinecone_backup.api.backups import read_facts
 from pinecone_backup.api.models import Input, Nothing, Output, RuleReason
 from pinecone_backup.api.problems import FieldError, ProblemError
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.model import PruneMode, RunKind
 from pinecone_backup.rules.policy import PolicyDocument
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pinecone_backup.rules.plan import PlanItem
     from pinecone_backup.rules.preview import Changed, Difference, QuotaVerdict
 
-_TAG = "Policy"
+route = Routes("Policy")
 PROPOSED = "preview"
 """Stands for the version of a document that is not stored."""
 MOST_BYTES = 4_000_000
@@ -201,7 +201,7 @@ class PolicyPreview(Output):
     """What is probably not meant, as far as this project goes."""
 
 
-@route("GET", "/v1/policy", access=Access.READ, tag=_TAG, gives=CurrentPolicy)
+@route("GET", "/v1/policy", access=Access.READ, gives=CurrentPolicy)
 def describe_policy(call: Call, _: Nothing) -> CurrentPolicy:
     """Give the policy document in force, and its version."""
     document, policy_version = call.policy()
@@ -213,7 +213,6 @@ def describe_policy(call: Call, _: Nothing) -> CurrentPolicy:
     "POST",
     "/v1/policy/validate",
     access=Access.READ,
-    tag=_TAG,
     takes=ValidatePolicy,
     gives=PolicyValidity,
     changes=False,
@@ -235,7 +234,6 @@ def validate_policy(call: Call, request: ValidatePolicy) -> PolicyValidity:
     "POST",
     "/v1/projects/{project}/policy/preview",
     access=Access.READ,
-    tag=_TAG,
     takes=PreviewPolicy,
     gives=PolicyPreview,
     changes=False,

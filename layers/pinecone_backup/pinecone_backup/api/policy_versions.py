@@ -20,7 +20,7 @@ from pinecone_backup.api.policy import (
     policy_warnings,
 )
 from pinecone_backup.api.problems import ProblemError
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import (
     BackupError,
     PolicyConflict,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pinecone_backup.ports import PolicyVersion as StoredVersion
     from pinecone_backup.rules.preview import Preview
 
-_TAG = "Policy"
+route = Routes("Policy")
 _ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"|([^\s",]+)')
 _ANY = "*"
 _COMPARED_DAYS = 7
@@ -123,7 +123,6 @@ class PolicyVersionDetails(PolicyVersion):
     "PUT",
     "/v1/policy",
     access=Access.CONFIGURE,
-    tag=_TAG,
     takes=PutPolicy,
     gives=PolicyPut,
     query=PutPolicyQuery,
@@ -177,7 +176,6 @@ def put_policy(call: Call, request: PutPolicy) -> PolicyPut:
     "GET",
     "/v1/policy/versions",
     access=Access.READ,
-    tag=_TAG,
     takes=PageQuery,
     gives=PolicyVersionList,
 )
@@ -190,7 +188,6 @@ def list_policy_versions(call: Call, query: PageQuery) -> PolicyVersionList:
     "GET",
     "/v1/policy/versions/{policy_version}",
     access=Access.READ,
-    tag=_TAG,
     gives=PolicyVersionDetails,
 )
 def describe_policy_version(call: Call, _: Nothing) -> PolicyVersionDetails:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pinecone_backup.api.models import Nothing, Output
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.model import IndexKind
 from pinecone_backup.rules.policy import AssignedBy
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pinecone_backup import model
     from pinecone_backup.rules.policy import Project
 
-_TAG = "Projects and indexes"
+route = Routes("Projects and indexes")
 
 
 class KnownProject(Output):
@@ -54,7 +54,7 @@ class IndexList(Output):
     data: list[Index]
 
 
-@route("GET", "/v1/projects", access=Access.READ, tag=_TAG, gives=ProjectList)
+@route("GET", "/v1/projects", access=Access.READ, gives=ProjectList)
 def list_projects(call: Call, _: Nothing) -> ProjectList:
     """List the projects that the policy document names."""
     document, _version = call.policy()
@@ -69,7 +69,6 @@ def list_projects(call: Call, _: Nothing) -> ProjectList:
     "GET",
     "/v1/projects/{project}",
     access=Access.READ,
-    tag=_TAG,
     gives=KnownProject,
 )
 def describe_project(call: Call, _: Nothing) -> KnownProject:
@@ -81,7 +80,6 @@ def describe_project(call: Call, _: Nothing) -> KnownProject:
     "GET",
     "/v1/projects/{project}/indexes",
     access=Access.READ,
-    tag=_TAG,
     gives=IndexList,
 )
 def list_indexes(call: Call, _: Nothing) -> IndexList:
@@ -93,7 +91,6 @@ def list_indexes(call: Call, _: Nothing) -> IndexList:
     "GET",
     "/v1/projects/{project}/indexes/{index_name}",
     access=Access.READ,
-    tag=_TAG,
     gives=Index,
 )
 def describe_index(call: Call, _: Nothing) -> Index:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from pinecone_backup.api.models import Nothing, PageLink
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import PolicyInvalid, PolicyMissing, SubjectUnknown
 from pinecone_backup.report.model import Report
 from pinecone_backup.report.overview import (
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.ports import ObjectStore
 
-_TAG = "Reports"
+route = Routes("Reports")
 _AT_ONCE = 16
 """So many summaries are read at a time."""
 
@@ -30,7 +30,6 @@ _AT_ONCE = 16
     "GET",
     "/v1/projects/{project}/reports/latest",
     access=Access.READ,
-    tag=_TAG,
     gives=Report,
 )
 def describe_latest_report(call: Call, _: Nothing) -> Report:
@@ -42,7 +41,6 @@ def describe_latest_report(call: Call, _: Nothing) -> Report:
     "GET",
     "/v1/projects/{project}/reports/latest/page",
     access=Access.READ,
-    tag=_TAG,
     gives=PageLink,
 )
 def link_latest_report_page(call: Call, _: Nothing) -> PageLink:
@@ -53,7 +51,7 @@ def link_latest_report_page(call: Call, _: Nothing) -> PageLink:
     return call.link_page(_key(_report(call).project, "html"))
 
 
-@route("GET", "/v1/reports/latest", access=Access.READ, tag=_TAG, gives=Overview)
+@route("GET", "/v1/reports/latest", access=Access.READ, gives=Overview)
 def describe_overview(call: Call, _: Nothing) -> Overview:
     """Give the last audits of all projects in short, the worst first.
 
@@ -62,7 +60,7 @@ def describe_overview(call: Call, _: Nothing) -> Overview:
     return _overview(call)
 
 
-@route("GET", "/v1/reports/latest/page", access=Access.READ, tag=_TAG, gives=PageLink)
+@route("GET", "/v1/reports/latest/page", access=Access.READ, gives=PageLink)
 def link_overview_page(call: Call, _: Nothing) -> PageLink:
     """Give a link to the overview of all projects as an HTML page.
 

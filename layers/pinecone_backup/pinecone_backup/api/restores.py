@@ -21,7 +21,7 @@ from pinecone_backup.api.models import (
 )
 from pinecone_backup.api.problems import FieldError, ProblemError
 from pinecone_backup.api.projects import Index, index_of
-from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
+from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, Routes
 from pinecone_backup.differences import DifferenceKind
 from pinecone_backup.errors import NotFound, PineconeError, RuleForbids, SubjectUnknown
 from pinecone_backup.model import Depth, RunKind
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pinecone_backup.records import RestoreRecord
     from pinecone_backup.rules.inventory import Entry
 
-_TAG = "Restores"
+route = Routes("Restores")
 
 
 class Restore(Input):
@@ -220,7 +220,6 @@ class RestoreJobsQuery(PageQuery):
     "POST",
     "/v1/projects/{project}/backups/{backup_id}/create-index",
     access=Access.OPERATE,
-    tag=_TAG,
     takes=Restore,
     gives=FollowedRestore,
     status=202,
@@ -239,7 +238,6 @@ def create_index_from_backup(call: Call, request: Restore) -> FollowedRestore:
     "POST",
     "/v1/projects/{project}/indexes/{index_name}/restore",
     access=Access.OPERATE,
-    tag=_TAG,
     takes=RestoreIndex,
     gives=FollowedRestore,
     status=202,
@@ -283,7 +281,6 @@ def restore_index(call: Call, request: RestoreIndex) -> FollowedRestore:
     "GET",
     "/v1/projects/{project}/indexes/{index_name}/restore-point",
     access=Access.READ,
-    tag=_TAG,
     takes=RestorePointQuery,
     gives=FoundRestorePoint,
 )
@@ -318,7 +315,6 @@ def find_restore_point(call: Call, query: RestorePointQuery) -> FoundRestorePoin
     "POST",
     "/v1/projects/{project}/indexes/{index_name}/adopt",
     access=Access.OPERATE,
-    tag=_TAG,
     takes=AdoptIndex,
     gives=Index,
     problems=("rule-forbids", *PINECONE_WRITES),
@@ -341,7 +337,6 @@ def adopt_index(call: Call, request: AdoptIndex) -> Index:
     "GET",
     "/v1/projects/{project}/restores",
     access=Access.READ,
-    tag=_TAG,
     takes=FollowedRestoresQuery,
     gives=FollowedRestoreList,
 )
@@ -366,7 +361,6 @@ def list_restores(call: Call, query: FollowedRestoresQuery) -> FollowedRestoreLi
     "GET",
     "/v1/projects/{project}/restores/{restore_id}",
     access=Access.READ,
-    tag=_TAG,
     gives=FollowedRestore,
 )
 def describe_restore(call: Call, _: Nothing) -> FollowedRestore:
@@ -388,7 +382,6 @@ def describe_restore(call: Call, _: Nothing) -> FollowedRestore:
     "GET",
     "/v1/projects/{project}/restore-jobs",
     access=Access.READ,
-    tag=_TAG,
     takes=RestoreJobsQuery,
     gives=RestoreJobList,
 )
@@ -410,7 +403,6 @@ def list_restore_jobs(call: Call, query: RestoreJobsQuery) -> RestoreJobList:
     "GET",
     "/v1/projects/{project}/restore-jobs/{job_id}",
     access=Access.READ,
-    tag=_TAG,
     gives=RestoreJob,
 )
 def describe_restore_job(call: Call, _: Nothing) -> RestoreJob:

@@ -1,7 +1,7 @@
 """The route table: each route says once what it takes, what it gives and who may call it.
 
 The resolver, the OpenAPI document, the tests of the IAM policies and of the examples all read
-``ROUTES``. Each resource's module adds its routes with the decorator ``route``.
+``ROUTES``. Each resource's module adds its routes with a decorator of its own, ``Routes``.
 """
 
 from __future__ import annotations
@@ -267,42 +267,52 @@ ROUTES: list[Route] = []
 """Every route, in the order of the document."""
 
 
-def route[T: Input, G: BaseModel](
-    method: str,
-    path: str,
-    *,
-    access: Access,
-    tag: str,
-    takes: type[T] = Nothing,  # type: ignore[assignment]  # T is Nothing when left out
-    gives: type[G] | None,
-    status: int = 200,
-    problems: tuple[str, ...] = (),
-    changes: bool | None = None,
-    query: type[Input] = Nothing,
-    takes_headers: tuple[tuple[str, str], ...] = (),
-    csv: type[BaseModel] | None = None,
-) -> Callable[[Callable[[Call, T], G | None]], Callable[[Call, T], G | None]]:
-    """Add a handler to the table."""
+class Routes:
+    """Adds the routes of one resource to the table, as a decorator of their handlers.
 
-    def add(handler: Callable[[Call, T], G | None]) -> Callable[[Call, T], G | None]:
-        writes = method != "GET" if changes is None else changes
-        ROUTES.append(
-            Route(
-                method,
-                path,
-                access,
-                tag,
-                handler,
-                takes,
-                gives,
-                status,
-                problems,
-                writes,
-                query,
-                takes_headers,
-                csv,
+    Args:
+        tag: Its chapter of the OpenAPI document.
+    """
+
+    def __init__(self, tag: str) -> None:
+        self._tag = tag
+
+    def __call__[T: Input, G: BaseModel](
+        self,
+        method: str,
+        path: str,
+        *,
+        access: Access,
+        takes: type[T] = Nothing,  # type: ignore[assignment]  # T is Nothing when left out
+        gives: type[G] | None,
+        status: int = 200,
+        problems: tuple[str, ...] = (),
+        changes: bool | None = None,
+        query: type[Input] = Nothing,
+        takes_headers: tuple[tuple[str, str], ...] = (),
+        csv: type[BaseModel] | None = None,
+    ) -> Callable[[Callable[[Call, T], G | None]], Callable[[Call, T], G | None]]:
+        """Add a handler to the table."""
+
+        def add(handler: Callable[[Call, T], G | None]) -> Callable[[Call, T], G | None]:
+            writes = method != "GET" if changes is None else changes
+            ROUTES.append(
+                Route(
+                    method,
+                    path,
+                    access,
+                    self._tag,
+                    handler,
+                    takes,
+                    gives,
+                    status,
+                    problems,
+                    writes,
+                    query,
+                    takes_headers,
+                    csv,
+                )
             )
-        )
-        return handler
+            return handler
 
-    return add
+        return add

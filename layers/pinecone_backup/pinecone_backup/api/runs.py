@@ -11,7 +11,7 @@ from pydantic import Field
 from pinecone_backup import records
 from pinecone_backup.api.cursors import as_listing, cursor_at, read_cursor
 from pinecone_backup.api.models import NAME, Input, Listing, Nothing, Output, PageQuery, QueryTime
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import StoreUnavailable, SubjectUnknown
 from pinecone_backup.model import RunKind, TriggerKind
 from pinecone_backup.records import RunState
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pinecone_backup.ports import Ledger
 
-_TAG = "Runs"
+route = Routes("Runs")
 _RECENT = 20
 """Among so many of the newest runs a request that has not started is looked for."""
 _READ_AT_MOST = 5_000
@@ -76,7 +76,6 @@ class RunsQuery(PageQuery):
     "POST",
     "/v1/projects/{project}/runs",
     access=Access.OPERATE,
-    tag=_TAG,
     takes=StartRun,
     gives=Run,
     status=202,
@@ -96,7 +95,6 @@ def start_run(call: Call, request: StartRun) -> Run:
     "GET",
     "/v1/projects/{project}/runs",
     access=Access.READ,
-    tag=_TAG,
     takes=RunsQuery,
     gives=RunList,
 )
@@ -121,7 +119,6 @@ def list_runs(call: Call, query: RunsQuery) -> RunList:
     "GET",
     "/v1/projects/{project}/runs/{run_id}",
     access=Access.READ,
-    tag=_TAG,
     gives=Run,
 )
 def describe_run(call: Call, _: Nothing) -> Run:

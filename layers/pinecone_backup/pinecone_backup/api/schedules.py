@@ -9,11 +9,11 @@ from pydantic import Field
 
 from pinecone_backup.api.cursors import as_listing, cursor_at, read_cursor
 from pinecone_backup.api.models import NAME, Input, Listing, Nothing, Output, PageQuery, Reason
-from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, route
+from pinecone_backup.api.routes import PINECONE_WRITES, Access, Call, Routes
 from pinecone_backup.rules.policy import Frequency
 from pinecone_backup.usecases.requests import native_schedules
 
-_TAG = "Native schedules"
+route = Routes("Native schedules")
 _ONE = "/v1/projects/{project}/backup-schedules/{schedule_id}"
 _OF_INDEX = "/v1/projects/{project}/indexes/{index_name}/backup-schedules"
 
@@ -92,7 +92,6 @@ class ScheduleHistory(Listing[ScheduleRun]):
     "POST",
     _OF_INDEX,
     access=Access.OPERATE,
-    tag=_TAG,
     takes=CreateSchedule,
     gives=Schedule,
     status=201,
@@ -118,7 +117,6 @@ def create_backup_schedule(call: Call, request: CreateSchedule) -> Schedule:
     "GET",
     _OF_INDEX,
     access=Access.READ,
-    tag=_TAG,
     takes=PageQuery,
     gives=ScheduleList,
     problems=("pinecone-plan",),
@@ -137,7 +135,6 @@ def list_backup_schedules(call: Call, query: PageQuery) -> ScheduleList:
     "GET",
     _ONE,
     access=Access.READ,
-    tag=_TAG,
     gives=Schedule,
     problems=("pinecone-plan",),
 )
@@ -151,7 +148,6 @@ def describe_backup_schedule(call: Call, _: Nothing) -> Schedule:
     "PATCH",
     _ONE,
     access=Access.OPERATE,
-    tag=_TAG,
     takes=UpdateSchedule,
     gives=Schedule,
     problems=("conflict", "rule-forbids", *PINECONE_WRITES),
@@ -179,7 +175,6 @@ def update_backup_schedule(call: Call, request: UpdateSchedule) -> Schedule:
     "POST",
     _ONE + "/shorten-retention",
     access=Access.DESTROY,
-    tag=_TAG,
     takes=ShortenRetention,
     gives=Schedule,
     problems=("conflict", *PINECONE_WRITES),
@@ -203,7 +198,6 @@ def shorten_retention(call: Call, request: ShortenRetention) -> Schedule:
     "DELETE",
     _ONE,
     access=Access.DESTROY,
-    tag=_TAG,
     gives=None,
     status=204,
     problems=PINECONE_WRITES,
@@ -219,7 +213,6 @@ def delete_backup_schedule(call: Call, _: Nothing) -> None:
     "GET",
     _ONE + "/history",
     access=Access.READ,
-    tag=_TAG,
     takes=PageQuery,
     gives=ScheduleHistory,
     problems=("pinecone-plan",),

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from pinecone_backup.api.cursors import page_for
 from pinecone_backup.api.models import Listing, Output, PageQuery, ReasonText, WithReason
-from pinecone_backup.api.routes import Access, Call, route
+from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.records import Verdict
 from pinecone_backup.rules.inventory import counts_as_good
 from pinecone_backup.usecases.requests.suspects import Accepts, accept_suspects
 
-_TAG = "Suspects"
+route = Routes("Suspects")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -53,7 +53,6 @@ class AcceptedSuspect(Suspect):
     "GET",
     "/v1/projects/{project}/suspects",
     access=Access.READ,
-    tag=_TAG,
     takes=PageQuery,
     gives=SuspectList,
 )
@@ -72,7 +71,6 @@ def list_suspects(call: Call, query: PageQuery) -> SuspectList:
     "POST",
     "/v1/projects/{project}/suspects/{backup_id}/accept",
     access=Access.DESTROY,
-    tag=_TAG,
     takes=Acceptance,
     gives=AcceptedSuspect,
     problems=("rule-forbids",),

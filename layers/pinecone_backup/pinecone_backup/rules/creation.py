@@ -232,12 +232,10 @@ def _unfit(view: View, policy: Policy) -> Decision | None:
     index = view.index
     if index.unsupported:
         reason = f"Pinecone cannot back it up: {index.unsupported}"
-    elif not index.ready or index.state == "Terminating":
-        reason = f"its state is {index.state}"
-        return Decision(view.name, Kind.NOT_READY, reason, policy)
-    else:
-        return None
-    return Decision(view.name, Kind.UNSUPPORTED, reason, policy)
+        return Decision(view.name, Kind.UNSUPPORTED, reason, policy)
+    if not index.ready or index.state == "Terminating":
+        return Decision(view.name, Kind.NOT_READY, f"its state is {index.state}", policy)
+    return None
 
 
 def _paused(view: View, policy: Policy, now: datetime) -> Decision | None:

@@ -24,7 +24,6 @@ from pinecone_backup.rules.protection import (
     Safeguard,
     allowance,
     churn_credit,
-    decided_by_policy,
     our_ready,
     safeguards_of,
 )
@@ -332,7 +331,7 @@ class _Subject:
         in_the_way = self.guarded.in_the_way[backup_id]
         fate = self.guarded.fates.get(backup_id)
         if fate is None or fate.stays or (in_the_way and not _only_last_orphan(in_the_way)):
-            action = Action.KEEP if decided_by_policy(entry) else Action.LEAVE_ALONE
+            action = Action.KEEP if entry.by_policy else Action.LEAVE_ALONE
             return action, in_the_way
         if self.stopped is not None:
             return Action.KEEP, (self.stopped, *in_the_way)

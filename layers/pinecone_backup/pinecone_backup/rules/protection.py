@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pinecone_backup.model import Index
-    from pinecone_backup.records import DeletionRecord, Hold
+    from pinecone_backup.records import DeletionRecord
     from pinecone_backup.rules.fates import Fate
     from pinecone_backup.rules.inventory import Entry, Incarnation
     from pinecone_backup.rules.plan_facts import Baseline, Facts
@@ -209,7 +209,7 @@ class Protection:
 
     def of(self, incarnation: Incarnation) -> Guarded:
         """What the rules want of an incarnation's backups, and what protects each of them."""
-        ours = [entry for entry in incarnation.entries if decided_by_policy(entry)]
+        ours = [entry for entry in incarnation.entries if entry.by_policy]
         policy: Policy | None = None
         fates: Mapping[str, Fate] = {}
         if incarnation.deleted_at is not None:
@@ -246,7 +246,7 @@ class Protection:
         if entry.worth is Worth.CONTRADICTORY:
             return  # nobody knows whose it is
         if entry.origin is Origin.OURS:
-            if not decided_by_policy(entry) and not entry.expired(self._facts.time.actual):
+            if not entry.by_policy and not entry.expired(self._facts.time.actual):
                 yield Reason.of(ReasonKind.ON_DEMAND)
         elif entry.origin is Origin.NATIVE:
             yield Reason.of(ReasonKind.NATIVE, schedule=entry.schedule)
@@ -274,7 +274,7 @@ class Protection:
             for entry in good[:1]:
                 found[entry.backup.backup_id].append(Reason.of(ReasonKind.NEWEST_GOOD))
         else:
-            ours = [entry for entry in incarnation.entries if decided_by_policy(entry)]
+            ours = [entry for entry in incarnation.entries if entry.by_policy]
             last = last_of_orphans(ours)
             if last is not None:
                 found[last[0]].append(last[1])
@@ -429,14 +429,9 @@ def our_ready(incarnation: Incarnation) -> int:
     return sum(entry.origin is Origin.OURS and entry.worth.ready for entry in incarnation.entries)
 
 
-def decided_by_policy(entry: Entry) -> bool:
-    """Whether a policy of ours made it: what is made on demand is never pruned by one (I2)."""
-    return entry.origin is Origin.OURS and entry.marker is not None and bool(entry.marker.policy)
-
-
 def _concerns(frozen: Reason, entry: Entry) -> bool:
     """Whether what freezes an index keeps a backup: a missing policy only those of policies."""
-    if decided_by_policy(entry):
+    if entry.by_policy:
         return True
     return entry.on_demand and safeguards_of([frozen]) != (Safeguard.NO_POLICY,)
 
@@ -474,7 +469,7 @@ def _anchor(incarnation: Incarnation) -> str | None:
 def _held(facts: Facts) -> Mapping[tuple[HoldScope, str], Sequence[Reason]]:
     """The holds in force, by what they protect (rule T2: by the actual time)."""
     held: dict[tuple[HoldScope, str], list[Reason]] = defaultdict(list)
-    for hold in sorted(facts.holds or (), key=_hold_id):
+    for hold in sorted(facts.holds or (), key=lambda hold: hold.hold_id):
         if hold.active(facts.time.actual):
             held[hold.scope, hold.target].append(
                 Reason.of(
@@ -485,10 +480,6 @@ def _held(facts: Facts) -> Mapping[tuple[HoldScope, str], Sequence[Reason]]:
                 )
             )
     return held
-
-
-def _hold_id(hold: Hold) -> str:
-    return hold.hold_id
 
 
 def _stopped(facts: Facts) -> Reason | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import Verdict
@@ -13,7 +13,6 @@ from pinecone_backup.rules.inventory import (
     Inventory,
     Origin,
     Worth,
-    new_record,
 )
 
 if TYPE_CHECKING:
@@ -130,22 +129,13 @@ def _judged(
 
 
 def _with_verdict(entry: Entry, verdict: Verdict, reason: Reason, now: datetime) -> Entry:
-    backup, known = entry.backup, entry.record
-    seen: dict[str, Any] = {
-        "verdict": verdict,
-        "verdict_reason": reason,
-        "verdict_at": now,
-        "record_count": backup.record_count,
-        "size_bytes": backup.size_bytes,
-    }
-    record = replace(known, **seen) if known else new_record(backup, now, **seen)
-    good = verdict.counts and record.restore_tested is not False
-    return Entry(
-        backup,
-        entry.origin,
-        Worth.GOOD if good else Worth.SUSPECT,
-        entry.at,
-        entry.marker,
-        entry.schedule,
-        record,
+    record = replace(
+        entry.known(now),
+        verdict=verdict,
+        verdict_reason=reason,
+        verdict_at=now,
+        record_count=entry.backup.record_count,
+        size_bytes=entry.backup.size_bytes,
     )
+    good = verdict.counts and record.restore_tested is not False
+    return replace(entry, worth=Worth.GOOD if good else Worth.SUSPECT, record=record)

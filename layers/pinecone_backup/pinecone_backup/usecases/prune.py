@@ -36,6 +36,7 @@ from pinecone_backup.usecases.approvals import approval_in_force, approved_plan
 from pinecone_backup.usecases.deletion import STOP_BEFORE, PlanDeletions, PruneServices
 from pinecone_backup.usecases.findings import record_findings
 from pinecone_backup.usecases.project_state import plan_facts, read_project_state, store_verdicts
+from pinecone_backup.usecases.runs import TOO_FAR_AHEAD, time_in_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -202,7 +203,12 @@ def prune(
         describe_at_most=DESCRIBED_AT_MOST,
     )
     baseline = former_baseline(
-        services.ledger, last, services.policy_version, document, policy_version
+        services.ledger,
+        last,
+        services.policy_version,
+        document,
+        policy_version,
+        now=context.time.actual,
     )
     facts, verdicts = plan_facts(
         context,
@@ -238,14 +244,15 @@ def prune(
     )
     _close_plans(services, plan, approval, act)
     if outcome.state in (RunState.SUCCEEDED, RunState.PARTIAL):
-        measure = baseline or Baseline(None, "", {}, _beginning(services.ledger, context))
+        now = context.time.actual
+        measure = baseline or Baseline(None, "", {}, _beginning(services.ledger, now))
         after = next_baseline(
             measure,
             plan,
             document,
             left=outcome.left_to_go,
             in_full=outcome.in_full,
-            now=context.time.actual,
+            now=now,
         )
         services.ledger.put_baseline(
             BaselineRecord(after.policy_version, after.assignments, after.carried_out_at)
@@ -263,6 +270,8 @@ def former_baseline(
     load_version: Callable[[str], PolicyDocument],
     document: PolicyDocument,
     policy_version: str,
+    *,
+    now: datetime,
 ) -> Baseline | None:
     """By what earlier prunes went (rules D2 and D3); None before the first.
 
@@ -272,6 +281,7 @@ def former_baseline(
         load_version: Reads an earlier version of the policy document.
         document: The policy document in force, with its ``policy_version``.
         policy_version: The version in force.
+        now: The actual time, UTC.
     """
     if last is None:
         return None
@@ -284,7 +294,7 @@ def former_baseline(
             former = load_version(kept.policy_version)
         except (SubjectUnknown, PolicyInvalid):
             former = None
-    since = kept.carried_out_at
+    since = _believable(ledger, kept.carried_out_at, now)
     deleted = _deleted_since(ledger, since) if since is not None else {}
     return Baseline(former, kept.policy_version, kept.assignments, since, deleted)
 
@@ -302,10 +312,22 @@ def _deleted_since(ledger: Ledger, since: datetime) -> Mapping[str, int]:
     )
 
 
-def _beginning(ledger: Ledger, context: RunContext) -> datetime:
+def _believable(ledger: Ledger, carried_out_at: datetime | None, now: datetime) -> datetime | None:
+    """When a prune was last carried out in full; where the clock ran ahead, the one before it."""
+    if carried_out_at is None or carried_out_at <= now + TOO_FAR_AHEAD:
+        return carried_out_at
+    earlier = (
+        run.started_at
+        for run in ledger.runs_before(time_in_id(now))
+        if run.kind is RunKind.PRUNE and run.state is RunState.SUCCEEDED
+    )
+    return next(earlier, None) or _beginning(ledger, now)
+
+
+def _beginning(ledger: Ledger, now: datetime) -> datetime:
     """When this ledger first saw an index: churn is measured from there (rule D2)."""
     seen = [record.first_seen_at for record in ledger.indexes().values()]
-    return min([*seen, context.time.actual])
+    return min([*seen, now])
 
 
 def _chosen(plan: Plan, mode: PruneMode, approval: Approval | None) -> frozenset[str]:
