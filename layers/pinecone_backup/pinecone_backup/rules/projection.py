@@ -269,8 +269,9 @@ class _Subject:
         satisfied: The newest slot that has its backup, or None.
         pause_end: When its pause ends, or the last one ended (rule C6); None where none is known.
         blocked_until: How long a backup of unknown status counts as under way (rules C2 and G3).
-        excused: What satisfied a former schedule satisfies the slots up to then (rule C2) ...
-        excused_until: ... until the index is overdue all the same.
+        excused: What satisfies a former schedule's latest slot, ``former_slot``, satisfies the
+            slots up to then as well (rule C2) ...
+        excused_until: ... until the index is overdue all the same; long ago where nothing does.
         next_native: When its native schedule runs next.
     """
 
@@ -284,15 +285,21 @@ class _Subject:
     pause_end: datetime | None
     blocked_until: datetime
     next_native: datetime | None
+    former_slot: datetime | None = None
     excused: datetime = _LONG_AGO
     excused_until: datetime = _LONG_AGO
+
+    def excuse(self, slot: datetime, at: datetime) -> None:
+        """A backup of this slot was made: it may satisfy the former schedule."""
+        if self.former_slot is not None and self.former_slot <= slot:
+            self.excused_until = at + self.policy.max_age
 
     def slots(self, slots: Iterable[datetime], start: datetime, end: datetime) -> Iterator[_Event]:
         """Its backups that start after ``start`` and up to ``end``."""
         pause = self.pause_end
         for slot in slots:
             at = slot + self.delay
-            blocked = at <= self.blocked_until or not self._open(slot, at)
+            blocked = at <= self.blocked_until or not self.open(slot, at)
             if start < at <= end and not blocked and (pause is None or slot >= pause):
                 yield _Event(at, self.index.name, slot)
         overdue = self.excused_until + _SECOND
@@ -302,11 +309,11 @@ class _Subject:
                 waited = at == self.blocked_until or (
                     at > self.blocked_until and missed is not None and missed <= self.excused
                 )
-                if missed is not None and waited and self._open(missed, at):
+                if missed is not None and waited and self.open(missed, at):
                     yield _Event(at, self.index.name, missed)
         if pause is not None and max(start, self.blocked_until) < pause + self.delay <= end:
             missed = self._latest(pause + self.delay)
-            if missed is not None and missed < pause and self._open(missed, pause + self.delay):
+            if missed is not None and missed < pause and self.open(missed, pause + self.delay):
                 yield _Event(pause + self.delay, self.index.name, missed)
 
     def natives(self, end: datetime) -> Iterator[_Event]:
@@ -320,7 +327,8 @@ class _Subject:
         """The latest slot whose turn has come."""
         return next(slots_before(self.policy.cron or "", self.policy.zone, at - self.delay), None)
 
-    def _open(self, slot: datetime, at: datetime) -> bool:
+    def open(self, slot: datetime, at: datetime) -> bool:
+        """Whether nothing satisfies the slot at that time."""
         if slot <= self.excused and at <= self.excused_until:
             return False
         return self.satisfied is None or slot > self.satisfied
@@ -357,10 +365,11 @@ class _Projection:
         for each in self._subjects.values():
             view = self._view(each)
             since, good = view.record.schedule_since, view.newest_good_at
-            if since is not None and good is not None:
+            if since is not None:
+                each.former_slot, each.excused = view.record.former_slot, since
                 former = by_former_schedule(view, each.policy, since, facts.time.actual)
-                if any(entry.worth.ready for entry in former):
-                    each.excused, each.excused_until = since, good + each.policy.max_age
+                if good is not None and any(entry.worth.ready for entry in former):
+                    each.excused_until = good + each.policy.max_age
             decision = due(view, facts.time)
             if decision.kind is Kind.OPEN and decision.slot is not None:
                 self._pending[each.index.name] = decision.slot
@@ -438,6 +447,8 @@ class _Projection:
                     expired.add(event.expires)
                     used -= 1
                     serve(event.at)
+            elif event.slot and not self._subjects[event.index_name].open(event.slot, event.at):
+                continue  # what was made at the start of this step satisfies it, too
             elif len(made) == self._assumptions.most_made:
                 moved.counted[event.index_name] += 1
             elif self._room(used) <= 0:
@@ -546,6 +557,7 @@ class _Projection:
             backup = replace(made.backup, description=None)
             return Entry(backup, Origin.NATIVE, Worth.GOOD, at, schedule=subject.policy.name)
         subject.satisfied = slot
+        subject.excuse(slot, at)
         return made
 
     def _in_order(self, made: Sequence[Entry], *, room: int) -> Sequence[str]:
