@@ -8,18 +8,25 @@ Afterwards time goes on without a fault, and the deployment must stand as if not
 from __future__ import annotations
 
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from hashlib import sha256
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pinecone_backup.model import PruneMode, RunKind, TriggerKind
 from pinecone_backup.records import HoldScope
+from pinecone_backup.rules.protection import Safeguard
 from pinecone_backup.usecases.approvals import approve_plan
 from pinecone_backup.usecases.findings import acknowledge_finding
+from pinecone_backup.usecases.project_state import plan_facts, read_project_state
+from pinecone_backup.usecases.prune import former_baseline
+from pinecone_backup.usecases.requests.delete import LEASE, delete_backup, final_deletion
 from pinecone_backup.usecases.requests.holds import place_hold
 from pinecone_backup.usecases.requests.on_demand import create_on_demand
 from tests.support.creating import document, policy
@@ -27,6 +34,9 @@ from tests.support.faulty import EVERY, Deployment, Line, faults_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pinecone_backup.model import RunContext
+    from pinecone_backup.rules.plan_facts import Facts
 
 SHARE = 1 if os.environ.get("FAULTS") == "all" else 100
 """One of so many cases is taken."""
@@ -120,8 +130,63 @@ def hold(deployment: Deployment, line: Line) -> None:
             )
 
 
+def delete(deployment: Deployment, line: Line) -> None:
+    """A program deletes a backup that the policy keeps, and asks again when it gets no answer."""
+    deployment.pass_(minutes=40)
+    oldest = min(row.backup_id for row in deployment.pinecone.index_backups("docs"))
+    for each in (line, Line()):
+        with deployment.through(each):
+            ask_to_delete(deployment, oldest)
+        deployment.pass_(minutes=2)
+
+
+def ask_to_delete(deployment: Deployment, backup_id: str) -> None:
+    """What the API does."""
+    context = deployment.context(RunKind.DELETE, actor="alice")
+    control_plane, ledger = deployment.control_plane, deployment.ledger()
+    ledger.acquire_lease("write", holder=context.run_id, now=deployment.now, ttl=LEASE)
+    try:
+        if final_deletion(ledger, backup_id) is None:
+            delete_backup(
+                context,
+                control_plane,
+                ledger,
+                facts_of(context, deployment),
+                backup_id,
+                mode=deployment.mode,
+                reason="a person's data",
+                override={Safeguard.KEPT_BY_POLICY},
+            )
+    finally:
+        ledger.release_lease("write", holder=context.run_id)
+
+
+def facts_of(context: RunContext, deployment: Deployment) -> Facts:
+    control_plane, ledger = deployment.control_plane, deployment.ledger()
+    state = read_project_state(context, control_plane, ledger)
+    ((version, written),) = deployment.documents.items()
+    baseline = former_baseline(
+        ledger,
+        ledger.last_completed(RunKind.PRUNE),
+        deployment.documents.__getitem__,
+        written,
+        version,
+        now=deployment.now,
+    )
+    facts, _ = plan_facts(
+        context,
+        control_plane,
+        ledger,
+        state,
+        document=written,
+        policy_version=version,
+        baseline=baseline,
+    )
+    return facts
+
+
 SCENES: dict[str, Callable[[Deployment, Line], None]] = {
-    each.__name__: each for each in (create, prune, approved_prune, audit, on_demand, hold)
+    each.__name__: each for each in (create, prune, approved_prune, audit, on_demand, hold, delete)
 }
 
 ONCE = ("on_demand",)
@@ -241,6 +306,7 @@ FUNCTIONS: dict[str, Callable[[Deployment, Line], None]] = {
     "on_demand": on_demand,
     "hold": hold,
     "acknowledge": acknowledge,
+    "delete": delete,
 }
 PAIRS = [
     *[("audit", other) for other in FUNCTIONS],
@@ -248,6 +314,10 @@ PAIRS = [
     *[("create", other) for other in ("audit", "on_demand", "create")],
     ("acknowledge", "audit"),
 ]
+STANDING = {"create", "prune", "audit", "hold", "acknowledge"}
+AT_ONCE = [pair for pair in PAIRS if set(pair) <= STANDING]
+"""Of these nobody moves the time, and each can go on while the other does."""
+ENCOUNTERS = 20 if SHARE == 1 else 1
 if SHARE > 1:
     PAIRS = [("audit", "acknowledge")]
 WRITES = ("dynamodb.put_item", "dynamodb.transact_write_items")
@@ -298,6 +368,39 @@ def test_two_functions_at_a_time_end_as_one_after_the_other(outer: str, inner: s
         for at, traces in found.items()
         if traces not in (before, after)
     } == {}
+
+
+@pytest.mark.parametrize(("one", "other"), AT_ONCE)
+def test_two_functions_that_really_run_at_once_end_as_one_after_the_other(
+    one: str, other: str
+) -> None:
+    expected = one_after_the_other(one, other)[0], one_after_the_other(other, one)[0]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # another thread goes on after almost every step
+    try:
+        found = [at_once(one, other) for _ in range(ENCOUNTERS)]
+    finally:
+        sys.setswitchinterval(before)
+
+    assert [
+        tuple(_differences(traces, each) for each in expected)
+        for traces in found
+        if traces not in expected
+    ] == []
+
+
+def at_once(*functions: str) -> dict[str, Any]:
+    deployment = due().copy()
+    begin = Barrier(len(functions))
+
+    def run(function: str) -> None:
+        begin.wait()
+        FUNCTIONS[function](deployment, Line())
+
+    with ThreadPoolExecutor(len(functions)) as pool:
+        list(pool.map(run, functions))
+    deployment.rounds(AFTERWARDS)
+    return deployment.traces()
 
 
 def _number(*case: object) -> int:

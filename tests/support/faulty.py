@@ -6,6 +6,7 @@ the bucket and the bus are in memory. One ``Line`` leads to all of them and brea
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,7 @@ from pinecone_backup.model import (
     TriggerKind,
 )
 from pinecone_backup.ports import Page
+from pinecone_backup.rules.inventory import CLOCK_SKEW
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.triggers import RunRequest
 from pinecone_backup.usecases.audit import audit_project
@@ -227,8 +229,11 @@ class Line:
         return _FAULTS[system](fault, name, effect)
 
 
+_ONE_AT_A_TIME = threading.RLock()
+
+
 class Through:
-    """An outside system, called through a line."""
+    """An outside system, called through a line; what it does at a time is one thing."""
 
     def __init__(self, system: str, inner: Any, line: Callable[[], Line]) -> None:
         self._system, self._inner, self._line = system, inner, line
@@ -239,7 +244,11 @@ class Through:
             return attribute
 
         def call(*arguments: Any, **named: Any) -> Any:
-            return self._line().call(self._system, name, lambda: attribute(*arguments, **named))
+            def effect() -> Any:
+                with _ONE_AT_A_TIME:
+                    return attribute(*arguments, **named)
+
+            return self._line().call(self._system, name, effect)
 
         return call
 
@@ -448,7 +457,7 @@ class Deployment:
         self.evidence = MemoryEvidence()
         self.bus = MemoryBus()
         self.metrics = MemoryMetrics()
-        self.line = Line()
+        self._lines = threading.local()
 
     def copy(self) -> Deployment:
         """The same deployment, to go on differently."""
@@ -464,6 +473,14 @@ class Deployment:
         other.evidence.objects = dict(self.evidence.objects)
         other.bus.published = list(self.bus.published)
         return other
+
+    @property
+    def line(self) -> Line:
+        """What the calls of this thread go through."""
+        if not hasattr(self._lines, "line"):
+            self._lines.line = Line()
+        found: Line = self._lines.line
+        return found
 
     @property
     def control_plane(self) -> ControlPlane:
@@ -494,12 +511,12 @@ class Deployment:
     @contextmanager
     def through(self, line: Line) -> Iterator[None]:
         """Let every call go through a line, until the process ends as the line lets it."""
-        before, self.line = self.line, line
+        before, self._lines.line = self.line, line
         try:
             with suppress(*BREAKS):
                 yield
         finally:
-            self.line = before
+            self._lines.line = before
 
     def _run(self, kind: RunKind, **request: Any) -> None:
         version, document = list(self.documents.items())[-1]
@@ -620,11 +637,13 @@ class Deployment:
         }
 
     def slots(self) -> list[tuple[str, str]]:
-        """Index and slot of each backup that a policy ever made."""
+        """Index and slot of each backup that a policy ever made, if it is to be believed (C2)."""
         found = []
         for row in self.pinecone.ever.values():
             marker = Marker.parse(row.description)
-            if marker is not None and marker.policy is not None:
+            if marker is None or marker.policy is None or row.created_at is None:
+                continue
+            if marker.slot - row.created_at <= CLOCK_SKEW:
                 found.append((row.index_name, marker.slot.isoformat()))
         return found
 

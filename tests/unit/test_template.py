@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = resolved_template()
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/ours"
+ALIAS = "ApiFunction.Alias"
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
 KINDS = {
@@ -245,7 +246,7 @@ def test_every_fixed_name_begins_with_the_name_of_the_stack() -> None:
         for resource in RESOURCES.values()
         for key in keys
         if key in resource["Properties"]
-        and resource["Properties"][key] not in [{"Ref": name} for name in FUNCTIONS]
+        and resource["Properties"][key] not in [{"Ref": name} for name in (*FUNCTIONS, ALIAS)]
     ]
     assert fixed
     assert [name for name in fixed if "AWS::StackName" not in name] == []
@@ -505,6 +506,21 @@ def test_x_ray_traces_the_api_when_asked_and_then_its_role_may_send(
     assert ("xray:PutTraceSegments" in permissions) is (mode == "Active")
 
 
+@pytest.mark.parametrize(("asked", "of"), [("false", "None"), ("true", "PublishedVersions")])
+def test_the_api_starts_from_a_snapshot_when_asked(asked: str, of: str) -> None:
+    """A snapshot is one of a version: whatever changes it, the layers too, publishes another."""
+    resources = resolved_template(ApiSnapStart=asked)["Resources"]
+    api = resources["ApiFunction"]["Properties"]
+    assert (api["SnapStart"], api["AutoPublishAliasAllProperties"]) == ({"ApplyOn": of}, True)
+    assert api["AutoPublishAlias"] == "live"
+
+
+def test_api_gateway_calls_the_newest_version_of_the_api() -> None:
+    assert RESOURCES["ApiMayInvoke"]["Properties"]["FunctionName"] == {"Ref": ALIAS}
+    body = json.dumps(RESOURCES["Api"]["Properties"]["DefinitionBody"])
+    assert set(re.findall(r"functions/(\S+?)/invocations", body)) == {f"${{{ALIAS}}}"}
+
+
 @pytest.mark.parametrize(
     ("function", "settings"),
     [
@@ -664,6 +680,7 @@ def test_every_parameter_says_what_it_is_for_and_is_asked_in_a_group() -> None:
         ("InsecureWebhookHosts", ""),
         ("CorsOrigin", ""),
         ("ApiTracing", "false"),
+        ("ApiSnapStart", "false"),
         ("ExistingTableName", ""),
         ("LinkBase", ""),
         ("HistoryDays", 400),
