@@ -299,7 +299,7 @@ class _Subject:
         pause = self.pause_end
         for slot in slots:
             at = slot + self.delay
-            blocked = at <= self.blocked_until or not self.open(slot, at)
+            blocked = at <= self.blocked_until or not self.unsatisfied(slot, at)
             if start < at <= end and not blocked and (pause is None or slot >= pause):
                 yield _Event(at, self.index.name, slot)
         overdue = self.excused_until + _SECOND
@@ -309,11 +309,15 @@ class _Subject:
                 waited = at == self.blocked_until or (
                     at > self.blocked_until and missed is not None and missed <= self.excused
                 )
-                if missed is not None and waited and self.open(missed, at):
+                if missed is not None and waited and self.unsatisfied(missed, at):
                     yield _Event(at, self.index.name, missed)
         if pause is not None and max(start, self.blocked_until) < pause + self.delay <= end:
             missed = self._latest(pause + self.delay)
-            if missed is not None and missed < pause and self.open(missed, pause + self.delay):
+            if (
+                missed is not None
+                and missed < pause
+                and self.unsatisfied(missed, pause + self.delay)
+            ):
                 yield _Event(pause + self.delay, self.index.name, missed)
 
     def natives(self, end: datetime) -> Iterator[_Event]:
@@ -327,7 +331,7 @@ class _Subject:
         """The latest slot whose turn has come."""
         return next(slots_before(self.policy.cron or "", self.policy.zone, at - self.delay), None)
 
-    def open(self, slot: datetime, at: datetime) -> bool:
+    def unsatisfied(self, slot: datetime, at: datetime) -> bool:
         """Whether nothing satisfies the slot at that time."""
         if slot <= self.excused and at <= self.excused_until:
             return False
@@ -447,7 +451,9 @@ class _Projection:
                     expired.add(event.expires)
                     used -= 1
                     serve(event.at)
-            elif event.slot and not self._subjects[event.index_name].open(event.slot, event.at):
+            elif event.slot and not self._subjects[event.index_name].unsatisfied(
+                event.slot, event.at
+            ):
                 continue  # what was made at the start of this step satisfies it, too
             elif len(made) == self._assumptions.most_made:
                 moved.counted[event.index_name] += 1
