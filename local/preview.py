@@ -28,9 +28,10 @@ from pinecone_backup.errors import PolicyInvalid
 from pinecone_backup.figures import size
 from pinecone_backup.model import PruneMode
 from pinecone_backup.reasons import ReasonKind, sentence
-from pinecone_backup.records import Verdict
+from pinecone_backup.records import IndexRecord, Verdict
 from pinecone_backup.rules.inventory import new_record
 from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.memory import schedule_of
 from pinecone_backup.rules.plan_facts import Baseline
 from pinecone_backup.rules.policy import POLICY_TAG, PolicyDocument, parse_policy
 from pinecone_backup.rules.policy_warnings import warnings
@@ -220,7 +221,11 @@ def _facts(
     before = replace(facts, document=former).policies()
     assignments = {name: policy.name if policy else None for name, policy in before.items()}
     version = "" if former is document else FORMER
-    facts = replace(facts, baseline=Baseline(former, version, assignments))
+    memory = {
+        name: IndexRecord(name, now, now, schedule=schedule_of(policy))
+        for name, policy in before.items()
+    }
+    facts = replace(facts, baseline=Baseline(former, version, assignments), memory=memory)
     subjects = [
         _subject(name, document.assigned(project, name, tags).policy)
         for name, tags in indexes.items()

@@ -823,7 +823,9 @@ class PointBackup(Model, frozen=True, kw_only=True):
 class PolicyDifference(Model, frozen=True, kw_only=True):
     """What the given document changes against the one in force."""
 
+    goes_count: int
     goes: list[ChangedBackup]
+    stays_count: int
     stays: list[ChangedBackup]
     quota_before: QuotaOutlook
     quota_after: QuotaOutlook
@@ -848,6 +850,7 @@ class PolicyPreview(Model, frozen=True, kw_only=True):
     quota: QuotaOutlook
     changes: PolicyDifference | None
     ended: str
+    listed_all: bool
     warnings: list[PolicyWarning]
 
 
@@ -940,7 +943,9 @@ class PreviewedDay(Model, frozen=True, kw_only=True):
     refused: int
     left: int
     size_bytes: int
+    deleted_count: int
     deleted: list[PreviewedBackup]
+    waiting_count: int
     waiting: list[PreviewedBackup]
     waits: list[RuleReason]
 

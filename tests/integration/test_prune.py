@@ -526,6 +526,24 @@ def test_a_plan_that_waits_on_and_on_is_one_finding_and_one_event(
     assert events(stack, "finding.resolved") == []
 
 
+def test_what_could_not_be_deleted_is_not_said_to_wait(stack: Stack, simulator: Simulator) -> None:
+    """D2: the finding counts what an approval lets go."""
+    stack.document = document(limits=TIGHT)
+    stack.seed_days("docs", 6)
+    stack.settle()
+    stack.run()
+    simulator.clock.advance(days=1)
+    stack.seed("docs")
+    simulator.faults.add(Fault(kind="status", status=412, operation="delete_backup"))
+
+    outcome = stack.run()
+
+    assert outcome.skipped
+    [finding] = [each for each in stack.ledger.findings() if each.control == Control.PLAN_WAITING]
+    assert finding.diagnosis.startswith("3 deletions wait (limits): ")
+    assert finding.data["delete_count"] == 3
+
+
 def test_while_a_backlog_waits_as_many_go_as_come(stack: Stack, simulator: Simulator) -> None:
     """D2: the quota does not fill, and nothing of the backlog goes by and by."""
     stack.document = document(limits=TIGHT)

@@ -15,6 +15,7 @@ from pinecone_backup.model import Backup, PruneMode, RunTime, Status
 from pinecone_backup.records import BackupRecord, IndexRecord
 from pinecone_backup.rules.creation import Kind, due, in_order, marker_of, view_of
 from pinecone_backup.rules.inventory import take_inventory
+from pinecone_backup.rules.memory import mark_seen
 from pinecone_backup.rules.plan import Action, make_plan
 from pinecone_backup.rules.plan_facts import Baseline, Facts
 from pinecone_backup.rules.preview import preview
@@ -52,6 +53,8 @@ DOCUMENTS = st.builds(
     st.sampled_from([500, 500, 500, 40]),
     st.sampled_from([None, {"per_index": {"count": 2, "percent": 20}}]),
 )
+FORMER = st.sampled_from(["", "0 3 * * * UTC", "0 * * * * UTC", "0 5 * * SUN Pacific/Auckland"])
+"""What the ledger remembers of the schedule: the cron and the zone; nothing yet, or another one."""
 ASSUMPTIONS = st.builds(
     Assumptions,
     mode=st.sampled_from([PruneMode.ENFORCE] * 4 + [PruneMode.APPROVE, PruneMode.DRY_RUN]),
@@ -82,6 +85,7 @@ class Simulation:
     pruned: bool = False
     deleted: list[str] = field(default_factory=list)
     names: tuple[str, ...] = ("docs", "notes")
+    memory: dict[str, IndexRecord] = field(default_factory=dict)
 
     def create(self, now: datetime) -> None:
         """Each index whose latest slot is open gets its backup, while the quota lasts."""
@@ -89,7 +93,8 @@ class Simulation:
         opened = []
         for name in self.names:
             assigned = self.document.assigned("main", name, {})
-            known = IndexRecord(name, NOW - 9 * DAY, NOW, f"id-of-{name}")
+            known = mark_seen(self.memory[name], name, policy=assigned.policy, now=now)
+            self.memory[name] = known
             mine = [e for e in held.entries.values() if e.backup.index_name == name]
             view: View = view_of("main", index(name), assigned, known, mine, active=f"id-of-{name}")
             decision = due(view, RunTime(now, now))
@@ -163,6 +168,7 @@ class Simulation:
             time=RunTime(self.now, self.now),
             active={name: f"id-of-{name}" for name in self.names},
             baseline=self.baseline,
+            memory=dict(self.memory),
         )
 
     def day(self) -> tuple[set[str], set[str]]:
@@ -181,8 +187,10 @@ class Simulation:
     def turns(self, until: datetime) -> list[datetime]:
         """When the turn of an index comes: its slots, and the end of its pause."""
         (policy,) = self.document.policies
+        made = {row.created_at for row in self.rows.values() if row.created_at}
         unknown = [row for row in self.rows.values() if row.status is Status.UNKNOWN]
         found = {row.created_at + policy.stuck_after for row in unknown if row.created_at}
+        found |= {at + policy.max_age + timedelta(seconds=1) for at in made}
         for name in self.names:
             delay = jitter(f"main/{name}", policy.cron or "")
             slots = slots_between(policy.cron or "", policy.zone, self.now - delay, until - delay)
@@ -194,21 +202,28 @@ class Simulation:
         return sorted(at for at in found if self.now < at <= until)
 
 
-def simulated(past: History, read: PolicyDocument, assumptions: Assumptions) -> Simulation:
-    return Simulation(
+def simulated(
+    past: History, read: PolicyDocument, assumptions: Assumptions, former: str = ""
+) -> Simulation:
+    found = Simulation(
         read,
         assumptions,
         {row.backup_id: row for row in past.rows},
         {known.backup_id: known for known in past.records},
     )
+    for name in found.names:
+        known = IndexRecord(name, NOW - 9 * DAY, NOW, f"id-of-{name}", schedule=former)
+        found.memory[name] = known
+    return found
 
 
 @settings(max_examples=simulations(5))
-@given(PASTS, DOCUMENTS, ASSUMPTIONS)
+@given(PASTS, DOCUMENTS, ASSUMPTIONS, FORMER)
 def test_a_preview_of_thirty_days_is_what_thirty_days_do(
-    past: History, read: PolicyDocument, assumptions: Assumptions
+    past: History, read: PolicyDocument, assumptions: Assumptions, former: str
 ) -> None:
-    simulation = simulated(past, read, assumptions)
+    """C2 included: the schedule may have changed just now."""
+    simulation = simulated(past, read, assumptions, former)
     found = preview(simulation.facts(), days=30, assumptions=assumptions)
 
     simulation.prune()

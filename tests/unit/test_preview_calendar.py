@@ -191,6 +191,19 @@ def test_a_changed_document_is_compared_with_the_one_in_force(policy: Path, tmp_
     assert "Quota after: In the long run 9 backups" in flat
 
 
+def test_a_changed_cron_makes_no_backup_at_once(policy: Path, tmp_path: Path) -> None:
+    """C2: the former cron's backup of 02:00 satisfies 08:00 of the same day."""
+    gold, bronze = ({**each, "max_age": "3d"} for each in DOCUMENT["policies"])
+    policy.write_text(json.dumps({**DOCUMENT, "policies": [gold, bronze]}))
+    changed = tmp_path / "changed.json"
+    later = {**bronze, "cron": "0 8 * * *"}
+    changed.write_text(json.dumps({**DOCUMENT, "policies": [gold, later]}))
+    as_it_is = printed("--policy", policy, "--days", 1)
+    text = printed("--policy", changed, "--against", policy, "--days", 1)
+    made = [line_of(each, "Mon 23 Nov").split()[3] for each in (as_it_is, text)]
+    assert made[0] == made[1]
+
+
 def test_the_document_in_force_has_to_be_valid_too(policy: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
     wrong.write_text("{}")

@@ -176,8 +176,8 @@ def preview(
             seen.days,
             Column[PreviewedDay]("Day", lambda row: f"{row.at:%a %d %b %H:%M}", whole=True),
             Column[PreviewedDay]("Made", lambda row: count(row.created), right=True),
-            Column[PreviewedDay]("Deleted", lambda row: count(len(row.deleted)), right=True),
-            Column[PreviewedDay]("Waiting", lambda row: count(len(row.waiting)), right=True),
+            Column[PreviewedDay]("Deleted", lambda row: count(row.deleted_count), right=True),
+            Column[PreviewedDay]("Waiting", lambda row: count(row.waiting_count), right=True),
             Column[PreviewedDay]("Left", lambda row: count(row.left), right=True),
             Column[PreviewedDay]("Size", lambda row: size(row.size_bytes), right=True, whole=True),
             Column[PreviewedDay]("Waits because", lambda row: because(row.waits)),
@@ -249,7 +249,7 @@ def diff(
         if changes := preview.changes:
             found[project] = changes
             screen += [heading(project), *_changes(changes)]
-    going = sum(len(changes.goes) for changes in found.values())
+    going = sum(changes.goes_count for changes in found.values())
     said = f"Within {plural(days, 'day')}, {plural(going, 'backup')} of today would be deleted"
     screen.append(f"\n{said} that the document in force keeps.")
     return Answer(found, screen, Exit.WRONG if going and fail_on_delete else Exit.FINE)
@@ -271,8 +271,11 @@ def _errors(validity: PolicyValidity) -> RenderableType:
 
 def _changes(changes: PolicyDifference) -> Iterator[RenderableType]:
     """What the given document changes against the one in force."""
-    for what, rows in (("deleted", changes.goes), ("kept", changes.stays)):
-        yield heading(f"Of what exists, only {what} because of the change: {count(len(rows))}")
+    for what, number, rows in (
+        ("deleted", changes.goes_count, changes.goes),
+        ("kept", changes.stays_count, changes.stays),
+    ):
+        yield heading(f"Of what exists, only {what} because of the change: {count(number)}")
         yield table(
             rows,
             Column[ChangedBackup]("Backup", lambda row: row.backup_id, whole=True),

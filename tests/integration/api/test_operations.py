@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -597,6 +598,24 @@ def test_a_policy_is_tried_on_paper(world: World, count: int | None, deleted: in
     assert len(answer.json["steady"][0]["next_slots"]) == 3
     assert len(world.get("/backups")["data"]) == 6
     assert world.ledger.backups() == {}
+
+
+def test_what_a_preview_lists_is_cut_where_an_answer_would_be_too_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda answers with 6 MB at most; the counts stay right."""
+    pruned_once(world)
+    for day in range(6):
+        world.seed(days_ago=day)
+    body = {"days": 2, "document": keeping(1), "mode": "dry_run"}
+    whole = world.ask("POST", "/policy/preview", body).json
+    length = sum(len(json.dumps(each)) for each in whole["kept_today"] + whole["changes"]["goes"])
+    monkeypatch.setattr("pinecone_backup.api.policy.MOST_BYTES", length)
+    cut = world.ask("POST", "/policy/preview", body).json
+    assert (whole["listed_all"], cut["listed_all"]) == (True, False)
+    assert (cut["kept_today"], cut["changes"]) == (whole["kept_today"], whole["changes"])
+    for before, after in zip(whole["days"], cut["days"], strict=True):
+        assert len(after["waiting"]) < len(before["waiting"]) == after["waiting_count"]
 
 
 def pruned_once(world: World) -> None:

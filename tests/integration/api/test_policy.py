@@ -139,6 +139,21 @@ def test_the_answer_says_what_the_change_would_make_delete_and_cost(world: World
     assert after < before
 
 
+def test_what_is_too_much_to_be_played_for_a_week_is_not_given_as_a_number(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was made on the days that were played is not what a week makes."""
+    world.simulator.project.seed_index("products", records=1000)
+    settled(world)
+    monkeypatch.setattr("pinecone_backup.rules.preview.MOST_WORK", 400)
+
+    hourly = document(100)
+    hourly["policies"][0] |= {"cron": "* * * * *"}
+    (project,) = put(world, query="?dry_run=true", document=hourly).json["projects"]
+
+    assert (project["created_before"], project["created_after"]) == (8, None)
+
+
 def test_a_project_that_cannot_be_read_keeps_no_policy_from_being_mended(world: World) -> None:
     given = document()
     given["projects"] = [{"name": "other"}]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pinecone_backup.model import Backup, IndexKind, PruneMode, Status
-from pinecone_backup.records import Hold, HoldScope
+from pinecone_backup.records import Hold, HoldScope, IndexRecord
 from pinecone_backup.rules.plan_facts import Baseline, Facts
 from pinecone_backup.rules.policy import Policy, PolicyDocument, validate_policy
 from pinecone_backup.rules.preview import (
@@ -418,6 +418,39 @@ def test_a_hold_keeps_its_backup_until_it_expires() -> None:
     assert [day.count for day in found.days] == [3, 4, 3, 3]
     assert "11-20" in kept(found, 1)
     assert "11-20" in deleted(found, 2)
+
+
+def rescheduled(cron: str, *, max_age: str = "26h", hours_ago: float = 10) -> Facts:
+    """An index under ``cron``, whose schedule was ``0 2 * * *`` until now; one good backup."""
+    made = PastBackup("b1", "catalogue", NOW - timedelta(hours=hours_ago), 100)
+    known = IndexRecord("catalogue", NOW - 9 * DAY, NOW, "catalogue", schedule="0 2 * * * UTC")
+    read = document(policy(cron=cron, max_age=max_age, retention={"keep_last": 9}))
+    return replace(facts([made], read), memory={"catalogue": known})
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "max_age", "made"),
+    [
+        (10, "3d", 1),
+        (10, "26h", 2),
+        (10, "9h", 2),
+        (10, "12h", 2),
+        (34, "5d", 2),
+    ],
+    ids=[
+        "satisfied",
+        "overdue tomorrow",
+        "overdue",
+        "overdue in two hours",
+        "without the former slot's backup",
+    ],
+)
+def test_a_changed_cron_makes_nothing_at_once_that_create_would_not_make(
+    hours_ago: float, max_age: str, made: int
+) -> None:
+    """C2: of 08:00 today the former 02:00 took care, unless the index is overdue."""
+    found = preview(rescheduled("0 8 * * *", hours_ago=hours_ago, max_age=max_age), days=1)
+    assert found.days[1].created == made
 
 
 def test_the_long_run_of_a_policy_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:

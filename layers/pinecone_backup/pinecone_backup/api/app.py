@@ -249,7 +249,10 @@ def _validated[T: Input](takes: type[T], given: Mapping[str, Any], *, in_body: b
             "invalid-request",
             "The request's " + ("body" if in_body else "query") + " is not valid",
             errors=[
-                FieldError(_pointer(item["loc"], in_body=in_body), item["msg"])
+                FieldError(
+                    _pointer(item["loc"], in_body=in_body),
+                    item["msg"].removeprefix("Value error, "),
+                )
                 for item in error.errors(include_url=False, include_input=False)
             ],
         ) from None

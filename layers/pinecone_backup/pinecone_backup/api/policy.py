@@ -19,13 +19,16 @@ from pinecone_backup.rules.policy import validate_policy as validated
 from pinecone_backup.rules.policy_warnings import KnownProject, WarningCode, warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from pinecone_backup.rules.plan import PlanItem
     from pinecone_backup.rules.preview import Changed, Difference, QuotaVerdict
 
 route = Routes("Policy")
 PROPOSED = "preview"
 """Stands for the version of a document that is not stored."""
+MOST_BYTES = 4_000_000
+"""Of the backups that an answer lists; Lambda answers with 6 MB at most."""
 
 
 class CurrentPolicy(Output):
@@ -107,7 +110,9 @@ class PreviewedDay(Output):
     left: Annotated[int, Field(validation_alias="count")]
     """Backups that there are when the last prune is done."""
     size_bytes: int
+    deleted_count: int
     deleted: list[PreviewedBackup]
+    waiting_count: int
     waiting: list[PreviewedBackup]
     """What the last prune would delete, and what stays: it waits for a person, or the mode does
     not allow it."""
@@ -165,8 +170,10 @@ class ChangedBackup(PreviewedBackup):
 class PolicyDifference(Output):
     """What the given document changes against the one in force."""
 
+    goes_count: int
     goes: list[ChangedBackup]
     """Backups of today that only the given document wants deleted."""
+    stays_count: int
     stays: list[ChangedBackup]
     """Backups of today that only the document in force wants deleted."""
     quota_before: QuotaOutlook
@@ -187,6 +194,9 @@ class PolicyPreview(Output):
     """Against the document in force; null when that one is previewed."""
     ended: str
     """Why fewer days are shown than were asked for; empty when all are."""
+    listed_all: bool
+    """Whether the lists of backups are whole. Where they come to more than 4 MB they are cut, and
+    the counts say how many there are."""
     warnings: list[PolicyWarning]
     """What is probably not meant, as far as this project goes."""
 
@@ -249,22 +259,37 @@ def preview_policy(call: Call, request: PreviewPolicy) -> PolicyPreview:
         approved=request.approvals,
     )
     seen = preview(facts, days=request.days, assumptions=assumptions)
-    changes = None
+    found = None
     if given is not None:
         before, document = seen, given
         proposed = replace(facts, document=given, policy_version=PROPOSED)
         seen = preview(proposed, days=request.days, assumptions=assumptions)
-        changes = difference_view(difference(before, seen))
+        found = difference(before, seen)
+    listed = Listed()
+    kept_today = listed(seen.days[0].kept)
+    changes = difference_view(found, listed) if found else None
+    deleted = [listed(day.deleted) for day in seen.days]
+    days = [
+        PreviewedDay.of(
+            day,
+            deleted=gone,
+            deleted_count=len(day.deleted),
+            waiting=listed(day.waiting),
+            waiting_count=len(day.waiting),
+        )
+        for day, gone in zip(seen.days, deleted, strict=True)
+    ]
     return PolicyPreview(
         mode=mode,
         prunes_per_day=request.prunes_per_day,
         approvals=request.approvals,
-        days=[PreviewedDay.model_validate(day) for day in seen.days],
-        kept_today=[PreviewedBackup.model_validate(item) for item in seen.days[0].kept],
+        days=days,
+        kept_today=kept_today,
         steady=[SteadyState.model_validate(each) for each in seen.steady],
         quota=_outlook(seen.quota),
         changes=changes,
         ended=seen.ended,
+        listed_all=not listed.full,
         warnings=policy_warnings(document, call.now, KnownProject(facts.project, facts.indexes)),
     )
 
@@ -294,11 +319,45 @@ def given_document(document: Mapping[str, object]) -> PolicyDocument:
         ) from None
 
 
-def difference_view(found: Difference) -> PolicyDifference:
+class Listed:
+    """Lists backups until an answer has ``MOST_BYTES`` of them."""
+
+    def __init__(self) -> None:
+        """Begin with an empty answer."""
+        self._left = MOST_BYTES
+
+    @property
+    def full(self) -> bool:
+        """Whether anything was left out."""
+        return self._left < 0
+
+    def __call__(self, items: Iterable[PlanItem]) -> list[PreviewedBackup]:
+        """The first of them, as many as find room."""
+        return self._room_for(PreviewedBackup.model_validate(item) for item in items)
+
+    def changed(self, items: Iterable[Changed]) -> list[ChangedBackup]:
+        """The same of backups whose fate a document changes."""
+        return self._room_for(
+            ChangedBackup.of(each.item, at=each.at, waits=each.waits) for each in items
+        )
+
+    def _room_for[T: PreviewedBackup](self, rows: Iterable[T]) -> list[T]:
+        listed: list[T] = []
+        for row in rows:
+            self._left -= 0 if self.full else len(row.model_dump_json())
+            if self.full:
+                break
+            listed.append(row)
+        return listed
+
+
+def difference_view(found: Difference, listed: Listed) -> PolicyDifference:
     """What a document changes, as the API shows it."""
     return PolicyDifference(
-        goes=[_changed(each) for each in found.goes],
-        stays=[_changed(each) for each in found.stays],
+        goes_count=len(found.goes),
+        goes=listed.changed(found.goes),
+        stays_count=len(found.stays),
+        stays=listed.changed(found.stays),
         quota_before=_outlook(found.quota_before),
         quota_after=_outlook(found.quota_after),
     )
@@ -306,7 +365,3 @@ def difference_view(found: Difference) -> PolicyDifference:
 
 def _outlook(verdict: QuotaVerdict) -> QuotaOutlook:
     return QuotaOutlook.of(verdict, detail=str(verdict))
-
-
-def _changed(changed: Changed) -> ChangedBackup:
-    return ChangedBackup.of(changed.item, at=changed.at, waits=changed.waits)

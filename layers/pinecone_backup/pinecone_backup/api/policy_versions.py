@@ -12,6 +12,7 @@ from pinecone_backup.api.cursors import page_for
 from pinecone_backup.api.models import Input, Listing, Nothing, Output, PageQuery, Reason
 from pinecone_backup.api.policy import (
     PROPOSED,
+    Listed,
     PolicyDifference,
     PolicyWarning,
     difference_view,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pinecone_backup.ports import PolicyVersion as StoredVersion
+    from pinecone_backup.rules.preview import Preview
 
 route = Routes("Policy")
 _ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"|([^\s",]+)')
@@ -66,9 +68,10 @@ class ProjectChange(Output):
 
     project: str
     created_before: int | None
-    """Backups that the document in force makes within a week; null: it does not say."""
+    """Backups that the document in force makes within a week; null where it does not name the
+    project, or where they are too many to be played."""
     created_after: int | None
-    """The same by the new one; null where it does not name the project, or nobody knows."""
+    """The same by the new one."""
     changes: PolicyDifference | None
     """Which backups a prune of today deletes, or lets wait, by one of the two documents only, and
     what becomes of the quota; null where there is nothing to compare."""
@@ -207,13 +210,14 @@ def _projects(call: Call, document: PolicyDocument) -> list[ProjectChange]:
     except (PolicyMissing, PolicyInvalid):
         former, former_version = None, ""
     named = [*document.projects, *(former.projects if former else ())]
-    found = []
+    found: list[ProjectChange] = []
+    listed = Listed()
     for name in dict.fromkeys(project.name for project in named):
         if call.container.services.clock() - call.now > _TIME_TO_COMPARE:
             found.append(_unknown(name, "there was no time left: preview the project by itself"))
             continue
         try:
-            found.append(_project(call, name, document, former, former_version))
+            found.append(_project(call, name, document, former, former_version, listed=listed))
         except BackupError as error:  # a broken project must not keep a policy from being mended
             found.append(_unknown(name, str(error)))
     return found
@@ -231,6 +235,8 @@ def _project(
     document: PolicyDocument,
     former: PolicyDocument | None,
     former_version: str,
+    *,
+    listed: Listed,
 ) -> ProjectChange:
     from pinecone_backup.rules.preview import difference, preview  # noqa: PLC0415 - only here
     from pinecone_backup.rules.projection import Assumptions  # noqa: PLC0415 - only here
@@ -247,14 +253,18 @@ def _project(
     both = None
     if before and after:  # what goes is that of today; within a week most would go by either
         today = (replace(each, days=each.days[:1]) for each in (before, after))
-        both = difference_view(difference(*today))
+        both = difference_view(difference(*today), listed)
     return ProjectChange(
         project=name,
-        created_before=sum(day.created for day in before.days) if before else None,
-        created_after=sum(day.created for day in after.days) if after else None,
+        created_before=_made_in_a_week(before),
+        created_after=_made_in_a_week(after),
         changes=both,
         problem="" if goes_on else "the document does not name it: it is backed up no more",
     )
+
+
+def _made_in_a_week(seen: Preview | None) -> int | None:
+    return None if seen is None or seen.ended else sum(day.created for day in seen.days)
 
 
 def _versions(call: Call) -> Sequence[PolicyVersion]:

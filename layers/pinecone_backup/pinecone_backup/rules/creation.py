@@ -262,7 +262,7 @@ def _satisfied(view: View, policy: Policy, slot: datetime, time: RunTime) -> Dec
     """Rule C2: one of ours for this slot or a later one that is Ready, suspect or not."""
     candidates = [
         *_for_slot(view, policy, slot),
-        *_by_former_schedule(view, policy, slot, time.actual),
+        *by_former_schedule(view, policy, slot, time.actual),
     ]
     by = next((entry for entry in candidates if entry.worth.ready), None)
     if by is None:
@@ -322,7 +322,7 @@ def _for_slot(view: View, policy: Policy, slot: datetime) -> list[Entry]:
     ]
 
 
-def _by_former_schedule(view: View, policy: Policy, slot: datetime, now: datetime) -> list[Entry]:
+def by_former_schedule(view: View, policy: Policy, slot: datetime, now: datetime) -> list[Entry]:
     """The backups that satisfy a slot of before a change of the schedule (rule C2).
 
     What satisfies the former schedule's latest slot satisfies it too. It does not where the index

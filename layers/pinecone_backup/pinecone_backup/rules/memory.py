@@ -21,11 +21,16 @@ def mark_seen(
 ) -> IndexRecord:
     """The memory of an index that is there now, before its incarnation is asked for."""
     record = known or IndexRecord(name, first_seen_at=now, last_seen_at=now)
-    schedule = f"{policy.cron} {policy.timezone}" if policy and policy.cron else ""
+    schedule = schedule_of(policy)
     if schedule != record.schedule:
         record = _rescheduled(record, schedule, now)
     name_of_policy = policy.name if policy else None
     return replace(record, last_seen_at=now, policy=name_of_policy, missing_since=None)
+
+
+def schedule_of(policy: Policy | None) -> str:
+    """The cron and the zone as an index's memory has them; empty where there is no cron."""
+    return f"{policy.cron} {policy.timezone}" if policy and policy.cron else ""
 
 
 def _rescheduled(record: IndexRecord, schedule: str, now: datetime) -> IndexRecord:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pinecone_backup.model import Index, RunTime
-    from pinecone_backup.records import Hold, UnreadableItem
+    from pinecone_backup.records import Hold, IndexRecord, UnreadableItem
     from pinecone_backup.rules.inventory import Inventory
     from pinecone_backup.rules.policy import Policy, PolicyDocument
 
@@ -66,6 +66,8 @@ class Facts:
         baseline: None before the first prune.
         unreadable: Items of the ledger that cannot be read (rule U2).
         unlisted: How many backups the listing lacks that the ledger takes to exist, by index id.
+        memory: What the ledger remembers of index names; what is played forward goes by the
+            schedules in it (rule C2).
     """
 
     project: str
@@ -81,6 +83,7 @@ class Facts:
     baseline: Baseline | None = None
     unreadable: Sequence[UnreadableItem] = ()
     unlisted: Mapping[str, int] = field(default_factory=dict)
+    memory: Mapping[str, IndexRecord] = field(default_factory=dict)
 
     def policies(self) -> dict[str, Policy | None]:
         """The policy of each active index, by name (rule I3)."""

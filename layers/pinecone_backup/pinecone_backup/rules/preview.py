@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 LONGEST = 366
 """So many days ahead a preview can look."""
-MOST_WORK = 250_000
+MOST_WORK = 150_000
 """So many backups are planned about, all prunes together; a preview that comes to more ends early.
 """
 NEXT_SLOTS = 3

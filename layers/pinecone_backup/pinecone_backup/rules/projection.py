@@ -15,8 +15,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pinecone_backup.model import Backup, PruneMode, RunTime, Status
-from pinecone_backup.records import IndexRecord
-from pinecone_backup.rules.creation import Decision, Kind, View, due, in_order
+from pinecone_backup.rules.creation import (
+    Decision,
+    Kind,
+    View,
+    by_former_schedule,
+    due,
+    in_order,
+)
 from pinecone_backup.rules.inventory import (
     Entry,
     Incarnation,
@@ -26,6 +32,7 @@ from pinecone_backup.rules.inventory import (
     newest_first,
 )
 from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.memory import mark_seen
 from pinecone_backup.rules.pauses import last_pause_end, paused_until
 from pinecone_backup.rules.plan import Action, make_plan, next_baseline
 from pinecone_backup.rules.plan_facts import Baseline
@@ -54,6 +61,7 @@ OWNER = "projection"
 WORK_OF_INDEX = 5
 """To plan about an index is as much work as to plan about so many backups, those that it has aside.
 """
+_SECOND = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -261,6 +269,9 @@ class _Subject:
         satisfied: The newest slot that has its backup, or None.
         pause_end: When its pause ends, or the last one ended (rule C6); None where none is known.
         blocked_until: How long a backup of unknown status counts as under way (rules C2 and G3).
+        excused: What satisfies a former schedule's latest slot, ``former_slot``, satisfies the
+            slots up to then as well (rule C2) ...
+        excused_until: ... until the index is overdue all the same; long ago where nothing does.
         next_native: When its native schedule runs next.
     """
 
@@ -274,24 +285,39 @@ class _Subject:
     pause_end: datetime | None
     blocked_until: datetime
     next_native: datetime | None
+    former_slot: datetime | None = None
+    excused: datetime = _LONG_AGO
+    excused_until: datetime = _LONG_AGO
+
+    def excuse(self, slot: datetime, at: datetime) -> None:
+        """A backup of this slot was made: it may satisfy the former schedule."""
+        if self.former_slot is not None and self.former_slot <= slot:
+            self.excused_until = at + self.policy.max_age
 
     def slots(self, slots: Iterable[datetime], start: datetime, end: datetime) -> Iterator[_Event]:
         """Its backups that start after ``start`` and up to ``end``."""
         pause = self.pause_end
         for slot in slots:
             at = slot + self.delay
-            blocked = at <= self.blocked_until or not self._open(slot)
+            blocked = at <= self.blocked_until or not self.unsatisfied(slot, at)
             if start < at <= end and not blocked and (pause is None or slot >= pause):
                 yield _Event(at, self.index.name, slot)
-        if start < self.blocked_until <= end and (
-            pause is None or pause + self.delay <= self.blocked_until
-        ):
-            missed = self._latest(self.blocked_until)
-            if missed is not None and self._open(missed):
-                yield _Event(self.blocked_until, self.index.name, missed)
+        overdue = self.excused_until + _SECOND
+        for at in (self.blocked_until, overdue):
+            if start < at <= end and (pause is None or pause + self.delay <= at):
+                missed = self._latest(at)
+                waited = at == self.blocked_until or (
+                    at > self.blocked_until and missed is not None and missed <= self.excused
+                )
+                if missed is not None and waited and self.unsatisfied(missed, at):
+                    yield _Event(at, self.index.name, missed)
         if pause is not None and max(start, self.blocked_until) < pause + self.delay <= end:
             missed = self._latest(pause + self.delay)
-            if missed is not None and missed < pause and self._open(missed):
+            if (
+                missed is not None
+                and missed < pause
+                and self.unsatisfied(missed, pause + self.delay)
+            ):
                 yield _Event(pause + self.delay, self.index.name, missed)
 
     def natives(self, end: datetime) -> Iterator[_Event]:
@@ -305,7 +331,10 @@ class _Subject:
         """The latest slot whose turn has come."""
         return next(slots_before(self.policy.cron or "", self.policy.zone, at - self.delay), None)
 
-    def _open(self, slot: datetime) -> bool:
+    def unsatisfied(self, slot: datetime, at: datetime) -> bool:
+        """Whether nothing satisfies the slot at that time."""
+        if slot <= self.excused and at <= self.excused_until:
+            return False
         return self.satisfied is None or slot > self.satisfied
 
 
@@ -328,6 +357,7 @@ class _Projection:
         self.facts = facts
         self._assumptions = assumptions
         self._dry = assumptions.first
+        self._memory = facts.memory
         self._quota = quota_of(facts) if assumptions.most_made is None else None
         self._fresh = True
         found = [
@@ -337,7 +367,14 @@ class _Projection:
         self._pending: dict[str, datetime] = {}
         self._expiries = dict(self._native_expiries(facts.inventory.entries.values()))
         for each in self._subjects.values():
-            decision = due(self._view(each), facts.time)
+            view = self._view(each)
+            since, good = view.record.schedule_since, view.newest_good_at
+            if since is not None:
+                each.former_slot, each.excused = view.record.former_slot, since
+                former = by_former_schedule(view, each.policy, since, facts.time.actual)
+                if good is not None and any(entry.worth.ready for entry in former):
+                    each.excused_until = good + each.policy.max_age
+            decision = due(view, facts.time)
             if decision.kind is Kind.OPEN and decision.slot is not None:
                 self._pending[each.index.name] = decision.slot
 
@@ -414,6 +451,10 @@ class _Projection:
                     expired.add(event.expires)
                     used -= 1
                     serve(event.at)
+            elif event.slot and not self._subjects[event.index_name].unsatisfied(
+                event.slot, event.at
+            ):
+                continue  # what was made at the start of this step satisfies it, too
             elif len(made) == self._assumptions.most_made:
                 moved.counted[event.index_name] += 1
             elif self._room(used) <= 0:
@@ -522,6 +563,7 @@ class _Projection:
             backup = replace(made.backup, description=None)
             return Entry(backup, Origin.NATIVE, Worth.GOOD, at, schedule=subject.policy.name)
         subject.satisfied = slot
+        subject.excuse(slot, at)
         return made
 
     def _in_order(self, made: Sequence[Entry], *, room: int) -> Sequence[str]:
@@ -542,11 +584,13 @@ class _Projection:
         incarnation = self.facts.inventory.incarnations.get(subject.index_id)
         entries = [entry for entry in made if entry.backup.index_id == subject.index_id]
         entries += incarnation.entries if incarnation else ()
+        now, name = self.facts.time.actual, subject.index.name
+        record = mark_seen(self._memory.get(name), name, policy=subject.policy, now=now)
         return View(
             self.facts.project,
             subject.index,
             subject.assigned,
-            IndexRecord(subject.index.name, _LONG_AGO, _LONG_AGO, subject.index_id),
+            replace(record, first_seen_at=_LONG_AGO, index_id=subject.index_id),
             sorted(entries, key=newest_first),
         )
 

@@ -288,10 +288,10 @@ def plan_facts(
         ListingIncomplete: The same.
         LedgerError: The ledger could not be read.
     """
-    unreadable = ledger.inspect(PROTECTING)
+    unreadable, memory = ledger.inspect(PROTECTING), ledger.indexes()
     counts = {
         record.index_id: record.record_count
-        for record in ledger.indexes().values()
+        for record in memory.values()
         if record.index_id and record.record_count is not None
     }
     judged = judge_state(
@@ -316,6 +316,7 @@ def plan_facts(
         baseline=baseline,
         unreadable=unreadable,
         unlisted=state.unlisted,
+        memory=memory,
     )
     return facts, judged.records
 

@@ -113,6 +113,15 @@ class PruneOutcome:
         return frozenset(item.backup_id for item in self.plan.to_go) - set(self.deleted)
 
     @property
+    def waiting(self) -> int:
+        """How many deletions only an approval is missing for; what failed is tried again."""
+        enforced = self.mode is PruneMode.ENFORCE
+        may_go = {
+            item.backup_id for item in self.plan.to_go if enforced and item.action is Action.DELETE
+        }
+        return len(self.left_to_go - may_go)
+
+    @property
     def summary(self) -> Mapping[str, Any]:
         """JSON-ready figures and lists, small enough for the run's record."""
         return {
@@ -455,7 +464,7 @@ def _plan_findings(outcome: PruneOutcome) -> Iterable[Observation]:
             title=f"A prune plan of project {plan.project} waits for approval",
             diagnosis=_diagnosis(outcome),
             action=_action(plan),
-            delete_count=len(outcome.left_to_go),
+            delete_count=outcome.waiting,
             digest=plan.digest,
         )
 
@@ -464,8 +473,9 @@ def _diagnosis(outcome: PruneOutcome) -> str:
     """How many deletions wait, before which safeguards, and by which figures."""
     reasons = _waits_because(outcome.plan)
     safeguards = ", ".join(safeguards_of(reasons)) or "approval"
-    count = len(outcome.left_to_go)
-    return f"{count} deletions wait ({safeguards}): {sentence(reasons)}."
+    count = outcome.waiting
+    waits = "deletion waits" if count == 1 else "deletions wait"
+    return f"{count} {waits} ({safeguards}): {sentence(reasons)}."
 
 
 def _action(plan: Plan) -> str:
