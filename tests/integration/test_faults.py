@@ -249,6 +249,25 @@ def _differences(found: dict[str, Any], expected: dict[str, Any]) -> dict[str, A
     }
 
 
+@pytest.mark.parametrize("kind", [RunKind.PRUNE, RunKind.AUDIT])
+def test_what_a_killed_create_made_is_announced_though_another_run_saw_it_first(
+    kind: RunKind,
+) -> None:
+    """And though another slot is the latest by the next create."""
+    deployment, line = due().copy(), Line()
+    due().copy().run(RunKind.CREATE, line)
+    posts = line.calls.index("pinecone.create_backup")
+
+    deployment.run(RunKind.CREATE, Line(posts, "killed after"))
+    deployment.pass_(minutes=40)
+    deployment.run(kind)
+    deployment.now += EVERY
+    deployment.rounds(AFTERWARDS)
+
+    assert deployment.traces()["creations not announced"] == []
+    assert deployment.evidence_wrong() == {"twice": [], "missing": []}
+
+
 # A clock that ran ahead
 
 PERSON = {"trigger": TriggerKind.API, "actor": "alice", "time": None}

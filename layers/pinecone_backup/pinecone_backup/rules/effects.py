@@ -147,7 +147,25 @@ def created(
         backup: The backup as Pinecone answered or listed it.
         known: Its record, where another run has written one: it stays, and gains who asked.
     """
-    event = DomainEvent.of(  # recorded repeatedly, it is one event
+    event = created_event(context, claim, backup)
+    if known is not None:
+        named = replace(known, asked_by=claim.actor)
+        return [RecordEvent(event), *([PutBackup(named, known)] if named != known else [])]
+    record = BackupRecord(
+        backup_id=backup.backup_id,
+        index_name=claim.index_name,
+        index_id=backup.index_id,
+        name=claim.backup_name,
+        created_at=backup.created_at,
+        first_seen_at=context.time.actual,
+        asked_by=claim.actor,
+    )
+    return [RecordEvent(event), PutBackup(record)]
+
+
+def created_event(context: RunContext, claim: Claim, backup: Backup) -> DomainEvent:
+    """The event of a backup started under a claim; recorded repeatedly, it is one event."""
+    return DomainEvent.of(
         "backup.created",
         backup.backup_id,
         project=context.project,
@@ -162,19 +180,6 @@ def created(
         slot=claim.slot.isoformat(),
         attempt=claim.attempt,
     )
-    if known is not None:
-        named = replace(known, asked_by=claim.actor)
-        return [RecordEvent(event), *([PutBackup(named, known)] if named != known else [])]
-    record = BackupRecord(
-        backup_id=backup.backup_id,
-        index_name=claim.index_name,
-        index_id=backup.index_id,
-        name=claim.backup_name,
-        created_at=backup.created_at,
-        first_seen_at=context.time.actual,
-        asked_by=claim.actor,
-    )
-    return [RecordEvent(event), PutBackup(record)]
 
 
 def ended(context: RunContext, claim: Claim) -> list[Effect]:

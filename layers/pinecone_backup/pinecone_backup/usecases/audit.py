@@ -281,7 +281,7 @@ def _facts(
         },
         unreadable=unjudged,
     )
-    store_verdicts(context, ledger, judged.records, at_a_time=at_a_time)
+    store_verdicts(context, ledger, judged.inventory, judged.records, at_a_time=at_a_time)
     in_parallel(
         lambda index: ledger.put_index(index.record, over=known.get(index.name)),
         indexes,

@@ -25,6 +25,7 @@ from pinecone_backup.model import DomainEvent, Status
 from pinecone_backup.reasons import ReasonKind
 from pinecone_backup.records import DeletionRecord, DeletionState, ScheduleRecord, Verdict
 from pinecone_backup.rules.containment import PROTECTING
+from pinecone_backup.rules.effects import created_event
 from pinecone_backup.rules.inventory import missing, native_marks, take_inventory
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.plan_facts import Baseline, Facts, ambiguous_names
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     )
     from pinecone_backup.ports import ControlPlane, Ledger
     from pinecone_backup.records import BackupRecord, IndexRecord
-    from pinecone_backup.rules.inventory import Inventory, NativeMark
+    from pinecone_backup.rules.inventory import Entry, Inventory, NativeMark
     from pinecone_backup.rules.policy import PolicyDocument
     from pinecone_backup.rules.verdict import Judged
 
@@ -245,10 +246,17 @@ def judge_state(
 
 
 def store_verdicts(
-    context: RunContext, ledger: Ledger, records: Sequence[BackupRecord], *, at_a_time: int = 1
+    context: RunContext,
+    ledger: Ledger,
+    inventory: Inventory,
+    records: Sequence[BackupRecord],
+    *,
+    at_a_time: int = 1,
 ) -> None:
     """Write new verdicts over what another run may have written since, with their events."""
     stored = ledger.backups() if records else {}
+    fresh = [record.backup_id for record in records if record.backup_id not in stored]
+    _announce_created(context, ledger, [inventory.entries[backup_id] for backup_id in fresh])
 
     def store(record: BackupRecord) -> None:
         known = stored.get(record.backup_id)
@@ -266,6 +274,22 @@ def store_verdicts(
         )
 
     in_parallel(store, records, at_most=at_a_time)
+
+
+def _announce_created(context: RunContext, ledger: Ledger, entries: Sequence[Entry]) -> None:
+    """Leave the events of backups whose create was cut off before it could.
+
+    What has a record was announced: create looks for no others once another slot is the latest.
+    """
+    made = {
+        (entry.backup.index_name, entry.marker.slot): entry.backup
+        for entry in entries
+        if entry.by_policy and entry.marker is not None
+    }
+    for slot, claim in ledger.claims(made).items():
+        backup = made[slot]
+        if claim and claim.backup_id is None and claim.backup_name == backup.name:
+            ledger.record_event(created_event(context, claim, backup))
 
 
 def plan_facts(
