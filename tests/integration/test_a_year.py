@@ -207,5 +207,5 @@ def test_what_is_stored_stops_growing(year: Year) -> None:
     """What is written is deleted again, but for the history of what was done."""
     assert year.deployment.leftovers()["OUTBOX#"] == 0
     assert year.deployment.leftovers()["EVIDENCE#"] == 0
-    assert year.sizes[-1] < LASTS_A_MONTH + 45 * DAYS
+    assert year.sizes[-1] < LASTS_A_MONTH + 60 * DAYS
     assert year.stored[-1] < 300_000 * DAYS
