@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +21,10 @@ from pinecone_backup.rules.policy_warnings import (
 from pinecone_backup.rules.steady import PRUNE_EVERY, steady_count
 from tests.support.template import resolved_template
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEXTS = Path(__file__).with_name("warnings.txt")
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POLICY: dict[str, Any] = {
     "name": "gold",
@@ -466,3 +472,63 @@ def test_prunes_are_played_for_the_first_policies_that_hold_ten_thousand_togethe
     monkeypatch.setattr("pinecone_backup.rules.policy_warnings.MOST_PLAYED_TOGETHER", two)
     said = found(WarningCode.BEYOND_LIMITS, read)
     assert {each.path for each in said} == {"policies.0.retention", "policies.1.retention"}
+
+
+# Words
+
+
+def scenarios() -> Iterator[list[PolicyWarning]]:
+    """Documents that make every warning speak, in each of its forms."""
+    many = {"keep_hourly": 24, "keep_daily": 31}
+    loose = {"count": 100, "percent": 100}
+    working = {"cron": "0 8-18 * * MON-FRI", "retention": {"expire_after_days": 2}}
+    native = {"frequency": "daily", "expire_after_days": 9}
+    for read, known in (
+        (document(assignments=[{"policy": "gold"}, {"policy": "gold", "index": "a"}]), None),
+        (document(assignments=[{"policy": "none"}, {"policy": "gold", "index": "a"}]), None),
+        (document({}, {"name": "silver"}), None),
+        (document({}, {"name": "silver"}), project(docs={})),
+        (document({"max_age": "1d"}), None),
+        (document({"cron": None, "native_schedule": native, "max_age": "1d"}), None),
+        (document({"retention": {"keep_within": "1h"}}), None),
+        (document({"retention": {"expire_after_days": 1}, "cron": "0 2 * * SUN"}), None),
+        (document({"cron": "* * * * *", "max_age": "1h"}), None),
+        (document({"stuck_after": "1m"}), None),
+        (document({"cron": "0 */24 * * *", "timezone": "America/Havana"}), None),
+        (document({"paused_until": "2026-01-01"}), None),
+        (
+            document({"cron": None, "native_schedule": native, "restore_test": {"every": "7d"}}),
+            None,
+        ),
+        (document({"restore_test": {"every": "7d", "timeout": "1m"}}), None),
+        (document({"retention": {"keep_last": -1}}), None),
+        (document({"retention": many}, projects=[{"name": "main", "quota": 9}]), None),
+        (
+            document({"retention": many}, projects=[{"name": "main", "quota": 60}]),
+            project(docs={}, users={}),
+        ),
+        (document(projects=[{"name": "main", "quota": 1}]), project(docs={})),
+        (document({**working, "max_age": "4d"}), None),
+        (document({**working, "max_age": "4d"}, limits={"per_run": loose}), None),
+    ):
+        yield warnings(read, now=NOW, known=known)
+
+
+def rendered(warning: PolicyWarning) -> str:
+    """A warning as a person reads it, and what programs get with it."""
+    return (
+        f"{warning.code} {warning.path}\n"
+        f"    {warning.sentence}\n"
+        f"    {warning.action}\n"
+        f"    {json.dumps(dict(warning.parameters), sort_keys=True)}\n"
+    )
+
+
+def test_every_warning_says_what_will_come_of_it_and_what_to_change() -> None:
+    """The file is what people read: change it with the words, and read it as they would."""
+    told = "\n".join(rendered(each) for said in scenarios() for each in said)
+    assert told == TEXTS.read_text(encoding="utf-8")
+
+
+def test_the_file_has_every_warning() -> None:
+    assert {each.code for said in scenarios() for each in said} == set(WarningCode)
