@@ -1083,6 +1083,22 @@ def test_a_prune_by_a_clock_that_ran_ahead_is_no_measure_of_churn(
     assert known.carried_out_at == simulator.clock.now()
 
 
+def test_a_first_prune_that_was_killed_at_its_end_still_measures_a_changed_policy(
+    stack: Stack,
+) -> None:
+    """D3: the next one is a dry run as well, and what only the change deletes waits after it."""
+    stack.document = document(retention={"keep_last": 5})
+    stack.seed_days("docs", 5)
+    stack.settle()
+    del stack.ledger.table.items["LAST#prune"]
+    stack.document, stack.version = document(retention={"keep_last": 3}), "v2"
+    assert stack.run().first
+
+    outcome = stack.run()
+
+    assert (outcome.deleted, outcome.awaiting) == ((), True)
+
+
 def test_what_was_just_made_may_be_missing_from_a_listing(stack: Stack) -> None:
     """D2: a listing that is a little late is no reason to wait."""
     ids = stack.seed_days("docs", 4)

@@ -283,9 +283,9 @@ def former_baseline(
         policy_version: The version in force.
         now: The actual time, UTC.
     """
-    if last is None:
-        return None
     kept = ledger.baseline()
+    if kept is None and last is None:
+        return None
     if kept is None:  # lost, or it cannot be read: nobody knows what has changed
         return Baseline(None, "", {})
     former: PolicyDocument | None = document
