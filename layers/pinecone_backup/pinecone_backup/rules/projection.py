@@ -485,7 +485,8 @@ class _Projection:
         """The slots and native runs of all indexes; those of a policy are worked out once."""
         facts = self.facts
         of_policy: dict[tuple[str, bool], Sequence[datetime]] = {}
-        former = facts.baseline and facts.baseline.policies(facts.project, facts.indexes)
+        baseline = facts.baseline
+        former = baseline.policies(facts.project, facts.indexes) if baseline else None
         for subject in self._subjects.values():
             policy = subject.policy
             if policy.cron is None:
