@@ -298,6 +298,7 @@ def test_while_the_quota_is_used_up_nothing_is_made() -> None:
     assert [day.count for day in found.days] == [0, 10, 10]
     assert found.days[2].refused == 24
     assert found.quota.refused == found.days[1].refused + 24
+    assert str(found.quota).endswith(" used up from 2026-11-23 on, with nothing pruned.")
     room = hourly(10, floor=1)
     read = room.model_copy(
         update={"policies": document(policy(cron="0 * * * *", retention={"keep_last": 3})).policies}
