@@ -753,6 +753,12 @@ def test_the_incarnation_that_pinecone_named_is_certain() -> None:
     assigned = Assigned(DAILY, AssignedBy.ASSIGNMENT)
     seen = view_of("main", index, assigned, record, [mine, old], active="id-1")
     assert (seen.entries, seen.elsewhere, seen.certain) == ([mine], [old], True)
+    assert (seen.project, seen.index, seen.assigned, seen.record) == (
+        "main",
+        index,
+        assigned,
+        record,
+    )
 
 
 # Whose turn

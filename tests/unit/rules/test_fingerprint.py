@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pinecone_backup.differences import Difference, DifferenceKind
 from pinecone_backup.model import Depth, Vector
-from pinecone_backup.records import Look, NamespaceLook, Neighbours
+from pinecone_backup.records import Look, NamespaceLook, Neighbours, SampledRecord
 from pinecone_backup.rules.fingerprint import (
     APART,
     LEAST_OVERLAP,
@@ -252,6 +252,27 @@ def test_evidence_lasts_from_the_first_look_to_the_second_and_has_no_total() -> 
     assert (sure.dimension, sure.metric) == (2, None)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "complete"),
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
+)
+def test_evidence_is_complete_where_both_looks_are(
+    first: bool, second: bool, complete: bool
+) -> None:
+    """F3: and what both say of the schema is sure."""
+    sure = evidence(look(complete=first), look(complete=second, dimension=None))
+    assert (sure.complete, sure.dimension, sure.metric) == (complete, None, "cosine")
+
+
+@pytest.mark.parametrize(("second", "number"), [(tenant(), 4), (tenant(count=10), None)])
+def test_evidence_names_its_namespace_and_the_write_that_it_shows(
+    second: NamespaceLook, number: int | None
+) -> None:
+    """F3"""
+    (sure,) = evidence(look(tenant()), look(second)).namespaces
+    assert (sure.namespace, sure.sequence) == ("tenant", number)
+
+
 def test_a_namespace_that_only_one_look_reached_is_no_evidence() -> None:
     """F1: a look that ran out of time shows less."""
     assert evidence(look(), look(replace(tenant(), namespace="other"))).namespaces == ()
@@ -263,6 +284,34 @@ def test_looks_with_different_secrets_cannot_be_compared() -> None:
         evidence(look(), look(secret="00"))
 
 
+# What is stored is compared by later versions too
+
+
+def test_a_hash_stays_what_it_was() -> None:
+    """F2: backups are compared a year later with what was noted when they were made."""
+    secret = bytes(range(16))
+    whole = Vector("a", (1.0, 0.5, 0.0, 0.0), ((7, 0.25), (3, 1.0)), {"n": 1, "tags": ["x", 2]})
+    assert digest(whole, secret) == SampledRecord(
+        "a", "5fba0c0e2c3d7c52", 2, "d21b85bf93d7567d", "c0bed131e6313b0c"
+    )
+    assert digest(replace(whole, values=(), metadata={}), secret) == SampledRecord(
+        "a", "", 0, "d21b85bf93d7567d", ""
+    )
+    zeros = digest(Vector("a", (0.0, 0.0)), secret)
+    assert (zeros.values, zeros.length, zeros.sparse) == ("e06a718762cf461a", 0, "")
+
+
+def test_a_choice_stays_what_it_was() -> None:
+    """F2: a second look, by a later version perhaps, finds what the first one saw."""
+    secret, ids = bytes(range(16)), [f"r{number}" for number in range(9)]
+    assert pick(ids, 4, secret, "ns") == ["r0", "r1", "r4", "r8"]
+    assert pick(ids, 4, secret, "other") == ["r0", "r4", "r6", "r8"]
+    found = direction(secret, "ns", 2, 4)
+    assert [round(value, 4) for value in found] == [0.8196, 0.6157, -0.0824, -0.9059]
+    chosen = allotted({f"ns{number:03}": number for number in range(1, 301)}, secret)
+    assert list(chosen.items())[:4] == [("ns037", 3), ("ns064", 3), ("ns065", 3), ("ns074", 3)]
+
+
 # Comparing
 
 
@@ -272,6 +321,36 @@ def test_what_there_is_no_evidence_of_cannot_differ() -> None:
     more = replace(tenant(vector(), vector("r2")), count=700)
     found = compared(sure, look(more, replace(tenant(), namespace="new")))
     assert found == Comparison((), Depth.SAMPLE, namespaces=0, records=1, probes=0)
+
+
+@pytest.mark.parametrize(
+    ("found", "difference"),
+    [
+        (
+            tenant(count=8),
+            Difference.of(DifferenceKind.RECORDS_LOST, namespace="tenant", expected=9, found=8),
+        ),
+        (
+            tenant(vector(metadata={})),
+            Difference.of(DifferenceKind.METADATA_LOST, namespace="tenant", found=1, sampled=1),
+        ),
+    ],
+)
+def test_a_difference_says_how_much_of_what_differs(
+    found: NamespaceLook, difference: Difference
+) -> None:
+    """F4"""
+    assert compared(look(tenant()), look(found)).differences == (difference,)
+
+
+@pytest.mark.parametrize(
+    ("total", "kind"),
+    [(99, DifferenceKind.TOTAL_LOWER), (101, DifferenceKind.TOTAL_HIGHER)],
+)
+def test_a_total_that_differs_says_both(total: int, kind: DifferenceKind) -> None:
+    """F4"""
+    found = compared(None, look(total=total, namespaces=()), record_count=100)
+    assert found.differences == (Difference.of(kind, expected=100, found=total),)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ import pytest
 
 from pinecone_backup.model import PruneMode
 from pinecone_backup.rules.forecast import HORIZON, STEP, forecast
+from pinecone_backup.rules.plan_facts import Baseline
 from pinecone_backup.rules.policy import (
     ExpiryRetention,
     Frequency,
     KeepRetention,
     NativeScheduleRequest,
 )
-from pinecone_backup.rules.preview import PastBackup, imagined
+from pinecone_backup.rules.preview import PastBackup, imagined, preview
 from tests.support.audits import NATIVE_POLICY, NOW, POLICY, ago, hold
 from tests.support.previews import document_of, project_of
 
@@ -114,6 +115,20 @@ def test_what_waits_for_approval_is_counted_as_staying() -> None:
     assert forecasted.steady >= 98
     assert forecasted.waiting >= 98
     assert "what waits for approval (" in forecasted.explained()
+
+
+def test_what_waits_because_the_policy_changed_is_counted_as_staying() -> None:
+    """D3: the former document kept all of it, and what is made from now on as well."""
+    tidy = policy(KeepRetention(keep_last=4), cron="0 * * * *")
+    facts = project_of((tidy, [ago(hours=n) for n in range(6)]))
+    changed = replace(facts, baseline=Baseline(facts.document, "former", {"i0": None}))
+
+    forecasted = forecast(changed, quota=500, mode=PruneMode.ENFORCE)
+
+    previewed = preview(changed, days=7).days[7].count  # which knows the jitter of the last slot
+    assert forecasted.points[1][1] - previewed in (0, 1)
+    assert previewed > 168
+    assert forecast(facts, quota=500, mode=PruneMode.ENFORCE).steady == 4
 
 
 def test_of_more_backups_than_can_be_played_only_the_number_counts() -> None:

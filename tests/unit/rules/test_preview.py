@@ -13,7 +13,9 @@ from pinecone_backup.rules.preview import (
     NEXT_SLOTS,
     Difference,
     PastBackup,
+    PolicyNeed,
     Preview,
+    QuotaVerdict,
     difference,
     imagined,
     listed,
@@ -296,6 +298,7 @@ def test_while_the_quota_is_used_up_nothing_is_made() -> None:
     assert [day.count for day in found.days] == [0, 10, 10]
     assert found.days[2].refused == 24
     assert found.quota.refused == found.days[1].refused + 24
+    assert str(found.quota).endswith(" used up from 2026-11-23 on, with nothing pruned.")
     room = hourly(10, floor=1)
     read = room.model_copy(
         update={"policies": document(policy(cron="0 * * * *", retention={"keep_last": 3})).policies}
@@ -563,3 +566,49 @@ def test_a_history_without_an_end_is_not_needed_to_say_so() -> None:
     history = [PastBackup(f"{slot:%Y%m%d%H}", "catalogue", slot) for slot in slots]
     found = preview(facts(history, read), days=30, assumptions=APPROVED)
     assert found.days[30].count == 75
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        pytest.param(
+            QuotaVerdict(500, 3, 0, (), None, 0),
+            "In the long run 0 backups of the quota of 500.",
+            id="nothing",
+        ),
+        pytest.param(
+            QuotaVerdict(
+                1500,
+                3,
+                1,
+                (PolicyNeed("gold", False, 1, 1200), PolicyNeed("aside", True, 2, 60)),
+                None,
+                0,
+            ),
+            "In the long run 1,261 backups of the quota of 1,500: 1 index of policy gold needs "
+            "1,200; 2 indexes of policy aside (native schedule) need 60; 1 is no policy's.",
+            id="what each policy needs",
+        ),
+        pytest.param(
+            QuotaVerdict(
+                500,
+                3,
+                2,
+                (PolicyNeed("all", False, 1, None), PolicyNeed("also", False, 2, None)),
+                NOW,
+                1234,
+            ),
+            "In the long run more and more backups of the quota of 500: 1 index of policy all "
+            "grows for ever; 2 indexes of policy also grow for ever; 2 are no policy's. 1,234 "
+            f"slots find it used up from {NOW:%Y-%m-%d} on.",
+            id="for ever",
+        ),
+        pytest.param(
+            QuotaVerdict(None, 3, 0, (PolicyNeed("gold", False, 1, 9),), None, 0),
+            "In the long run 9 backups of no quota: 1 index of policy gold needs 9.",
+            id="without a quota",
+        ),
+    ],
+)
+def test_the_verdict_on_the_quota_in_words(verdict: QuotaVerdict, text: str) -> None:
+    assert str(verdict) == text

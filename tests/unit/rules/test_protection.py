@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pinecone_backup.model import PruneMode
+from pinecone_backup.reasons import ReasonKind
 from pinecone_backup.records import DeletionRecord, DeletionState
 from pinecone_backup.rules.protection import of_request
 from tests.support.backups import NOW, backup, facts_of, texts
@@ -75,3 +77,29 @@ def test_what_a_run_deleted_does_not_count_against_people() -> None:
 def test_one_deletion_is_always_allowed() -> None:
     """D2: half of one backup is none, and still a person may delete it."""
     assert objections(left=1) == ()
+
+
+def test_the_limit_of_the_project_is_named_as_one_of_the_project() -> None:
+    """D2: half of the eight backups of two indexes may go, whichever they are of."""
+    limits = {"per_run": {"count": 100, "percent": 50}, "per_index": {"count": 100, "percent": 100}}
+    rows = [backup(f"{name}-{n}", days_ago=n, index=name) for name in ("a", "b") for n in (0, 1)]
+    facts = facts_of(rows, document(limits=limits))
+    recent = [deleted(number) for number in range(4)]
+    entry = facts.inventory.entries["a-0"]
+
+    assert texts(of_request(facts, entry, mode=PruneMode.ENFORCE, recent=recent)) == (
+        "5 deletions by people within 24 hours in the project, where the limits allow 4",
+    )
+
+
+def test_the_same_deletion_asked_twice_counts_once() -> None:
+    """D2."""
+    recent = [replace(deleted(n), backup_id="b0") for n in range(9)]
+    assert objections(*recent) == ()
+
+
+def test_in_a_dry_run_the_mode_is_in_the_way_of_everybody() -> None:
+    """D2."""
+    facts = facts_of([backup("b0")], DOCUMENT)
+    found = of_request(facts, facts.inventory.entries["b0"], mode=PruneMode.DRY_RUN, recent=[])
+    assert [reason.kind for reason in found] == [ReasonKind.DRY_RUN]

@@ -62,6 +62,11 @@ def decide(
 def test_an_index_is_due_as_soon_as_it_has_a_good_backup() -> None:
     (decision,) = decide()
     assert (decision.state, decision.due_at) == (TestState.BEGIN, NOW - DAY)
+    assert (decision.index, decision.index_id, decision.reason) == (
+        "docs",
+        "id-of-docs",
+        "it is due",
+    )
     assert decision.choice is not None
     assert decision.choice.backup.backup_id == "docs-1"
 
@@ -107,6 +112,32 @@ def test_a_test_is_not_due_for_longer_than_the_index_is_known() -> None:
     """A stack that has just been deployed finds old backups."""
     (decision,) = decide(candidate("docs", 9, since_days=0.1))
     assert (decision.state, decision.due_at) == (TestState.BEGIN, NOW - 0.1 * DAY)
+
+
+def test_a_decision_says_why_nothing_begins() -> None:
+    """R2."""
+    begun = a_test(1, step=RestoreStep.RESTORING, result=None)
+    assert [
+        decide(given, records=records)[0].reason
+        for given, records in (
+            (candidate(), [begun]),
+            (candidate(), [a_test(1)]),
+            (replace(candidate(), backups=[]), []),
+            (replace(candidate(), index_id=None), []),
+        )
+    ] == ["a test is under way", "", "it has no good backup", "its incarnation is not known"]
+
+
+def test_the_next_slot_of_a_test_is_one_of_the_policys_zone() -> None:
+    """R2: six in the morning in Auckland is the evening before, UTC."""
+    test = {"every": "0 6 * * *"}
+    there = replace(
+        candidate("docs", 0.01, since_days=0.1),
+        policy=with_restore_tests(test, timezone="Pacific/Auckland").policies[0],
+    )
+    (decision,) = decide(there)
+    assert decision.due_at is not None
+    assert NOW.replace(hour=17) <= decision.due_at < NOW.replace(hour=18)
 
 
 @pytest.mark.parametrize("result", [RestoreResult.FAILED, RestoreResult.TIMED_OUT])

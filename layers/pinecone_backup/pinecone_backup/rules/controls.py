@@ -311,7 +311,8 @@ def empty(index: IndexFacts, now: datetime) -> Iterator[Observation]:
         action="Nothing, while the index is empty on purpose."
         if rightly
         else "Vectors younger than about 15 minutes are left out of a backup. Otherwise find "
-        "out who emptied the index; accept the backup if that was meant.",
+        "out who emptied the index; if that was meant, accept the first backup, alone or with all "
+        "newer ones.",
     )
 
 
@@ -328,8 +329,9 @@ def shrunk(index: IndexFacts, now: datetime) -> Iterator[Observation]:
             diagnosis=f"Since the newest good backup of index {index.name}: "
             f"{_number(smaller, 'suspect one')}, the last {_age(smaller[0], now)} ago "
             f"({reason}).",
-            action="Find out whether records were deleted on purpose. If so, accept the backup: "
-            "it is then good and the new reference. Otherwise restore from the newest good one.",
+            action="Find out whether records were deleted on purpose. If so, accept the first of "
+            "them, alone or with all newer ones: it is then good and the new reference. Otherwise "
+            "restore from the newest good one.",
         )
 
 

@@ -151,6 +151,7 @@ class QuotaVerdict:
         needs: What each policy comes to, the most first.
         reached_at: The prune before which the quota was first used up within the preview, UTC.
         refused: Slots that found it used up within the preview.
+        pruning: Whether anything was pruned in the preview; the long run takes it for granted.
     """
 
     quota: int | None
@@ -159,6 +160,7 @@ class QuotaVerdict:
     needs: tuple[PolicyNeed, ...]
     reached_at: datetime | None
     refused: int
+    pruning: bool = True
 
     @property
     def needed(self) -> int | None:
@@ -183,7 +185,8 @@ class QuotaVerdict:
         text += f": {'; '.join(parts)}." if parts else "."
         if self.refused:
             when = f" from {self.reached_at:%Y-%m-%d} on" if self.reached_at else ""
-            text += f" {self.refused:,} slots find it used up{when}."
+            unpruned = "" if self.pruning else ", with nothing pruned"
+            text += f" {self.refused:,} slots find it used up{when}{unpruned}."
         return text
 
 
@@ -269,7 +272,7 @@ def preview(facts: Facts, *, days: int, assumptions: Assumptions = _USUAL) -> Pr
             f"The preview ends after {len(shown) - 1} of {days} days: what is made on the next "
             f"one would make it plan about more than {MOST_WORK:,} backups"
         )
-    return Preview(shown, steady, _quota(facts, steady, played), assumptions, ended)
+    return Preview(shown, steady, _quota(facts, steady, played, assumptions), assumptions, ended)
 
 
 def difference(before: Preview, after: Preview) -> Difference:
@@ -382,7 +385,9 @@ def _steady(facts: Facts, index: Index, policy: Policy, count: int | None) -> St
     )
 
 
-def _quota(facts: Facts, steady: Sequence[Steady], steps: Sequence[Step]) -> QuotaVerdict:
+def _quota(
+    facts: Facts, steady: Sequence[Steady], steps: Sequence[Step], assumptions: Assumptions
+) -> QuotaVerdict:
     """How the quota ends, by the long run and by what was played."""
     indexes = Counter(each.policy for each in steady)
     counts: dict[str, int | None] = {}
@@ -412,6 +417,7 @@ def _quota(facts: Facts, steady: Sequence[Steady], steps: Sequence[Step]) -> Quo
         needs=tuple(needs),
         reached_at=refusals[0].at if refusals else None,
         refused=sum(step.refused for step in refusals),
+        pruning=assumptions.pruning,
     )
 
 

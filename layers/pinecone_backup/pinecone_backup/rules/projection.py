@@ -483,21 +483,29 @@ class _Projection:
 
     def _starts(self, start: datetime, end: datetime) -> Iterator[_Event]:
         """The slots and native runs of all indexes; those of a policy are worked out once."""
-        of_policy: dict[str, Sequence[datetime]] = {}
+        facts = self.facts
+        of_policy: dict[tuple[str, bool], Sequence[datetime]] = {}
+        baseline = facts.baseline
+        former = baseline.policies(facts.project, facts.indexes) if baseline else None
         for subject in self._subjects.values():
             policy = subject.policy
             if policy.cron is None:
                 yield from subject.natives(end)
                 continue
-            if policy.name not in of_policy:
-                of_policy[policy.name] = self._slots(policy, start, end)
-            yield from subject.slots(of_policy[policy.name], start, end)
+            changed = former is not None and former.get(subject.index.name) != policy
+            key = policy.name, changed
+            if key not in of_policy:
+                of_policy[key] = self._slots(policy, start, end, changed=changed)
+            yield from subject.slots(of_policy[key], start, end)
 
-    def _slots(self, policy: Policy, start: datetime, end: datetime) -> Sequence[datetime]:
+    def _slots(
+        self, policy: Policy, start: datetime, end: datetime, *, changed: bool
+    ) -> Sequence[datetime]:
+        """The slots to be played; nothing is sure to go where the policy has changed (D3)."""
         cron = policy.cron or ""
         if self._assumptions.most_made is None:
             return list(slots_between(cron, policy.zone, start - MOST_JITTER, end))
-        if not self._assumptions.pruning:
+        if changed or not self._assumptions.pruning:
             return list(slots_between(cron, policy.zone, start, end))
         slots = sorted(_that_may_stay(policy, start, end))
         rows = [(slot.isoformat(), slot) for slot in reversed(slots)]
