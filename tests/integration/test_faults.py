@@ -268,6 +268,23 @@ def test_what_a_killed_create_made_is_announced_though_another_run_saw_it_first(
     assert deployment.evidence_wrong() == {"twice": [], "missing": []}
 
 
+def test_a_deletion_outside_whose_confirmation_is_cut_off_is_evidence_once() -> None:
+    def audited(line: Line) -> Deployment:
+        deployment = due().copy()
+        del deployment.pinecone.rows[min(deployment.pinecone.rows)]
+        deployment.run(RunKind.AUDIT, line)
+        deployment.rounds(1)
+        return deployment
+
+    line = Line()
+    audited(line)
+    writes = [at for at, call in enumerate(line.calls) if call in WRITES]
+
+    found = {at: audited(Line(at, "killed after")).evidence_wrong()["twice"] for at in writes}
+
+    assert {at: twice for at, twice in found.items() if twice} == {}
+
+
 # A clock that ran ahead
 
 PERSON = {"trigger": TriggerKind.API, "actor": "alice", "time": None}

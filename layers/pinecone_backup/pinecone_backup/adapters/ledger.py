@@ -44,6 +44,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import batched, islice
@@ -600,7 +601,15 @@ class DynamoLedger:
 
     def record_evidence(self, event: DomainEvent) -> None:
         """Let something wait that is not announced; the same again changes nothing."""
-        self._replace(EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data))
+        record = EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data)
+        seen = self._partition.put_request(
+            f"{_event_key(event)}#evidence", {}, expires_at=event.occurred_at + timedelta(days=30)
+        )
+        kept = self._partition.put_request(
+            _key_of(ItemKind.EVIDENCE, record), encode(record), expires_at=None
+        )
+        with suppress(LedgerConflict):  # it waits already, or waited
+            self._partition.transact([{"Put": seen | _if_stored(None)}, {"Put": kept}])
 
     def waiting_evidence(self, *, limit: int) -> Sequence[DomainEvent]:
         """What is not in the chain yet, oldest first."""
