@@ -16,6 +16,7 @@ from pinecone_backup.rules.findings import Control, reconcile
 from pinecone_backup.rules.forecast import Forecast
 from pinecone_backup.rules.inventory import NativeMark
 from pinecone_backup.rules.policy import AssignedBy, Orphans
+from pinecone_backup.rules.policy_warnings import PolicyWarning, WarningCode
 from tests.support.audits import (
     EMPTY,
     EMPTY_AS_INDEX,
@@ -683,3 +684,90 @@ def test_every_control_is_claimed_by_the_evidence_it_can_give() -> None:
         *controls.PROJECT_CONTROLS,
     }
     assert {control for control, _ in looked_at(project_facts()).scopes} == every
+
+
+# What cannot be read, and how much is said
+
+
+@pytest.mark.parametrize(
+    ("index", "said"),
+    [
+        pytest.param({"problem": "500", "unread_audits": 2}, True, id="two audits"),
+        pytest.param({"problem": "500", "unread_audits": 1}, False, id="one audit"),
+        pytest.param({"problem": "", "unread_audits": 9}, False, id="it was read since"),
+        pytest.param({"problem": "500", "unread_audits": 9, "policy": None}, False, id="opted out"),
+    ],
+)
+def test_an_index_that_two_audits_could_not_read_is_a_finding(
+    index: dict[str, Any], said: bool
+) -> None:
+    """U1."""
+    assert bool(seen(controls.index_unknown, index_facts(**index))) is said
+
+
+@pytest.mark.parametrize(
+    ("age", "severity"),
+    [(POLICY.max_age, Severity.ERROR), (POLICY.max_age + SECOND, Severity.CRITICAL)],
+)
+def test_an_unread_index_whose_newest_known_backup_is_too_old_is_critical(
+    age: timedelta, severity: Severity
+) -> None:
+    """U1, G5."""
+    facts = of_rows(backup(at=NOW - age), problem="500", unread_audits=2)
+    (found,) = seen(controls.index_unknown, facts)
+    assert found.severity is severity
+
+
+def test_of_several_paused_native_schedules_the_newest_is_named() -> None:
+    """Whatever their order in the listing."""
+    paused = [schedule(enabled=False, schedule_id=f"s-{n}", name=f"n{n}") for n in (1, 3, 2)]
+    for listed in (paused, paused[::-1]):
+        (found,) = seen(
+            controls.native_disabled, index_facts(policy=NATIVE_POLICY, schedules=listed)
+        )
+        assert (found.subject, "n3 is paused" in found.diagnosis) == ("s-3", True)
+
+
+def test_a_clash_is_one_finding_however_many_native_schedules_there_are() -> None:
+    two = [schedule(schedule_id="s-1"), schedule(schedule_id="s-2")]
+    (found,) = seen(controls.native_clash, index_facts(schedules=two))
+    assert found.data["schedule_id"] == "s-1"
+
+
+def test_a_native_schedule_that_drifted_is_found_behind_one_that_did_not() -> None:
+    schedules = [schedule(schedule_id="s-1"), schedule(schedule_id="s-2", days=7)]
+    facts = index_facts(policy=NATIVE_POLICY, schedules=schedules)
+    assert [each.subject for each in seen(controls.native_drift, facts)] == ["s-2"]
+
+
+def test_orphans_are_found_behind_an_index_that_exists() -> None:
+    """D7."""
+    rows = [
+        backup("b-1"),
+        backup("o-1", index="old", index_id="id-old", deleted_at=ago(days=3)),
+        backup("b-2", index="new", index_id="id-new"),
+        backup("o-2", index="gone", index_id="id-gone", deleted_at=ago(days=3)),
+    ]
+    found = controls.orphan(project_facts(inventory(rows)))
+    assert {each.subject for each in found} == {"id-old", "id-gone"}
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " And 1 more."), (7, " And 2 more.")])
+def test_a_finding_shows_five_warnings_and_counts_the_others(count: int, more: str) -> None:
+    many = [
+        PolicyWarning(WarningCode.PAUSE_OVER, f"policies.{n}", {}, f"Sentence {n}.", "Act.")
+        for n in range(count)
+    ]
+    (found,) = controls.policy_warned(project_facts(warnings=many))
+    assert found.diagnosis.endswith(f"Sentence 4.{more}")
+
+
+def test_a_finding_lists_fifty_things_at_most() -> None:
+    many = [
+        PolicyWarning(WarningCode.PAUSE_OVER, f"policies.{n}", {}, "So.", "Act.") for n in range(60)
+    ]
+    (found,) = controls.policy_warned(project_facts(warnings=many))
+    assert len(found.data["warnings"]) == 50
+    rows = [backup(f"f-{n}", at=ago(hours=1), status=Status.FAILED) for n in range(60)]
+    (failed,) = seen(controls.failed, of_rows(*rows))
+    assert len(failed.data["backup_ids"]) == 50

@@ -27,6 +27,7 @@ from pinecone_backup.rules.fingerprint import (
     direction,
     evidence,
     holds_for,
+    neighbours,
     pick,
     within_bytes,
 )
@@ -299,6 +300,13 @@ def test_a_hash_stays_what_it_was() -> None:
     )
     zeros = digest(Vector("a", (0.0, 0.0)), secret)
     assert (zeros.values, zeros.length, zeros.sparse) == ("e06a718762cf461a", 0, "")
+
+
+def test_neighbours_are_kept_as_hashes_of_their_ids() -> None:
+    """F2: in the order in which they were found."""
+    assert neighbours("a", ["b", "c"], bytes(range(16))) == Neighbours(
+        "a", ("95c01d9bbb491a97", "51d4943d18cabc3d")
+    )
 
 
 def test_a_choice_stays_what_it_was() -> None:

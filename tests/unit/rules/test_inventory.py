@@ -19,6 +19,7 @@ from pinecone_backup.rules.inventory import (
     counts_as_good,
     missing,
     native_marks,
+    oldest_first,
     take_inventory,
 )
 from pinecone_backup.rules.marker import Marker
@@ -400,6 +401,17 @@ def test_a_namesakes_backups_are_another_incarnations() -> None:
         "new": "docs",
         "old": "docs",
     }
+
+
+def test_the_oldest_stand_first_ties_by_id_and_undated_last() -> None:
+    rows = [
+        backup("new", days_ago=1),
+        backup("old-b", days_ago=9),
+        backup("none", days_ago=None),
+        backup("old-a", days_ago=9),
+    ]
+    entries = sorted(inventory_of(rows).entries.values(), key=oldest_first)
+    assert [each.backup.backup_id for each in entries] == ["old-a", "old-b", "new", "none"]
 
 
 def test_backups_stand_newest_first_ties_by_id_and_undated_last() -> None:

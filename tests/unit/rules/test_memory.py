@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pinecone_backup.records import IndexRecord
-from pinecone_backup.rules.memory import mark_seen, set_incarnation
+from pinecone_backup.rules.memory import mark_audited, mark_seen, set_incarnation
 from tests.support.audits import NOW, POLICY, ago
 
 if TYPE_CHECKING:
@@ -144,3 +144,12 @@ def test_earlier_incarnations_are_remembered_in_order() -> None:
     record = set_incarnation(KNOWN, "id-2", listed_ids=set(), now=NOW)
     record = set_incarnation(record, "id-3", listed_ids=set(), now=NOW)
     assert record.previous_ids == ("id-1", "id-2")
+
+
+def test_an_index_that_cannot_be_read_is_so_since_the_first_audit_that_failed() -> None:
+    """U1."""
+    once = mark_audited(KNOWN, problem="500", now=ago(hours=2))
+    twice = mark_audited(once, problem="429", now=NOW)
+    assert once == replace(KNOWN, unread_since=ago(hours=2), unread_audits=1)
+    assert twice == replace(KNOWN, unread_since=ago(hours=2), unread_audits=2)
+    assert mark_audited(twice, problem="", now=NOW) == KNOWN
