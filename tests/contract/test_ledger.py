@@ -19,7 +19,7 @@ from pinecone_backup.errors import (
     LedgerConflict,
     LedgerUnavailable,
 )
-from pinecone_backup.model import Depth, DomainEvent, RunKind, TriggerKind
+from pinecone_backup.model import Depth, DomainEvent, RunKind, Severity, TriggerKind
 from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import (
     BackupRecord,
@@ -46,7 +46,6 @@ from pinecone_backup.records import (
     RunState,
     SampledRecord,
     ScheduleRecord,
-    Severity,
     Verdict,
 )
 from pinecone_backup.settings import ProjectSettings

@@ -12,14 +12,13 @@ from local.simulator import DEFAULT_KEY, Fault
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.errors import BackupError, KeyRejected, ListingIncomplete, PineconeError
-from pinecone_backup.model import RunContext, RunKind, RunTime, TriggerKind
+from pinecone_backup.model import RunContext, RunKind, RunTime, Severity, TriggerKind
 from pinecone_backup.records import (
     BackupRecord,
     DeletionRecord,
     DeletionState,
     Run,
     RunState,
-    Severity,
     Verdict,
 )
 from pinecone_backup.report.model import Health

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from pinecone_backup import records
 from pinecone_backup.adapters.codec import Unreadable, decode, deserialize, encode, serialize
-from pinecone_backup.records import BackupRecord, Claim, ClaimState, Finding, Severity, Verdict
+from pinecone_backup.model import Severity
+from pinecone_backup.records import BackupRecord, Claim, ClaimState, Finding, Verdict
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FEWER = settings(max_examples=25)

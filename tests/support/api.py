@@ -18,8 +18,8 @@ from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.api.app import Api
-from pinecone_backup.model import PruneMode, RunContext, RunKind, RunTime, TriggerKind
-from pinecone_backup.records import Finding, PlanRecord, Severity
+from pinecone_backup.model import PruneMode, RunContext, RunKind, RunTime, Severity, TriggerKind
+from pinecone_backup.records import Finding, PlanRecord
 from pinecone_backup.rules.marker import Marker
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.settings import ApiSettings

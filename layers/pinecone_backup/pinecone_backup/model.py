@@ -299,6 +299,20 @@ class RunContext:
     actor: str
 
 
+class Severity(StrEnum):
+    """How bad a finding is; ordered by ``rank``."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 is the worst."""
+        return list(Severity).index(self)
+
+
 @dataclass(frozen=True, slots=True)
 class DomainEvent:
     """Something that happened, recorded first and announced after.

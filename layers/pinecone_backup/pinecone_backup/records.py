@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from pinecone_backup.differences import Difference
-from pinecone_backup.model import Depth, RunKind, TriggerKind
+from pinecone_backup.model import Depth, RunKind, Severity, TriggerKind
 from pinecone_backup.reasons import Reason
 
 
@@ -237,20 +237,6 @@ class Hold:
     def active(self, now: datetime) -> bool:
         """Whether the hold protects at ``now``."""
         return self.released_at is None and (self.expires_at is None or now < self.expires_at)
-
-
-class Severity(StrEnum):
-    """How bad a finding is; ordered by ``rank``."""
-
-    CRITICAL = "critical"
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-
-    @property
-    def rank(self) -> int:
-        """0 is the worst."""
-        return list(Severity).index(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import pytest
 
 from pinecone_backup.api import runs
 from pinecone_backup.errors import PolicyInvalid, StoreUnavailable
-from pinecone_backup.model import PruneMode, RunKind, TriggerKind
-from pinecone_backup.records import PlanState, Run, RunState, Severity, Verdict
+from pinecone_backup.model import PruneMode, RunKind, Severity, TriggerKind
+from pinecone_backup.records import PlanState, Run, RunState, Verdict
 from pinecone_backup.rules.inventory import new_record
 from pinecone_backup.rules.policy import validate_policy
 from pinecone_backup.usecases.runs import new_run_id

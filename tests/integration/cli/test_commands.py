@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from pinecone_backup.errors import PolicyInvalid
-from pinecone_backup.records import Severity
+from pinecone_backup.model import Severity
 from pinecone_backup_cli.errors import Exit
 from tests.support.api import (
     Gateway,

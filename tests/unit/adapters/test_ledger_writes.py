@@ -10,7 +10,7 @@ import pytest
 
 from pinecone_backup.adapters.ledger import HISTORY
 from pinecone_backup.errors import LedgerConflict, LedgerUnavailable
-from pinecone_backup.model import DomainEvent, RunKind, TriggerKind
+from pinecone_backup.model import DomainEvent, RunKind, Severity, TriggerKind
 from pinecone_backup.records import (
     BackupRecord,
     Claim,
@@ -24,7 +24,6 @@ from pinecone_backup.records import (
     Run,
     RunState,
     ScheduleRecord,
-    Severity,
     Verdict,
 )
 from tests.support.ledger import MemoryLedger

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pinecone_backup.model import IndexKind, RestoreJob, RunKind, Status, TriggerKind
+from pinecone_backup.model import IndexKind, RestoreJob, RunKind, Severity, Status, TriggerKind
 from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import (
     DeletionRecord,
@@ -15,7 +15,6 @@ from pinecone_backup.records import (
     HoldScope,
     Run,
     RunState,
-    Severity,
     Verdict,
 )
 from pinecone_backup.report.build import build_unknown_report, tier_of

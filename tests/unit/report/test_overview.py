@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pinecone_backup.records import Finding, Severity
+from pinecone_backup.model import Severity
+from pinecone_backup.records import Finding
 from pinecone_backup.report.build import build_unknown_report
 from pinecone_backup.report.html import Deployment
 from pinecone_backup.report.model import Health

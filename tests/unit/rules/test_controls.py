@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pinecone_backup.model import IndexKind, Status
+from pinecone_backup.model import IndexKind, Severity, Status
 from pinecone_backup.reasons import Reason, ReasonKind
-from pinecone_backup.records import DeletionState, HoldScope, Severity, Verdict
+from pinecone_backup.records import DeletionState, HoldScope, Verdict
 from pinecone_backup.rules import controls
 from pinecone_backup.rules.controls import evaluate, looked_at
 from pinecone_backup.rules.findings import Control, reconcile

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinecone_backup.records import Finding, Severity
+from pinecone_backup.model import Severity
+from pinecone_backup.records import Finding
 from pinecone_backup.rules.findings import (
     ANNOUNCED_EVERY,
     PROJECT_SUBJECT,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pinecone_backup.errors import PolicyInvalid
-from pinecone_backup.model import Index, IndexKind, RunTime
-from pinecone_backup.records import IndexRecord, Severity
+from pinecone_backup.model import Index, IndexKind, RunTime, Severity
+from pinecone_backup.records import IndexRecord
 from pinecone_backup.rules import controls
 from pinecone_backup.rules.creation import Decision, Kind, View, due
 from pinecone_backup.rules.findings import Control

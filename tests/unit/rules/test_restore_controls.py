@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pinecone_backup.differences import Difference, DifferenceKind
-from pinecone_backup.records import CleanUp, RestoreKind, RestoreResult, RestoreStep, Severity
+from pinecone_backup.model import Severity
+from pinecone_backup.records import CleanUp, RestoreKind, RestoreResult, RestoreStep
 from pinecone_backup.rules.policy import AssignedBy
 from pinecone_backup.rules.restore_controls import (
     ADOPT_WITHIN,

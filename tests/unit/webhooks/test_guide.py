@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.receiver import Behaviour
-from pinecone_backup.model import DomainEvent
-from pinecone_backup.records import Severity
+from pinecone_backup.model import DomainEvent, Severity
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.webhooks import standard
 from pinecone_backup.webhooks.messages import CATALOGUE, NOTHING, build_message

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from pinecone_backup.model import DomainEvent
-from pinecone_backup.records import Severity
+from pinecone_backup.model import DomainEvent, Severity
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.webhooks import messages
 from pinecone_backup.webhooks.messages import CATALOGUE, NOTHING, Message, build_message

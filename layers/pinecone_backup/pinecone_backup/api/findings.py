@@ -11,7 +11,7 @@ from pinecone_backup.api.cursors import page_for
 from pinecone_backup.api.models import Listing, Nothing, Output, PageQuery, WithReason
 from pinecone_backup.api.routes import Access, Call, Routes
 from pinecone_backup.errors import SubjectUnknown
-from pinecone_backup.records import Severity
+from pinecone_backup.model import Severity
 from pinecone_backup.report.model import ControlId
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.usecases.findings import acknowledge_finding as acknowledge

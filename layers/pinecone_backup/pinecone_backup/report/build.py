@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.figures import many, span
+from pinecone_backup.model import Severity
 from pinecone_backup.reasons import PERIODS
-from pinecone_backup.records import HoldScope, RestoreResult, Severity
+from pinecone_backup.records import HoldScope, RestoreResult
 from pinecone_backup.report.model import (
     BackupPoint,
     DeletionLine,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pinecone_backup.records import Severity
+    from pinecone_backup.model import Severity
     from pinecone_backup.report.model import DeletionLine, FindingLine, IndexReport, Report
 
 FEW = 12

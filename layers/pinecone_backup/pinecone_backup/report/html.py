@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from pinecone_backup.figures import many, size, span
-from pinecone_backup.records import PlanState, Severity
+from pinecone_backup.model import Severity
+from pinecone_backup.records import PlanState
 from pinecone_backup.report.groups import who
 from pinecone_backup.report.model import Health
 from pinecone_backup.rules.audit_facts import Protection

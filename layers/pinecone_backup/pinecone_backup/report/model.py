@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
-from pinecone_backup.model import Depth, RunKind
-from pinecone_backup.records import DeletionState, HoldScope, RunState, Severity
+from pinecone_backup.model import Depth, RunKind, Severity
+from pinecone_backup.records import DeletionState, HoldScope, RunState
 from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.findings import Control
 from pinecone_backup.rules.inventory import Origin, Worth

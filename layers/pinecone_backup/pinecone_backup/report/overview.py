@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pinecone_backup.figures import many, span
-from pinecone_backup.records import Severity
+from pinecone_backup.model import Severity
 from pinecone_backup.report.groups import finding_groups
 from pinecone_backup.report.model import FindingLine, Health, Part, Report, Totals
 from pinecone_backup.rules.audit_facts import Protection

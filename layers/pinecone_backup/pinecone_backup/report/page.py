@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pinecone_backup.figures import span
+from pinecone_backup.model import Severity
 from pinecone_backup.reasons import PERIODS
-from pinecone_backup.records import Severity
 from pinecone_backup.report.groups import (
     FEW,
     MOST_RUNS,

@@ -18,8 +18,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pinecone_backup.figures import span
-from pinecone_backup.model import words
-from pinecone_backup.records import HoldScope, Severity
+from pinecone_backup.model import Severity, words
+from pinecone_backup.records import HoldScope
 from pinecone_backup.rules.audit_facts import STUCK_AFTER, is_empty
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation

@@ -13,8 +13,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
-from pinecone_backup.model import DomainEvent
-from pinecone_backup.records import Finding, Severity
+from pinecone_backup.model import DomainEvent, Severity
+from pinecone_backup.records import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

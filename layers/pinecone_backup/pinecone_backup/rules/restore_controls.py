@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pinecone_backup.figures import span
-from pinecone_backup.records import RestoreResult, RestoreStep, Severity
+from pinecone_backup.model import Severity
+from pinecone_backup.records import RestoreResult, RestoreStep
 from pinecone_backup.rules.audit_facts import NOT_READY
 from pinecone_backup.rules.findings import Control, Observation
 from pinecone_backup.rules.policy import POLICY_TAG, AssignedBy

@@ -33,8 +33,16 @@ from pinecone_backup.errors import (
     SubjectUnknown,
     Superseded,
 )
-from pinecone_backup.model import TICKED, DomainEvent, RunContext, RunKind, RunTime, TriggerKind
-from pinecone_backup.records import ItemKind, Run, RunState, Severity
+from pinecone_backup.model import (
+    TICKED,
+    DomainEvent,
+    RunContext,
+    RunKind,
+    RunTime,
+    Severity,
+    TriggerKind,
+)
+from pinecone_backup.records import ItemKind, Run, RunState
 from pinecone_backup.rules.containment import observe_unreadable
 from pinecone_backup.rules.findings import PROJECT_SUBJECT, Control, Evidence, Observation
 from pinecone_backup.usecases.evidence import append_evidence, record_heartbeat

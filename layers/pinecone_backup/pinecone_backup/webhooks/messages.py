@@ -15,8 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.figures import size, span
-from pinecone_backup.model import parse_time
-from pinecone_backup.records import Severity
+from pinecone_backup.model import Severity, parse_time
 from pinecone_backup.webhooks.fitting import clean
 
 if TYPE_CHECKING:

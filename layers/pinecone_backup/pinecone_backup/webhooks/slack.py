@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.errors import DeliveryRefused
-from pinecone_backup.records import Severity
+from pinecone_backup.model import Severity
 from pinecone_backup.webhooks.addresses import Endpoint
 from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
 from pinecone_backup.webhooks.fitting import cut, fit, units, without_links

@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from pinecone_backup.errors import SecretMalformed
-from pinecone_backup.records import Severity
+from pinecone_backup.model import Severity
 from pinecone_backup.webhooks.addresses import Endpoint
 
 if TYPE_CHECKING:

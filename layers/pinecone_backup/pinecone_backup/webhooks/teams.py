@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pinecone_backup.records import Severity
+from pinecone_backup.model import Severity
 from pinecone_backup.webhooks.addresses import Endpoint
 from pinecone_backup.webhooks.exchange import Answer, Outgoing, require_accepted
 from pinecone_backup.webhooks.fitting import cut, fit_json, without_links
