@@ -286,6 +286,14 @@ def test_a_change_announced_before_a_crash_is_announced_again_under_the_same_eve
     assert event_id(first) == event_id(second)
 
 
+@pytest.mark.parametrize("days", [7, 90, 365])
+def test_a_finding_that_opens_again_when_it_was_forgotten_is_another_event(days: int) -> None:
+    """A resolved one is forgotten after a week at the earliest; evidence has an event once."""
+    (first,) = changes([], seen(), at=NOW).all
+    (again,) = changes([], seen(), at=NOW + timedelta(days=days)).all
+    assert event_id(first) != event_id(again)
+
+
 def test_every_change_in_the_lives_of_a_finding_has_an_event_id_of_its_own() -> None:
     ids: list[str] = []
     known: list[Finding] = []

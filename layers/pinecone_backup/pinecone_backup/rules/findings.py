@@ -8,7 +8,7 @@ id. A finding resolves only on complete evidence: what is unknown is not healthy
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
@@ -345,11 +345,14 @@ class Change:
     def event(self, project: str) -> DomainEvent:
         """The domain event; the same change announced twice, by whichever run, is one event.
 
-        The id goes by what was known before the change: a run that announced and crashed before it
-        wrote the finding leaves the same event to the run that follows it.
+        The id goes by what was known before the change: of two runs that see it at once, both
+        announce the same event. A finding that nothing is known of may have had an earlier life,
+        which was forgotten a week later or more: the week of its opening tells the two apart.
         """
         before = self.previous
-        state = f"{before.opened_at.isoformat()}|{before.count}" if before else "first"
+        state = f"{self.finding.opened_at.astimezone(UTC):%G-W%V}"
+        if before:
+            state = f"{before.opened_at.isoformat()}|{before.count}"
         at = self.finding.resolved_at or self.finding.last_seen_at
         return DomainEvent.of(
             self.kind,
