@@ -771,3 +771,21 @@ def test_a_finding_lists_fifty_things_at_most() -> None:
     rows = [backup(f"f-{n}", at=ago(hours=1), status=Status.FAILED) for n in range(60)]
     (failed,) = seen(controls.failed, of_rows(*rows))
     assert len(failed.data["backup_ids"]) == 50
+
+
+def test_an_index_that_could_not_be_judged_resolves_nothing_about_its_policy() -> None:
+    """U1."""
+    facts = project_facts(inventory([]), index_facts())
+    control = Control.NO_POLICY
+    known = reconcile(
+        [],
+        controls.no_policy(index_facts(policy=None), NOW),
+        project="main",
+        evidence=looked_at(facts),
+        at=NOW,
+    ).opened
+    assert [each.control for each in known] == [control]
+    for broken, resolved in ((("docs",), 0), ((), 1)):
+        evidence = looked_at(facts, broken=broken)
+        after = reconcile(known, [], project="main", evidence=evidence, at=NOW)
+        assert len(after.resolved) == resolved

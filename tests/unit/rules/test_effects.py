@@ -189,7 +189,7 @@ def test_a_backup_on_demand_gets_the_name_of_who_asked(
         if isinstance(effect, PutBackup)
     ]
     [put] = puts
-    assert put.record.asked_by == asked_by
+    assert (put.record.asked_by, put.record.first_seen_at) == (asked_by, NOW)
     assert put.over == on_demand(recorded).record
 
 
@@ -264,7 +264,11 @@ def test_an_attempt_that_ended_without_a_backup_is_a_claim_without_an_event() ->
 )
 def test_a_backup_whose_claim_is_not_there_gets_its_record_only(claim: Claim | None) -> None:
     """A ledger that was lost does not announce anew what exists."""
-    assert written(decided(entry(), claim=claim)) == ["b-1"]
+    said = decided(entry(), claim=claim)
+    assert written(said) == ["b-1"]
+    [put] = said.effects
+    assert isinstance(put, PutBackup)
+    assert put.record.first_seen_at == NOW
 
 
 def test_a_backup_of_an_earlier_slot_is_recorded_by_its_own_claim() -> None:

@@ -117,6 +117,14 @@ def test_somebody_elses_index_of_the_name_ends_a_restore_and_stays(record: Resto
     )
 
 
+def test_an_index_of_the_same_restore_of_another_backup_is_in_the_way() -> None:
+    """R1."""
+    record = selected(restore_record())
+    other = replace(READY, tags=restored_tags(OWNER, record.restore_id), source_backup_id="b2")
+    ended, _ = step(record, Seen(other))
+    assert ended.result is RestoreResult.ABANDONED
+
+
 @pytest.mark.parametrize(
     ("record", "last"),
     [
@@ -362,7 +370,9 @@ def test_what_differs_twice_is_a_failed_restore(kind: RestoreKind) -> None:
         LATER,
         (LOST,),
     )
-    assert found.step is (RestoreStep.CLEANING if kind is RestoreKind.TEST else RestoreStep.DONE)
+    assert (found.step, found.finished_at) == (
+        (RestoreStep.CLEANING, None) if kind is RestoreKind.TEST else (RestoreStep.DONE, LATER)
+    )
 
 
 def test_a_second_look_that_finds_something_else_is_a_first_one() -> None:
