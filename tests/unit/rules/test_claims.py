@@ -47,6 +47,11 @@ def test_a_claim_replaces_the_one_that_was_read_and_no_other() -> None:
     assert claimed("docs", MARKER, previous=previous, now=NOW) == replace(CLAIM, version=5)
 
 
+def test_a_claim_knows_who_asked() -> None:
+    claim = claimed("docs", MARKER, previous=None, now=NOW, name="mine", actor="ann")
+    assert (claim.backup_name, claim.actor) == ("mine", "ann")
+
+
 def test_a_claim_for_a_backup_on_demand_has_no_policy() -> None:
     on_demand = replace(MARKER, policy=None)
     claim = claimed("docs", on_demand, previous=None, now=NOW)

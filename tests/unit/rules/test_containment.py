@@ -54,6 +54,7 @@ def test_many_unreadable_items_are_not_many_findings() -> None:
     seen = list(observe_unreadable(reversed(runs(23))))
     assert [each.subject for each in seen] == [*(f"RUN#{n:02}" for n in range(20)), "(project)"]
     assert seen[-1].title == "3 more ledger items cannot be read"
+    assert seen[-1].diagnosis == "From RUN#20 to RUN#22; all are set aside."
 
 
 def test_twenty_unreadable_items_are_twenty_findings() -> None:

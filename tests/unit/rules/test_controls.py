@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from pinecone_backup.model import IndexKind, Severity, Status
 from pinecone_backup.reasons import Reason, ReasonKind
 from pinecone_backup.records import DeletionState, HoldScope, Verdict
 from pinecone_backup.rules import controls
+from pinecone_backup.rules.audit_facts import Protection
 from pinecone_backup.rules.controls import evaluate, looked_at
 from pinecone_backup.rules.findings import Control, reconcile
 from pinecone_backup.rules.forecast import Forecast
@@ -789,3 +791,23 @@ def test_an_index_that_could_not_be_judged_resolves_nothing_about_its_policy() -
         evidence = looked_at(facts, broken=broken)
         after = reconcile(known, [], project="main", evidence=evidence, at=NOW)
         assert len(after.resolved) == resolved
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "backups", "protection"),
+    [
+        ("InitializationFailed", 1, [], Protection.NOT_READY),
+        ("Initializing", 1, [], Protection.WAITING),
+        ("Initializing", 27, [], Protection.NOT_READY),
+        ("Ready", 1, [], Protection.WAITING),
+        ("Ready", 27, [], Protection.OVERDUE),
+        ("Ready", 27, [backup(at=ago(hours=1))], Protection.PROTECTED),
+    ],
+)
+def test_how_well_an_index_is_protected(
+    state: str, hours: int, backups: list[Backup], protection: Protection
+) -> None:
+    """G5: one that never came up is not called overdue."""
+    facts = of_rows(*backups, first_seen=ago(hours=hours))
+    index = replace(facts.index, state=state, ready=state == "Ready")
+    assert replace(facts, index=index).protection(NOW) is protection

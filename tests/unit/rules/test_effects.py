@@ -310,3 +310,18 @@ def test_the_claims_to_read_are_those_of_the_open_slot_and_of_unrecorded_backups
     assert slots_in_question(view, replace(opened, kind=Kind.WAITS)) == {SLOT - DAY}
     known = replace(view, entries=[entry(Worth.GOOD, marker=earlier, recorded=True)])
     assert slots_in_question(known, opened) == {SLOT}
+
+
+def test_each_of_several_backups_that_could_not_be_recorded_is_recorded() -> None:
+    """C3: in the order of the listing."""
+    earlier = replace(MARKER, slot=SLOT - DAY)
+    lost = ambiguous(claimed("docs", earlier, previous=None, now=SLOT - DAY), "lost", SLOT - DAY)
+    old = entry(Worth.GOOD, marker=earlier)
+    other = replace(old, backup=replace(old.backup, backup_id="b-0"))
+    said = written(decided(entry(), other, claim=LOST, more=[lost]))
+    assert [each for each in said if isinstance(each, str)] == [
+        "backup.created",
+        "b-1",
+        "backup.created",
+        "b-0",
+    ]

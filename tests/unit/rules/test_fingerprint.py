@@ -281,7 +281,7 @@ def test_a_namespace_that_only_one_look_reached_is_no_evidence() -> None:
 
 def test_looks_with_different_secrets_cannot_be_compared() -> None:
     """F2"""
-    with pytest.raises(ValueError, match="different secrets"):
+    with pytest.raises(ValueError, match=r"^two looks with different secrets cannot be compared$"):
         evidence(look(), look(secret="00"))
 
 
@@ -318,6 +318,7 @@ def test_a_choice_stays_what_it_was() -> None:
     assert [round(value, 4) for value in found] == [0.8196, 0.6157, -0.0824, -0.9059]
     chosen = allotted({f"ns{number:03}": number for number in range(1, 301)}, secret)
     assert list(chosen.items())[:4] == [("ns037", 3), ("ns064", 3), ("ns065", 3), ("ns074", 3)]
+    assert {type(number) for number in chosen.values()} == {int}
 
 
 # Comparing
@@ -506,3 +507,27 @@ def test_only_what_two_comparisons_show_is_wrong() -> None:
 def test_a_quarter_of_an_hour_lies_between_two_comparisons() -> None:
     """F1, F5"""
     assert timedelta(minutes=15) == APART
+
+
+def test_of_too_many_long_ids_each_namespace_keeps_its_share() -> None:
+    """F2: what just fits stays whole; otherwise one of each at least, chosen by its namespace."""
+    fits = {"a": [f"{number:0400}" for number in range(MOST_ID_BYTES // 400)]}
+    assert within_bytes(fits, SECRET) == fits
+    over = {"a": [f"{number:0800}" for number in range(MOST_ID_BYTES // 400)], "b": ["y", "z"]}
+    kept = within_bytes(over, SECRET)
+    half = len(over["a"]) * MOST_ID_BYTES // (len(over["a"]) * 800 + 2)
+    assert kept == {"a": pick(over["a"], half, SECRET, "a"), "b": pick(over["b"], 1, SECRET, "b")}
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 2, 3])
+def test_a_vector_is_as_long_as_up_to_its_last_value(zeros: int) -> None:
+    """F4: so that a truncated one is told from a changed one."""
+    assert digest(vector(values=(0.5, 0.0, 0.25, *[0.0] * zeros)), SECRET).length == 3
+
+
+def test_most_of_the_neighbours_is_counted_exactly() -> None:
+    """F4: 119 of 200 are less than 60 %, however close."""
+    expected = tuple(f"n{number}" for number in range(200))
+    sure = look(replace(tenant(), probes=(Neighbours("r1", expected),)))
+    found = look(replace(tenant(), probes=(Neighbours("r1", expected[:119]),)))
+    assert [each.parameters["percent"] for each in compared(sure, found).differences] == [59]

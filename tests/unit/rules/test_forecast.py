@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pinecone_backup.model import PruneMode
-from pinecone_backup.rules.forecast import HORIZON, STEP, forecast
+from pinecone_backup.rules.forecast import HORIZON, STEP, Forecast, forecast
 from pinecone_backup.rules.plan_facts import Baseline
 from pinecone_backup.rules.policy import (
     ExpiryRetention,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pinecone_backup.rules.forecast import Forecast
     from pinecone_backup.rules.plan_facts import Facts
     from pinecone_backup.rules.policy import Policy, PolicyDocument
 
@@ -254,3 +253,9 @@ def test_native_schedules_make_backups_and_let_them_expire(
 def test_native_backups_expire_even_where_nothing_is_pruned() -> None:
     forecasted = played(held(NATIVE_POLICY), mode=PruneMode.DRY_RUN)
     assert [count for _, count in forecasted.points[:4]] == [0, 7, 14, 14]
+
+
+@pytest.mark.parametrize(("weeks", "text"), [(1, "within 1 week ("), (2, "within 2 weeks (")])
+def test_a_forecast_says_how_far_it_looks(weeks: int, text: str) -> None:
+    points = [(NOW + number * STEP, 3) for number in range(weeks + 1)]
+    assert text in Forecast(points, None, pruning=True).explained()

@@ -169,3 +169,13 @@ def test_why_there_was_no_first_look_holds_for_the_backups_since() -> None:
     denied = known(NOW, look=None, problem="denied")
     made = view(backup(created_at=NOW + MINUTE))
     assert len(enclosed(made, denied, NOW + 2 * MINUTE)) == 1
+
+
+@pytest.mark.parametrize(("seconds", "named"), [(-1, []), (0, ["b1"]), (60, ["b1"]), (61, [])])
+def test_a_look_that_failed_is_about_what_was_made_from_then_until_now(
+    seconds: int, named: list[str]
+) -> None:
+    """F1: why a backup has no evidence is said of those that would have had it."""
+    made = view(backup(created_at=NOW + timedelta(seconds=seconds)))
+    failed = known(NOW, look=None, problem="denied")
+    assert [each.backup_id for each in enclosed(made, failed, NOW + MINUTE)] == named

@@ -612,3 +612,22 @@ def test_a_history_without_an_end_is_not_needed_to_say_so() -> None:
 )
 def test_the_verdict_on_the_quota_in_words(verdict: QuotaVerdict, text: str) -> None:
     assert str(verdict) == text
+
+
+def test_the_policy_that_needs_most_of_the_quota_comes_first() -> None:
+    """One that grows for ever comes before all others."""
+    plain = {"cron": "0 3 * * *", "max_age": "2d"}
+    keeps = {"few": 3, "all": -1, "many": 9}
+    document = validate_policy(
+        {
+            "projects": [{"name": "main"}],
+            "policies": [
+                {"name": name, **plain, "retention": {"keep_last": count}}
+                for name, count in keeps.items()
+            ],
+            "assignments": [{"policy": name, "index": name} for name in keeps],
+        }
+    )
+    facts = imagined(document, "main", [], indexes={name: {} for name in keeps}, now=NOW)
+    needs = preview(facts, days=1, assumptions=Assumptions()).quota.needs
+    assert [need.policy for need in needs] == ["all", "many", "few"]

@@ -117,12 +117,17 @@ def test_somebody_elses_index_of_the_name_ends_a_restore_and_stays(record: Resto
     )
 
 
-def test_an_index_of_the_same_restore_of_another_backup_is_in_the_way() -> None:
+@pytest.mark.parametrize(
+    ("source", "result"), [("b1", None), (None, None), ("b2", RestoreResult.ABANDONED)]
+)
+def test_an_index_of_the_same_restore_of_another_backup_is_in_the_way(
+    source: str | None, result: RestoreResult | None
+) -> None:
     """R1."""
     record = selected(restore_record())
-    other = replace(READY, tags=restored_tags(OWNER, record.restore_id), source_backup_id="b2")
-    ended, _ = step(record, Seen(other))
-    assert ended.result is RestoreResult.ABANDONED
+    made = replace(READY, tags=restored_tags(OWNER, record.restore_id), source_backup_id=source)
+    ended, _ = step(record, Seen(made))
+    assert ended.result is result
 
 
 @pytest.mark.parametrize(
@@ -444,6 +449,16 @@ def test_a_test_that_cannot_be_compared_times_out_and_says_why() -> None:
         NOW + 24 * HOUR,
         RestoreStep.CLEANING,
         "it was not over within 1 day: no answer",
+    )
+
+
+def test_a_restore_that_nobody_cleans_up_after_is_over_when_it_timed_out() -> None:
+    record = restore_record(step=RestoreStep.VALIDATING, give_up_at=NOW)
+    ended = not_looked(record, "no answer", LATER)
+    assert (ended.result, ended.step, ended.finished_at) == (
+        RestoreResult.TIMED_OUT,
+        RestoreStep.DONE,
+        LATER,
     )
 
 

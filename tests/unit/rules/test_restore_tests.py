@@ -281,3 +281,20 @@ def test_a_hundred_indexes_are_tested_within_their_week_or_it_is_said_why_not(
         assert restored_bytes(records.values(), now) <= budget
     tested = {record.index_id for record in records.values()}
     assert len(tested) == min(100, budget // 100)
+
+
+@pytest.mark.parametrize(
+    ("properties", "counted"),
+    [
+        pytest.param({"accepted_at": NOW}, 100, id="accepted"),
+        pytest.param({"accepted_at": None, "result": None}, 100, id="about to be"),
+        pytest.param(
+            {"accepted_at": None, "result": RestoreResult.ABANDONED}, 0, id="never accepted"
+        ),
+    ],
+)
+def test_what_was_never_restored_takes_nothing_of_the_month(
+    properties: dict[str, Any], counted: int
+) -> None:
+    """R2."""
+    assert restored_bytes([a_test(0, **properties)], NOW) == counted
