@@ -29,7 +29,7 @@ from pinecone_backup.usecases.prune import prune
 from pinecone_backup.usecases.restore_test import run_restores
 from pinecone_backup.usecases.restores import comparison
 from pinecone_backup.usecases.runs import DEPLOYMENT, RunServices
-from pinecone_backup.wiring.projects import Container
+from pinecone_backup.wiring.projects import CALL_SECONDS, Container
 from tests.support.container import (
     MemoryBus,
     MemoryMetrics,
@@ -229,7 +229,7 @@ class MemoryContainer:
                 Key(DEFAULT_KEY),
                 base_url=self.url,
                 http=self.http,
-                call_seconds=2,
+                call_seconds=CALL_SECONDS,
                 sleep=lambda _: None,
             )
         return self.control_planes[project.name]
