@@ -124,6 +124,8 @@ _COLLISIONS = 6
 _FIRST_PAUSE = 0.05
 """Seconds, at most, before a write that collided is tried again; then twice that, and so on."""
 _COLLIDED = frozenset({"None", "TransactionConflict", "ThrottlingError"})
+_EVENTS = timedelta(days=30)
+"""So long an event that is recorded again changes nothing."""
 _LEASES_LAST = timedelta(hours=1)
 """Every lease ends within this time by far."""
 _RUNS_SEARCHED = 2_000
@@ -603,7 +605,7 @@ class DynamoLedger:
         """Let something wait that is not announced; the same again changes nothing."""
         record = EvidenceRecord(event.event_id, event.type, event.occurred_at, event.data)
         seen = self._partition.put_request(
-            f"{_event_key(event)}#evidence", {}, expires_at=event.occurred_at + timedelta(days=30)
+            f"{_event_key(event)}#evidence", {}, expires_at=event.occurred_at + _EVENTS
         )
         kept = self._partition.put_request(
             _key_of(ItemKind.EVIDENCE, record), encode(record), expires_at=None
@@ -790,7 +792,7 @@ class DynamoLedger:
 
     def _event_writes(self, event: DomainEvent) -> list[dict[str, Any]]:
         seen = self._partition.put_request(
-            _event_key(event), {}, expires_at=event.occurred_at + timedelta(days=30)
+            _event_key(event), {}, expires_at=event.occurred_at + _EVENTS
         )
         writes = [{"Put": seen | _if_stored(None)}]
         for kind in (OutboxRecord, EvidenceRecord):
