@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any
@@ -61,10 +60,22 @@ def test_who_was_slower_is_told_and_changes_nothing(world: World) -> None:
     assert world.get("/v1/policy")["policy_version"] == first.json["policy_version"]
 
 
-def test_of_two_at_the_same_moment_one_wins(world: World) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(put, world, document=document(n), actor=BOB) for n in range(4, 12)]
-    assert sorted(each.result().status for each in asked) == [200, *[412] * 7]
+def test_of_two_at_the_same_moment_one_wins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bob's change is stored after Ada's request read the version, and before it stores its own."""
+    save = world.container.policies.save
+
+    def save_after_bob(*given: Any, **named: Any) -> str:
+        monkeypatch.undo()
+        assert put(world, document=document(9), actor=BOB).status == 200
+        return save(*given, **named)
+
+    monkeypatch.setattr(world.container.policies, "save", save_after_bob)
+    slower = put(world)
+    assert (slower.status, slower.problem) == (412, "policy-changed")
+    in_force = world.get("/v1/policy")["document"]["policies"][0]["retention"]
+    assert in_force["keep_last"] == 9
+    changes = world.container.deployment.policy_changes()
+    assert [each.actor for each in changes if each.policy_version != "v1"] == [BOB]
 
 
 def test_a_change_that_is_sent_again_is_made_once(world: World) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from local.simulator import Simulator
+    from pinecone_backup.records import PlanRecord
     from pinecone_backup.usecases.prune import PruneOutcome
 
 ADA, BOB, CAY = (f"arn:aws:iam::123456789012:user/{name}" for name in ("ada", "bob", "cay"))
@@ -139,11 +139,21 @@ def test_up_to_the_number_one_is_enough(make: Make) -> None:
     assert execute(world, digest, ADA).status == 202
 
 
-def test_of_approvals_at_the_same_moment_none_is_lost(make: Make) -> None:
+def test_of_approvals_at_the_same_moment_none_is_lost(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bob approves after Ada's request read the plan, and before it writes it."""
     world = make(two_approvers_above=2)
     digest = planned(world)
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda who: approve(world, digest, who), (ADA, BOB)))
+    put_plan = world.ledger.put_plan
+
+    def put_after_bob(*given: Any, **named: Any) -> PlanRecord:
+        monkeypatch.undo()
+        assert approve(world, digest, BOB).status == 200
+        return put_plan(*given, **named)
+
+    monkeypatch.setattr(world.ledger, "put_plan", put_after_bob)
+    assert approve(world, digest, ADA).json["state"] == "approved"
     plan = world.ledger.plan(digest)
     assert plan is not None
     assert {each.approved_by for each in plan.approvals} == {ADA, BOB}
