@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,16 +17,20 @@ from pinecone_backup.errors import (
     PineconeError,
     SubjectUnknown,
 )
+from pinecone_backup.model import RunKind
 from pinecone_backup.records import (
     BackupRecord,
     Claim,
     ClaimState,
     IndexRecord,
+    Run,
     RunState,
     Verdict,
 )
 from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.policy import PolicyDocument
 from pinecone_backup.rules.slots import jitter, latest_slot
+from pinecone_backup.usecases import create, parallel
 from tests.support.creating import (
     OWNER,
     Crash,
@@ -39,6 +44,8 @@ from tests.support.ledger import MemoryLedger
 from tests.support.simulator import START
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from local.simulator import Simulator
     from pinecone_backup.adapters.pinecone.client import PineconeClient
 
@@ -352,6 +359,103 @@ def test_several_indexes_are_attended_to_at_a_time(stack: Stack) -> None:
     assert [decision.index for decision in outcome.decisions] == ["docs", *names]
     assert all(len(stack.made(name)) == 1 for name in names)
     assert len(stack.events("backup.created")) == stack.calls("create_backup") == 13
+
+
+# Listed early
+
+
+@pytest.fixture
+def expecting(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """A stack whose two daily backups are due again.
+
+    The walk over its project lasts until all that is to be listed beside it has been.
+    """
+    known(stack, "a")
+    stack.tick()
+    for record in list(stack.ledger.backups().values()):
+        stack.ledger.put_backup(replace(record, verdict=Verdict.GOOD), over=record)
+    stack.simulator.clock.advance(timedelta(days=1))
+    stack.simulator.requests.clear()
+    stack.control_plane.concurrency = 8
+    walk, done = stack.control_plane.project_backups, Event()
+
+    def in_parallel(*given: Any, **named: Any) -> Any:
+        try:
+            return parallel.in_parallel(*given, **named)
+        finally:
+            done.set()
+
+    def waiting() -> Iterator[Any]:
+        assert done.wait(20), "the walk is not over before anything is listed beside it"
+        return walk()
+
+    monkeypatch.setattr(create, "in_parallel", in_parallel)
+    monkeypatch.setattr(stack.control_plane, "project_backups", waiting)
+    return stack
+
+
+def order(stack: Stack) -> list[str]:
+    """The listings of backups, in the order asked."""
+    return [
+        request.operation
+        for request in stack.simulator.requests.calls
+        if request.operation in ("list_index_backups", "list_project_backups")
+    ]
+
+
+EARLY = ["list_index_backups", "list_index_backups", "list_project_backups"]
+IN_TURN = ["list_project_backups", "list_index_backups", "list_index_backups"]
+
+
+def test_what_the_ledger_expects_to_be_due_is_listed_once_while_the_project_is(
+    expecting: Stack,
+) -> None:
+    """N1."""
+    outcome = expecting.tick()
+    assert set(outcome.created) == {"docs", "a"}
+    assert order(expecting) == EARLY
+
+
+def test_what_could_not_be_listed_early_is_listed_in_its_turn(expecting: Stack) -> None:
+    expecting.simulator.faults.add(
+        Fault(kind="status", status=400, operation="list_index_backups", times=1)
+    )
+    outcome = expecting.tick()
+    assert (set(outcome.created), outcome.problems) == ({"docs", "a"}, {})
+    assert order(expecting) == [*EARLY, "list_index_backups"]
+
+
+def test_an_index_about_which_nothing_can_be_expected_leaves_the_others_alone(
+    expecting: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = PolicyDocument.assigned
+
+    def but_not_docs(self: PolicyDocument, project: str, index: str, tags: Any) -> Any:
+        if index == "docs":
+            raise ZeroDivisionError
+        return honest(self, project, index, tags)
+
+    monkeypatch.setattr(PolicyDocument, "assigned", but_not_docs)
+    outcome = expecting.tick()
+    assert (set(outcome.created), set(outcome.unexpected)) == ({"a"}, {"docs"})
+    assert order(expecting) == EARLY[1:]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [(None, EARLY), (RunState.SUCCEEDED, EARLY), (RunState.PARTIAL, IN_TURN)],
+)
+def test_after_a_run_with_trouble_nothing_is_listed_early(
+    expecting: Stack, state: RunState | None, expected: list[str]
+) -> None:
+    """N1: an index that waits for its quota would be listed at each tick."""
+    if state is not None:
+        context, now = expecting.context(), expecting.now
+        expecting.ledger.put_run(
+            Run("last", RunKind.CREATE, context.trigger, context.actor, state, now, now)
+        )
+    assert set(expecting.tick().created) == {"docs", "a"}
+    assert order(expecting) == expected
 
 
 def test_a_lower_priority_begins_when_the_higher_one_has_ended(

@@ -18,6 +18,7 @@ from pinecone_backup.usecases.audit import audit_project
 from pinecone_backup.usecases.create import create_backups
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import prune
+from pinecone_backup.wiring.projects import LEDGER_CONCURRENCY
 from tests.support.container import MemoryMetrics, MemoryObjects
 from tests.support.pinecone_transport import Key
 
@@ -76,7 +77,9 @@ class Deployment:
             http=self.http,
             concurrency=CONCURRENCY,
         )
-        self.ledger = DynamoLedger(cast("DynamoDBClient", table), "ledger", "main")
+        self.ledger = DynamoLedger(
+            cast("DynamoDBClient", table), "ledger", "main", concurrency=LEDGER_CONCURRENCY
+        )
         self.objects = MemoryObjects()
         self.until = time.monotonic() + 900
 

@@ -192,9 +192,13 @@ class Ledger(Protocol):
     now. An ``event`` is recorded with the record or not at all. Listings are complete or raise, but
     for items that cannot be read (rule U2): those are passed over and remembered, asking for one
     alone raises ``ItemUnreadable``, and a write over a remembered one is left out.
+
+    Attributes:
+        concurrency: How many writes a run makes at a time where their order means nothing.
     """
 
     project: str
+    concurrency: int
 
     # Leases: one run of a kind of work at a time.
     def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl: timedelta) -> None:

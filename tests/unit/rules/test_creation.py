@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from pinecone_backup.model import Backup, Index, IndexKind, RunTime, Status
-from pinecone_backup.records import Claim, ClaimState, Finding, IndexRecord
+from pinecone_backup.records import (
+    BackupRecord,
+    Claim,
+    ClaimState,
+    Finding,
+    IndexRecord,
+    Verdict,
+)
 from pinecone_backup.rules import creation
 from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted, refused
 from pinecone_backup.rules.creation import (
@@ -19,8 +26,10 @@ from pinecone_backup.rules.creation import (
     attempt,
     due,
     evidence_of,
+    expected_due,
     in_order,
     marker_of,
+    newest_of_index,
     no_quota,
     observed,
     view_by_listing,
@@ -53,6 +62,7 @@ def policy(**settings: Any) -> Policy:
 
 
 DAILY = policy()
+NATIVE = policy(cron=None, native_schedule={"frequency": "daily", "expire_after_days": 7})
 
 
 def entry(
@@ -92,6 +102,63 @@ def view(*entries: Entry, policy: Policy | None = DAILY, **changes: Any) -> View
 
 def later(actual: datetime) -> RunTime:
     return RunTime(scheduled_at=NOW, actual=actual)
+
+
+# What can be expected before anything is listed
+
+
+def recorded(created_at: datetime | None = SLOT - DAY, **changes: Any) -> BackupRecord:
+    known = BackupRecord("b1", "docs", "id-1", "daily-1", created_at, NOW, verdict=Verdict.GOOD)
+    return replace(known, **changes)
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [
+        (recorded(), True),
+        (recorded(SLOT - MINUTE), True),
+        (recorded(verdict=Verdict.SUSPECT), True),
+        (recorded(SLOT), False),
+        (recorded(verdict=None), False),
+        (recorded(None), False),
+        (None, False),
+    ],
+)
+def test_an_index_whose_newest_known_backup_ended_before_the_slot_is_expected_to_be_due(
+    newest: BackupRecord | None, expected: bool
+) -> None:
+    """N1."""
+    assert expected_due(view(), newest, AT_NOON) is expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"assigned": Assigned(None, AssignedBy.NOTHING)},
+        {"assigned": Assigned(NATIVE, AssignedBy.ASSIGNMENT)},
+        {"index": Index("docs", IndexKind.SERVERLESS, "Initializing", ready=False)},
+        {"record": IndexRecord("docs", NOW, NOW, "id-1")},
+    ],
+)
+def test_nothing_is_expected_of_an_index_that_gets_no_backup_now(changes: dict[str, Any]) -> None:
+    """N1."""
+    assert not expected_due(view(**changes), recorded(), AT_NOON)
+
+
+@pytest.mark.parametrize(("after", "expected"), [(-1, True), (0, False), (1, False)])
+def test_a_slot_of_before_a_change_of_the_schedule_is_not_expected_to_be_due(
+    after: int, expected: bool
+) -> None:
+    """N1, C2: the former schedule may have satisfied it."""
+    record = rescheduled(None, since=SLOT + after * timedelta(seconds=1))
+    assert expected_due(view(record=record), recorded(), AT_NOON) is expected
+
+
+def test_the_newest_backup_of_an_index_is_the_one_created_last() -> None:
+    old, new = recorded(NOW - 2 * DAY), recorded(NOW - DAY, backup_id="b2")
+    other = recorded(NOW - 3 * DAY, index_name="logs")
+    undated = recorded(None, index_name="else")
+    assert newest_of_index([new, old, other, undated]) == {"docs": new, "logs": other}
 
 
 # A changed schedule
@@ -202,9 +269,8 @@ def test_every_other_kind_of_index_is_backed_up(kind: IndexKind) -> None:
 
 def test_a_policy_with_a_native_schedule_creates_nothing_itself() -> None:
     """G5."""
-    native = policy(cron=None, native_schedule={"frequency": "daily", "expire_after_days": 7})
-    assert due(view(policy=native), AT_NOON) == Decision(
-        "docs", Kind.NATIVE, "its policy relies on a native schedule", native
+    assert due(view(policy=NATIVE), AT_NOON) == Decision(
+        "docs", Kind.NATIVE, "its policy relies on a native schedule", NATIVE
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinecone_backup.usecases.parallel import in_parallel, rotated
+from pinecone_backup.usecases.parallel import both, in_parallel, rotated
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -59,11 +59,11 @@ def test_after_an_error_no_further_item_is_begun(error: type[BaseException]) -> 
 
 
 def test_of_several_errors_the_first_items_is_raised_and_what_was_begun_ends() -> None:
-    both = threading.Barrier(2, timeout=5)
+    begun = threading.Barrier(2, timeout=5)
     ended = []
 
     def work(item: int) -> None:
-        both.wait()
+        begun.wait()
         ended.append(item)
         raise ValueError(item)
 
@@ -83,3 +83,13 @@ def test_rotating_keeps_the_order_and_every_item(items: list[int], minutes: int)
 def test_every_item_comes_first_at_some_time() -> None:
     firsts = {rotated(range(5), AT + timedelta(minutes=15 * tick))[0] for tick in range(96)}
     assert firsts == set(range(5))
+
+
+@pytest.mark.parametrize("at_most", [1, 8])
+def test_of_two_different_things_each_is_answered_in_its_place(at_most: int) -> None:
+    assert both(lambda: "indexes", lambda: 3, at_most=at_most) == ("indexes", 3)
+
+
+def test_two_different_things_are_asked_at_a_time() -> None:
+    begun = threading.Barrier(2, timeout=5)
+    assert both(begun.wait, begun.wait, at_most=2) in ((0, 1), (1, 0))

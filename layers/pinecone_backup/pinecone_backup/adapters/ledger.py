@@ -175,6 +175,7 @@ class DynamoLedger:
         client: DynamoDB.
         table_name: The table.
         project: Whose ledger it is.
+        concurrency: So many writes at a time are meant for it (``ports.Ledger``).
         history: How long history is kept.
         pause: Waits so many seconds, before a write that collided is tried again.
 
@@ -188,11 +189,13 @@ class DynamoLedger:
         table_name: str,
         project: str,
         *,
+        concurrency: int = 1,
         history: timedelta = HISTORY,
         findings: timedelta = FINDINGS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.project = project
+        self.concurrency = concurrency
         self._history, self._findings = history, findings
         self._partition = _Partition(client, table_name, f"{_PROJECT}{project}", pause)
         self._aside: dict[str, UnreadableItem] = {}

@@ -25,10 +25,10 @@ from pinecone_backup.rules.policy import AssignedBy
 from pinecone_backup.rules.slots import jitter, latest_slot, next_slot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pinecone_backup.model import Index, RunTime
-    from pinecone_backup.records import Claim, IndexRecord
+    from pinecone_backup.records import BackupRecord, Claim, IndexRecord
     from pinecone_backup.rules.inventory import Entry, Inventory
     from pinecone_backup.rules.policy import Assigned, Policy
 
@@ -226,6 +226,35 @@ def due(view: View, time: RunTime) -> Decision:
         or _catching_up(view, policy, slot, time.actual)
         or Decision(view.name, Kind.OPEN, f"slot {_utc(slot)} is not satisfied", policy, slot)
     )
+
+
+def newest_of_index(records: Iterable[BackupRecord]) -> Mapping[str, BackupRecord]:
+    """By index name, the record of the backup that was created last."""
+    dated = [record for record in records if record.created_at is not None]
+    return {
+        record.index_name: record
+        for record in sorted(dated, key=lambda record: record.created_at or _NEVER)
+    }
+
+
+def expected_due(view: View, newest: BackupRecord | None, time: RunTime) -> bool:
+    """Whether an index will turn out to be due, as far as the ledger alone can tell.
+
+    It says only what may be asked early: the decision goes by what is listed. Yes means that the
+    newest backup the ledger knows has ended, and was created before the latest slot (rule N1).
+
+    Args:
+        view: The index without any backups.
+        newest: The record of its newest backup; None where the ledger knows of none.
+        time: The run's times.
+    """
+    bare = due(view, time)
+    if bare.kind is not Kind.OPEN or bare.slot is None:
+        return False
+    if newest is None or newest.created_at is None or newest.verdict is None:
+        return False
+    since = view.record.schedule_since  # a slot before it may be satisfied by the former schedule
+    return newest.created_at < bare.slot and (since is None or since < bare.slot)
 
 
 def _unfit(view: View, policy: Policy) -> Decision | None:

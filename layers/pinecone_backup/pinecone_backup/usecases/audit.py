@@ -141,7 +141,6 @@ def audit_project(
         observations,
         looked_at(facts, broken=broken),
         facts.now,
-        at_a_time=control_plane.concurrency,
     )
     plan = make_plan(replace(plan_facts, active=_active(facts.indexes)))
     report = reporter.seen(facts, plan, state)
@@ -265,9 +264,10 @@ def _facts(
             IndexFacts(seen.index, assigned, record, schedules=seen.schedules, problem=problem)
         )
     unjudged = {item.backup_id for item in unreadable}
-    at_a_time = control_plane.concurrency
     indexes = in_parallel(
-        lambda index: _counted(control_plane, state.inventory, index), indexes, at_most=at_a_time
+        lambda index: _counted(control_plane, state.inventory, index),
+        indexes,
+        at_most=control_plane.concurrency,
     )
     judged = judge_state(
         state,
@@ -281,16 +281,16 @@ def _facts(
         },
         unreadable=unjudged,
     )
-    store_verdicts(context, ledger, judged.inventory, judged.records, at_a_time=at_a_time)
+    store_verdicts(context, ledger, judged.inventory, judged.records)
     in_parallel(
         lambda index: ledger.put_index(index.record, over=known.get(index.name)),
         indexes,
-        at_most=at_a_time,
+        at_most=ledger.concurrency,
     )
     in_parallel(
         lambda each: ledger.put_schedule(each, over=state.known_schedules.get(each.schedule_id)),
         state.schedule_records,
-        at_most=at_a_time,
+        at_most=ledger.concurrency,
     )
     inventory = judged.inventory
     restores = ledger.restores()

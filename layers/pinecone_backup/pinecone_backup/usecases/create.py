@@ -1,8 +1,9 @@
 """Create what should exist and does not: one tick over one project.
 
-Read: list the project. Decide about every index, by rules that write nothing (``rules.creation``,
-``rules.effects``). Act where a backup is due: list the index, decide again, take the claim, POST
-once. Record what came of it, in ``carry_out`` only. Announcing is the part of ``usecases.runs``.
+Read: list the project, and meanwhile the indexes that the ledger expects to be due. Decide about
+every index, by rules that write nothing (``rules.creation``, ``rules.effects``). Act where a backup
+is due: list the index, decide again, take the claim, POST once. Record what came of it, in
+``carry_out`` only. Announcing is the part of ``usecases.runs``.
 
 Several indexes are attended to at a time, in the order of rule C4: each has its place in the
 quota before it begins, and a lower priority begins when the higher one has ended.
@@ -15,6 +16,7 @@ error at one index is a problem of that index only.
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -38,7 +40,7 @@ from pinecone_backup.errors import (
     RequestInvalid,
     SubjectUnknown,
 )
-from pinecone_backup.model import words
+from pinecone_backup.model import RunKind, words
 from pinecone_backup.records import ClaimState, IndexRecord, ItemKind, RunState
 from pinecone_backup.rules.audit_facts import used
 from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted, refused
@@ -47,8 +49,10 @@ from pinecone_backup.rules.creation import (
     Kind,
     due,
     evidence_of,
+    expected_due,
     in_order,
     marker_of,
+    newest_of_index,
     no_quota,
     observed,
     view_by_listing,
@@ -77,7 +81,7 @@ from pinecone_backup.usecases.listing import (
     only_incarnation,
 )
 from pinecone_backup.usecases.looks import LooksOutcome, take_looks
-from pinecone_backup.usecases.parallel import in_parallel
+from pinecone_backup.usecases.parallel import both, in_parallel
 from pinecone_backup.usecases.sync_native_schedules import keep_native_schedules
 
 if TYPE_CHECKING:
@@ -192,7 +196,7 @@ def create_backups(
     project = document.project(context.project)
     if project is None:
         raise SubjectUnknown(f"The policy document names no project {context.project!r}")
-    known = _read(context, control_plane, ledger)
+    known = _read(context, control_plane, ledger, document)
     tick = _Tick(context, control_plane, ledger, document, known)
     tick.mark_missing()
     tick.decide_all()
@@ -236,6 +240,7 @@ class _Known:
         records: The ledger's records of indexes, by name.
         backups: The ledger's records of backups, by id.
         native: What the ledger knows of native runs, by backup id.
+        listed_early: The backups of indexes that were listed beside the project, by name.
     """
 
     indexes: Sequence[Index]
@@ -243,6 +248,7 @@ class _Known:
     records: dict[str, IndexRecord]
     backups: dict[str, BackupRecord]
     native: Mapping[str, NativeMark]
+    listed_early: dict[str, Sequence[Backup]]
 
     def inventory(self, context: RunContext, rows: Iterable[Backup]) -> Inventory:
         """What the rows of a listing amount to."""
@@ -255,21 +261,84 @@ class _Known:
         )
 
 
-def _read(context: RunContext, control_plane: ControlPlane, ledger: Ledger) -> _Known:
-    now = context.time.actual
+def _read(
+    context: RunContext, control_plane: ControlPlane, ledger: Ledger, document: PolicyDocument
+) -> _Known:
     records, backups = dict(ledger.indexes()), dict(ledger.backups())
-    indexes = list_indexes(control_plane, records.values())
+    reading = _Reading(context, control_plane, ledger, document, records, backups)
+    # The walk is one call after the other: until it ends, there is room for others beside it.
+    (indexes, early), rows = both(reading.indexes, reading.walk, at_most=control_plane.concurrency)
     known = _Known(
-        indexes=without_temporary(indexes, owner=context.owner, project=context.project),
-        rows=list_project(control_plane, known=backups.values()),
+        indexes=indexes,
+        rows=rows,
         records=records,
         backups=backups,
         native=native_marks(ledger.schedules(), {}),
+        listed_early={name: found for name, found in early.items() if found is not None},
     )
+    now = context.time.actual
     for item in ledger.unreadable():
         if item.kind is ItemKind.INDEX:  # it is not new: there is a record of it (rule U2)
             known.records[item.index_name] = IndexRecord(item.index_name, now - _NOT_NEW, now)
     return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Lists a project, and beside it the indexes that will probably have to be listed next.
+
+    Those are the ones that are due as far as the ledger can tell. What goes wrong with one of them
+    is left for its turn.
+    """
+
+    context: RunContext
+    control_plane: ControlPlane
+    ledger: Ledger
+    document: PolicyDocument
+    records: Mapping[str, IndexRecord]
+    backups: Mapping[str, BackupRecord]
+    walked: threading.Event = field(default_factory=threading.Event)
+
+    def walk(self) -> Sequence[Backup]:
+        """Every backup of the project."""
+        try:
+            return list_project(self.control_plane, known=self.backups.values())
+        finally:
+            self.walked.set()
+
+    def indexes(self) -> tuple[Sequence[Index], Mapping[str, Sequence[Backup] | None]]:
+        """The project's indexes, and what was listed of them before the walk ended."""
+        listed = list_indexes(self.control_plane, self.records.values())
+        indexes = without_temporary(listed, owner=self.context.owner, project=self.context.project)
+        room = self.control_plane.concurrency - 1
+        names = self._expected(indexes) if room else ()
+        found = in_parallel(self._list_early, names, at_most=room)
+        return indexes, dict(zip(names, found, strict=True))
+
+    def _expected(self, indexes: Iterable[Index]) -> Sequence[str]:
+        """The indexes to list early; none after a run with trouble, which may last."""
+        newest = newest_of_index(self.backups.values())
+        names = [each.name for each in indexes if self._is_expected(each, newest.get(each.name))]
+        last = self.ledger.last_completed(RunKind.CREATE) if names else None
+        return names if last is None or last.state is RunState.SUCCEEDED else ()
+
+    def _is_expected(self, index: Index, newest: BackupRecord | None) -> bool:
+        project, time = self.context.project, self.context.time
+        try:
+            assigned = self.document.assigned(project, index.name, index.tags)
+            record = mark_seen(
+                self.records.get(index.name), index.name, policy=assigned.policy, now=time.actual
+            )
+            view = view_of(project, index, assigned, record, (), active=None)
+            return expected_due(view, newest, time)
+        except Exception:  # logged when its decision meets the same
+            return False
+
+    def _list_early(self, name: str) -> Sequence[Backup] | None:
+        try:
+            return None if self.walked.is_set() else list_index(self.control_plane, name)
+        except Exception:  # it is listed again in its turn
+            return None
 
 
 def carry_out(ledger: Ledger, effects: Iterable[Effect]) -> Mapping[Claim, Claim | None]:
@@ -354,7 +423,7 @@ class _Tick:
                 self.views[index.name] = view
                 self.decisions[index.name] = by_listing
         self.claims.update(self.ledger.claims(slots))
-        self._at_a_time(self._settle, list(self.views.values()))
+        in_parallel(self._settle, self.views.values(), at_most=self.ledger.concurrency)
 
     def _settle(self, view: View) -> None:
         """Decide by the claims as well, and write what that leaves."""
@@ -379,7 +448,7 @@ class _Tick:
             group = _of_one_priority(waiting, at_most=max(places, 1))
             waiting = waiting[len(group) :]
             serve = partial(self._serve, quota=quota, place=places > 0, time_left=time_left)
-            begun = self._at_a_time(serve, group)
+            begun = in_parallel(serve, group, at_most=self.control_plane.concurrency)
             names = [view.name for view, _ in group]
             late += [name for name, served in zip(names, begun, strict=True) if not served]
             self.remaining -= len(self.taken.intersection(names))
@@ -403,9 +472,6 @@ class _Tick:
         else:
             self.decisions[view.name] = no_quota(decision, quota)
         return True
-
-    def _at_a_time[T, R](self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        return in_parallel(work, items, at_most=self.control_plane.concurrency)
 
     @contextmanager
     def _contained(self, name: str) -> Iterator[None]:
@@ -477,7 +543,8 @@ class _Tick:
     def _attend(self, view: View, decision: Decision, quota: int, *, place: bool) -> Decision:
         """List the index, decide again by that (rule I1), and create what is due still."""
         try:
-            fresh = list_index(self.control_plane, view.name)
+            early = self.known.listed_early.pop(view.name, None)
+            fresh = list_index(self.control_plane, view.name) if early is None else early
             active = only_incarnation(view.name, fresh)
         except NotFound:
             return replace(decision, kind=Kind.NOT_READY, reason="it was deleted meanwhile")

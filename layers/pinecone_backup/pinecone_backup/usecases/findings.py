@@ -26,8 +26,6 @@ def record_findings(
     observations: Iterable[Observation],
     evidence: Evidence,
     at: datetime,
-    *,
-    at_a_time: int = 1,
 ) -> Changes:
     """Open, repeat and resolve findings in the ledger, each with its event where it has one.
 
@@ -36,7 +34,6 @@ def record_findings(
         observations: What is wrong now.
         evidence: Where the run's evidence is complete (rule U1).
         at: The time of the observations, UTC.
-        at_a_time: So many findings are written at a time.
 
     Raises:
         LedgerError: The ledger could not be read or written; what was written stands.
@@ -49,7 +46,7 @@ def record_findings(
         event = change.event(ledger.project) if change.announced else None
         ledger.put_finding(change.finding, over=change.previous, event=event)
 
-    in_parallel(write, changes.all, at_most=at_a_time)
+    in_parallel(write, changes.all, at_most=ledger.concurrency)
     return changes
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,3 +49,10 @@ def in_parallel[T, R](work: Callable[[T], R], items: Iterable[T], *, at_most: in
     with ThreadPoolExecutor(min(at_most, len(waiting))) as pool:
         running = [pool.submit(begun, item) for item in waiting]
     return [result for future in running for result in future.result()]
+
+
+def both[A, B](one: Callable[[], A], other: Callable[[], B], *, at_most: int) -> tuple[A, B]:
+    """Ask two different things at a time, or one after the other; errors as of ``in_parallel``."""
+    asks: tuple[Callable[[], A | B], ...] = (one, other)
+    answers = in_parallel(lambda ask: ask(), asks, at_most=at_most)
+    return cast("tuple[A, B]", tuple(answers))

@@ -157,11 +157,15 @@ def read_project_state(
     ]
     asked = in_parallel(lambda ask: ask(), asks, at_most=control_plane.concurrency)
     rows = cast("Sequence[Backup]", asked[0])
+    listed_of: dict[str, list[Backup]] = {}
+    for row in rows:
+        listed_of.setdefault(row.index_name, []).append(row)
+    # Restore jobs after the rows: one that began meanwhile protects its backup (rule D1).
     restores = _restores(control_plane, tolerant=into_indexes)
     states: list[IndexState] = []
     if into_indexes:
         found = in_parallel(
-            lambda state: reading.backups(state, rows),
+            lambda state: reading.backups(state, listed_of.get(state.index.name, ())),
             [state for state in asked[1:] if isinstance(state, IndexState)],
             at_most=control_plane.concurrency,
         )
@@ -250,8 +254,6 @@ def store_verdicts(
     ledger: Ledger,
     inventory: Inventory,
     records: Sequence[BackupRecord],
-    *,
-    at_a_time: int = 1,
 ) -> None:
     """Write new verdicts over what another run may have written since, with their events."""
     stored = ledger.backups() if records else {}
@@ -273,7 +275,7 @@ def store_verdicts(
             event=_suspect_event(context, record) if suspect else None,
         )
 
-    in_parallel(store, records, at_most=at_a_time)
+    in_parallel(store, records, at_most=ledger.concurrency)
 
 
 def _announce_created(context: RunContext, ledger: Ledger, entries: Sequence[Entry]) -> None:
@@ -524,7 +526,7 @@ class _IndexReading:
 
     def _with_histories(self, state: IndexState, rows: Sequence[Backup]) -> IndexState:
         """With its schedules' histories where something of them is unfinished (rule N1)."""
-        if not any(_unfinished(row, state) for row in rows):
+        if not any(_unfinished(row) for row in rows):
             return state
         try:
             runs = {
@@ -536,13 +538,9 @@ class _IndexReading:
         return replace(state, runs=runs)
 
 
-def _unfinished(row: Backup, state: IndexState) -> bool:
+def _unfinished(row: Backup) -> bool:
     """Whether the row may be a native schedule's run that is planned or under way (rule G5)."""
-    return (
-        row.index_name == state.index.name
-        and row.status not in _DONE
-        and Marker.parse(row.description) is None
-    )
+    return row.status not in _DONE and Marker.parse(row.description) is None
 
 
 def _schedule_record(

@@ -219,8 +219,7 @@ def prune(
         policy_version=policy_version,
         baseline=baseline,
     )
-    at_a_time = services.control_plane.concurrency
-    store_verdicts(context, services.ledger, facts.inventory, verdicts, at_a_time=at_a_time)
+    store_verdicts(context, services.ledger, facts.inventory, verdicts)
     plan = make_plan(facts)
     chosen = _chosen(plan, mode, approval)
     awaiting = _waits(plan, mode, chosen)

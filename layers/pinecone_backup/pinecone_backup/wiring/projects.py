@@ -33,6 +33,10 @@ CALL_SECONDS = 20.0
 """The most that one call to Pinecone may take in a run, its repetitions and waits included: a
 project that does not answer is given up soon, and the next tick asks again."""
 
+LEDGER_CONCURRENCY = 16
+"""So many writes to the ledger at a time; the client keeps twenty connections. A function's share
+of a processor keeps it below the thousand writes a second that DynamoDB takes for one project."""
+
 
 class Container[S: ProjectSettings]:
     """The adapters of one process, for functions that speak to Pinecone.
@@ -59,7 +63,12 @@ class Container[S: ProjectSettings]:
             owner=settings.owner,
             clock=lambda: datetime.now(UTC),
             ledger_of=lambda project: DynamoLedger(
-                dynamodb, settings.table_name, project, history=history, findings=findings
+                dynamodb,
+                settings.table_name,
+                project,
+                concurrency=LEDGER_CONCURRENCY,
+                history=history,
+                findings=findings,
             ),
             projects=DynamoProjects(dynamodb, settings.table_name),
             policies=self.policies,
