@@ -56,7 +56,7 @@ def a_test(days_ago: float, **properties: Any) -> RestoreRecord:
 def decide(
     *candidates: Candidate, records: Sequence[RestoreRecord] = (), now: datetime = NOW
 ) -> Sequence[TestDecision]:
-    return decide_tests(candidates or [candidate()], records, project="main", now=now)
+    return decide_tests(candidates or [candidate()], records, now=now)
 
 
 def test_an_index_is_due_as_soon_as_it_has_a_good_backup() -> None:
@@ -82,17 +82,27 @@ def test_the_next_test_is_due_after_the_policys_time(days_ago: float, state: Tes
     ("hours_ago", "state"), [(2, TestState.NOT_DUE), (9, TestState.BEGIN), (30, TestState.BEGIN)]
 )
 def test_a_cron_is_read_in_the_policys_zone(hours_ago: float, state: TestState) -> None:
-    """A slot at 06:00 with its jitter lies between the last test and noon, or does not."""
+    """A slot at 06:00 lies between the last test and noon, or does not."""
     known = [a_test(hours_ago / 24)]
     assert decide(candidate(every="0 6 * * *"), records=known)[0].state is state
 
 
 def test_a_test_that_began_at_its_slot_is_not_due_again() -> None:
     index = candidate(every="0 6 * * *")
-    (due,) = decide(index, records=[a_test(2)])
-    assert due.due_at is not None
-    begun = a_test((NOW - due.due_at) / DAY)
+    begun = a_test(0.25)
+    assert begun.started_at == NOW.replace(hour=6)
     assert decide(index, records=[begun])[0].state is TestState.NOT_DUE
+
+
+def test_a_slot_stays_due_however_many_follow_so_that_the_longest_due_goes_first() -> None:
+    """R2: each day there is time for one test, and the other index waits since two days ago."""
+    waiting, tested = candidate("users", every="0 6 * * *"), candidate(every="0 6 * * *")
+    of_users = replace(a_test(3), index_id="id-of-users")
+    decisions = decide(tested, waiting, records=[of_users, a_test(1)])
+    assert [(each.index, each.due_at, each.state) for each in decisions] == [
+        ("users", (NOW - 2 * DAY).replace(hour=6), TestState.BEGIN),
+        ("docs", NOW.replace(hour=6), TestState.WAITS),
+    ]
 
 
 def test_a_later_test_is_due_since_its_slot_however_young_the_backups_are() -> None:
