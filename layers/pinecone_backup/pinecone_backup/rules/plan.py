@@ -234,7 +234,7 @@ def make_plan(facts: Facts) -> Plan:
         ),
         assignments=assignments,
         stopped=stopped,
-        waits_because=_waits_because(subjects),
+        waits_because=() if stopped else _waits_because(subjects),
         held_back=held_back,
         quota=project.quota if project else 0,
     )
@@ -350,7 +350,7 @@ class _Subject:
             orphan=incarnation.deleted_at is not None,
             anchor=self.guarded.anchor,
             frozen=self.guarded.frozen,
-            waits=None if self.stopped else self.limited or self.change,
+            waits=self.limited or self.change,
         )
 
 
@@ -435,7 +435,7 @@ def _before(facts: Facts, baseline: Baseline) -> Mapping[str, str]:
 
 def _if_listed(subject: _Subject, unlisted: Mapping[str, int]) -> _Subject:
     """Let an index wait whose backups the listing does not show in full (rule D2)."""
-    count = unlisted.get(subject.guarded.incarnation.index_id, 0)
+    count = unlisted.get(subject.guarded.incarnation.index_id)
     if not count:
         return subject
     return replace(subject, waits=Reason.of(ReasonKind.LISTING_LACKS, count=count))
@@ -493,8 +493,6 @@ def _waits_because(subjects: Iterable[_Subject]) -> tuple[Reason, ...]:
     """Each reason for which something waits, once."""
     found: dict[str, Reason] = {}
     for subject in subjects:
-        if subject.stopped is not None:
-            continue
         waits = [reason for reason in (subject.limited, subject.change) if reason is not None]
         if not waits and subject.last_orphans:
             waits = [Reason.of(ReasonKind.LAST_OF_DELETED)]
