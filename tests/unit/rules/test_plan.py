@@ -1065,21 +1065,36 @@ def test_what_goes_beyond_churn_counts_for_the_limit_and_waits_the_oldest_go() -
     assert (waits.parameters["count_needed"], waits.parameters["percent_needed"]) == (4, 100)
 
 
+def with_failed(good: int, failed: int, limit: tuple[int, int] = (99, 10)) -> Plan:
+    """Five of the good ones are wanted, and none of the failed ones, which are older."""
+    policy = document(retention={"keep_last": 5}, floor=1, limits=limits((999, 100), limit))
+    broken = [backup(f"f{n}", days_ago=50 + n, status=Status.FAILED) for n in range(failed)]
+    return plan_of([*days(good), *broken], policy)
+
+
 @pytest.mark.parametrize(
-    ("good", "failed", "percent"),
-    [(9, 0, 45), (10, 0, 50), (5, 6, 100), (0, 3, 100)],
+    ("good", "failed", "percent"), [(9, 0, 45), (10, 0, 50), (5, 4, 80), (5, 5, 100)]
 )
-def test_the_percentage_that_would_let_a_plan_pass_is_rounded_up_and_100_at_most(
+def test_the_percentage_that_would_let_a_plan_pass_is_rounded_up(
     good: int, failed: int, percent: int
 ) -> None:
-    """D2: four of nine, five of ten, six of five, and two of none."""
-    policy = document(retention={"keep_last": 5}, floor=1, limits=limits((999, 100), (99, 10)))
-    broken = [backup(f"f{n}", days_ago=50 + n, status=Status.FAILED) for n in range(failed)]
+    """D2: four of nine, five of ten, and failed ones of what is Ready."""
+    [waits] = with_failed(good, failed).waits_because
 
-    [waits] = plan_of([*days(good), *broken], policy).waits_because
+    assert waits.parameters["setting"] == "limits.per_index"
+    assert (waits.parameters["count_needed"], waits.parameters["percent_needed"]) == (99, percent)
+    assert not with_failed(good, failed, limit=(99, percent)).waits_because
+    assert with_failed(good, failed, limit=(99, percent - 1)).waits_because
 
-    assert waits.parameters["percent_needed"] == percent
-    assert waits.parameters["count_needed"] == 99
+
+@pytest.mark.parametrize(("good", "failed", "allowed"), [(5, 6, 5), (0, 3, 1)])
+def test_where_more_would_go_than_is_ready_no_setting_lets_a_plan_pass(
+    good: int, failed: int, allowed: int
+) -> None:
+    """D2: only an approval does."""
+    [waits] = with_failed(good, failed, limit=(99, 100)).waits_because
+
+    assert waits.parameters == {"count": 6 if good else 2, "allowed": allowed}
 
 
 def test_the_setting_that_would_let_a_run_pass_is_that_of_runs() -> None:

@@ -474,18 +474,22 @@ def _within_index_limit(subject: _Subject, limit: Limit) -> _Subject:
 
 
 def _beyond(kind: ReasonKind, limit: Limit, count: int, ready: int, always: int) -> Reason | None:
-    """Whether deletions are beyond a limit, and which setting would let them pass (rule D2)."""
+    """Whether deletions are beyond a limit, and which setting would let them pass (rule D2).
+
+    None would where more are to go than are Ready: failed ones go as well.
+    """
     allowed = max(allowance(limit, ready), always)
     if count <= allowed:
         return None
-    percent = min(-(-count * 100 // ready), 100) if ready else 100
+    if count > ready:
+        return Reason.of(kind, count=count, allowed=allowed)
     return Reason.of(
         kind,
         count=count,
         allowed=allowed,
         setting=f"limits.{'per_run' if kind is ReasonKind.LIMIT_PER_RUN else 'per_index'}",
         count_needed=max(count, limit.count),
-        percent_needed=max(percent, limit.percent),
+        percent_needed=max(-(-count * 100 // ready), limit.percent),
     )
 
 
