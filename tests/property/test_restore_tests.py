@@ -64,7 +64,7 @@ class Life:
                 candidates = self.candidates()
             self.end_tests()
             records = list(self.records.values())
-            for decision in decide_tests(candidates, records, project="main", now=self.now):
+            for decision in decide_tests(candidates, records, now=self.now):
                 self.follow(decision)
             self.most = max(self.most, len(self.ends))
 

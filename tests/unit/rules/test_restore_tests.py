@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,7 +56,7 @@ def a_test(days_ago: float, **properties: Any) -> RestoreRecord:
 def decide(
     *candidates: Candidate, records: Sequence[RestoreRecord] = (), now: datetime = NOW
 ) -> Sequence[TestDecision]:
-    return decide_tests(candidates or [candidate()], records, project="main", now=now)
+    return decide_tests(candidates or [candidate()], records, now=now)
 
 
 def test_an_index_is_due_as_soon_as_it_has_a_good_backup() -> None:
@@ -82,17 +82,33 @@ def test_the_next_test_is_due_after_the_policys_time(days_ago: float, state: Tes
     ("hours_ago", "state"), [(2, TestState.NOT_DUE), (9, TestState.BEGIN), (30, TestState.BEGIN)]
 )
 def test_a_cron_is_read_in_the_policys_zone(hours_ago: float, state: TestState) -> None:
-    """A slot at 06:00 with its jitter lies between the last test and noon, or does not."""
+    """A slot at 06:00 lies between the last test and noon, or does not."""
     known = [a_test(hours_ago / 24)]
     assert decide(candidate(every="0 6 * * *"), records=known)[0].state is state
 
 
 def test_a_test_that_began_at_its_slot_is_not_due_again() -> None:
     index = candidate(every="0 6 * * *")
-    (due,) = decide(index, records=[a_test(2)])
-    assert due.due_at is not None
-    begun = a_test((NOW - due.due_at) / DAY)
+    begun = a_test(0.25)
+    assert begun.started_at == NOW.replace(hour=6)
     assert decide(index, records=[begun])[0].state is TestState.NOT_DUE
+
+
+def test_a_slot_stays_due_however_many_follow_so_that_the_longest_due_goes_first() -> None:
+    """R2: each day there is time for one test, and the other index waits since two days ago."""
+    waiting, tested = candidate("users", every="0 6 * * *"), candidate(every="0 6 * * *")
+    of_users = replace(a_test(3), index_id="id-of-users")
+    decisions = decide(tested, waiting, records=[of_users, a_test(1)])
+    assert [(each.index, each.due_at, each.state) for each in decisions] == [
+        ("users", (NOW - 2 * DAY).replace(hour=6), TestState.BEGIN),
+        ("docs", NOW.replace(hour=6), TestState.WAITS),
+    ]
+
+
+def test_a_later_test_is_due_since_its_slot_however_young_the_backups_are() -> None:
+    """R2."""
+    (decision,) = decide(candidate("docs", 0.1, every="0 6 * * *"), records=[a_test(1)])
+    assert decision.due_at == NOW.replace(hour=6)
 
 
 def test_a_slot_stays_due_when_the_retention_deleted_the_backups_that_were_there_then() -> None:
@@ -158,6 +174,61 @@ def test_an_attempt_that_could_not_be_carried_out_is_repeated_after_an_hour() ->
     assert decide(records=[given_up], now=NOW + HOUR)[0].state is TestState.BEGIN
 
 
+@pytest.mark.parametrize(("finished_at", "again_at"), [(NOW, NOW + HOUR), (None, NOW)])
+def test_the_hour_until_an_attempt_is_repeated_begins_at_its_end_as_far_as_that_is_known(
+    finished_at: datetime | None, again_at: datetime
+) -> None:
+    """R2."""
+    given_up = a_test(1 / 24, result=RestoreResult.ABANDONED, finished_at=finished_at)
+    states = [
+        decide(records=[given_up], now=again_at - early)[0].state
+        for early in (timedelta(seconds=1), timedelta())
+    ]
+    assert states == [TestState.WAITS, TestState.BEGIN]
+
+
+@pytest.mark.parametrize(
+    ("newest", "state"),
+    [(RestoreResult.ABANDONED, TestState.WAITS), (RestoreResult.FAILED, TestState.NOT_DUE)],
+)
+def test_the_newest_attempt_of_an_index_counts_however_they_are_listed(
+    newest: RestoreResult, state: TestState
+) -> None:
+    """R2."""
+    attempts = [
+        a_test(0, result=newest),
+        a_test(0.02, result=RestoreResult.ABANDONED),
+        a_test(9, result=RestoreResult.SUCCEEDED),
+    ]
+    found = [decide(records=listed)[0].state for listed in (attempts, attempts[::-1])]
+    assert found == [state, state]
+
+
+def test_a_decision_names_the_last_test_and_the_last_one_that_succeeded() -> None:
+    """However they are listed; of tests that began at one time, the one with the greater id."""
+    known = [
+        a_test(1, result=RestoreResult.FAILED),
+        a_test(3, result=RestoreResult.FAILED),
+        replace(a_test(3), restore_id="test-4"),
+        a_test(5),
+    ]
+    for listed in (known, known[::-1]):
+        (decision,) = decide(records=listed)
+        assert decision.last == known[0]
+        assert decision.passed == known[2]
+        (before,) = decide(records=[each for each in listed if each != known[0]])
+        assert before.last == known[2]
+
+
+def test_a_decision_and_its_choice_name_what_the_policy_asks_for() -> None:
+    """R2."""
+    known = candidate(depth="queries")
+    (decision,) = decide(known)
+    assert decision.policy == known.policy
+    assert decision.choice is not None
+    assert decision.choice.test == known.policy.restore_test
+
+
 def test_a_test_has_one_id_however_often_it_is_decided_and_its_follower_another() -> None:
     """R1: a doubled tick begins no second one."""
     first, again = (decide(now=NOW + n * HOUR)[0].choice for n in (0, 1))
@@ -201,6 +272,22 @@ def test_one_at_random_is_taken_within_the_window_and_others_follow() -> None:
     assert taken == {"docs-1", "docs-5", "docs-9", "docs-29"}
 
 
+@pytest.mark.parametrize(
+    ("age", "window", "taken"),
+    [
+        pytest.param(30, {"window_days": 30}, True, id="as old as the window"),
+        pytest.param(30.001, {"window_days": 30}, False, id="older"),
+        pytest.param(300, {}, True, id="without a window"),
+    ],
+)
+def test_a_backup_at_random_is_as_old_as_the_window_at_most(
+    age: float, window: dict[str, int], taken: bool
+) -> None:
+    """R2."""
+    (decision,) = decide(candidate("docs", age, backup="random", **window))
+    assert (decision.choice is not None) is taken
+
+
 def test_the_longest_due_is_tested_first_where_not_all_can_be() -> None:
     decisions = decide(candidate("young", 1), candidate("old", 5), candidate("middle", 3))
     assert [(each.index, each.state) for each in decisions] == [
@@ -209,6 +296,29 @@ def test_the_longest_due_is_tested_first_where_not_all_can_be() -> None:
         ("young", TestState.WAITS),
     ]
     assert decisions[1].reason == "at_once is 1, and as many tests are under way"
+
+
+def test_an_index_that_cannot_be_tested_keeps_no_other_from_its_test() -> None:
+    """R2."""
+    without = replace(candidate("without"), backups=())
+    decisions = decide(without, candidate("docs"))
+    assert [(each.index, each.state) for each in decisions] == [
+        ("without", TestState.WAITS),
+        ("docs", TestState.BEGIN),
+    ]
+
+
+def test_tests_that_begin_together_share_the_budget_of_the_month() -> None:
+    """R2: it is enough for two of the three, and the third one's reason counts them."""
+    decisions = decide(*(candidate(name, at_once=3, monthly_bytes=299) for name in ("a", "b", "c")))
+    assert [each.state for each in decisions] == [
+        TestState.BEGIN,
+        TestState.BEGIN,
+        TestState.WAITS,
+    ]
+    assert decisions[2].reason == (
+        "monthly_bytes is 299 B, 200 B were restored this month, and the backup has 100 B"
+    )
 
 
 def test_the_least_of_what_several_policies_allow_holds() -> None:
@@ -231,6 +341,24 @@ def test_the_bytes_of_a_month_are_those_of_its_tests_alone() -> None:
     assert restored_bytes(records, datetime(2026, 12, 1, tzinfo=UTC)) == 0
 
 
+@pytest.mark.parametrize(
+    ("now", "counted"),
+    [
+        (datetime(2026, 11, 30, 23, 59, tzinfo=UTC), 100),
+        (datetime(2026, 12, 1, 1, tzinfo=timezone(2 * HOUR)), 100),
+        (datetime(2026, 12, 1, tzinfo=UTC), 0),
+    ],
+)
+def test_the_month_of_a_budget_ends_at_midnight_utc(now: datetime, counted: int) -> None:
+    """R2."""
+    assert restored_bytes([a_test(0)], now) == counted
+
+
+def test_a_backup_of_unknown_size_adds_nothing_to_the_month() -> None:
+    """R2."""
+    assert restored_bytes([a_test(0, size_bytes=None)], NOW) == 0
+
+
 @pytest.mark.parametrize(("budget", "state"), [(200, TestState.BEGIN), (199, TestState.WAITS)])
 def test_the_budget_of_a_month_is_not_exceeded_by_a_byte(budget: int, state: TestState) -> None:
     (decision,) = decide(candidate(monthly_bytes=budget), records=[a_test(8)])
@@ -242,7 +370,10 @@ def test_a_backup_of_unknown_size_is_not_restored_on_a_budget() -> None:
     (entry,) = known.backups
     unknown = replace(entry, backup=replace(entry.backup, size_bytes=None))
     (decision,) = decide(replace(known, backups=[unknown]))
-    assert (decision.state, "how large" in decision.reason) == (TestState.WAITS, True)
+    assert (decision.state, decision.reason) == (
+        TestState.WAITS,
+        "Pinecone does not say how large the backup is, and monthly_bytes is limited",
+    )
 
 
 @pytest.mark.parametrize(("at_once", "budget"), [(3, 10**6), (5, 6_000)])

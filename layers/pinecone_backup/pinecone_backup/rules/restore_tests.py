@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pinecone_backup.figures import size
 from pinecone_backup.records import RestoreResult, RestoreStep
 from pinecone_backup.rules.policy import BackupChoice, restore_test_limits
-from pinecone_backup.rules.slots import latest_slot, next_slot
+from pinecone_backup.rules.slots import first_slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,7 +101,6 @@ def decide_tests(
     candidates: Iterable[Candidate],
     records: Sequence[RestoreRecord],
     *,
-    project: str,
     now: datetime,
 ) -> Sequence[TestDecision]:
     """Decide about the next test of each index, the longest due first.
@@ -109,12 +108,11 @@ def decide_tests(
     Args:
         candidates: The indexes whose policy has restore tests.
         records: All restores that the ledger knows.
-        project: The project's name.
         now: The actual time, UTC.
     """
     wanted = list(candidates)
     tests = [record for record in records if record.test]
-    decisions = [_decision(each, tests, project, now) for each in wanted]
+    decisions = [_decision(each, tests, now) for each in wanted]
     limits = restore_test_limits(each.policy for each in wanted)
     if limits is None:
         return decisions
@@ -166,9 +164,7 @@ def _order(decision: TestDecision) -> tuple[float, str]:
     return (decision.due_at.timestamp() if decision.due_at else 0.0, decision.index)
 
 
-def _decision(
-    candidate: Candidate, tests: Sequence[RestoreRecord], project: str, now: datetime
-) -> TestDecision:
+def _decision(candidate: Candidate, tests: Sequence[RestoreRecord], now: datetime) -> TestDecision:
     of_index = [record for record in tests if record.index_id == candidate.index_id]
     known = concluded(of_index)
     passed = [record for record in known if record.result is RestoreResult.SUCCEEDED]
@@ -188,7 +184,7 @@ def _decision(
         return replace(decision, state=TestState.UNDER_WAY, reason="a test is under way")
     if not candidate.backups:
         return replace(decision, reason="it has no good backup")
-    due_at = _due_at(candidate, test, decision.last, f"{project}/{candidate.index}", now)
+    due_at = _due_at(candidate, test, decision.last, now)
     decision = replace(decision, due_at=due_at)
     if due_at is None or due_at > now:
         return replace(decision, state=TestState.NOT_DUE)
@@ -219,26 +215,19 @@ def _due(
 
 
 def _due_at(
-    candidate: Candidate,
-    test: RestoreTest,
-    last: RestoreRecord | None,
-    key: str,
-    now: datetime,
+    candidate: Candidate, test: RestoreTest, last: RestoreRecord | None, now: datetime
 ) -> datetime | None:
     """When the next test is due: after the last one, or as soon as there is a backup.
 
-    A slot stays due until a test has begun, also when the retention has deleted, meanwhile, every
-    backup that was there at the slot.
+    The first slot stays due until a test has begun, however many follow, and also when the
+    retention has deleted, meanwhile, every backup that was there at the slot.
     """
     since = last.started_at if last else candidate.since
     possible_since = max(since, candidate.backups[-1].at or now)
     if isinstance(test.every, timedelta):
         return last.started_at + test.every if last else possible_since
-    zone = candidate.policy.zone
-    slot = latest_slot(test.every, zone, key, now)
-    if slot is not None and slot > since:
-        return slot if last else max(slot, possible_since)
-    return next_slot(test.every, zone, key, now)
+    slot = first_slot(test.every, candidate.policy.zone, since)
+    return slot if last or slot is None else max(slot, possible_since)
 
 
 def _chosen(candidate: Candidate, test: RestoreTest, seed: int, now: datetime) -> Entry | None:

@@ -72,8 +72,12 @@ def latest_slot(cron: str, zone: ZoneInfo, index_key: str, now: datetime) -> dat
 
 def next_slot(cron: str, zone: ZoneInfo, index_key: str, now: datetime) -> datetime | None:
     """The first slot that is not yet due for the index; arguments as in ``latest_slot``."""
-    edge = now - jitter(index_key, cron)
-    return next((slot for slot in _slots(cron, zone, edge) if slot > edge), None)
+    return first_slot(cron, zone, now - jitter(index_key, cron))
+
+
+def first_slot(cron: str, zone: ZoneInfo, start: datetime) -> datetime | None:
+    """The first slot after ``start``, in UTC; None when the cron has none in 50 years."""
+    return next((slot for slot in _slots(cron, zone, start) if slot > start), None)
 
 
 def slots_between(cron: str, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:

@@ -295,7 +295,7 @@ def _facts(
     inventory = judged.inventory
     restores = ledger.restores()
     indexes = [_with_backups(index, inventory) for index in indexes]
-    indexes = _with_restores(indexes, restores, project=context.project, now=now)
+    indexes = _with_restores(indexes, restores, now=now)
     project = document.project(context.project)
     quota = project.quota if project else DEFAULT_QUOTA
     holds = ledger.holds()
@@ -382,11 +382,7 @@ def _with_backups(index: IndexFacts, inventory: Inventory) -> IndexFacts:
 
 
 def _with_restores(
-    indexes: Sequence[IndexFacts],
-    restores: Sequence[RestoreRecord],
-    *,
-    project: str,
-    now: datetime,
+    indexes: Sequence[IndexFacts], restores: Sequence[RestoreRecord], *, now: datetime
 ) -> list[IndexFacts]:
     """The indexes with what is known of restoring them."""
     candidates = [
@@ -395,7 +391,7 @@ def _with_restores(
         if index.policy is not None and index.policy.restore_test is not None
         for good in [[entry for entry in index.entries if index.protects(entry)]]
     ]
-    decisions = decide_tests(candidates, restores, project=project, now=now)
+    decisions = decide_tests(candidates, restores, now=now)
     tests = {decision.index: decision for decision in decisions}
     by_id = {record.restore_id: record for record in restores}
     known = measured(restores)

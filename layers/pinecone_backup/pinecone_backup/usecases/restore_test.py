@@ -192,7 +192,6 @@ class _Tick:
         decisions = decide_tests(
             candidates_of(state, document, self.ledger, now=self.context.time.actual),
             records,
-            project=self.context.project,
             now=self.context.time.actual,
         )
         known = measured(records)
