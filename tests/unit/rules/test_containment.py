@@ -46,6 +46,12 @@ def test_other_items_protect_nothing(kind: ItemKind) -> None:
     assert protects([item(kind, "b1", "docs")], backup_id="b1", index_name="docs") == ""
 
 
+def test_an_item_that_protects_nothing_hides_no_other() -> None:
+    """U2."""
+    items = [item(ItemKind.RUN), item(ItemKind.BACKUP, "b2"), item(ItemKind.HOLD, "b1")]
+    assert protects(items, backup_id="b1", index_name="docs") == f"{ItemKind.HOLD}#x"
+
+
 def runs(count: int) -> list[UnreadableItem]:
     return [UnreadableItem(f"RUN#{n:02}", ItemKind.RUN, "x") for n in range(count)]
 

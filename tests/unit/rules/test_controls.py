@@ -818,6 +818,9 @@ def test_an_index_that_could_not_be_judged_resolves_nothing_about_its_policy() -
         ("Ready", 1, [], Protection.WAITING),
         ("Ready", 27, [], Protection.OVERDUE),
         ("Ready", 27, [backup(at=ago(hours=1))], Protection.PROTECTED),
+        ("Ready", 27, [backup(at=ago(hours=26))], Protection.PROTECTED),
+        ("Ready", 27, [backup(at=ago(hours=26, seconds=1))], Protection.OVERDUE),
+        ("Ready", 27, [backup(at=NOW, status=Status.UNDER_WAY)], Protection.OVERDUE),
     ],
 )
 def test_how_well_an_index_is_protected(

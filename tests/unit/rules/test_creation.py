@@ -768,16 +768,21 @@ def row(backup_id: str, index_id: str, **changes: Any) -> Backup:
 
 def believed(*rows: Backup, record: IndexRecord | None = None) -> tuple[set[str], set[str]]:
     index = Index("docs", IndexKind.SERVERLESS, "Ready", ready=True)
+    assigned, known = (
+        Assigned(DAILY, AssignedBy.ASSIGNMENT),
+        record or IndexRecord("docs", NOW, NOW),
+    )
     inventory = take_inventory(rows, records={}, owner=OWNER, now=NOW)
     seen = view_by_listing(
         "main",
         index,
-        Assigned(DAILY, AssignedBy.ASSIGNMENT),
-        record or IndexRecord("docs", NOW, NOW),
+        assigned,
+        known,
         [entry for entry in inventory.entries.values() if entry.backup.index_name == "docs"],
         inventory=inventory,
     )
     assert (seen.project, seen.index, seen.certain) == ("main", index, False)
+    assert (seen.assigned, seen.record) == (assigned, known)
     return (
         {entry.backup.backup_id for entry in seen.entries},
         {entry.backup.backup_id for entry in seen.elsewhere},

@@ -156,6 +156,15 @@ def test_the_event_of_a_failed_backup_says_which_attempt_of_what_failed_and_when
     }
 
 
+def test_the_event_of_the_last_attempts_failed_backup_says_that_none_follows() -> None:
+    """C3."""
+    last = replace(MARKER, attempt=4)
+    claim = posted(claimed("docs", last, previous=None, now=SLOT), "b-1")
+    said = decided(entry(Worth.FAILED, marker=last, recorded=True), claim=claim).effects[0]
+    assert isinstance(said, RecordEvent)
+    assert (said.event.data["attempt"], said.event.data["next_attempt_at"]) == (4, None)
+
+
 def on_demand(asked_by: str | None) -> Entry:
     """A backup that somebody asked for, and the record that names whom; None: no record."""
     known = entry(Worth.GOOD, marker=ON_DEMAND, recorded=asked_by is not None)

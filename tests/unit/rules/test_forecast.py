@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pinecone_backup.model import PruneMode
+from pinecone_backup.model import IndexKind, PruneMode
+from pinecone_backup.records import HoldScope, ItemKind, UnreadableItem
 from pinecone_backup.rules.forecast import HORIZON, STEP, Forecast, forecast
 from pinecone_backup.rules.plan_facts import Baseline
 from pinecone_backup.rules.policy import (
     ExpiryRetention,
     Frequency,
     KeepRetention,
+    Limit,
     NativeScheduleRequest,
+    Orphans,
 )
-from pinecone_backup.rules.preview import PastBackup, imagined, preview
-from tests.support.audits import NATIVE_POLICY, NOW, POLICY, ago, hold
+from pinecone_backup.rules.preview import PastBackup, imagined, listed, preview
+from tests.support.audits import NATIVE_POLICY, NOW, OWNER, POLICY, ago, backup, hold, record_of
 from tests.support.previews import document_of, project_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from pinecone_backup.model import Backup
     from pinecone_backup.rules.plan_facts import Facts
     from pinecone_backup.rules.policy import Policy, PolicyDocument
 
@@ -77,7 +81,7 @@ def test_it_ends_with_the_week_in_which_the_quota_is_reached() -> None:
 def test_where_nothing_is_pruned_every_slot_stays() -> None:
     forecasted = played(held(policy(KeepRetention(keep_daily=7)), TODAY), mode=PruneMode.DRY_RUN)
     assert forecasted.steady == 1 + HORIZON * 7
-    assert not forecasted.pruning
+    assert (forecasted.pruning, forecasted.waiting) == (False, 0)
     assert forecasted.explained() == (
         "At the pace of the policies, with nothing pruned, as is the case today, "
         "the quota is not reached within 26 weeks (183 backups then)"
@@ -113,7 +117,11 @@ def test_what_waits_for_approval_is_counted_as_staying() -> None:
     forecasted = played((policy(KeepRetention(keep_last=2)), times), limited=True)
     assert forecasted.steady >= 98
     assert forecasted.waiting >= 98
-    assert "what waits for approval (" in forecasted.explained()
+    assert forecasted.explained() == (
+        "At the pace of the policies, with the retention of each policy applied, the quota is not "
+        f"reached within 26 weeks ({forecasted.steady} backups then); what waits for approval "
+        f"({forecasted.waiting} backups) is taken to stay"
+    )
 
 
 def test_what_waits_because_the_policy_changed_is_counted_as_staying() -> None:
@@ -255,7 +263,186 @@ def test_native_backups_expire_even_where_nothing_is_pruned() -> None:
     assert [count for _, count in forecasted.points[:4]] == [0, 7, 14, 14]
 
 
-@pytest.mark.parametrize(("weeks", "text"), [(1, "within 1 week ("), (2, "within 2 weeks (")])
-def test_a_forecast_says_how_far_it_looks(weeks: int, text: str) -> None:
-    points = [(NOW + number * STEP, 3) for number in range(weeks + 1)]
-    assert text in Forecast(points, None, pruning=True).explained()
+@pytest.mark.parametrize(
+    ("weeks", "count", "within", "waits"),
+    [(1, 1, "1 week (1 backup then)", "1 backup"), (2, 3, "2 weeks (3 backups then)", "3 backups")],
+)
+def test_a_forecast_says_how_far_it_looks(weeks: int, count: int, within: str, waits: str) -> None:
+    points = [(NOW + number * STEP, count) for number in range(weeks + 1)]
+    assert Forecast(points, None, pruning=True, waiting=count).explained() == (
+        "At the pace of the policies, with the retention of each policy applied, the quota is not "
+        f"reached within {within}; what waits for approval ({waits}) is taken to stay"
+    )
+
+
+@pytest.mark.parametrize(("most", "weeks"), [(31, 1), (32, 2)])
+def test_a_forecast_that_would_take_too_long_ends_with_an_earlier_week(
+    most: int, weeks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first week is work of 13 backups (1, 7 to come, and 5 for the index), the next of 19."""
+    monkeypatch.setattr("pinecone_backup.rules.forecast.MOST_WORK", most)
+    forecasted = played(held(policy(KeepRetention(keep_last=7)), TODAY))
+    assert [count for _, count in forecasted.points] == [1, 7, 7][: weeks + 1]
+
+
+# One is played for all of a kind
+
+
+def test_what_is_left_of_a_deleted_index_counts_and_its_last_one_waits() -> None:
+    """D7."""
+    rows = [
+        backup(f"b{day}", at=ago(days=day), index="lost", index_id="lost", deleted_at=ago(days=40))
+        for day in (50, 51, 52)
+    ]
+    facts = of_rows(rows, ["i0"])
+    orphans = facts.document.model_copy(update={"orphans": Orphans(after=30)})
+    forecasted = forecast(replace(facts, document=orphans), quota=9_000, mode=PruneMode.ENFORCE)
+    assert (forecasted.waiting, forecasted.steady) == (1, 1 + 10)
+
+
+def of_rows(rows: Sequence[Backup], names: Sequence[str], **known: Any) -> Facts:
+    """Active indexes with what is listed of them, all of it good; they keep ten days."""
+    body = {"cron": "0 2 * * *", "retention": {"keep_within": "10d"}}
+    document = document_of_one(body, limited=False)
+    found = listed(
+        document,
+        "main",
+        rows,
+        {row.backup_id: record_of(row) for row in rows},
+        owner=OWNER,
+        indexes={name: {} for name in names},
+        now=NOW,
+    )
+    return replace(found, **known)
+
+
+def five(name: str, **row: Any) -> list[Backup]:
+    """Good backups of the last five nights, ``{name}-0`` the newest."""
+    return [
+        backup(
+            f"{name}-{n}",
+            **{"at": ago(days=n, hours=9), "index": name, "index_id": name, **row},
+        )
+        for n in range(5)
+    ]
+
+
+def together(rows: Sequence[Backup], **known: Any) -> list[int]:
+    """How many backups all indexes hold, week by week."""
+    names = sorted({row.index_name for row in rows})
+    facts = of_rows(rows, names, **known)
+    return [count for _, count in forecast(facts, quota=9_000, mode=PruneMode.ENFORCE).points]
+
+
+def apart(rows: Sequence[Backup], **known: Any) -> list[int]:
+    """The same of each index as if it was the only one, added up."""
+    names = sorted({row.index_name for row in rows})
+    each = (together([row for row in rows if row.index_name == name], **known) for name in names)
+    return [sum(week) for week in zip(*each, strict=True)]
+
+
+def unreadable(**about: str) -> UnreadableItem:
+    return UnreadableItem("key", ItemKind.INDEX, "is not JSON", **about)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"holds": [hold("i1-3")]},
+        {"holds": [hold("i1", scope=HoldScope.INDEX)]},
+        {"holds": [hold("i1", scope=HoldScope.INDEX), hold("i2-3")]},
+        {"restoring": {"i1-3": "job-1"}},
+        {"unreadable": [unreadable(index_name="i1")]},
+        {"unreadable": [unreadable(backup_id="i1-3")]},
+        {"unlisted": {"i1": 1}},
+    ],
+    ids=[
+        "a hold on a backup",
+        "a hold on an index",
+        "holds on two indexes",
+        "a restore",
+        "an unreadable item of an index",
+        "an unreadable item of a backup",
+        "a listing that lacks backups",
+    ],
+)
+def test_what_is_known_of_one_index_is_played_in_that_one_alone(known: dict[str, Any]) -> None:
+    """D1, D2, U2: of four that are alike otherwise."""
+    rows = [row for name in ("i0", "i1", "i2", "i3") for row in five(name)]
+    weeks = together(rows, **known)
+    assert weeks == apart(rows, **known)
+    assert weeks[-1] > 4 * 10
+
+
+@pytest.mark.parametrize(
+    ("rows", "known"),
+    [
+        (
+            [
+                backup(f"{name}-{days}", at=ago(days=days), index=name, index_id=name)
+                for name, times in {"i0": (1, 2, 3), "i1": (9, 10, 11)}.items()
+                for days in times
+            ],
+            {},
+        ),
+        (
+            [
+                *five("i0", policy=None, expires_at=NOW + timedelta(days=9)),
+                *five("i1", policy=None),
+            ],
+            {},
+        ),
+        ([*five("i0"), *five("i1", owner=None)], {}),
+        ([*five("i0"), *five("i1", at=None)], {}),
+        (
+            [
+                *(five("i0", index_id="i0-a") + five("i1", index_id="i1-a")),
+                backup("i0-5", at=ago(days=9), index="i0", index_id="i0-b"),
+                backup("i1-5", at=ago(days=9), index="i1", index_id="i1-b"),
+            ],
+            {"active": {"i0": "i0-a", "i1": "i1-b"}},
+        ),
+    ],
+    ids=["days", "expiry", "origin", "undated", "active incarnation"],
+)
+def test_indexes_with_different_backups_are_played_each(
+    rows: Sequence[Backup], known: dict[str, Any]
+) -> None:
+    assert together(rows, **known) == apart(rows, **known)
+
+
+def test_an_index_that_cannot_be_backed_up_is_not_alike() -> None:
+    facts = of_rows([], ["i0", "i1"])
+    pod, index = facts.indexes
+    mixed = replace(facts, indexes=[replace(pod, kind=IndexKind.POD), index])
+    assert forecast(mixed, quota=9_000, mode=PruneMode.ENFORCE).steady == 10
+
+
+def test_each_policy_has_its_own_way() -> None:
+    """K3: though their indexes have backups of the same days."""
+    few, many = policy(KeepRetention(keep_last=3)), policy(KeepRetention(keep_last=5))
+    assert played(held(few, TODAY), held(many, TODAY)).steady == 3 + 5
+
+
+@pytest.mark.parametrize("apart", [0, 1], ids=["of one kind", "of two kinds"])
+@pytest.mark.parametrize(
+    ("limit", "waiting"),
+    [
+        ({"count": 6, "percent": 100}, 0),
+        ({"count": 5, "percent": 100}, 6),
+        ({"count": 100, "percent": 34}, 0),
+        ({"count": 100, "percent": 15}, 6),
+    ],
+    ids=str,
+)
+def test_the_limit_of_a_run_is_shared_by_all_indexes(
+    apart: int, limit: dict[str, int], waiting: int
+) -> None:
+    """D2: each of three wants to delete 2 of its 6 backups."""
+    body = {"cron": "0 2 * * *", "retention": {"keep_last": 4}}
+    document = document_of_one(body, limited=False)
+    limits = document.limits.model_copy(update={"per_run": Limit.model_validate(limit)})
+    times = [ago(days=day, hours=10) for day in range(6)]
+    last = [times[0], *(time - timedelta(days=apart) for time in times[1:])]
+    facts = of_one(document.model_copy(update={"limits": limits}), [times, times, last])
+    assert forecast(facts, quota=9_000, mode=PruneMode.ENFORCE).waiting == waiting

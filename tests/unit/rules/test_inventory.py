@@ -19,6 +19,7 @@ from pinecone_backup.rules.inventory import (
     counts_as_good,
     missing,
     native_marks,
+    new_record,
     oldest_first,
     take_inventory,
 )
@@ -90,6 +91,8 @@ def test_ready_and_failed_at_once_is_unknown() -> None:
         ({"tags": {"a": "b"}}, {"tags": None}, {"tags": None}),
         ({"cloud": "aws", "size_bytes": 1}, {"cloud": "aws"}, {"cloud": "aws", "size_bytes": 1}),
         ({"tags": {"a": "b"}, "size_bytes": 1}, {"tags": {"a": "b"}}, {"tags": {"a": "b"}}),
+        ({"name": "a", "size_bytes": 1}, {"name": "a"}, {"name": "a"}),
+        ({"description": "a", "size_bytes": 1}, {"description": "a"}, {"description": "a"}),
         ({"index_deleted_at": NOW}, {}, {"index_deleted_at": None}),
         (
             {"index_deleted_at": NOW},
@@ -482,6 +485,12 @@ def test_a_new_record_says_what_is_listed() -> None:
     assert (known.backup_id, known.index_name, known.index_id) == ("b1", "docs", "id-of-docs")
     assert (known.name, known.created_at) == (backup(days_ago=2).name, NOW - timedelta(days=2))
     assert (known.first_seen_at, known.verdict) == (NOW, None)
+
+
+def test_a_new_record_has_what_is_known_besides() -> None:
+    known = new_record(backup(), NOW, asked_by="alice", verdict=Verdict.SUSPECT)
+
+    assert (known.asked_by, known.verdict) == ("alice", Verdict.SUSPECT)
 
 
 def test_a_known_record_is_kept() -> None:

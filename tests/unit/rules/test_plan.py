@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from pinecone_backup.model import Status
-from pinecone_backup.records import DeletionState, Hold, HoldScope, Verdict
-from pinecone_backup.rules.plan import Action, Plan, digest_of
+from pinecone_backup.model import Backup, Status
+from pinecone_backup.reasons import ReasonKind
+from pinecone_backup.records import (
+    DeletionState,
+    Hold,
+    HoldScope,
+    ItemKind,
+    UnreadableItem,
+    Verdict,
+)
+from pinecone_backup.rules.marker import Marker
+from pinecone_backup.rules.plan import Action, Plan, digest_of, next_baseline
 from pinecone_backup.rules.plan_facts import Baseline, ambiguous_names
 from pinecone_backup.rules.policy import PolicyDocument, validate_policy
 from pinecone_backup.rules.protection import Safeguard
 from tests.support.backups import (
     NOW,
+    OWNER,
     backup,
     by_action,
     deletion,
@@ -25,6 +35,7 @@ from tests.support.backups import (
     plan_of,
     reasons,
     record,
+    signed,
     text,
     texts,
 )
@@ -154,6 +165,47 @@ def test_what_no_policy_decides_about_is_never_deleted_and_counts_for_nothing(
     assert (str(item.action), texts(item.reasons)) == (action, (reason,))
 
 
+def on_demand(expires_at: datetime | None) -> Backup:
+    """A backup that somebody asked for fifty days ago."""
+    marker = Marker(OWNER, None, NOW - timedelta(days=50), "run-0", 1, expires_at)
+    return backup("asked", days_ago=50, **signed(marker, "docs"))
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "action", "reason"),
+    [
+        (None, Action.LEAVE_ALONE, "made on demand"),
+        (NOW + timedelta(seconds=1), Action.LEAVE_ALONE, "made on demand"),
+        (NOW, Action.DELETE, "made on demand, and expired"),
+    ],
+)
+def test_a_backup_on_demand_goes_once_its_own_expiry_is_over(
+    expires_at: datetime | None, action: Action, reason: str
+) -> None:
+    """D8, T2: by the actual time, and not by the run's."""
+    plan = plan_of([*days(2), on_demand(expires_at)], LAST_TWO, now=NOW + HOUR)
+
+    [*_, item] = plan.items
+    assert (item.backup_id, item.action, texts(item.reasons)) == ("asked", action, (reason,))
+
+
+@pytest.mark.parametrize(
+    ("tag", "action", "safeguards"),
+    [
+        ({"backup-policy": "none"}, Action.DELETE, ()),
+        ({"backup-paused-until": "2026-12-01"}, Action.LEAVE_ALONE, (Safeguard.PAUSED,)),
+    ],
+)
+def test_no_policy_keeps_no_expired_backup_on_demand_and_a_pause_does(
+    tag: dict[str, str], action: Action, safeguards: tuple[Safeguard, ...]
+) -> None:
+    """D8, C6."""
+    plan = plan_of([*days(4), on_demand(NOW)], LAST_TWO, indexes=[index(tags=tag)])
+
+    [*_, item] = plan.items
+    assert (item.backup_id, item.action, item.safeguards) == ("asked", action, safeguards)
+
+
 def test_a_backup_without_a_verdict_is_never_deleted() -> None:
     rows = days(4)
     plan = plan_of(rows, LAST_TWO, records=[record(row) for row in rows[:3]])
@@ -188,6 +240,40 @@ def test_a_hold_in_force_protects_its_target(changes: dict[str, Any], held: bool
     plan = plan_of(days(3), LAST_TWO, holds=[hold("b2", **changes)], now=NOW + timedelta(minutes=1))
 
     assert ("b2" in by_action(plan)["keep"]) is held
+
+
+def test_the_reason_of_a_hold_names_it_so_that_it_can_be_found_and_released() -> None:
+    """D1."""
+    [item] = plan_of([backup("b0", owner=None)], LAST_TWO, holds=[hold("b0")]).items
+
+    [held] = [reason for reason in item.reasons if reason.kind is ReasonKind.HELD]
+    assert held.parameters == {
+        "placed_by": "alice",
+        "reason": "quarterly audit",
+        "hold_id": "hold-b0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("item", "kept"),
+    [
+        (UnreadableItem("BACKUP#b3", ItemKind.BACKUP, "x", backup_id="b3"), ["b3"]),
+        (UnreadableItem("INDEX#docs", ItemKind.INDEX, "x", index_name="docs"), ["b2", "b3"]),
+        (UnreadableItem("HOLD#h", ItemKind.HOLD, "x"), ["b2", "b3"]),
+        (UnreadableItem("BACKUP#s3", ItemKind.BACKUP, "x", "s3", "shop"), []),
+    ],
+)
+def test_what_an_unreadable_item_may_protect_is_not_deleted(
+    item: UnreadableItem, kept: list[str]
+) -> None:
+    """U2."""
+    plan = plan_of(days(4), LAST_TWO, unreadable=[item])
+
+    found = reasons(plan)
+    assert by_action(plan)["keep"] == ["b0", "b1", *kept]
+    assert {found[backup_id] for backup_id in kept} <= {
+        (f"ledger item {item.key} cannot be read, and may protect it",)
+    }
 
 
 def test_an_index_hold_protects_earlier_incarnations_too() -> None:
@@ -498,6 +584,47 @@ def test_an_index_without_a_policy_loses_nothing(
     assert set(reasons(plan).values()) == {(frozen,)}
 
 
+PAUSED = validate_policy(
+    {
+        **document().model_dump(mode="json"),
+        "assignments": [
+            {"policy": "standard", "project": "main", "paused_until": "2026-12-01"},
+            {"policy": "standard"},
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "tags", "by"),
+    [
+        (document(paused_until="2026-12-01"), {}, "policy standard"),
+        (PAUSED, {}, "its assignment"),
+        (document(), {"backup-paused-until": "2026-12-01"}, "its tag backup-paused-until"),
+    ],
+)
+def test_a_paused_index_loses_nothing(
+    policy: PolicyDocument, tags: dict[str, str], by: str
+) -> None:
+    """C6."""
+    plan = plan_of(days(4), policy, indexes=[index(tags=tags)])
+
+    frozen = f"paused until 2026-12-01 00:00 UTC by {by}"
+    assert text(plan.indexes[0].frozen) == frozen
+    assert "delete" not in by_action(plan)
+    assert reasons(plan)["b3"] == (frozen,)
+    assert plan.items[3].safeguards == (Safeguard.PAUSED,)
+
+
+def test_a_pause_ends_by_the_clock_and_not_by_the_time_of_the_run() -> None:
+    """C6, T2."""
+    paused = [index(tags={"backup-paused-until": "2026-12-01"})]
+
+    plan = plan_of(days(4), document(), indexes=paused, now=NOW + timedelta(days=20))
+
+    assert "delete" not in by_action(plan)
+
+
 def test_an_index_that_is_only_absent_from_the_listing_loses_nothing() -> None:
     """D7: never just absent."""
     plan = plan_of(days(9), LAST_TWO, indexes=[])
@@ -648,6 +775,30 @@ def test_what_an_index_limit_holds_back_does_not_count_for_the_run() -> None:
     assert plan.held_back is None
 
 
+def lacking(**facts: Any) -> Plan:
+    """Two indexes that want two backups each; the listing lacks three of the first."""
+    rows = [*days(5), *days(4, "s", index="shop")]
+    return plan_of(rows, LAST_TWO, unlisted={"id-of-docs": 3}, **facts)
+
+
+def test_in_an_index_whose_listing_lacks_backups_all_deletions_wait_churn_too() -> None:
+    """D2: as many as go came since the last prune."""
+    plan = lacking(baseline=since(4.5))
+
+    lacks = "the listing lacks backups of the index that exist, as far as is known: 3"
+    assert by_action(plan)["wait"] == ["b2", "b3", "b4"]
+    assert by_action(plan)["delete"] == ["s2", "s3"]
+    assert [text(each.waits) for each in plan.indexes] == [lacks, ""]
+    assert texts(plan.waits_because) == (lacks,)
+    assert reasons(plan)["b2"] == ("no rule of policy standard keeps it", lacks)
+
+
+def test_a_plan_over_a_listing_that_lacks_backups_is_not_whole() -> None:
+    """D2."""
+    assert not lacking().whole
+    assert plan_of(days(5), LAST_TWO).whole
+
+
 @pytest.mark.parametrize(
     ("facts", "stopped"),
     [
@@ -747,6 +898,17 @@ def test_what_waits_for_a_change_says_why_the_former_policy_kept_it() -> None:
     assert plan.indexes[0].waits == plan.waits_because[0]
 
 
+def test_what_waits_for_a_change_says_that_the_former_policy_cannot_be_read() -> None:
+    """D3."""
+    plan = plan_of(days(3), LAST_TWO, baseline=baseline(None))
+
+    unknown = "not known, the former policy cannot be read"
+    assert reasons(plan)["b2"] == (
+        "no rule of policy standard keeps it",
+        f"only a changed policy or assignment deletes it; before: {unknown}",
+    )
+
+
 def test_another_time_zone_takes_no_backup_by_surprise() -> None:
     """D3: the month's last one of another zone is another backup."""
     rows = [
@@ -786,6 +948,47 @@ def test_an_index_that_the_last_prune_did_not_know_goes_by_the_former_document()
 
     assert not new.policy_changed
     assert by_action(changed)["wait"] == ["b2", "b3", "b4"]
+
+
+def test_the_former_document_assigns_a_new_index_by_its_project_too() -> None:
+    """D3."""
+    former = validate_policy(
+        {
+            **document(retention={"keep_last": 5}, floor=1).model_dump(mode="json"),
+            "assignments": [{"policy": "standard", "project": "main"}],
+        }
+    )
+
+    plan = plan_of(days(9), LAST_TWO, baseline=Baseline(former, "v0", {}))
+
+    assert by_action(plan)["wait"] == ["b2", "b3", "b4"]
+
+
+def test_a_changed_policy_is_the_next_measure_once_nothing_waits_because_of_it() -> None:
+    """D3: what else was left does not matter."""
+    before = baseline(5, policy=None)
+    plan = plan_of(days(6), LAST_TWO, baseline=before)
+
+    def after(*left: str) -> Baseline:
+        return next_baseline(before, plan, LAST_TWO, left=left, in_full=False, now=NOW)
+
+    assert plan.of_change == {"b2", "b3", "b4", "b5"}
+    assert after("b2") == before
+    assert after() == after("b0") == Baseline(LAST_TWO, "v1", {"docs": "standard"})
+
+
+def test_only_a_prune_in_full_is_the_next_measure_of_churn() -> None:
+    """D2: and nothing was deleted since it."""
+    before = since(3, deleted={"id-of-docs": 2})
+    plan = plan_of(days(3), LAST_TWO, baseline=before)
+
+    in_full, in_part = (
+        next_baseline(before, plan, LAST_TWO, left=(), in_full=whole, now=NOW)
+        for whole in (True, False)
+    )
+
+    assert in_full == since(0)
+    assert in_part == before
 
 
 def test_what_a_change_makes_wait_counts_for_no_limit() -> None:
@@ -862,13 +1065,51 @@ def test_what_goes_beyond_churn_counts_for_the_limit_and_waits_the_oldest_go() -
     assert (waits.parameters["count_needed"], waits.parameters["percent_needed"]) == (4, 100)
 
 
-def test_the_percentage_that_would_let_a_plan_pass_is_rounded_up() -> None:
-    """D2: four of nine."""
-    policy = document(retention={"keep_last": 5}, floor=1, limits=limits((999, 100), (99, 10)))
+def with_failed(good: int, failed: int, limit: tuple[int, int] = (99, 10)) -> Plan:
+    """Five of the good ones are wanted, and none of the failed ones, which are older."""
+    policy = document(retention={"keep_last": 5}, floor=1, limits=limits((999, 100), limit))
+    broken = [backup(f"f{n}", days_ago=50 + n, status=Status.FAILED) for n in range(failed)]
+    return plan_of([*days(good), *broken], policy)
 
-    [waits] = plan_of(days(9), policy).waits_because
 
-    assert (waits.parameters["count_needed"], waits.parameters["percent_needed"]) == (99, 45)
+@pytest.mark.parametrize(
+    ("good", "failed", "percent"), [(9, 0, 45), (10, 0, 50), (5, 4, 80), (5, 5, 100)]
+)
+def test_the_percentage_that_would_let_a_plan_pass_is_rounded_up(
+    good: int, failed: int, percent: int
+) -> None:
+    """D2: four of nine, five of ten, and failed ones of what is Ready."""
+    [waits] = with_failed(good, failed).waits_because
+
+    assert waits.parameters["setting"] == "limits.per_index"
+    assert (waits.parameters["count_needed"], waits.parameters["percent_needed"]) == (99, percent)
+    assert not with_failed(good, failed, limit=(99, percent)).waits_because
+    assert with_failed(good, failed, limit=(99, percent - 1)).waits_because
+
+
+@pytest.mark.parametrize(("good", "failed", "allowed"), [(5, 6, 5), (0, 3, 1)])
+def test_where_more_would_go_than_is_ready_no_setting_lets_a_plan_pass(
+    good: int, failed: int, allowed: int
+) -> None:
+    """D2: only an approval does."""
+    [waits] = with_failed(good, failed, limit=(99, 100)).waits_because
+
+    assert waits.parameters == {"count": 6 if good else 2, "allowed": allowed}
+
+
+def test_the_setting_that_would_let_a_run_pass_is_that_of_runs() -> None:
+    """D2."""
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((2, 40), (99, 100)))
+
+    [waits] = plan_of(days(5), policy).waits_because
+
+    assert waits.parameters == {
+        "count": 3,
+        "allowed": 2,
+        "setting": "limits.per_run",
+        "count_needed": 3,
+        "percent_needed": 60,
+    }
 
 
 def test_a_run_limit_lets_churn_go_too() -> None:
@@ -895,6 +1136,28 @@ def test_the_moment_of_becoming_ready_counts_and_not_that_of_the_creation() -> N
     plan = plan_of(rows, policy, records=records, baseline=since(1))
 
     assert by_action(plan)["delete"] == ["b7", "b8"]
+
+
+def test_what_became_ready_as_the_last_prune_began_is_not_new_since() -> None:
+    """D2: that prune has counted it already."""
+    assert by_action(churning(1))["delete"] == ["b8"]
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(0, False), (1, True)])
+def test_what_was_a_day_old_when_the_last_prune_began_did_not_become_ready_since(
+    seconds: int, counts: bool
+) -> None:
+    """D2: its record was lost, and its verdict is a late one."""
+    rows = days(9)
+    rows[2] = backup("b2", created_at=NOW - timedelta(days=2) + timedelta(seconds=seconds))
+    records = [
+        record(row, verdict_at=NOW if row.backup_id == "b2" else NOW - HOUR * 25) for row in rows
+    ]
+    policy = document(retention={"keep_last": 2}, floor=1, limits=limits((999, 100), (1, 100)))
+
+    plan = plan_of(rows, policy, records=records, baseline=since(1))
+
+    assert by_action(plan).get("delete", []) == ["b8"] * counts
 
 
 @pytest.mark.parametrize(("verdict", "owner"), [(Verdict.SUSPECT, "stack-a"), (Verdict.GOOD, None)])
@@ -1219,7 +1482,7 @@ def test_a_contradictory_orphan_is_frozen() -> None:
     rows = [*orphans(), replace(orphans(1)[0], index_name="shop")]
     plan = plan_of(rows, AFTER_30, indexes=[])
 
-    assert str(plan.indexes[0].frozen).startswith("contradictory: ")
+    assert text(plan.indexes[0].frozen) == "contradictory: backup o0 is listed under docs and shop"
     assert plan.to_go == ()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pinecone_backup.model import Backup, IndexKind, PruneMode, Status
+from pinecone_backup.model import Backup, Index, IndexKind, PruneMode, Status
 from pinecone_backup.records import Hold, HoldScope, IndexRecord
 from pinecone_backup.rules.plan_facts import Baseline, Facts
 from pinecone_backup.rules.policy import Policy, PolicyDocument, validate_policy
@@ -78,6 +78,15 @@ def kept(found: Preview, day: int) -> list[str]:
 
 def deleted(found: Preview, day: int) -> list[str]:
     return [item.backup_id for item in found.days[day].deleted]
+
+
+def test_an_imagined_project_has_active_indexes_and_no_former_policies() -> None:
+    given = facts([], indexes={"users": {"team": "web"}, "catalogue": {}})
+    assert given.indexes == [
+        Index("catalogue", IndexKind.SERVERLESS, "Ready", ready=True),
+        Index("users", IndexKind.SERVERLESS, "Ready", ready=True, tags={"team": "web"}),
+    ]
+    assert (given.policy_version, given.baseline) == ("", None)
 
 
 def test_today_shows_what_a_prune_would_do_now() -> None:
@@ -170,6 +179,14 @@ def test_what_waits_for_approval_stays() -> None:
     assert tomorrow.count >= 40
 
 
+def test_where_nothing_may_be_deleted_it_says_why() -> None:
+    """D2."""
+    found = preview(replace(facts(daily(5)), holds=None), days=0)
+    (today,) = found.days
+    assert texts(today.waits) == ("the holds could not be read",)
+    assert (today.deleted, today.count) == ((), 5)
+
+
 def test_what_waits_goes_where_somebody_is_said_to_approve() -> None:
     found = preview(facts(daily(40)), days=1, assumptions=APPROVED)
     today, tomorrow = found.days
@@ -213,6 +230,31 @@ def test_as_many_prunes_are_played_as_the_schedule_has() -> None:
     often = preview(facts(history, read), days=1)
     assert [len(day.deleted) for day in often.days] == [0, 4]
     assert [day.count for day in often.days] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("days", "ended"),
+    [
+        (2, ""),
+        (
+            3,
+            (
+                "The preview ends after 2 of 3 days: what is made on the next one would make it "
+                "plan about more than 20 backups"
+            ),
+        ),
+    ],
+)
+def test_a_preview_that_would_take_too_long_ends_early_and_says_so(
+    days: int, ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each day is nine backups' work: three there, one that is made, and five for the index."""
+    monkeypatch.setattr("pinecone_backup.rules.preview.MOST_WORK", 20)
+    once_a_day = Assumptions(every=DAY)
+    found = preview(facts(daily(3)), days=days, assumptions=once_a_day)
+    assert [day.at for day in found.days] == [NOW, NOW + DAY, NOW + 2 * DAY]
+    assert found.ended == ended
+    assert found.assumptions == once_a_day
 
 
 def test_a_slot_starts_when_its_indexs_jitter_has_passed() -> None:
@@ -287,8 +329,9 @@ def test_the_quotas_verdict_is_about_all_policies_together() -> None:
     assert not found.quota.fits
     assert found.quota.reached_at is not None
     assert found.quota.reached_at.date().isoformat() == "2026-11-23"
-    assert str(found.quota).startswith(
+    assert str(found.quota) == (
         "In the long run 580 backups of the quota of 500: 20 indexes of policy gold need 580. "
+        f"{found.quota.refused} slots find it used up from 2026-11-23 on."
     )
 
 
@@ -322,6 +365,21 @@ def test_what_no_policy_decides_about_counts_against_the_quota() -> None:
     found = preview(facts(history, indexes=indexes), days=0)
     assert (found.quota.used, found.quota.others, found.quota.needed) == (4, 1, 4)
     assert str(found.quota).endswith("1 index of policy gold needs 3; 1 is no policy's.")
+
+
+@pytest.mark.parametrize(("by_schedule", "others"), [(False, 2), (True, 1)])
+def test_what_a_native_schedule_made_is_no_policys_once_a_cron_has_its_place(
+    by_schedule: bool, others: int
+) -> None:
+    """I2, G5: what was made by hand is no policy's in any case."""
+    name = f"nightly-{NOW - DAY:%Y%m%dT%H%M%SZ}"
+    rows = [
+        backup("hand", days_ago=1, index="catalogue", owner=None),
+        backup("nightly", days_ago=1, index="catalogue", owner=None, name=name),
+        backup("ours", days_ago=1, index="catalogue"),
+    ]
+    found = preview(real(rows, native() if by_schedule else document()), days=0)
+    assert found.quota.others == others
 
 
 # Native schedules
@@ -358,6 +416,12 @@ def test_the_next_slots_of_each_index_are_given() -> None:
     (each,) = preview(facts([]), days=0).steady
     assert each.next_slots == tuple(NOW.replace(hour=2) + n * DAY for n in (1, 2, 3))
     assert len(each.next_slots) == NEXT_SLOTS
+
+
+def test_a_slot_is_the_next_one_until_its_turn_comes() -> None:
+    """C1: with the index's jitter."""
+    (each,) = preview(facts([], document(policy(cron="0 12 * * *"))), days=0).steady
+    assert each.next_slots == (NOW, NOW + DAY, NOW + 2 * DAY)
 
 
 # What a changed document changes
@@ -398,6 +462,21 @@ def test_what_differs_on_a_later_day_is_told_with_the_day() -> None:
     (stays,) = found.stays
     assert (stays.item.backup_id, stays.at, stays.waits) == ("11-20", NOW + DAY, False)
     assert found.goes == ()
+
+
+def test_what_waits_from_the_first_day_on_is_told_with_that_day() -> None:
+    """D3: it waits to the end of the preview."""
+    found = changed(daily(3), document(policy(retention={"keep_last": 1})), days=1)
+    assert [(each.item.backup_id, each.at, each.waits) for each in found.goes] == [
+        ("11-21", NOW, True),
+        ("11-22", NOW + DAY, True),
+    ]
+
+
+def test_two_previews_are_compared_as_long_as_both_last() -> None:
+    given = facts(daily(3))
+    found = difference(preview(given, days=0), preview(given, days=2))
+    assert (found.goes, found.stays) == ((), ())
 
 
 def test_how_the_quota_ends_is_told_before_and_after() -> None:
@@ -602,6 +681,17 @@ def test_a_history_without_an_end_is_not_needed_to_say_so() -> None:
             "grows for ever; 2 indexes of policy also grow for ever; 2 are no policy's. 1,234 "
             f"slots find it used up from {NOW:%Y-%m-%d} on.",
             id="for ever",
+        ),
+        pytest.param(
+            QuotaVerdict(500, 3, 0, (), NOW, 1, pruning=False),
+            "In the long run 0 backups of the quota of 500. 1 slot finds it used up from "
+            f"{NOW:%Y-%m-%d} on, with nothing pruned.",
+            id="for one slot",
+        ),
+        pytest.param(
+            QuotaVerdict(500, 3, 0, (), None, 2),
+            "In the long run 0 backups of the quota of 500. 2 slots find it used up.",
+            id="at a time that is not known",
         ),
         pytest.param(
             QuotaVerdict(None, 3, 0, (PolicyNeed("gold", False, 1, 9),), None, 0),

@@ -74,9 +74,12 @@ def test_what_a_run_deleted_does_not_count_against_people() -> None:
     assert objections(*(deleted(n, by_person=False) for n in range(4))) == ()
 
 
-def test_one_deletion_is_always_allowed() -> None:
+def test_one_deletion_is_always_allowed_and_no_second_one() -> None:
     """D2: half of one backup is none, and still a person may delete it."""
     assert objections(left=1) == ()
+    assert objections(deleted(0), left=1) == (
+        "2 deletions by people within 24 hours in one index, where the limits allow 1",
+    )
 
 
 def test_the_limit_of_the_project_is_named_as_one_of_the_project() -> None:

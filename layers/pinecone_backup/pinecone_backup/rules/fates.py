@@ -129,7 +129,7 @@ def on_demand_fates(entries: Iterable[Entry], now: datetime) -> dict[str, Fate]:
     return {
         entry.backup.backup_id: Fate(False, (Reason.of(ReasonKind.ON_DEMAND_EXPIRED),))
         for entry in entries
-        if entry.on_demand and entry.expired(now)
+        if entry.expired(now)
     }
 
 

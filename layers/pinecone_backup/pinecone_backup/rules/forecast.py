@@ -65,16 +65,21 @@ class Forecast:
             else "with nothing pruned, as is the case today"
         )
         played = len(self.points) - 1
-        weeks = f"{played} week{'' if played == 1 else 's'}"
+        within = f"{_several(played, 'week')} ({_several(self.steady, 'backup')} then)"
         when = (
             f"the quota is reached about {self.reached_at:%Y-%m-%d}"
             if self.reached_at
-            else f"the quota is not reached within {weeks} ({self.steady} backups then)"
+            else f"the quota is not reached within {within}"
         )
         text = f"At the pace of the policies, {assumption}, {when}"
         if self.waiting:
-            text += f"; what waits for approval ({self.waiting} backups) is taken to stay"
+            waiting = _several(self.waiting, "backup")
+            text += f"; what waits for approval ({waiting}) is taken to stay"
         return text
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def forecast(facts: Facts, *, quota: int, mode: PruneMode) -> Forecast:
@@ -126,9 +131,9 @@ def _one_for_all(facts: Facts) -> tuple[Facts, Mapping[str, int]]:
     for index in facts.indexes:
         policy, mine = policies[index.name], incarnations[index.name]
         kind: object = index.name
-        supported = policy is not None and not index.unsupported
-        if supported and index.name not in marked and len(mine) <= 1:
-            kind = (policy and policy.name, frozenset(index.tags.items()), *map(_days, mine))
+        alone = index.unsupported or index.name in marked or len(mine) > 1
+        if policy is not None and not alone:
+            kind = (policy.name, frozenset(index.tags.items()), *map(_days, mine))
         times[of_kind.setdefault(kind, index.name)] += 1
     dropped = {index.name for index in facts.indexes} - times.keys()
     if not dropped:
@@ -139,7 +144,7 @@ def _one_for_all(facts: Facts) -> tuple[Facts, Mapping[str, int]]:
         if entry.backup.index_name not in dropped
     }
     limits = facts.document.limits
-    count = -(-limits.per_run.count * len(times) // len(facts.indexes))
+    count = limits.per_run.count * len(times) // len(facts.indexes)
     per_run = limits.per_run.model_copy(update={"count": count})
     played = replace(
         facts,

@@ -234,7 +234,7 @@ def make_plan(facts: Facts) -> Plan:
         ),
         assignments=assignments,
         stopped=stopped,
-        waits_because=_waits_because(subjects),
+        waits_because=() if stopped else _waits_because(subjects),
         held_back=held_back,
         quota=project.quota if project else 0,
     )
@@ -350,7 +350,7 @@ class _Subject:
             orphan=incarnation.deleted_at is not None,
             anchor=self.guarded.anchor,
             frozen=self.guarded.frozen,
-            waits=None if self.stopped else self.limited or self.change,
+            waits=self.limited or self.change,
         )
 
 
@@ -435,7 +435,7 @@ def _before(facts: Facts, baseline: Baseline) -> Mapping[str, str]:
 
 def _if_listed(subject: _Subject, unlisted: Mapping[str, int]) -> _Subject:
     """Let an index wait whose backups the listing does not show in full (rule D2)."""
-    count = unlisted.get(subject.guarded.incarnation.index_id, 0)
+    count = unlisted.get(subject.guarded.incarnation.index_id)
     if not count:
         return subject
     return replace(subject, waits=Reason.of(ReasonKind.LISTING_LACKS, count=count))
@@ -474,18 +474,22 @@ def _within_index_limit(subject: _Subject, limit: Limit) -> _Subject:
 
 
 def _beyond(kind: ReasonKind, limit: Limit, count: int, ready: int, always: int) -> Reason | None:
-    """Whether deletions are beyond a limit, and which setting would let them pass (rule D2)."""
+    """Whether deletions are beyond a limit, and which setting would let them pass (rule D2).
+
+    None would where more are to go than are Ready: failed ones go as well.
+    """
     allowed = max(allowance(limit, ready), always)
     if count <= allowed:
         return None
-    percent = min(-(-count * 100 // ready), 100) if ready else 100
+    if count > ready:
+        return Reason.of(kind, count=count, allowed=allowed)
     return Reason.of(
         kind,
         count=count,
         allowed=allowed,
         setting=f"limits.{'per_run' if kind is ReasonKind.LIMIT_PER_RUN else 'per_index'}",
         count_needed=max(count, limit.count),
-        percent_needed=max(percent, limit.percent),
+        percent_needed=max(-(-count * 100 // ready), limit.percent),
     )
 
 
@@ -493,8 +497,6 @@ def _waits_because(subjects: Iterable[_Subject]) -> tuple[Reason, ...]:
     """Each reason for which something waits, once."""
     found: dict[str, Reason] = {}
     for subject in subjects:
-        if subject.stopped is not None:
-            continue
         waits = [reason for reason in (subject.limited, subject.change) if reason is not None]
         if not waits and subject.last_orphans:
             waits = [Reason.of(ReasonKind.LAST_OF_DELETED)]

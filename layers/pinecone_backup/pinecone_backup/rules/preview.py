@@ -186,7 +186,8 @@ class QuotaVerdict:
         if self.refused:
             when = f" from {self.reached_at:%Y-%m-%d} on" if self.reached_at else ""
             unpruned = "" if self.pruning else ", with nothing pruned"
-            text += f" {self.refused:,} slots find it used up{when}{unpruned}."
+            slots = "1 slot finds" if self.refused == 1 else f"{self.refused:,} slots find"
+            text += f" {slots} it used up{when}{unpruned}."
         return text
 
 
@@ -236,7 +237,7 @@ class Difference:
     """What another document changes, among the backups of today and within both previews.
 
     Attributes:
-        goes: What only the new document wants deleted, by index, newest first.
+        goes: What only the new document wants deleted, by day, then by index, newest first.
         stays: What only the former document wants deleted.
         quota_before: How the quota ends by the former document.
         quota_after: How it ends by the new one.

@@ -324,7 +324,7 @@ class _Subject:
         """Its native runs up to ``end``; each is given once."""
         request = self.policy.native_schedule
         while request and self.next_native is not None and self.next_native <= end:
-            yield _Event(self.next_native, self.index.name, native=True)
+            yield _Event(self.next_native, self.index.name)
             self.next_native += INTERVALS[request.frequency]
 
     def _latest(self, at: datetime) -> datetime | None:
@@ -340,12 +340,14 @@ class _Subject:
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Event:
-    """A slot or a native run whose turn comes, or (with ``expires``) a native backup's end."""
+    """A slot or a native run whose turn comes, or (with ``expires``) a native backup's end.
+
+    In order of time; of one moment the ends come first, as they name no index.
+    """
 
     at: datetime
     index_name: str
     slot: datetime | None = None
-    native: bool = False
     expires: str = ""
 
 
@@ -394,7 +396,6 @@ class _Projection:
                 deleted_ids,
                 in_full=not dry
                 and (assumed.mode is PruneMode.ENFORCE or len(deleted_ids) == len(plan.to_go)),
-                approved=assumed.approved,
             ),
         )
         return Step(
@@ -425,7 +426,7 @@ class _Projection:
             for backup_id, at in self._expiries.items()
             if at <= end
         ]
-        return sorted(found, key=_event_order)
+        return sorted(found)
 
     def advance(self, coming: Sequence[_Event]) -> _Moved:
         """Move to just before the next prune."""
@@ -462,7 +463,6 @@ class _Projection:
                 if event.slot is not None:
                     self._pending[event.index_name] = event.slot
             else:
-                self._pending.pop(event.index_name, None)
                 made.append(self._made(event.index_name, event.at, event.slot))
                 used += 1
         end = start + self._assumptions.every
@@ -568,8 +568,7 @@ class _Projection:
             slot=slot,
         )
         if slot is None:
-            backup = replace(made.backup, description=None)
-            return Entry(backup, Origin.NATIVE, Worth.GOOD, at, schedule=subject.policy.name)
+            return replace(made, origin=Origin.NATIVE, marker=None, schedule=subject.policy.name)
         subject.satisfied = slot
         subject.excuse(slot, at)
         return made
@@ -598,7 +597,7 @@ class _Projection:
             self.facts.project,
             subject.index,
             subject.assigned,
-            replace(record, first_seen_at=_LONG_AGO, index_id=subject.index_id),
+            replace(record, first_seen_at=_LONG_AGO),
             sorted(entries, key=newest_first),
         )
 
@@ -619,16 +618,10 @@ def _that_may_stay(policy: Policy, start: datetime, end: datetime) -> set[dateti
     return set(slots_between(cron, policy.zone, start, end))
 
 
-def _event_order(event: _Event) -> tuple[datetime, bool, str]:
-    return event.at, not event.expires, event.index_name or event.expires
-
-
-def _next_baseline(
-    facts: Facts, plan: Plan, deleted_ids: set[str], *, in_full: bool, approved: bool
-) -> Baseline:
-    """What the next prune is measured by, and what this one deleted of it (rule D2)."""
+def _next_baseline(facts: Facts, plan: Plan, deleted_ids: set[str], *, in_full: bool) -> Baseline:
+    """What the next prune is measured by (rule D2); none here deletes only part of what it may."""
     before = facts.baseline or Baseline(None, "", {}, _beginning(facts))
-    after = next_baseline(
+    return next_baseline(
         before,
         plan,
         facts.document,
@@ -636,15 +629,6 @@ def _next_baseline(
         in_full=in_full,
         now=facts.time.actual,
     )
-    since = before.carried_out_at
-    if in_full or approved or since is None:
-        return after
-    deleted = Counter(
-        item.index_id
-        for item in plan.to_go
-        if item.backup_id in deleted_ids and not (item.created_at and item.created_at > since)
-    )
-    return replace(after, deleted=Counter(before.deleted) + deleted)
 
 
 def _beginning(facts: Facts) -> datetime:

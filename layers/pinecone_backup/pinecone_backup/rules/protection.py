@@ -418,9 +418,9 @@ def _ready_since(entry: Entry, since: datetime) -> bool:
     The verdict is taken when it is first seen Ready. An old backup whose record was lost gets a
     late one, so what is older than ``READY_WITHIN`` by then did not become Ready.
     """
-    ready_at = (entry.record.verdict_at if entry.record else None) or entry.at
-    if ready_at is None or entry.at is None:
+    if entry.at is None:
         return False
+    ready_at = (entry.record.verdict_at if entry.record else None) or entry.at
     return ready_at > since and entry.at > since - READY_WITHIN
 
 
