@@ -173,7 +173,7 @@ class Proof:
         if earlier.sound:
             return earlier
         self.simulator.clock.advance(timedelta(minutes=apart))
-        return confirmed(earlier, self.compared(backup, sure, index))
+        return confirmed(earlier.differences, self.compared(backup, sure, index))
 
     def compared(
         self, backup: SimulatedBackup, sure: Look | None, index: SimulatedIndex

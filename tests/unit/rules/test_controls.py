@@ -337,6 +337,19 @@ def test_a_suspect_is_no_finding_any_more_when_a_good_one_is_newer() -> None:
     assert not seen(controls.empty, of_rows(*rows, records=records))
 
 
+@pytest.mark.parametrize(
+    ("tested", "count"), [pytest.param(False, 0, id="failed"), pytest.param(True, 1, id="passed")]
+)
+def test_what_a_failed_restore_test_made_suspect_is_not_said_to_have_shrunk(
+    tested: bool, count: int
+) -> None:
+    """G3: the restore test's own finding says it."""
+    row = backup(records=400)
+    shrunk = record_of(row, verdict=Verdict.SUSPECT, reason=SHRUNK)
+    facts = of_rows(row, records=[replace(shrunk, restore_tested=tested)])
+    assert len(seen(controls.shrunk, facts)) == count
+
+
 # Incarnations
 
 
@@ -537,11 +550,14 @@ def test_a_deletion_is_stuck_only_after_a_day() -> None:
 
 
 def test_a_deletion_that_was_not_accepted_is_not_stuck() -> None:
-    row = backup(at=ago(days=9))
-    held = inventory(
-        [row], records=[record_of(row, deletion=accepted(ago(days=3), state=DeletionState.FAILED))]
-    )
-    assert not list(controls.deletion_stuck(project_facts(held)))
+    """G4: nor is what nobody deleted; those that are stuck are named all the same."""
+    rows = [backup(f"b-{number}", at=ago(days=number)) for number in range(3, 7)]
+    failed = accepted(ago(days=3), state=DeletionState.FAILED)
+    marks = (None, accepted(ago(days=2)), failed, accepted(ago(days=2)))
+    records = [record_of(row, deletion=mark) for row, mark in zip(rows, marks, strict=True)]
+    held = inventory(rows, records=records)
+    found = controls.deletion_stuck(project_facts(held))
+    assert [each.subject for each in found] == ["b-4", "b-6"]
 
 
 def test_a_stuck_deletion_is_about_the_backup_and_names_the_index() -> None:

@@ -107,6 +107,20 @@ def test_a_finding_that_becomes_worse_is_announced_at_once() -> None:
     assert [event.data["escalated"] for event in ledger.events] == [False, True]
 
 
+def test_a_day_later_is_counted_from_when_it_became_worse() -> None:
+    ledger = MemoryLedger()
+    severities = [Severity.WARNING] * 12 + [Severity.CRITICAL] * 30
+    for hour, severity in enumerate(severities):
+        record_findings(
+            ledger,
+            [replace(seen(), severity=severity)],
+            EVERYWHERE,
+            NOW + timedelta(hours=hour),
+        )
+    hours = [(event.occurred_at - NOW) / timedelta(hours=1) for event in ledger.events]
+    assert hours == [0, 12, 36]
+
+
 def test_a_repeated_finding_has_the_newest_figures() -> None:
     (finding,) = changes(opened(seen(age="30h")), seen(age="31h"), at=LATER).repeated
     assert finding.data == {"age": "31h"}
@@ -216,6 +230,11 @@ def test_of_two_observations_of_one_problem_the_most_severe_is_taken() -> None:
     assert [finding.severity for finding in opened(bad, mild)] == [Severity.ERROR]
 
 
+def test_of_two_observations_that_are_as_severe_the_first_is_taken() -> None:
+    first, second = seen(age="30h"), seen(age="31h")
+    assert [finding.data["age"] for finding in opened(first, second)] == ["30h"]
+
+
 def test_the_same_subject_in_another_project_or_control_is_another_finding() -> None:
     ids = {
         finding_id("overdue", "main", "idx"),
@@ -224,6 +243,10 @@ def test_the_same_subject_in_another_project_or_control_is_another_finding() -> 
         finding_id("overdue", "main", "idx2"),
     }
     assert len(ids) == 4
+
+
+def test_the_id_of_a_finding_is_24_hexadecimal_digits() -> None:
+    assert re.fullmatch("[0-9a-f]{24}", finding_id("overdue", "main", "idx"))
 
 
 def test_changes_come_in_the_order_of_their_ids_whatever_the_order_of_observations() -> None:
@@ -292,6 +315,19 @@ def test_a_finding_that_opens_again_when_it_was_forgotten_is_another_event(days:
     (first,) = changes([], seen(), at=NOW).all
     (again,) = changes([], seen(), at=NOW + timedelta(days=days)).all
     assert event_id(first) != event_id(again)
+
+
+@pytest.mark.parametrize(
+    ("at", "same"),
+    [(NOW.replace(hour=23, minute=59), True), (NOW.replace(day=2, hour=0), False)],
+)
+def test_the_week_that_tells_two_openings_apart_ends_at_midnight_utc(
+    at: datetime, same: bool
+) -> None:
+    """Two runs that open it at once announce one event, on whatever machines: NOW is a Sunday."""
+    (first,) = changes([], seen(), at=NOW).all
+    (other,) = changes([], seen(), at=at).all
+    assert (event_id(first) == event_id(other)) is same
 
 
 def test_every_change_in_the_lives_of_a_finding_has_an_event_id_of_its_own() -> None:

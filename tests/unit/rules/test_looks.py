@@ -112,6 +112,18 @@ def test_a_native_schedule_has_no_time_of_ours() -> None:
     assert not due(START - 30 * MINUTE, Kind.NATIVE, seen=view(policy=native))
 
 
+def test_without_a_policy_no_backup_is_expected() -> None:
+    """F1"""
+    assert not due(START - 30 * MINUTE, seen=view(policy=None))
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(0, False), (1, True)])
+def test_a_look_of_the_last_hour_before_a_slot_is_its_first_one(seconds: int, again: bool) -> None:
+    """F1: whatever is older is too old for it."""
+    first = known(START - 60 * MINUTE - timedelta(seconds=seconds))
+    assert due(START - 30 * MINUTE, first=first) is again
+
+
 def test_a_first_look_is_taken_once_for_a_slot() -> None:
     """F1: and again for the next one, or where there was none for a reason."""
     now = START - 30 * MINUTE

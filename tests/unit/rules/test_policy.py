@@ -464,10 +464,16 @@ def test_errors_of_a_policy_are_said_in_words(
 
 def test_an_unknown_name_suggests_the_near_one_where_it_stands() -> None:
     """I3: at the assignment's own path."""
-    assignments = [{"policy": "gold"}, {"policy": "bronce"}, {"policy": "gold", "project": "mian"}]
+    assignments = [
+        {"policy": "gold"},
+        {"policy": "bronce"},
+        {"policy": "gold", "project": "mian"},
+        {"policy": "none", "project": "none"},
+    ]
     assert errors({**DOCUMENT, "assignments": assignments}) == [
         ("assignments.1.policy", "there is no policy 'bronce': did you mean 'bronze'?"),
         ("assignments.2.project", "there is no project 'mian': did you mean 'main'?"),
+        ("assignments.3.project", "there is no project 'none'"),
     ]
 
 
@@ -666,6 +672,7 @@ def test_a_restore_test_comes_by_a_time_span_or_a_cron(every: str, read: timedel
         ({"every": "weekly"}, "every", "'weekly' is neither a time span like 7d nor a cron"),
         ({"every": 7}, "every", "7 is neither a time span like 7d nor a cron"),
         ({"every": None}, "every", "None is neither a time span"),
+        ({"every": "0 3"}, "every", "'0 3' has not the five fields of a cron expression"),
         ({"every": "0 25 * * *"}, "every", "'0 25 * * *' is not a cron expression"),
         ({"every": "0 0 30 2 *"}, "every", "'0 0 30 2 *' is not a cron expression"),
         ({"every": "7d", "backup": "oldest"}, "backup", "must be 'latest' or 'random'"),

@@ -124,6 +124,7 @@ def test_every_warning_has_a_path_sentences_and_figures(policy: dict[str, Any]) 
         ({"project": "main"}, {"project": "main", "index": "a"}),
         ({"tags": {"env": "*"}}, {"tags": {"env": "prod", "tier": "1"}}),
         ({"tags": {"env": "p*"}}, {"tags": {"env": "prod*"}}),
+        ({"tags": {"team": "EX*"}}, {"tags": {"team": "EXTRA"}}),
     ],
 )
 def test_an_assignment_that_an_earlier_one_covers_never_decides(
@@ -152,6 +153,7 @@ def test_an_assignment_that_an_earlier_one_covers_never_decides(
         ({"tags": {"env": "prod"}}, {"tags": {"env": "*"}}),
         ({"tags": {"env": "prod"}}, {"tags": {"tier": "prod"}}),
         ({"tags": {"env": "*", "tier": "*"}}, {"tags": {"env": "prod"}}),
+        ({"tags": {"team": "*X*"}}, {"tags": {"team": "[AB]"}}),
     ],
 )
 def test_an_assignment_that_may_decide_is_not_called_shadowed(
@@ -262,6 +264,22 @@ def test_a_retention_by_time_must_reach_over_the_gap(
     assert paths(WarningCode.RETENTION_BELOW_GAP, read) == ["policies.0.retention"] * warned
 
 
+def test_how_far_a_retention_reaches_is_counted_in_the_policys_zone() -> None:
+    """K4: the day of October on which Berlin's clocks go back has an hour more."""
+    read = document(
+        {
+            "cron": "0 2 * * SUN",
+            "timezone": "Europe/Berlin",
+            "max_age": "8d",
+            "retention": {"keep_within": "6d"},
+        }
+    )
+    said = warnings(read, now=datetime(2026, 10, 26, 12, tzinfo=UTC))
+    assert [(each.code, each.parameters["reach"]) for each in said] == [
+        (WarningCode.RETENTION_BELOW_GAP, "6 days 1 hour")
+    ]
+
+
 @pytest.mark.parametrize(
     ("cron", "warned"), [("*/14 * * * *", True), ("*/15 * * * *", False), ("0,14 3 * * *", True)]
 )
@@ -319,6 +337,23 @@ def test_a_pause_that_is_over_is_named_where_it_stands() -> None:
     assert paths(WarningCode.PAUSE_OVER, read) == ["policies.0.paused_until"]
     read = document(assignments=[{"policy": "gold", "paused_until": "2026-11-22"}])
     assert paths(WarningCode.PAUSE_OVER, read) == ["assignments.0.paused_until"]
+
+
+@pytest.mark.parametrize(
+    ("timezone", "begins_at"),
+    [
+        ("UTC", datetime(2026, 11, 22, tzinfo=UTC)),
+        ("Pacific/Auckland", datetime(2026, 11, 21, 11, tzinfo=UTC)),
+        ("America/New_York", datetime(2026, 11, 22, 5, tzinfo=UTC)),
+    ],
+)
+def test_a_pause_is_over_when_its_day_begins_in_the_policys_zone(
+    timezone: str, begins_at: datetime
+) -> None:
+    """C6."""
+    read = document({"paused_until": "2026-11-22", "timezone": timezone})
+    for now, over in ((begins_at - timedelta(seconds=1), []), (begins_at, ["pause-over"])):
+        assert [each.code for each in warnings(read, now=now)] == over
 
 
 # Restore tests
@@ -387,6 +422,58 @@ def test_all_indexes_of_a_known_project_must_fit_into_its_quota() -> None:
         "indexes": 20,
     }
     assert "60 are of the 20 indexes of policy gold" in warning.sentence
+
+
+@pytest.mark.parametrize(
+    ("assignments", "count"),
+    [
+        ([{"policy": "gold", "project": "main"}], 9),
+        ([{"policy": "gold", "project": "other"}], None),
+        ([{"policy": "gold", "index": "doc*"}, {"policy": "silver", "index": "a"}], 13),
+    ],
+)
+def test_each_index_counts_by_the_policy_that_it_has_in_its_project(
+    assignments: list[dict[str, str]], count: int | None
+) -> None:
+    """I3."""
+    policies: list[dict[str, Any]] = [{}, {"name": "silver", "retention": {"keep_last": 7}}]
+    projects = [{"name": "main", "quota": 8}, {"name": "other"}]
+    read = document(*policies, projects=projects, assignments=assignments)
+    said = found(WarningCode.BEYOND_QUOTA, read, project(docs={}, docs2={}, a={}))
+    assert [each.parameters["count"] for each in said] == ([] if count is None else [count])
+
+
+@pytest.mark.parametrize(
+    ("of_silver", "keep_last", "most"),
+    [
+        pytest.param(2, 7, "silver", id="more backups of fewer indexes"),
+        pytest.param(1, 8, "gold", id="more backups of more indexes"),
+        pytest.param(1, 9, "silver", id="as many"),
+    ],
+)
+def test_the_policy_that_is_named_is_the_one_that_holds_the_most_backups(
+    of_silver: int, keep_last: int, most: str
+) -> None:
+    """Three indexes of the other one hold nine."""
+    read = document(
+        {},
+        {"name": "silver", "retention": {"keep_last": keep_last}},
+        projects=[{"name": "main", "quota": 9}],
+    )
+    tagged = {f"s{number}": {"backup-policy": "silver"} for number in range(of_silver)}
+    (warning,) = found(WarningCode.BEYOND_QUOTA, read, project(a={}, b={}, c={}, **tagged))
+    assert warning.parameters["policy"] == most
+
+
+def test_what_grows_without_end_adds_nothing_to_a_projects_sum() -> None:
+    """It has a warning of its own."""
+    read = document(
+        {},
+        {"name": "silver", "retention": {"keep_last": -1}},
+        projects=[{"name": "main", "quota": 3}],
+    )
+    known = project(docs={}, users={"backup-policy": "silver"})
+    assert paths(WarningCode.BEYOND_QUOTA, read, known) == ["policies.1.retention"]
 
 
 def test_an_index_that_cannot_be_backed_up_takes_nothing_of_the_quota() -> None:
@@ -464,14 +551,16 @@ def test_tiers_that_thin_out_evenly_pass_the_limits() -> None:
 def test_prunes_are_played_for_the_first_policies_that_hold_ten_thousand_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """D2: so that no document takes long."""
+    """D2: so that no document takes long; one that grows without end is not counted."""
     policy = {"cron": "0 * * * MON-FRI", "retention": {"keep_within": "3d"}, "max_age": "3d"}
     limits = {"per_run": {"count": 1, "percent": 1}, "per_index": {"count": 1, "percent": 1}}
-    read = document(*(policy | {"name": name} for name in ("gold", "p1", "p2")), limits=limits)
-    two = 2 * (steady_count(read.policies[0], NOW) or 0)
+    endless = {"name": "endless", "retention": {"keep_last": -1}}
+    alike = [policy | {"name": name} for name in ("gold", "p1", "p2")]
+    read = document(endless, *alike, limits=limits)
+    two = 2 * (steady_count(read.policies[1], NOW) or 0)
     monkeypatch.setattr("pinecone_backup.rules.policy_warnings.MOST_PLAYED_TOGETHER", two)
     said = found(WarningCode.BEYOND_LIMITS, read)
-    assert {each.path for each in said} == {"policies.0.retention", "policies.1.retention"}
+    assert {each.path for each in said} == {"policies.1.retention", "policies.2.retention"}
 
 
 # Words

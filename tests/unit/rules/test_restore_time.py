@@ -42,17 +42,17 @@ def test_where_nothing_was_measured_nothing_is_known() -> None:
 
 
 def test_the_newest_restores_of_known_size_and_time_are_what_was_measured() -> None:
-    """However they are listed: the oldest have the greatest number here."""
+    """However they are listed, and however large they are: the oldest have the greatest number."""
     restores = [
         restore_record(started_at=NOW - number * timedelta(hours=1), **known)
         for number in range(NEWEST + 3)
         for known in (
-            {"size_bytes": 1000 - number, "took_seconds": number},
+            {"size_bytes": 1000 + number, "took_seconds": number},
             {"size_bytes": None, "took_seconds": 5},
             {"size_bytes": 5, "took_seconds": None},
         )
     ]
-    newest = [Measured(1000 - number, number) for number in reversed(range(NEWEST))]
+    newest = [Measured(1000 + number, number) for number in reversed(range(NEWEST))]
     assert measured(restores) == measured(reversed(restores)) == newest
 
 
@@ -61,6 +61,24 @@ def test_from_one_size_alone_a_larger_one_is_expected_to_take_longer(
     size: int, seconds: int
 ) -> None:
     assert expected_seconds([Measured(100, 300)] * 3, size) == seconds
+
+
+@pytest.mark.parametrize(
+    ("known", "size", "seconds"),
+    [
+        pytest.param([(100, 1000), (109, 1009)], 209, 2009, id="about one size: in proportion"),
+        pytest.param([(10, 1000), (11, 1010)], 21, 1110, id="a tenth larger: by what more takes"),
+    ],
+)
+def test_from_sizes_a_tenth_apart_it_follows_what_a_byte_takes(
+    known: list[tuple[int, int]], size: int, seconds: int
+) -> None:
+    assert expected_seconds([Measured(*each) for each in known], size) == seconds
+
+
+def test_less_than_a_second_of_its_own_counts_too() -> None:
+    """Half a second, and one more for each two hundred bytes."""
+    assert expected_seconds([Measured(100, 1), Measured(300, 2)], 20) == 1
 
 
 def test_what_got_slower_with_less_is_no_law() -> None:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from pinecone_backup.rules.slots import (
     latest_slot,
     next_slot,
     shortest_interval,
+    skipped_day,
     slots_before,
     slots_between,
 )
@@ -223,6 +224,35 @@ def test_slots_can_be_listed_backwards_without_end() -> None:
 )
 def test_the_last_slot_of_each_day_is_a_cron_of_its_own(cron: str, last: str) -> None:
     assert last_of_each_day(cron) == last
+
+
+# Days that a change of clocks takes
+
+
+HAVANA = ZoneInfo("America/Havana")
+
+
+@pytest.mark.parametrize(
+    ("cron", "now", "day"),
+    [
+        pytest.param("0 */24 * * *", "2027-03-14T12:00", date(2027, 3, 14), id="the day itself"),
+        pytest.param("0 */24 * * *", "2027-03-15T03:59", date(2027, 3, 14), id="its last minute"),
+        pytest.param("0 */24 * * *", "2027-03-15T04:00", date(2028, 3, 12), id="the next year's"),
+        pytest.param("0 */24 14 3 *", "2026-02-08T12:00", date(2027, 3, 14), id="399 days before"),
+        pytest.param("0 */24 14 3 *", "2026-02-07T12:00", None, id="400 days before"),
+    ],
+)
+def test_a_day_without_slots_is_looked_for_from_today_on_for_400_days(
+    cron: str, now: str, day: date | None
+) -> None:
+    """C1: Havana's summer time begins at midnight; its day ends at four in the morning, UTC."""
+    assert skipped_day(cron, HAVANA, at(now)) == day
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Pacific/Apia", "Asia/Kathmandu", "UTC"])
+def test_where_no_clock_skips_midnight_no_day_is_without_its_slot_at_midnight(zone: str) -> None:
+    """C1."""
+    assert skipped_day("0 */24 * * *", ZoneInfo(zone), at("2026-11-22T12:00")) is None
 
 
 # The jitter

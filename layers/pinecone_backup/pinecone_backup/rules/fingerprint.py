@@ -57,8 +57,6 @@ def allotted(counts: Mapping[str, int], secret: bytes) -> dict[str, int]:
     """
     filled = {name: count for name, count in counts.items() if count > 0}
     total = sum(filled.values())
-    if total <= SAMPLE and len(filled) <= MOST_NAMESPACES:
-        return filled
     if len(filled) <= MOST_NAMESPACES:
         return {name: min(count, max(1, SAMPLE * count // total)) for name, count in filled.items()}
     names = sorted(filled, key=lambda name: _hash(secret, "namespace", name))
@@ -270,14 +268,14 @@ def compare(
     )
 
 
-def confirmed(earlier: Comparison, later: Comparison) -> Comparison:
-    """What a comparison found that an earlier one had found as well (rule F5).
+def confirmed(earlier: Iterable[Difference], later: Comparison) -> Comparison:
+    """What a comparison found, of the differences that an earlier one had found (rule F5).
 
     A restored index is read with a lag too, so that one look alone proves nothing wrong. Without
     any difference in ``later`` the restore is sound; with one that is confirmed ``APART`` later it
     is not; otherwise it is to be looked at again.
     """
-    before = {(each.kind, each.namespace) for each in earlier.differences}
+    before = {(each.kind, each.namespace) for each in earlier}
     both = (each for each in later.differences if (each.kind, each.namespace) in before)
     return replace(later, differences=tuple(both))
 

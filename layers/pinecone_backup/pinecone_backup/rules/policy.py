@@ -75,7 +75,7 @@ _ELAPSED = re.compile(r"(?:([0-9]{1,8})d)?(?:([0-9]{1,8})h)?(?:([0-9]{1,8})m)?")
 
 
 def _calendar_duration(value: object) -> object:
-    return value if isinstance(value, Duration) else Duration.parse(str(value))
+    return Duration.parse(str(value))
 
 
 def _a_century_at_most(value: Duration) -> Duration:

@@ -71,10 +71,12 @@ def restore_test_overdue(index: IndexFacts, now: datetime) -> Iterator[Observati
 
 def restore_test_failed(index: IndexFacts, now: datetime) -> Iterator[Observation]:
     """The last test of the index did not succeed."""
-    last = index.test.last if index.test else None
-    if last is None or last.result is RestoreResult.SUCCEEDED or last.result_at is None:
+    test = index.test
+    if test is None or test.last is None:
         return
-    passed = index.test.passed if index.test else None
+    last, passed = test.last, test.passed
+    if last.result is RestoreResult.SUCCEEDED or last.result_at is None:
+        return
     proven = "None of this index has succeeded yet."
     if passed:
         proven = f"The last one that succeeded began {span(now - passed.started_at)} ago."

@@ -193,7 +193,7 @@ def looked(record: RestoreRecord, compared: Compared, now: datetime) -> RestoreR
     if found.sound:
         sound = replace(seen, differs_since=None, result=RestoreResult.SUCCEEDED, result_at=now)
         return _ended(sound, now)
-    both = confirmed(Comparison(record.differences, record.depth_reached), found)
+    both = confirmed(record.differences, found)
     if record.differs_since is None or both.sound:
         unsettled = record.differs_since is not None and _too_late(record, now)
         return _timed_out(seen, now) if unsettled else replace(seen, differs_since=now)

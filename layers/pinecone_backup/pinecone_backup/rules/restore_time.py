@@ -31,12 +31,9 @@ class Measured:
 def measured(records: Iterable[RestoreRecord]) -> Sequence[Measured]:
     """What the restores of a project say, the newest ones of them."""
     known = sorted(
-        (
-            (record.started_at, record.size_bytes, record.took_seconds)
-            for record in records
-            if record.size_bytes is not None and record.took_seconds is not None
-        ),
-        key=lambda each: each[0],
+        (record.started_at, record.size_bytes, record.took_seconds)
+        for record in records
+        if record.size_bytes is not None and record.took_seconds is not None
     )
     return [Measured(size, seconds) for _, size, seconds in known[-NEWEST:]]
 

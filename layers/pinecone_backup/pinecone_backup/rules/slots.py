@@ -141,7 +141,7 @@ def skipped_day(cron: str, zone: ZoneInfo, now: datetime) -> date | None:
         if end - start == _DAY:
             continue
         named = next(CronSim(cron, midnight - _MINUTE), None)
-        found = slots_between(cron, zone, start - _MINUTE, end + _MINUTE)
+        found = slots_between(cron, zone, start - _MINUTE, end)
         if named is not None and named.date() == day:
             shown = {_shown(slot, zone).date() for slot in found}
             if day not in shown:
