@@ -586,8 +586,16 @@ def test_the_same_preview_is_given_in_whatever_order_the_history_comes() -> None
         ("* * * * *", {"expire_after_days": 36_525, "max_count": 7}, 7),
         ("0 2 29 2 *", {"keep_last": 10_000}, None),
         ("0 2 * * *", {"keep_yearly": 10_000}, None),
-        ("0 2 * * *", {"keep_monthly": 376}, 376),
-        ("0 2 * * *", {"keep_monthly": 377}, None),
+        ("0 2 * * *", {"keep_monthly": 385}, 385),
+        ("0 2 * * *", {"keep_monthly": 386}, None),
+        ("*/15 * * * *", {"keep_hourly": 24, "keep_daily": 7}, 29),
+        ("* 8-18 * * *", {"keep_hourly": 10_000}, 10_000),
+        ("0 2 * * *", {"keep_weekly": 60}, 60),
+        ("0 2 * 1 *", {"keep_weekly": 10}, 10),
+        ("0 2 * 1 *", {"keep_monthly": 12}, 12),
+        ("0 2 1 * *", {"keep_weekly": 4, "keep_yearly": 3}, 6),
+        ("0 * * * *", {"keep_within": "487d22h"}, 11_710),
+        ("0 * * * *", {"keep_within": "487d23h"}, None),
         ("0 2 * * *", {"keep_daily": 3, "keep_yearly": 1000}, None),
     ],
 )
@@ -611,14 +619,20 @@ def test_a_native_schedule_holds_what_its_expiry_allows() -> None:
     assert found.steady_count == 5
 
 
-def test_the_long_run_is_what_playing_on_arrives_at() -> None:
-    """The shortcut agrees with a year of prunes."""
-    read = document(
-        policy(
-            cron="0 */12 * * *", retention={"keep_daily": 5, "keep_weekly": 3, "keep_monthly": 4}
-        )
-    )
-    found = preview(facts([], read), days=200)
+@pytest.mark.parametrize(
+    ("cron", "retention", "days"),
+    [
+        ("0 */12 * * *", {"keep_daily": 5, "keep_weekly": 3, "keep_monthly": 4}, 200),
+        ("*/15 8-18 * * *", {"keep_hourly": 24, "keep_daily": 5}, 9),
+        ("0 2 1-7 */2 *", {"keep_weekly": 5, "keep_monthly": 3}, 300),
+    ],
+)
+def test_the_long_run_is_what_playing_on_arrives_at(
+    cron: str, retention: dict[str, Any], days: int
+) -> None:
+    """The shortcut agrees with as many days of prunes."""
+    read = document(policy(cron=cron, retention=retention))
+    found = preview(facts([], read), days=days)
     last = found.days[-1]
     assert last.count == steady_count(read.policies[0], last.at)
 

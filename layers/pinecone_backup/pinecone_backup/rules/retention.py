@@ -24,14 +24,14 @@ type _Key = int | tuple[int, ...]
 KEEP_ALL = -1
 """A count without end (rule K3)."""
 
-# The key of a period is cut from local wall time: both hours of a fold have one key (rule K2).
-_KEYS: Mapping[str, Callable[[datetime], _Key]] = {
+KEYS: Mapping[str, Callable[[datetime], _Key]] = {
     "hourly": lambda local: (local.year, local.month, local.day, local.hour),
     "daily": datetime.toordinal,
     "weekly": lambda local: local.isocalendar()[:2],
     "monthly": lambda local: (local.year, local.month),
     "yearly": lambda local: local.year,
 }
+"""The key of a period, from local wall time: both hours of a fold have one key (rule K2)."""
 
 
 def candidates_of(
@@ -96,13 +96,13 @@ def _keeping(
     for period in PERIODS:
         count: int = getattr(retention, f"keep_{period}")
         reason = Reason.of(ReasonKind.PERIOD, period=period)
-        yield from _counted(reason, map(_KEYS[period], local), count, len(times))
+        yield from _counted(reason, map(KEYS[period], local), count, len(times))
     for period in PERIODS:
         duration: Duration | None = getattr(retention, f"keep_within_{period}")
         if duration is not None:
             inside = local[: _window(times, duration, latest, zone)]
             reason = Reason.of(ReasonKind.WITHIN_PERIOD, period=period, duration=str(duration))
-            yield from _counted(reason, map(_KEYS[period], inside), KEEP_ALL, len(times))
+            yield from _counted(reason, map(KEYS[period], inside), KEEP_ALL, len(times))
 
 
 def _counted(

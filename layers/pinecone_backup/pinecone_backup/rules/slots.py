@@ -99,6 +99,11 @@ def last_of_each_day(cron: str) -> str:
     return _one_a_day(cron, _times_of_day(cron)[-1])
 
 
+def last_of_each_hour(cron: str) -> str:
+    """The expression that names the last of each hour's times alone."""
+    return f"{_times_of_day(cron)[-1] % 60} {' '.join(cron.split()[1:])}"
+
+
 @lru_cache(maxsize=256)
 def longest_gap(cron: str, zone: ZoneInfo, year: int) -> timedelta:
     """The longest time between two slots that follow each other.

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.rules.duration import Duration
 from pinecone_backup.rules.policy import ExpiryRetention, Frequency
-from pinecone_backup.rules.retention import KEEP_ALL, keep
+from pinecone_backup.rules.retention import KEEP_ALL, KEYS, keep
 from pinecone_backup.rules.slots import (
     last_of_each_day,
+    last_of_each_hour,
     longest_gap,
     slots_before,
     slots_between,
@@ -19,6 +20,7 @@ from pinecone_backup.rules.slots import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Set
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from pinecone_backup.rules.policy import KeepRetention, Policy
 
@@ -41,6 +43,8 @@ MOST_PLAYED = 2_000
 """Of a steady state with more slots behind it prunes are not played forward."""
 
 _DAY = timedelta(days=1)
+_COARSE = ("daily", "weekly", "monthly", "yearly")
+"""The periods that a day lies in as a whole."""
 
 
 def steady_count(policy: Policy, now: datetime) -> int | None:
@@ -117,20 +121,18 @@ def _distinguishable_past(cron: str, policy: Policy, now: datetime) -> Set[datet
         if retention.max_count is not None:
             return _until(slots, least, now, start)  # what is older goes, however young it is
         return _until(slots, least, now - timedelta(days=retention.expire_after_days or 0), start)
-    horizon = _coarse_horizon(retention)
-    if horizon >= SETTLES_WITHIN or KEEP_ALL in [value for _, value in retention]:
+    if KEEP_ALL in [value for _, value in retention]:
         return None
     edges = [duration.before(now, policy.zone) for duration in _windows(retention)]
-    coarse = now - horizon
     within = min((edge or start for edge in edges), default=now)
-    finest = max(retention.keep_last, retention.keep_hourly, policy.floor)
     if within <= start:
         return None
-    fine = _until(slots, finest, within, start)
+    hours = slots_before(last_of_each_hour(cron), policy.zone, now)
     days = slots_before(last_of_each_day(cron), policy.zone, now)
-    most = max(value for _, value in retention if isinstance(value, int))
-    daily = _until(days, most, min(within, coarse), start)
-    return None if fine is None or daily is None else fine | daily
+    fine = _until(slots, max(retention.keep_last, policy.floor), within, start)
+    hourly = _until(hours, retention.keep_hourly, now, start)
+    daily = _until_filled(days, retention, policy.zone, start)
+    return None if fine is None or hourly is None or daily is None else fine | hourly | daily
 
 
 def _until(
@@ -150,15 +152,28 @@ def _until(
     return taken
 
 
+def _until_filled(
+    days: Iterator[datetime], retention: KeepRetention, zone: ZoneInfo, start: datetime
+) -> set[datetime] | None:
+    """The newest slots of one a day: of one period more than a retention counts, of each kind.
+
+    Returns None when they reach back beyond ``start``.
+    """
+    counts = {period: getattr(retention, f"keep_{period}") for period in _COARSE}
+    wanted = {period: count for period, count in counts.items() if count}
+    found: dict[str, set[object]] = {period: set() for period in wanted}
+    taken: set[datetime] = set()
+    for slot in days:
+        if slot < start:
+            return None
+        taken.add(slot)
+        local = slot.astimezone(zone)
+        for period, keys in found.items():
+            keys.add(KEYS[period](local))
+        if all(len(found[period]) > count for period, count in wanted.items()):
+            break
+    return taken
+
+
 def _windows(retention: KeepRetention) -> Iterator[Duration]:
     return (value for _, value in retention if isinstance(value, Duration))
-
-
-def _coarse_horizon(retention: KeepRetention) -> timedelta:
-    """A time that holds as many days, weeks, months and years as the counts ask for."""
-    return _DAY * max(
-        retention.keep_daily + 1,
-        7 * (retention.keep_weekly + 1),
-        31 * (retention.keep_monthly + 1),
-        366 * (retention.keep_yearly + 1),
-    )
