@@ -736,6 +736,51 @@ def test_an_unread_index_whose_newest_known_backup_is_too_old_is_critical(
     assert found.severity is severity
 
 
+OLD = backup("old", at=NOW - POLICY.max_age - SECOND)
+
+
+@pytest.mark.parametrize(
+    ("newer", "verdict"),
+    [
+        (backup("new", records=0), Verdict.SUSPECT),
+        (backup("new", owner=None), Verdict.GOOD),
+        (backup("new", at=None), Verdict.GOOD),
+    ],
+    ids=["suspect", "foreign", "undated"],
+)
+def test_an_unread_index_is_no_younger_for_a_backup_that_protects_nothing(
+    newer: Backup, verdict: Verdict
+) -> None:
+    """U1, G2, I2, T2."""
+    records = [record_of(OLD), record_of(newer, verdict=verdict)]
+    facts = of_rows(OLD, newer, records=records, problem="500", unread_audits=2)
+    (found,) = seen(controls.index_unknown, facts)
+    assert found.severity is Severity.CRITICAL
+
+
+def test_an_unread_index_that_was_empty_is_as_old_as_its_newest_empty_backup() -> None:
+    """U1, G2."""
+    row = backup(records=0)
+    records = [record_of(row, verdict=Verdict.SUSPECT, reason=EMPTY_AS_INDEX)]
+    (found,) = seen(
+        controls.index_unknown, of_rows(row, records=records, problem="500", unread_audits=2)
+    )
+    assert (found.severity, found.data["age_seconds"]) == (Severity.ERROR, 0)
+
+
+@pytest.mark.parametrize(
+    ("index_id", "severity"), [(None, Severity.ERROR), ("id-docs", Severity.CRITICAL)]
+)
+def test_the_backups_of_any_index_of_the_name_count_only_while_the_active_one_is_not_known(
+    index_id: str | None, severity: Severity
+) -> None:
+    """U1, I1."""
+    rows = [OLD, backup("other", index_id="id-other")]
+    facts = of_rows(*rows, index_id=index_id, problem="500", unread_audits=2)
+    (found,) = seen(controls.index_unknown, facts)
+    assert found.severity is severity
+
+
 def test_of_several_paused_native_schedules_the_newest_is_named() -> None:
     """Whatever their order in the listing."""
     paused = [schedule(enabled=False, schedule_id=f"s-{n}", name=f"n{n}") for n in (1, 3, 2)]
@@ -813,6 +858,7 @@ def test_an_index_that_could_not_be_judged_resolves_nothing_about_its_policy() -
     ("state", "hours", "backups", "protection"),
     [
         ("InitializationFailed", 1, [], Protection.NOT_READY),
+        ("InitializationFailed", 27, [backup(at=ago(hours=1))], Protection.PROTECTED),
         ("Initializing", 1, [], Protection.WAITING),
         ("Initializing", 27, [], Protection.NOT_READY),
         ("Ready", 1, [], Protection.WAITING),

@@ -794,9 +794,12 @@ def test_in_an_index_whose_listing_lacks_backups_all_deletions_wait_churn_too() 
 
 
 def test_a_plan_over_a_listing_that_lacks_backups_is_not_whole() -> None:
-    """D2."""
+    """D2: one that waits for a limit is."""
+    limited = document(retention={"keep_last": 2}, floor=1, limits=limits((99, 100), (1, 100)))
+
     assert not lacking().whole
     assert plan_of(days(5), LAST_TWO).whole
+    assert plan_of(days(5), limited).whole
 
 
 @pytest.mark.parametrize(
