@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -237,6 +238,7 @@ def test_a_test_has_one_id_however_often_it_is_decided_and_its_follower_another(
     assert later is not None
     assert again == first
     assert later.restore_id != first.restore_id
+    assert re.fullmatch("test-[0-9a-f]{16}", first.restore_id)
 
 
 def test_while_a_test_is_under_way_no_other_of_its_index_begins() -> None:

@@ -416,7 +416,7 @@ def reconcile(
 
     Args:
         known: The ledger's findings, resolved ones included.
-        observed: In any order; of several on one problem the most severe is taken.
+        observed: Of several on one problem the most severe is taken, and of those the first.
         project: The project all of them belong to.
         evidence: Where an open finding that was not observed may resolve.
         at: The time of the observations, UTC.
