@@ -41,9 +41,12 @@ def test_prunes_are_played_where_two_thousand_slots_decide_at_most(last: int, pr
     assert played(policy("0 2 * * *", {"keep_last": last})) == [(0, last + 1)] * prunes
 
 
-@pytest.mark.parametrize(("at", "count"), [(0, 32), (1, None)], ids=["just", "a second short"])
-def test_what_settles_within_the_longest_time_has_a_count(at: int, count: int | None) -> None:
+@pytest.mark.parametrize("rule", ["keep_last", "keep_yearly"])
+@pytest.mark.parametrize(("late", "count"), [(0, 32), (1, None)], ids=["just", "a second short"])
+def test_what_settles_within_the_longest_time_has_a_count(
+    late: int, count: int | None, rule: str
+) -> None:
     """The slot beyond those that are kept lies 11,712 days back, to the second."""
     first = NOW - 11_712 * DAY
-    read = policy(f"{first.minute} {first.hour} {first.day} {first.month} *", {"keep_last": 32})
-    assert steady_count(read, NOW + timedelta(seconds=at)) == count
+    read = policy(f"{first.minute} {first.hour} {first.day} {first.month} *", {rule: 32})
+    assert steady_count(read, NOW + timedelta(seconds=late)) == count

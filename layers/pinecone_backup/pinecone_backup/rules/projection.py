@@ -234,10 +234,10 @@ def projected(facts: Facts, assumptions: Assumptions, *, most: int | None = None
             None: it goes on without end.
     """
     projection = _Projection(facts, assumptions)
-    moved = _Moved()
+    yield projection.prune(_Moved())
+    projection.settle()
     left = most
     while True:
-        yield projection.prune(moved)
         coming = projection.coming(left)
         if left is not None:
             inventory = projection.facts.inventory
@@ -245,7 +245,7 @@ def projected(facts: Facts, assumptions: Assumptions, *, most: int | None = None
             left -= WORK_OF_INDEX * len(inventory.incarnations)
             if left < 0:
                 return
-        moved = projection.advance(coming)
+        yield projection.prune(projection.advance(coming))
 
 
 @dataclass(slots=True)
@@ -361,7 +361,6 @@ class _Projection:
         self._dry = assumptions.first
         self._memory = facts.memory
         self._quota = quota_of(facts) if assumptions.most_made is None else None
-        self._fresh = True
         found = [
             _subject(facts, index, spread=assumptions.most_made is None) for index in facts.indexes
         ]
@@ -418,8 +417,7 @@ class _Projection:
         """What happens until the next prune, in order of time; one more than ``left`` at most."""
         start = self.facts.time.scheduled_at
         end = start + self._assumptions.every
-        bounded = left is not None and self._assumptions.most_made is None
-        most = max(left or 0, 0) + 1 if bounded else None
+        most = left + 1 if left is not None and self._assumptions.most_made is None else None
         found = list(islice(self._starts(start, end), most))
         found += [
             _Event(at, "", expires=backup_id)
@@ -432,7 +430,6 @@ class _Projection:
         """Move to just before the next prune."""
         moved = _Moved()
         start = self.facts.time.scheduled_at
-        self._settle()
         used = counted_by(self.facts.inventory).total()
         made: list[Entry] = []
         expired: set[str] = set()
@@ -517,11 +514,8 @@ class _Projection:
             )
         ]
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """What is under way at the beginning ends: deletions, backups, planned runs."""
-        if not self._fresh:
-            return
-        self._fresh = False
         now = self.facts.time.actual
         over, ready = set(), []
         for backup_id, entry in self.facts.inventory.entries.items():

@@ -159,9 +159,8 @@ def _until_filled(
 
     Returns None when they reach back beyond ``start``.
     """
-    counts = {period: getattr(retention, f"keep_{period}") for period in _COARSE}
-    wanted = {period: count for period, count in counts.items() if count}
-    found: dict[str, set[object]] = {period: set() for period in wanted}
+    counts: dict[str, int] = {period: getattr(retention, f"keep_{period}") for period in _COARSE}
+    found: dict[str, set[object]] = {period: set() for period in _COARSE}
     taken: set[datetime] = set()
     for slot in days:
         if slot < start:
@@ -170,7 +169,7 @@ def _until_filled(
         local = slot.astimezone(zone)
         for period, keys in found.items():
             keys.add(KEYS[period](local))
-        if all(len(found[period]) > count for period, count in wanted.items()):
+        if all(len(found[period]) > count for period, count in counts.items()):
             break
     return taken
 
