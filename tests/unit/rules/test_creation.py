@@ -20,6 +20,7 @@ from pinecone_backup.records import (
 from pinecone_backup.rules import creation
 from pinecone_backup.rules.claims import ambiguous, claimed, failed, posted, refused
 from pinecone_backup.rules.creation import (
+    NEW_INDEX_WAIT,
     Decision,
     Kind,
     View,
@@ -137,12 +138,25 @@ def test_an_index_whose_newest_known_backup_ended_before_the_slot_is_expected_to
         {"assigned": Assigned(None, AssignedBy.NOTHING)},
         {"assigned": Assigned(NATIVE, AssignedBy.ASSIGNMENT)},
         {"index": Index("docs", IndexKind.SERVERLESS, "Initializing", ready=False)},
-        {"record": IndexRecord("docs", NOW, NOW, "id-1")},
     ],
 )
 def test_nothing_is_expected_of_an_index_that_gets_no_backup_now(changes: dict[str, Any]) -> None:
     """N1."""
     assert not expected_due(view(**changes), recorded(), AT_NOON)
+
+
+def test_an_index_first_seen_after_its_newest_backup_is_not_new() -> None:
+    """N1, C5."""
+    record = IndexRecord("docs", NOW, NOW, "id-1")
+    assert expected_due(view(record=record), recorded(), AT_NOON)
+
+
+def test_nothing_is_expected_of_an_index_that_is_too_new_for_a_backup() -> None:
+    """N1, C5: its newest backup is as new as the index."""
+    often = policy(cron="*/5 * * * *")
+    record = IndexRecord("docs", NOW, NOW, "id-1")
+    known = recorded(NOW - NEW_INDEX_WAIT + MINUTE)
+    assert not expected_due(view(policy=often, record=record), known, AT_NOON)
 
 
 @pytest.mark.parametrize(("after", "expected"), [(-1, True), (0, False), (1, False)])

@@ -248,10 +248,11 @@ def expected_due(view: View, newest: BackupRecord | None, time: RunTime) -> bool
         newest: The record of its newest backup; None where the ledger knows of none.
         time: The run's times.
     """
-    bare = due(view, time)
-    if bare.kind is not Kind.OPEN or bare.slot is None:
-        return False
     if newest is None or newest.created_at is None or newest.verdict is None:
+        return False
+    first_seen = min(view.record.first_seen_at, newest.created_at)  # a backup proves it, too
+    bare = due(replace(view, record=replace(view.record, first_seen_at=first_seen)), time)
+    if bare.kind is not Kind.OPEN or bare.slot is None:
         return False
     since = view.record.schedule_since  # a slot before it may be satisfied by the former schedule
     return newest.created_at < bare.slot and (since is None or since < bare.slot)

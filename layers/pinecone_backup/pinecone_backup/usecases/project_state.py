@@ -150,18 +150,21 @@ def read_project_state(
     indexes = without_temporary(listed, owner=context.owner, project=context.project)
     reading = _IndexReading(control_plane, enough_time or (lambda: True))
     in_order = _longest_unread_first(indexes, ledger.indexes()) if into_indexes else ()
+    restore_jobs = partial(_restores, control_plane, tolerant=into_indexes)
     # The walk is one call after the other; what needs no row of it is asked for meanwhile.
-    asks: list[Callable[[], Sequence[Backup] | IndexState | None]] = [
+    asks: list[Callable[[], Sequence[Backup] | Sequence[RestoreJob] | IndexState | None]] = [
         lambda: list_project(control_plane, writes=lambda: own_writes(ledger)),
         *(partial(reading.schedules, index) for index in in_order),
     ]
+    if into_indexes:
+        asks.append(restore_jobs)
     asked = in_parallel(lambda ask: ask(), asks, at_most=control_plane.concurrency)
     rows = cast("Sequence[Backup]", asked[0])
     listed_of: dict[str, list[Backup]] = {}
     for row in rows:
         listed_of.setdefault(row.index_name, []).append(row)
-    # Restore jobs after the rows: one that began meanwhile protects its backup (rule D1).
-    restores = _restores(control_plane, tolerant=into_indexes)
+    # What deletes asks after the rows: a restore that began meanwhile protects its backup (D1).
+    restores = cast("Sequence[RestoreJob] | None", asked[-1]) if into_indexes else restore_jobs()
     states: list[IndexState] = []
     if into_indexes:
         found = in_parallel(
