@@ -365,11 +365,8 @@ def test_several_indexes_are_attended_to_at_a_time(stack: Stack) -> None:
 
 
 @pytest.fixture
-def expecting(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """A stack whose two daily backups are due again.
-
-    The walk over its project lasts until all that is to be listed beside it has been.
-    """
+def due_again(stack: Stack) -> Stack:
+    """A stack whose two daily backups are due again, which may make eight calls at a time."""
     known(stack, "a")
     stack.tick()
     for record in list(stack.ledger.backups().values()):
@@ -377,7 +374,13 @@ def expecting(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     stack.simulator.clock.advance(timedelta(days=1))
     stack.simulator.requests.clear()
     stack.control_plane.concurrency = 8
-    walk, done = stack.control_plane.project_backups, Event()
+    return stack
+
+
+@pytest.fixture
+def expecting(due_again: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """The same; the walk over its project lasts until all that goes beside it was listed."""
+    walk, done = due_again.control_plane.project_backups, Event()
 
     def in_parallel(*given: Any, **named: Any) -> Any:
         try:
@@ -390,8 +393,8 @@ def expecting(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
         return walk()
 
     monkeypatch.setattr(create, "in_parallel", in_parallel)
-    monkeypatch.setattr(stack.control_plane, "project_backups", waiting)
-    return stack
+    monkeypatch.setattr(due_again.control_plane, "project_backups", waiting)
+    return due_again
 
 
 def order(stack: Stack) -> list[str]:
@@ -414,6 +417,22 @@ def test_what_the_ledger_expects_to_be_due_is_listed_once_while_the_project_is(
     outcome = expecting.tick()
     assert set(outcome.created) == {"docs", "a"}
     assert order(expecting) == EARLY
+
+
+def test_when_the_walk_has_ended_nothing_is_listed_early(
+    due_again: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where calls are slow, a run would list two hundred indexes before it creates a backup."""
+    early: list[list[str]] = []
+
+    def the_walk_first(indexes: Any, walk: Any, **_: Any) -> Any:
+        rows, found = walk(), indexes()
+        early.append(order(due_again))
+        return found, rows
+
+    monkeypatch.setattr(create, "both", the_walk_first)
+    assert set(due_again.tick().created) == {"docs", "a"}
+    assert early == [["list_project_backups"]]
 
 
 def test_what_could_not_be_listed_early_is_listed_in_its_turn(expecting: Stack) -> None:
