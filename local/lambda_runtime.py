@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 20.0
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)\)")
+_EVENT = re.compile(r"INVOKE RTDONE\(.*duration: ([0-9.]+)ms\)")
 _CLIENT = ("awslambdaric", "simplejson", "snapshot_restore_py.py", "runtime_client*.so")
 """What ``awslambdaric`` consists of, in the environment that this runs in."""
 
@@ -57,6 +58,10 @@ class Runtime:
     def init_milliseconds(self) -> list[float]:
         """How long each cold start took, so far."""
         return [float(found) for found in _INIT.findall(self.log.read_text())]
+
+    def event_milliseconds(self) -> list[float]:
+        """How long each event took, so far, without the start."""
+        return [float(found) for found in _EVENT.findall(self.log.read_text())]
 
 
 @contextmanager

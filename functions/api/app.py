@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pinecone_backup.api.app import Api
-from pinecone_backup.settings import ApiSettings
-from pinecone_backup.wiring.projects import Container, share_logging, time_left
+from pinecone_backup.runtime import preload, share_logging, starts_ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-CALL_SECONDS = 20.0
-"""The most that one call to Pinecone may take; API Gateway waits for 29 s altogether."""
-TO_ANSWER = 3.0
-"""Seconds that are left for the answer."""
 
 logger = Logger(service="api")
 share_logging(logger)
+preload("boto3", "pydantic.main", "aws_lambda_powertools.event_handler")
+if starts_ahead():
+    from pinecone_backup.wiring.api import prepare
 
-
-class _Budget:
-    """How long a call to Pinecone may take, so that the answer still comes in time."""
-
-    def __init__(self) -> None:
-        self._left: Callable[[], float] = lambda: CALL_SECONDS
-
-    def begin(self, context: LambdaContext) -> None:
-        self._left = time_left(context)
-
-    def __call__(self) -> float:
-        return max(1.0, min(CALL_SECONDS, self._left() - TO_ANSWER))
-
-
-_budget = _Budget()
-
-
-@cache
-def _api() -> Api:
-    return Api(Container(ApiSettings.read(), call_seconds=_budget))
+    prepare()
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of the API."""
-    _budget.begin(context)
-    return _api()(event, context)
+    from pinecone_backup.wiring.api import answer
+
+    return answer(event, context)

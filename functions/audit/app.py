@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pinecone_backup.model import RunKind
-from pinecone_backup.settings import AuditSettings
-from pinecone_backup.triggers import answer_to, read_trigger
-from pinecone_backup.usecases.audit import AuditOutcome, audit_project
-from pinecone_backup.usecases.runs import Job, run_projects
-from pinecone_backup.wiring.projects import Container, share_logging, time_left
+from pinecone_backup.runtime import preload, share_logging
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger(service="audit")
 share_logging(logger)
-
-
-@cache
-def _container() -> Container[AuditSettings]:
-    return Container(AuditSettings.read())
+preload("boto3", "httpx")
 
 
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Audit the projects of the policy, or the one that is asked for."""
-    container = _container()
-    request = read_trigger(event, RunKind.AUDIT)
+    from pinecone_backup.wiring.audit import run
 
-    def work(job: Job) -> AuditOutcome:
-        return audit_project(
-            job.context,
-            container.control_plane(job.project),
-            job.ledger,
-            container.objects,
-            container.metrics,
-            document=job.document,
-            policy_version=job.policy_version,
-            time_left=time_left(context),
-            stack=container.settings.stack_name,
-            project_metrics=container.settings.project_metrics,
-        )
-
-    return answer_to(request, run_projects(container.services, RunKind.AUDIT, request, work))
+    return run(event, context)

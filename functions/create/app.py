@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pinecone_backup.model import RunKind
-from pinecone_backup.settings import ProjectSettings
-from pinecone_backup.triggers import answer_to, read_trigger
-from pinecone_backup.usecases.create import CreateOutcome, create_backups
-from pinecone_backup.usecases.runs import Job, run_projects
-from pinecone_backup.wiring.projects import Container, share_logging, time_left
+from pinecone_backup.runtime import preload, share_logging
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger(service="create")
 share_logging(logger)
-
-
-@cache
-def _container() -> Container[ProjectSettings]:
-    return Container(ProjectSettings.read())
+preload("boto3", "httpx")
 
 
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Start what is due in the projects of the policy, or in the one that is asked for."""
-    container = _container()
-    request = read_trigger(event, RunKind.CREATE)
+    from pinecone_backup.wiring.create import run
 
-    def work(job: Job) -> CreateOutcome:
-        return create_backups(
-            job.context,
-            container.control_plane(job.project),
-            job.ledger,
-            job.document,
-            job.policy_version,
-            time_left=time_left(context),
-        )
-
-    return answer_to(request, run_projects(container.services, RunKind.CREATE, request, work))
+    return run(event, context)

@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pinecone_backup.model import PruneMode, RunKind
-from pinecone_backup.settings import PruneSettings
-from pinecone_backup.triggers import answer_to, read_trigger
-from pinecone_backup.usecases.approvals import rule_of
-from pinecone_backup.usecases.deletion import PruneServices
-from pinecone_backup.usecases.prune import PruneOutcome, prune
-from pinecone_backup.usecases.runs import Job, run_projects
-from pinecone_backup.wiring.projects import Container, share_logging, time_left
+from pinecone_backup.runtime import preload, share_logging
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger(service="prune")
 share_logging(logger)
-
-
-@cache
-def _container() -> Container[PruneSettings]:
-    return Container(PruneSettings.read())
+preload("boto3", "httpx")
 
 
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Prune the projects of the policy, or the one that is asked for."""
-    container = _container()
-    request = read_trigger(event, RunKind.PRUNE)
+    from pinecone_backup.wiring.prune import run
 
-    def work(job: Job) -> PruneOutcome:
-        services = PruneServices(
-            control_plane=container.control_plane(job.project),
-            ledger=job.ledger,
-            store=container.objects,
-            policy_version=container.policies.load_version,
-            time_left=time_left(context),
-            approvals=rule_of(container.settings),
-        )
-        mode = PruneMode.DRY_RUN if request.dry_run else container.settings.prune_mode
-        return prune(
-            job.context,
-            services,
-            document=job.document,
-            policy_version=job.policy_version,
-            mode=mode,
-            digest=request.digest,
-        )
-
-    return answer_to(request, run_projects(container.services, RunKind.PRUNE, request, work))
+    return run(event, context)

@@ -17,6 +17,7 @@ from local.receiver import Behaviour, Receiver
 from pinecone_backup.adapters.aws import client, forget_clients
 from pinecone_backup.adapters.delivery_queue import REASON, SqsDeliveryQueue
 from pinecone_backup.errors import EventMalformed, SettingsInvalid, StoreUnavailable
+from pinecone_backup.wiring import notify
 from tests.support.table import create_table
 from tests.support.webhooks import bus_event
 
@@ -116,12 +117,12 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
         }.items():
             monkeypatch.setenv(name, value)
         forget_clients()
-        app._notifier.cache_clear()
+        notify._notifier.cache_clear()
         deployment = Deployment(receiver, app)
         monkeypatch.setenv("DELIVERY_QUEUE_URL", deployment.deliveries)
         monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", deployment.dead_letters)
         yield deployment
-        app._notifier.cache_clear()
+        notify._notifier.cache_clear()
         forget_clients()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_ON_DEMAND = "on-demand"
 
 
 def time_left(context: LambdaContext) -> Callable[[], float]:
@@ -23,3 +27,20 @@ def share_logging(logger: Logger) -> None:
     package.handlers = list(logger.handlers)
     package.setLevel(logger.log_level)
     package.propagate = False
+
+
+def preload(*modules: str) -> None:
+    """Load what every event needs of libraries while the function starts.
+
+    Our own code comes with the first event (docs/decisions/0014).
+    """
+    for module in modules:
+        import_module(module)
+
+
+def starts_ahead() -> bool:
+    """Whether the function starts before there is an event, so that nobody waits for its start.
+
+    That is the case with SnapStart and with provisioned concurrency.
+    """
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", _ON_DEMAND) != _ON_DEMAND

@@ -1,16 +1,14 @@
-"""What a cold start of the api function loads: a list, so that nothing joins it unnoticed."""
+"""What the api function loads, and when: a list, so that nothing joins it unnoticed."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from local.build import ROOT
 from pinecone_backup.api.resources import all_routes, modules_of
+from tests.support.starts import loaded_by
 
 if TYPE_CHECKING:
     from pinecone_backup.api.routes import Route
@@ -70,31 +68,15 @@ NEVER = (
     "pinecone_backup.webhooks",
     "yaml",
 )
-_PROGRAM = """
-import importlib.util, json, sys
-before = set(sys.modules)
-spec = importlib.util.spec_from_file_location("app", "functions/api/app.py")
-spec.loader.exec_module(importlib.util.module_from_spec(spec))
-print(json.dumps(sorted(set(sys.modules) - before)))
-"""
 
 
 @pytest.fixture(scope="module")
 def loaded() -> set[str]:
-    """The modules that importing the handler loads, in a process of its own."""
-    layer = str(ROOT / "layers" / "pinecone_backup")
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM],
-        cwd=ROOT,
-        env={"PYTHONPATH": layer, "PATH": ""},
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
-    return set(json.loads(done.stdout))
+    """The modules that the start and any request load, in a process of its own."""
+    return loaded_by("api", "pinecone_backup.wiring.api")
 
 
-def test_a_cold_start_loads_only_the_packages_of_the_list(loaded: set[str]) -> None:
+def test_a_request_loads_only_the_packages_of_the_list(loaded: set[str]) -> None:
     packages = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names)
     assert {name for name in packages if not name.startswith("_")} <= PACKAGES | BESIDE_HTTPX
 
@@ -115,3 +97,10 @@ def test_what_only_some_requests_need_waits_for_them(loaded: set[str], module: s
 def test_the_path_of_a_route_leads_to_the_module_that_has_it(route: Route) -> None:
     path = route.path.replace("{", "x-").replace("}", "")
     assert route.handler.__module__.rpartition(".")[2] in modules_of(path)
+
+
+@pytest.mark.parametrize("kind", ["snap-start", "provisioned-concurrency"])
+def test_a_start_ahead_of_requests_loads_every_route(kind: str) -> None:
+    modules = {route.handler.__module__ for route in all_routes()}
+
+    assert modules <= loaded_by("api", AWS_LAMBDA_INITIALIZATION_TYPE=kind)

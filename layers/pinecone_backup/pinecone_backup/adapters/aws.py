@@ -11,6 +11,8 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
@@ -88,10 +90,6 @@ def error_code(error: ClientError | BotoCoreError) -> str:
 
 @cache
 def _build(service: Service) -> Client:
-    # Imported here: boto3 is a third of a cold start, and not every import of us needs it.
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-
     config = Config(
         connect_timeout=3,
         read_timeout=10,

@@ -1,10 +1,11 @@
-"""The adapters of a process that delivers notifications."""
+"""The delivery of the messages in a batch, and the adapters of a process that does it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from random import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.adapters.aws import client
 from pinecone_backup.adapters.delivery_log import DynamoDeliveryLog
@@ -14,15 +15,19 @@ from pinecone_backup.adapters.secrets import SecretReader
 from pinecone_backup.adapters.tls import ssl_context
 from pinecone_backup.adapters.webhook_sender import WebhookSender
 from pinecone_backup.adapters.webhooks import WebhookCourier
+from pinecone_backup.runtime import time_left
+from pinecone_backup.settings import NotifySettings
 from pinecone_backup.usecases.notify import Notifier
+from pinecone_backup.webhooks.inbox import read_batch
 from pinecone_backup.webhooks.links import Pages
 
 if TYPE_CHECKING:
-    from pinecone_backup.settings import NotifySettings
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-def build_notifier(settings: NotifySettings) -> Notifier:
-    """The notifier over SQS, DynamoDB, Secrets Manager and HTTPS."""
+@cache
+def _notifier() -> Notifier:
+    settings = NotifySettings.read()
     sender = WebhookSender(
         ssl_context=ssl_context(), insecure_hosts=settings.insecure_webhook_hosts
     )
@@ -41,3 +46,16 @@ def build_notifier(settings: NotifySettings) -> Notifier:
         jitter=random,
         pages=Pages(settings.link_base.rstrip("/"), settings.aws_region, settings.log_groups),
     )
+
+
+def deliver(event: object, context: LambdaContext) -> dict[str, Any]:
+    """Handle a batch of SQS messages.
+
+    Returns:
+        A partial batch response: the messages that must stay in their queue.
+
+    Raises:
+        EventMalformed: The event is no batch of SQS messages; all of it stays.
+    """
+    kept = _notifier().handle(read_batch(event), seconds_left=time_left(context))
+    return {"batchItemFailures": [{"itemIdentifier": record_id} for record_id in kept]}

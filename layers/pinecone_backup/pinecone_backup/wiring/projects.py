@@ -15,7 +15,6 @@ from pinecone_backup.adapters.objects import BucketEvidence, BucketObjects, Buck
 from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.adapters.run_queue import SqsRunQueue
 from pinecone_backup.adapters.secrets import SecretReader
-from pinecone_backup.runtime import share_logging, time_left
 from pinecone_backup.usecases.runs import RunServices
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
     from pinecone_backup.rules.policy import Project
     from pinecone_backup.settings import ProjectSettings
-
-__all__ = ["Container", "share_logging", "time_left"]
 
 CALL_SECONDS = 20.0
 """The most that one call to Pinecone may take in a run, its repetitions and waits included: a
