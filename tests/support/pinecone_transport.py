@@ -93,7 +93,8 @@ def client_of(
     key: Key | None = None,
     time: Time | None = None,
     base_url: str = BASE_URL,
-    call_seconds: float = 60.0,
+    call_seconds: float | Callable[[], float] = 60.0,
+    concurrency: int = 1,
     api_version: str = "2026-07",
     schedules_api_version: str = "2026-07",
 ) -> PineconeClient:
@@ -104,6 +105,7 @@ def client_of(
         base_url=base_url,
         http=httpx.Client(transport=httpx.MockTransport(script)),
         call_seconds=call_seconds,
+        concurrency=concurrency,
         clock=time.clock,
         sleep=time.sleep,
         api_version=api_version,

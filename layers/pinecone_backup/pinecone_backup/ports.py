@@ -90,7 +90,8 @@ class ControlPlane(Protocol):
     a token repeated, or a page was not understood. Rows may repeat (rule N2).
 
     Attributes:
-        concurrency: How many calls a run makes at a time; it is safe to share between threads.
+        concurrency: The most calls at a time, whoever asks; one more waits for a place. It is
+            safe to share between threads.
     """
 
     concurrency: int

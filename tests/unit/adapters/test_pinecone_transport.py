@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -178,9 +180,53 @@ def test_all_wait_as_long_as_a_call_whose_429_names_no_time() -> None:
         honest(seconds)
 
     time.sleep = ask_beside  # type: ignore[method-assign]
-    client = client_of(Script(error(429), answer(row()), answer(row())), time=time)
+    script = Script(error(429), answer(row()), answer(row()))
+    client = client_of(script, time=time, concurrency=2)
     client.describe_backup("bkp-1")
     assert time.slept[0] == pytest.approx(told[0])
+
+
+def test_no_more_calls_are_under_way_than_allowed_and_no_fewer() -> None:
+    together = threading.Barrier(3, timeout=5)  # three that wait for each other, or an error
+    under_way: list[str] = []
+    most = []
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        under_way.append(request.url.path)
+        most.append(len(under_way))
+        together.wait()
+        under_way.remove(request.url.path)
+        return answer(row())
+
+    client = client_of(answered, concurrency=3)
+    with ThreadPoolExecutor(9) as pool:
+        list(pool.map(client.describe_backup, ["bkp-1"] * 9))
+    assert max(most) == 3
+
+
+def test_the_time_of_a_call_begins_when_it_has_its_place() -> None:
+    under_way = False
+    begun_beside = threading.Event()
+
+    def seconds() -> float:
+        if under_way:
+            begun_beside.set()
+        return 60.0
+
+    def answered(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way
+        if not waiting:
+            under_way = True
+            waiting.append(pool.submit(client.describe_backup, "bkp-1"))
+            begun_beside.wait(0.1)  # it does not come
+            under_way = False
+        return answer(row())
+
+    client = client_of(answered, call_seconds=seconds)
+    waiting: list[object] = []
+    with ThreadPoolExecutor(1) as pool:
+        client.describe_backup("bkp-1")
+    assert not begun_beside.is_set()
 
 
 def test_clients_with_the_same_retry_after_do_not_come_back_together() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinecone_backup.usecases.parallel import both, in_parallel, rotated
+from pinecone_backup.usecases.parallel import both, in_parallel, rotated, workers
+
+if TYPE_CHECKING:
+    from pinecone_backup.ports import ControlPlane, Ledger
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -33,6 +38,23 @@ def test_no_more_are_under_way_than_allowed_and_no_fewer() -> None:
 
     in_parallel(work, range(9), at_most=3)
     assert max(most) == 3
+
+
+@dataclass
+class AtMost:
+    """A control plane or a ledger, as far as ``workers`` asks it."""
+
+    concurrency: int
+
+
+@pytest.mark.parametrize(
+    ("calls", "writes", "expected"), [(8, 16, 10), (4, 16, 5), (1, 16, 1), (8, 1, 8), (20, 16, 20)]
+)
+def test_a_quarter_more_work_than_calls_is_begun_where_the_ledger_takes_as_many(
+    calls: int, writes: int, expected: int
+) -> None:
+    control_plane = cast("ControlPlane", AtMost(calls))
+    assert workers(control_plane, cast("Ledger", AtMost(writes))) == expected
 
 
 def test_one_at_a_time_takes_no_thread() -> None:

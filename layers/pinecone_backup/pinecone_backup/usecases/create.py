@@ -81,7 +81,7 @@ from pinecone_backup.usecases.listing import (
     only_incarnation,
 )
 from pinecone_backup.usecases.looks import LooksOutcome, take_looks
-from pinecone_backup.usecases.parallel import both, in_parallel
+from pinecone_backup.usecases.parallel import both, in_parallel, workers
 from pinecone_backup.usecases.sync_native_schedules import keep_native_schedules
 
 if TYPE_CHECKING:
@@ -448,7 +448,7 @@ class _Tick:
             group = _of_one_priority(waiting, at_most=max(places, 1))
             waiting = waiting[len(group) :]
             serve = partial(self._serve, quota=quota, place=places > 0, time_left=time_left)
-            begun = in_parallel(serve, group, at_most=self.control_plane.concurrency)
+            begun = in_parallel(serve, group, at_most=workers(self.control_plane, self.ledger))
             names = [view.name for view, _ in group]
             late += [name for name, served in zip(names, begun, strict=True) if not served]
             self.remaining -= len(self.taken.intersection(names))

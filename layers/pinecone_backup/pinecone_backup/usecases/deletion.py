@@ -38,7 +38,7 @@ from pinecone_backup.rules.protection import relied_on
 from pinecone_backup.usecases.approvals import ONE_PERSON
 from pinecone_backup.usecases.findings import log_unexpected
 from pinecone_backup.usecases.listing import active_incarnation
-from pinecone_backup.usecases.parallel import in_parallel, rotated
+from pinecone_backup.usecases.parallel import in_parallel, rotated, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -344,7 +344,7 @@ class PlanDeletions:
         in_parallel(
             lambda each: self._index(indexes[each[0]], each[1]),
             rotated(list(work.items()), self.context.time.scheduled_at),
-            at_most=self.services.control_plane.concurrency,
+            at_most=workers(self.services.control_plane, self.services.ledger),
         )
 
     def _index(self, index: PlannedIndex, items: Sequence[PlanItem]) -> None:

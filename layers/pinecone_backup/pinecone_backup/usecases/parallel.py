@@ -1,6 +1,7 @@
 """Several calls at a time, and in which order: the one place where a run uses threads.
 
-How many is the control plane's ``concurrency``. What needs an order asks for it itself: a piece of
+How many is the control plane's ``concurrency``, or a few more (``workers``); it sees to it that
+no more calls than that are under way. What needs an order asks for it itself: a piece of
 work is done from its first call to its last by one thread.
 """
 
@@ -14,6 +15,18 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
+
+    from pinecone_backup.ports import ControlPlane, Ledger
+
+
+def workers(control_plane: ControlPlane, ledger: Ledger) -> int:
+    """How many pieces of work to do at a time that ask Pinecone and write to the ledger by turns.
+
+    A quarter more than Pinecone takes calls: while one of them writes, another's call has its
+    place. No more than that, since a piece of work that is begun waits so much longer for its own.
+    """
+    calls = control_plane.concurrency
+    return min(calls + calls // 4, max(calls, ledger.concurrency))
 
 
 def rotated[T](items: Sequence[T], at: datetime) -> list[T]:

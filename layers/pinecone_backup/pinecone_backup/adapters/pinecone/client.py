@@ -61,7 +61,7 @@ class PineconeClient:
         http: Shared by several projects when given (``http.new_http_client``).
         call_seconds: The most that one call may take, its repetitions and waits included; or
             what tells it as each call begins.
-        concurrency: So many calls at a time are meant for it (``ports.ControlPlane``).
+        concurrency: The most calls at a time; one more waits until another has ended.
         clock: Seconds of a clock that never goes back.
         sleep: Waits for so many seconds.
     """
@@ -96,6 +96,7 @@ class PineconeClient:
             key,
             http or new_http_client(),
             call_seconds=call_seconds,
+            concurrency=concurrency,
             clock=clock,
             sleep=sleep,
         )

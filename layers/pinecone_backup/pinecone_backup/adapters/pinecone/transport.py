@@ -173,6 +173,7 @@ class Caller:
         http: A client that follows no redirects (``http.new_http_client``).
         call_seconds: The most that one call may take, its repetitions and waits included; or
             what tells it as each call begins.
+        concurrency: The most calls at a time; one more waits, and its time begins after that.
         clock: Seconds of a clock that never goes back.
         sleep: Waits for so many seconds.
     """
@@ -183,6 +184,7 @@ class Caller:
         http: httpx.Client,
         *,
         call_seconds: float | Callable[[], float] = 60.0,
+        concurrency: int = 1,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -193,6 +195,7 @@ class Caller:
         self._sleep = sleep
         self._resume_at = float("-inf")
         self._pausing = threading.Lock()
+        self._places = threading.BoundedSemaphore(concurrency)
 
     def ask[T](self, call: Call, understand: Callable[[bytes], T]) -> T:
         """Send a call and understand its answer.
@@ -224,6 +227,10 @@ class Caller:
             OutcomeUnknown: A write's answer was lost.
             PineconeError: Everything else, by its status.
         """
+        with self._places:
+            return self._send(call)
+
+    def _send(self, call: Call) -> Reply:
         deadline = self._clock() + self._call_seconds()
         doubtful = False
         retrying = Retrying(
