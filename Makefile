@@ -48,7 +48,7 @@ test: .venv/ready .venv-emulator/ready .venv-sam/ready ## All tests, with branch
 	@.venv/bin/python -m local.build
 	@.venv/bin/python -m pytest -n 3 -q --cov --cov-report=term $(ARGS)
 
-test-faults: .venv/ready ## Every fault at every call, and two years of faulty ticks (half an hour)
+test-faults: .venv/ready ## Every fault at every call, and two years of faulty ticks (twenty minutes)
 	@FAULTS=all .venv/bin/python -m pytest -q -n 2 --dist loadgroup --no-cov tests/integration/test_faults.py tests/integration/test_a_year.py $(ARGS)
 
 lint: .venv/ready ## Style, format and types
