@@ -28,6 +28,12 @@ def test_the_start_of_the_api_loads_the_libraries_of_every_request() -> None:
     assert libraries <= loaded_by("api")
 
 
+def test_a_start_ahead_of_requests_loads_all_that_a_request_may_need() -> None:
+    modules = loaded_by("api", AWS_LAMBDA_INITIALIZATION_TYPE="snap-start")
+
+    assert {"httpx", "pinecone_backup.adapters.pinecone.client"} <= modules
+
+
 def test_notify_loads_nothing_that_it_does_not_need() -> None:
     modules = loaded_by("notify", "pinecone_backup.wiring.notify")
 

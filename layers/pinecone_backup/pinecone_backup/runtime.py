@@ -30,9 +30,10 @@ def share_logging(logger: Logger) -> None:
 
 
 def preload(*modules: str) -> None:
-    """Load what every event needs of libraries while the function starts.
+    """Load modules while the function starts.
 
-    Our own code comes with the first event (docs/decisions/0014).
+    Those are the libraries that every event needs; our own code comes with the first event
+    (docs/decisions/0014), unless the start is ahead of events.
     """
     for module in modules:
         import_module(module)

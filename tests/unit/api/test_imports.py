@@ -21,21 +21,16 @@ PACKAGES = {
     "certifi",
     "cronsim",
     "dateutil",
-    "httpx",
-    "idna",
     "jmespath",
     "pinecone_backup",
     "pydantic",
     "pydantic_core",
     "s3transfer",
     "six",
-    "tenacity",
     "typing_extensions",
     "typing_inspection",
     "urllib3",
 }
-BESIDE_HTTPX = {"click", "pygments", "rich"}
-"""httpx imports its command line where these happen to be installed; the layer has none of them."""
 POWERTOOLS = {
     "event_handler",
     "exceptions",
@@ -56,8 +51,10 @@ NEVER = (
     "aws_lambda_powertools.utilities.parser",
     "aws_lambda_powertools.utilities.validation",
     "aws_xray_sdk",
+    "httpx",
     "jinja2",
-    "pinecone_backup.adapters.pinecone.data_plane",
+    "pinecone_backup.adapters.http",
+    "pinecone_backup.adapters.pinecone",
     "pinecone_backup.api.backups",
     "pinecone_backup.api.policy",
     "pinecone_backup.api.restores",
@@ -66,6 +63,7 @@ NEVER = (
     "pinecone_backup.usecases.notify",
     "pinecone_backup.rules.preview",
     "pinecone_backup.webhooks",
+    "tenacity",
     "yaml",
 )
 
@@ -78,7 +76,7 @@ def loaded() -> set[str]:
 
 def test_a_request_loads_only_the_packages_of_the_list(loaded: set[str]) -> None:
     packages = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names)
-    assert {name for name in packages if not name.startswith("_")} <= PACKAGES | BESIDE_HTTPX
+    assert {name for name in packages if not name.startswith("_")} <= PACKAGES
 
 
 def test_of_the_powertools_it_loads_only_what_the_resolver_and_the_logger_need(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pinecone_backup.api.app import Api
 from pinecone_backup.api.resources import all_routes
-from pinecone_backup.runtime import time_left
+from pinecone_backup.runtime import preload, time_left
 from pinecone_backup.settings import ApiSettings
 from pinecone_backup.wiring.projects import Container
 
@@ -44,8 +44,9 @@ def _api() -> Api:
 
 
 def prepare() -> None:
-    """Load everything that any request may need, where that costs nobody's time."""
+    """Load what most requests need, and those to Pinecone, where that costs nobody's time."""
     all_routes()
+    preload("pinecone_backup.adapters.http", "pinecone_backup.adapters.pinecone.client")
 
 
 def answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

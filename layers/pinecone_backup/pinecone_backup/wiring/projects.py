@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 from pinecone_backup.adapters.aws import client
 from pinecone_backup.adapters.bus import EventBridgeBus
-from pinecone_backup.adapters.http import new_http_client
 from pinecone_backup.adapters.ledger import DynamoLedger, DynamoProjects
 from pinecone_backup.adapters.metrics import EmfMetrics
 from pinecone_backup.adapters.objects import BucketEvidence, BucketObjects, BucketPolicyStore
-from pinecone_backup.adapters.pinecone.client import PineconeClient
 from pinecone_backup.adapters.run_queue import SqsRunQueue
 from pinecone_backup.adapters.secrets import SecretReader
 from pinecone_backup.usecases.runs import RunServices
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
     from httpx import Client
 
+    from pinecone_backup.adapters.pinecone.client import PineconeClient
     from pinecone_backup.rules.policy import Project
     from pinecone_backup.settings import ProjectSettings
 
@@ -93,6 +92,10 @@ class Container[S: ProjectSettings]:
 
     def control_plane(self, project: Project) -> PineconeClient:
         """Pinecone, as one project's API key sees it; one client per project and process."""
+        from pinecone_backup.adapters.pinecone.client import (  # noqa: PLC0415 - half of requests
+            PineconeClient,
+        )
+
         secret = f"{self.settings.project_secret_prefix}{project.secret_name}"
         if secret not in self._planes:
             self._planes[secret] = PineconeClient(
@@ -141,6 +144,8 @@ class Container[S: ProjectSettings]:
 
     @cached_property
     def _http(self) -> Client:
+        from pinecone_backup.adapters.http import new_http_client  # noqa: PLC0415 - as above
+
         return new_http_client(max_connections=self.settings.pinecone_concurrency)
 
     @cached_property
