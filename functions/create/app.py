@@ -19,6 +19,6 @@ preload("boto3", "httpx")
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Start what is due in the projects of the policy, or in the one that is asked for."""
-    from pinecone_backup.wiring.create import run
+    from pinecone_backup.wiring.create import answer
 
-    return run(event, context)
+    return answer(event, context)

@@ -19,6 +19,6 @@ preload("boto3")
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Handle a batch of SQS messages."""
-    from pinecone_backup.wiring.notify import deliver
+    from pinecone_backup.wiring.notify import answer
 
-    return deliver(event, context)
+    return answer(event, context)

@@ -19,6 +19,6 @@ preload("boto3", "httpx")
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Prune the projects of the policy, or the one that is asked for."""
-    from pinecone_backup.wiring.prune import run
+    from pinecone_backup.wiring.prune import answer
 
-    return run(event, context)
+    return answer(event, context)

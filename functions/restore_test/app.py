@@ -19,6 +19,6 @@ preload("boto3", "httpx")
 @logger.inject_lambda_context
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Move the restores of the projects of the policy, or of the one that is asked for."""
-    from pinecone_backup.wiring.restore_test import run
+    from pinecone_backup.wiring.restore_test import answer
 
-    return run(event, context)
+    return answer(event, context)

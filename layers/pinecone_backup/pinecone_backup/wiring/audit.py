@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.model import RunKind
 from pinecone_backup.runtime import time_left
 from pinecone_backup.settings import AuditSettings
-from pinecone_backup.triggers import answer_to, read_trigger
 from pinecone_backup.usecases.audit import AuditOutcome, audit_project
-from pinecone_backup.usecases.runs import Job, run_projects
 from pinecone_backup.wiring.projects import Container
+from pinecone_backup.wiring.runs import run
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from pinecone_backup.triggers import RunRequest
+    from pinecone_backup.usecases.runs import Job
 
 
 @cache
@@ -22,16 +24,15 @@ def _container() -> Container[AuditSettings]:
     return Container(AuditSettings.read())
 
 
-def run(event: object, context: LambdaContext) -> dict[str, Any]:
+def answer(event: object, context: LambdaContext) -> dict[str, Any]:
     """Audit the projects of the policy, or the one that is asked for.
 
     Raises:
         EventMalformed: The event has none of the known shapes.
     """
     container = _container()
-    request = read_trigger(event, RunKind.AUDIT)
 
-    def work(job: Job) -> AuditOutcome:
+    def work(_: RunRequest, job: Job) -> AuditOutcome:
         return audit_project(
             job.context,
             container.control_plane(job.project),
@@ -45,4 +46,4 @@ def run(event: object, context: LambdaContext) -> dict[str, Any]:
             project_metrics=container.settings.project_metrics,
         )
 
-    return answer_to(request, run_projects(container.services, RunKind.AUDIT, request, work))
+    return run(container, RunKind.AUDIT, event, work)

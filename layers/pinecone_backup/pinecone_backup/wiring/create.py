@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.model import RunKind
 from pinecone_backup.runtime import time_left
 from pinecone_backup.settings import ProjectSettings
-from pinecone_backup.triggers import answer_to, read_trigger
 from pinecone_backup.usecases.create import CreateOutcome, create_backups
-from pinecone_backup.usecases.runs import Job, run_projects
 from pinecone_backup.wiring.projects import Container
+from pinecone_backup.wiring.runs import run
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from pinecone_backup.triggers import RunRequest
+    from pinecone_backup.usecases.runs import Job
 
 
 @cache
@@ -22,16 +24,15 @@ def _container() -> Container[ProjectSettings]:
     return Container(ProjectSettings.read())
 
 
-def run(event: object, context: LambdaContext) -> dict[str, Any]:
+def answer(event: object, context: LambdaContext) -> dict[str, Any]:
     """Start what is due in the projects of the policy, or in the one that is asked for.
 
     Raises:
         EventMalformed: The event has none of the known shapes.
     """
     container = _container()
-    request = read_trigger(event, RunKind.CREATE)
 
-    def work(job: Job) -> CreateOutcome:
+    def work(_: RunRequest, job: Job) -> CreateOutcome:
         return create_backups(
             job.context,
             container.control_plane(job.project),
@@ -41,4 +42,4 @@ def run(event: object, context: LambdaContext) -> dict[str, Any]:
             time_left=time_left(context),
         )
 
-    return answer_to(request, run_projects(container.services, RunKind.CREATE, request, work))
+    return run(container, RunKind.CREATE, event, work)

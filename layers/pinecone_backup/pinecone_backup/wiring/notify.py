@@ -48,7 +48,7 @@ def _notifier() -> Notifier:
     )
 
 
-def deliver(event: object, context: LambdaContext) -> dict[str, Any]:
+def answer(event: object, context: LambdaContext) -> dict[str, Any]:
     """Handle a batch of SQS messages.
 
     Returns:

@@ -92,7 +92,7 @@ class Container[S: ProjectSettings]:
 
     def control_plane(self, project: Project) -> PineconeClient:
         """Pinecone, as one project's API key sees it; one client per project and process."""
-        from pinecone_backup.adapters.pinecone.client import (  # noqa: PLC0415 - half of requests
+        from pinecone_backup.adapters.pinecone.client import (  # noqa: PLC0415 - not by all requests
             PineconeClient,
         )
 
@@ -144,7 +144,7 @@ class Container[S: ProjectSettings]:
 
     @cached_property
     def _http(self) -> Client:
-        from pinecone_backup.adapters.http import new_http_client  # noqa: PLC0415 - as above
+        from pinecone_backup.adapters.http import new_http_client  # noqa: PLC0415 - nor this
 
         return new_http_client(max_connections=self.settings.pinecone_concurrency)
 

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.model import PruneMode, RunKind
 from pinecone_backup.runtime import time_left
 from pinecone_backup.settings import PruneSettings
-from pinecone_backup.triggers import answer_to, read_trigger
 from pinecone_backup.usecases.approvals import rule_of
 from pinecone_backup.usecases.deletion import PruneServices
 from pinecone_backup.usecases.prune import PruneOutcome, prune
-from pinecone_backup.usecases.runs import Job, run_projects
 from pinecone_backup.wiring.projects import Container
+from pinecone_backup.wiring.runs import run
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from pinecone_backup.triggers import RunRequest
+    from pinecone_backup.usecases.runs import Job
 
 
 @cache
@@ -24,16 +26,15 @@ def _container() -> Container[PruneSettings]:
     return Container(PruneSettings.read())
 
 
-def run(event: object, context: LambdaContext) -> dict[str, Any]:
+def answer(event: object, context: LambdaContext) -> dict[str, Any]:
     """Prune the projects of the policy, or the one that is asked for.
 
     Raises:
         EventMalformed: The event has none of the known shapes.
     """
     container = _container()
-    request = read_trigger(event, RunKind.PRUNE)
 
-    def work(job: Job) -> PruneOutcome:
+    def work(request: RunRequest, job: Job) -> PruneOutcome:
         services = PruneServices(
             control_plane=container.control_plane(job.project),
             ledger=job.ledger,
@@ -52,4 +53,4 @@ def run(event: object, context: LambdaContext) -> dict[str, Any]:
             digest=request.digest,
         )
 
-    return answer_to(request, run_projects(container.services, RunKind.PRUNE, request, work))
+    return run(container, RunKind.PRUNE, event, work)

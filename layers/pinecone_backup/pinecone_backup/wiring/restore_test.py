@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from pinecone_backup.model import RunKind
 from pinecone_backup.runtime import time_left
 from pinecone_backup.settings import ProjectSettings
-from pinecone_backup.triggers import answer_to, read_trigger
 from pinecone_backup.usecases.restore_test import RestoreOutcome, run_restores
 from pinecone_backup.usecases.restores import comparison
-from pinecone_backup.usecases.runs import Job, run_projects
 from pinecone_backup.wiring.projects import Container
+from pinecone_backup.wiring.runs import run
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from pinecone_backup.triggers import RunRequest
+    from pinecone_backup.usecases.runs import Job
 
 
 @cache
@@ -23,16 +25,15 @@ def _container() -> Container[ProjectSettings]:
     return Container(ProjectSettings.read())
 
 
-def run(event: object, context: LambdaContext) -> dict[str, Any]:
+def answer(event: object, context: LambdaContext) -> dict[str, Any]:
     """Move the restores of the projects of the policy, or of the one that is asked for.
 
     Raises:
         EventMalformed: The event has none of the known shapes.
     """
     container = _container()
-    request = read_trigger(event, RunKind.RESTORE_TEST)
 
-    def work(job: Job) -> RestoreOutcome:
+    def work(_: RunRequest, job: Job) -> RestoreOutcome:
         control_plane = container.control_plane(job.project)
         return run_restores(
             job.context,
@@ -43,4 +44,4 @@ def run(event: object, context: LambdaContext) -> dict[str, Any]:
             time_left=time_left(context),
         )
 
-    return answer_to(request, run_projects(container.services, RunKind.RESTORE_TEST, request, work))
+    return run(container, RunKind.RESTORE_TEST, event, work)
