@@ -120,7 +120,7 @@ help: ## This list
 .venv-template-checks/ready: requirements/template-checks.txt
 
 .venv/ready .venv-emulator/ready .venv-sam/ready .venv-template-checks/ready: .venv-uv/ready
-	@echo "Installing $(@D) from $(filter requirements/%,$^)"
+	@echo "Installing $(@D) from $(filter requirements/%,$^)" >&2
 	@$(UV) venv --quiet --allow-existing --python "$(CURDIR)/.venv-uv/bin/python" $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D) $(filter requirements/%,$^)
 	@touch $@
@@ -132,6 +132,6 @@ help: ## This list
 		if "$$python" -c "$$is_313" 2>/dev/null; then found=$$python; break; fi; \
 	done; \
 	[ -n "$${found:-}" ] || { echo "Python 3.13 is neither on the PATH nor under pyenv" >&2; exit 1; }; \
-	"$$found" -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	"$$found" -m venv --clear $(@D) >&2
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >&2
 	@touch $@

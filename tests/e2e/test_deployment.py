@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.deploy import DeploymentFailed, delete, deploy
 from local.simulator import DEFAULT_KEY, Simulator
-from tests.support.deployed import Deployed, until
+from pinecone_backup.rules.marker import Marker
+from tests.support.deployed import Deployed, policy_for, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -188,6 +190,26 @@ def test_a_request_on_the_bus_starts_a_run(stack: Deployed, project: tuple[str, 
         ]
     )
     until(lambda: simulator.project.backups, seconds=30, what="a backup")
+
+
+def test_a_dry_run_deletes_nothing_where_prunes_delete(
+    stack: Deployed, project: tuple[str, Simulator]
+) -> None:
+    name, simulator = project
+    all_of_it = {"count": 100, "percent": 100}
+    stack.set_policy(policy_for(name) | {"limits": {"per_run": all_of_it, "per_index": all_of_it}})
+    for age in range(6):
+        at = datetime.now(UTC) - timedelta(hours=age + 2)
+        marker = Marker(stack.name, "hourly", at, f"run-{age}", 1)
+        simulator.project.seed_backup(
+            "products", name=marker.name_for("products"), description=str(marker), created_at=at
+        )
+    deletions = []
+    for asked in ({}, {"dry_run": True}, {}):  # the first prune of a ledger only plans (D3)
+        stack.invoke("prune", {"project": name} | asked)
+        deletions.append(simulator.requests.counts().get("delete_backup", 0))
+
+    assert deletions == [0, 0, 3]
 
 
 def test_what_happened_reaches_a_webhook_with_links_and_a_signature_that_verifies(

@@ -491,6 +491,11 @@ def test_the_api_answers_before_api_gateway_gives_up() -> None:
     assert RESOURCES["ApiFunction"]["Properties"]["Timeout"] < 29
 
 
+def test_the_first_request_of_the_api_has_a_whole_processor() -> None:
+    """That is what 1,769 MB come with; the api loads our code with its first request."""
+    assert RESOURCES["ApiFunction"]["Properties"]["MemorySize"] >= 1769
+
+
 def test_another_cors_origin_reaches_the_stage() -> None:
     assert RESOURCES["Api"]["Properties"]["AlwaysDeploy"] is True
 
