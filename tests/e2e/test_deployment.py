@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.api import ask
 from local.deploy import DeploymentFailed, delete, deploy
 from local.simulator import DEFAULT_KEY, Simulator
 from pinecone_backup.rules.marker import Marker
@@ -192,24 +193,61 @@ def test_a_request_on_the_bus_starts_a_run(stack: Deployed, project: tuple[str, 
     until(lambda: simulator.project.backups, seconds=30, what="a backup")
 
 
-def test_a_dry_run_deletes_nothing_where_prunes_delete(
-    stack: Deployed, project: tuple[str, Simulator]
+def _with_old_backups(
+    stack: Deployed, project: tuple[str, Simulator], count: int, limit: Mapping[str, int]
 ) -> None:
+    """Give the project so many backups, of which the policy keeps three, and the ledger a prune."""
     name, simulator = project
-    all_of_it = {"count": 100, "percent": 100}
-    stack.set_policy(policy_for(name) | {"limits": {"per_run": all_of_it, "per_index": all_of_it}})
-    for age in range(6):
+    stack.set_policy(policy_for(name) | {"limits": {"per_run": limit, "per_index": limit}})
+    for age in range(count):
         at = datetime.now(UTC) - timedelta(hours=age + 2)
         marker = Marker(stack.name, "hourly", at, f"run-{age}", 1)
         simulator.project.seed_backup(
             "products", name=marker.name_for("products"), description=str(marker), created_at=at
         )
+    stack.invoke("prune", {"project": name})  # the first one of a ledger only plans (D3)
+
+
+def test_a_dry_run_deletes_nothing_where_prunes_delete(
+    stack: Deployed, project: tuple[str, Simulator]
+) -> None:
+    name, simulator = project
+    _with_old_backups(stack, project, 6, {"count": 100, "percent": 100})
     deletions = []
-    for asked in ({}, {"dry_run": True}, {}):  # the first prune of a ledger only plans (D3)
+    for asked in ({"dry_run": True}, {}):
         stack.invoke("prune", {"project": name} | asked)
         deletions.append(simulator.requests.counts().get("delete_backup", 0))
 
-    assert deletions == [0, 0, 3]
+    assert deletions == [0, 3]
+
+
+def test_a_plan_that_waits_is_carried_out_once_somebody_approves_of_it(
+    stack: Deployed, project: tuple[str, Simulator]
+) -> None:
+    """D2."""
+    name, simulator = project
+    _with_old_backups(stack, project, 60, {"count": 1, "percent": 1})
+    deletions = []
+    (waiting,) = stack.invoke("prune", {"project": name})["runs"]
+    deletions.append(simulator.requests.counts()["delete_backup"])
+    digest = waiting["summary"]["digest"]
+    path = f"/v1/projects/{name}/plans/{digest}/approve"
+    ask(stack.outputs["ApiUrl"], "POST", path, {"reason": "read it"})
+    stack.invoke("prune", {"project": name, "digest": digest})
+    deletions.append(simulator.requests.counts()["delete_backup"])
+
+    assert deletions[0] < deletions[1] == 57
+
+
+def test_a_plan_that_does_not_exist_is_not_carried_out(
+    stack: Deployed, project: tuple[str, Simulator]
+) -> None:
+    name, simulator = project
+    _with_old_backups(stack, project, 6, {"count": 100, "percent": 100})
+    (run,) = stack.invoke("prune", {"project": name, "digest": "0" * 64})["runs"]
+
+    assert run["state"] == "refused"
+    assert "delete_backup" not in simulator.requests.counts()
 
 
 def test_what_happened_reaches_a_webhook_with_links_and_a_signature_that_verifies(
